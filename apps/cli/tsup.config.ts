@@ -1,0 +1,1 @@
+export { nodeApp as default } from '../../tsup.base.ts';
