@@ -1,0 +1,169 @@
+/**
+ * Where a processor's state lives in the engine's memory: the one table that generates accessors, wasm offsets and docs.
+ * All offsets are bytes from the processor's state base (a host offset). Everything here is per processor.
+ */
+
+/** 16 general registers, 64 bit each. A 32-bit write clears the upper half in every mode. */
+export const ST_GPR = 0;
+/** Always zero: stands for 'no base' and 'no index'. 64 bit. */
+export const ST_ZERO = 128;
+/** RIP, 64 bit (EIP and IP zero-extended). */
+export const ST_RIP = 136;
+/** Result of the last flag-setting operation, shifted to the top of 64 bits. */
+export const ST_CC_RES = 144;
+/** Second operand of the last flag-setting operation, shifted to the top of 64 bits. */
+export const ST_CC_SRC = 152;
+/** Lazy flag operation (CC_*), 32 bit. CC_EAGER: CF PF AF ZF SF OF are in ST_EFLAGS. */
+export const ST_CC_OP = 160;
+/** RFLAGS, 32 bit. With ST_CC_OP != CC_EAGER its six status bits are stale; the other bits are always valid. */
+export const ST_EFLAGS = 164;
+/** Mode word (MODE_*), 32 bit. */
+export const ST_MODE = 168;
+/** Instructions (REP iterations) left, 32 bit signed. */
+export const ST_BUDGET = 172;
+/** Why the tier returned (EXIT_*), 32 bit. */
+export const ST_EXIT = 176;
+/** Set non-zero by TypeScript to end the current block after the current instruction, 32 bit. */
+export const ST_EXIT_REQUEST = 180;
+/** Host offset of the TLB in use (supervisor or user), 32 bit. */
+export const ST_TLB = 184;
+/** Host offset of the block being run, 32 bit. */
+export const ST_BLOCK = 188;
+/** Host offset of the record being run, 32 bit. */
+export const ST_RECORD = 192;
+/** Segment bases ES CS SS DS FS GS LDTR TR, 64 bit each. */
+export const ST_SEG_BASE = 256;
+/** Segment limits in bytes (scaled), 32 bit each. */
+export const ST_SEG_LIMIT = 320;
+/** Segment selectors, 32-bit slots holding 16 bit. */
+export const ST_SEG_SELECTOR = 352;
+/** Segment attributes (16-bit save-state form), 32-bit slots. */
+export const ST_SEG_ATTR = 384;
+/** GDTR base, 64 bit. */
+export const ST_GDTR_BASE = 416;
+/** IDTR base, 64 bit. */
+export const ST_IDTR_BASE = 424;
+/** GDTR limit, 32-bit slot. */
+export const ST_GDTR_LIMIT = 432;
+/** IDTR limit, 32-bit slot. */
+export const ST_IDTR_LIMIT = 436;
+/** CR0, 32 bit. */
+export const ST_CR0 = 440;
+/** CR4, 32 bit. */
+export const ST_CR4 = 444;
+/** CR2, 64 bit. */
+export const ST_CR2 = 448;
+/** CR3, 64 bit. */
+export const ST_CR3 = 456;
+/** EFER, 32 bit. */
+export const ST_EFER = 464;
+/** SMBASE, guest-physical, 32 bit. */
+export const ST_SMBASE = 468;
+/** DR0..DR3, 64 bit each. */
+export const ST_DR = 472;
+/** DR6, 32 bit. */
+export const ST_DR6 = 504;
+/** DR7, 32 bit. */
+export const ST_DR7 = 508;
+/** Activity and event latches (ACT_* bits), 32 bit. */
+export const ST_ACTIVITY = 512;
+/** SIPI vector received, 32 bit. */
+export const ST_SIPI_VECTOR = 516;
+/** Instructions retired (REP iterations counted), 64-bit float. */
+export const ST_RETIRED = 520;
+/** TSC offset written by WRMSR, 64 bit. */
+export const ST_TSC_OFFSET = 528;
+/** MXCSR, 32 bit. */
+export const ST_MXCSR = 536;
+/** x87 control word, 32-bit slot. */
+export const ST_FCW = 540;
+/** x87 status word, 32-bit slot. */
+export const ST_FSW = 544;
+/** x87 tag word (full 16-bit form), 32-bit slot. */
+export const ST_FTW = 548;
+/** XMM0..XMM15, 16 bytes each. */
+export const ST_XMM = 576;
+/** x87 registers as 80-bit values in 16-byte slots, physical order. */
+export const ST_X87 = 832;
+/** 128 MSR slots of 64 bit, by MSR table row. */
+export const ST_MSR = 1024;
+/** Scratch for device reads and pending device writes, 64 bytes. */
+export const ST_SCRATCH = 2048;
+/** Free for the engine's own use (trap record ...). */
+export const ST_ENGINE = 2112;
+/** Size of the architectural part that snapshots and state hashes cover, bytes (minus book-keeping named above). */
+export const STATE_SIZE = 4096;
+
+/** Code size field of the mode word: 0 = 16, 1 = 32, 2 = 64 bit. */
+export const MODE_CODE_MASK = 0x3;
+/** Stack address size is 32 bit (SS.B), or 64-bit mode when the code size is 2. */
+export const MODE_SS32 = 0x4;
+/** CPL is 3. */
+export const MODE_USER = 0x8;
+/** CR0.PE is set. */
+export const MODE_PE = 0x10;
+/** Virtual-8086 mode. */
+export const MODE_VM = 0x20;
+/** EFER.LMA is set (long or compatibility mode). */
+export const MODE_LMA = 0x40;
+/** ES, DS and SS are flat: base 0, limit FFFFFFFFh, readable, writable, expand-up, present (always so in 64-bit mode). */
+export const MODE_FLAT_DATA = 0x80;
+/** CS is flat: base 0, limit FFFFFFFFh. */
+export const MODE_FLAT_CODE = 0x100;
+/** In SMM. */
+export const MODE_SMM = 0x200;
+/** Engine: blocks of one instruction (tail stepping). */
+export const MODE_SINGLE = 0x400;
+
+/** Budget used up. */
+export const EXIT_BUDGET = 0;
+/** HLT (or MWAIT): ACT_HALTED is set. */
+export const EXIT_HALT = 1;
+/** A guest fault is pending in `Processor.pendingFault`; RIP is the faulting instruction's. */
+export const EXIT_FAULT = 2;
+/** ST_EXIT_REQUEST was seen: re-evaluate events. */
+export const EXIT_EVENT = 3;
+/** A host error is waiting to be thrown from `run`. */
+export const EXIT_ERROR = 4;
+
+/** ACT: halted (HLT). */
+export const ACT_HALTED = 0x1;
+/** ACT: wait-for-SIPI. */
+export const ACT_WAIT_SIPI = 0x2;
+/** ACT: shutdown. */
+export const ACT_SHUTDOWN = 0x4;
+/** ACT: in SMM. */
+export const ACT_SMM = 0x8;
+/** ACT: NMI blocked (in an NMI handler or by SMM). */
+export const ACT_NMI_BLOCKED = 0x10;
+/** ACT: the SMI arrived inside an NMI handler. */
+export const ACT_SMM_INSIDE_NMI = 0x20;
+/** ACT: interrupt shadow of STI. */
+export const ACT_SHADOW_STI = 0x40;
+/** ACT: interrupt shadow of MOV SS / POP SS. */
+export const ACT_SHADOW_MOVSS = 0x80;
+/** ACT: SMI latched. */
+export const ACT_SMI_PENDING = 0x100;
+/** ACT: NMI latched. */
+export const ACT_NMI_PENDING = 0x200;
+/** ACT: INIT latched. */
+export const ACT_INIT_PENDING = 0x400;
+/** ACT: SIPI received. */
+export const ACT_SIPI_PENDING = 0x800;
+
+/** CC: status flags are in ST_EFLAGS. */
+export const CC_EAGER = 0;
+/** CC: res = a + src. */
+export const CC_ADD = 1;
+/** CC: res = a - src (CMP, SUB, NEG with a = 0). */
+export const CC_SUB = 2;
+/** CC: res of AND, OR, XOR, TEST: CF = OF = AF = 0. */
+export const CC_LOGIC = 3;
+/** CC: res = a + 1, CF kept in bit 0 of src. */
+export const CC_INC = 4;
+/** CC: res = a - 1, CF kept in bit 0 of src. */
+export const CC_DEC = 5;
+/** CC: res = a + src + 1 (carry came in). */
+export const CC_ADC = 6;
+/** CC: res = a - src - 1 (borrow came in). */
+export const CC_SBB = 7;
