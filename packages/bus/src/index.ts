@@ -2,7 +2,28 @@
  * Contracts between processors, memory and devices.
  * @packageDocumentation
  */
+export type { AddressSpacePorts, MapChange } from './address-space.ts';
+export { PhysicalAddressSpace } from './address-space.ts';
 export type { Alarm, Clock } from './clock.ts';
 export type { InterruptLine, MmioDevice, PioDevice, Snapshottable } from './device.ts';
+export type { PortHandle, PortRange, UnclaimedPortAccess } from './io-ports.ts';
+export { IO_PORT_COUNT, IoPortSpace } from './io-ports.ts';
+export type { RamWindow } from './ram-window.ts';
+export type {
+  FlatPiece,
+  HoleRegion,
+  MmioRegion,
+  RamRegion,
+  Region,
+  RegionChange,
+  RegionHandle,
+  RegionPlacement,
+  RegionVisibility,
+  Resolution,
+  UnclaimedAccess,
+} from './regions.ts';
+export { newResolution, PHYSICAL_ADDRESS_LIMIT } from './regions.ts';
 export type { AccessSize, TxAttrs } from './transaction.ts';
 export { TX_DEBUG, TX_DMA, TX_SMM, txInitiator } from './transaction.ts';
+export type { VirtualClockState } from './virtual-clock.ts';
+export { VirtualClock } from './virtual-clock.ts';
