@@ -2,9 +2,11 @@
  * Names, bits and layouts of the x86 system architecture as data. No behaviour.
  * @packageDocumentation
  */
+export * from './apic.ts';
 export type { DescriptorTableState, SegmentState, SmmSaveState } from './arch-state.ts';
 export * from './control-registers.ts';
 export { SmmError, UnmodelledError } from './errors.ts';
+export * from './msr.ts';
 export * from './segments.ts';
 export * from './smm.ts';
 export * from './vectors.ts';
