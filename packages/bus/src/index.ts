@@ -23,6 +23,13 @@ export type {
   UnclaimedAccess,
 } from './regions.ts';
 export { newResolution, PHYSICAL_ADDRESS_LIMIT } from './regions.ts';
+export type {
+  RegisterFileState,
+  RegisterHooks,
+  RegisterSpec,
+  RegisterWrite,
+} from './register-file.ts';
+export { RegisterFile } from './register-file.ts';
 export type { AccessSize, TxAttrs } from './transaction.ts';
 export { TX_DEBUG, TX_DMA, TX_SMM, txInitiator } from './transaction.ts';
 export type { VirtualClockState } from './virtual-clock.ts';

@@ -117,7 +117,7 @@ export class IoPortSpace {
   }
 
   /** IN: `size` bytes, little-endian, unsigned. */
-  read(port: number, size: AccessSize, attrs: TxAttrs): number {
+  in(port: number, size: AccessSize, attrs: TxAttrs): number {
     const owner = this.#ownerOf(port, size);
     if (owner !== undefined) return truncate(owner.device.in(port, size, attrs), size);
     if (size === 1 || this.#allUnclaimed(port, size)) {
@@ -125,21 +125,21 @@ export class IoPortSpace {
       return truncate(0xffff_ffff, size);
     }
     const half = (size >>> 1) as AccessSize;
-    const low = this.read(port, half, attrs);
-    const high = this.read((port + half) & 0xffff, half, attrs);
+    const low = this.in(port, half, attrs);
+    const high = this.in((port + half) & 0xffff, half, attrs);
     return low + high * 2 ** (8 * half);
   }
 
   /** OUT: `size` bytes, little-endian; higher bits of `value` are ignored. */
-  write(port: number, size: AccessSize, value: number, attrs: TxAttrs): void {
+  out(port: number, size: AccessSize, value: number, attrs: TxAttrs): void {
     const owner = this.#ownerOf(port, size);
     if (owner !== undefined) owner.device.out(port, size, truncate(value, size), attrs);
     else if (size === 1 || this.#allUnclaimed(port, size)) {
       this.#report({ port, sizeBytes: size, value: truncate(value, size), attrs });
     } else {
       const half = (size >>> 1) as AccessSize;
-      this.write(port, half, value, attrs);
-      this.write((port + half) & 0xffff, half, value >>> (8 * half), attrs);
+      this.out(port, half, value, attrs);
+      this.out((port + half) & 0xffff, half, value >>> (8 * half), attrs);
     }
   }
 
