@@ -2,4 +2,8 @@
  * KVM tracepoints and machine events: types, trace-cmd text, trace.dat v6, Perfetto and JSONL writers and readers, first divergence and diagnosis.
  * @packageDocumentation
  */
-export {};
+export type { TraceEvent, TraceEventName, TraceForm, TraceSink } from './events.ts';
+export { hashTrace, TraceHasher } from './hash.ts';
+export type * from './kvm-events.ts';
+export type * from './machine-events.ts';
+export { filterSink, TraceBuffer, TraceRing, teeSink } from './sinks.ts';
