@@ -7,6 +7,8 @@ export type { DescriptorTableState, SegmentState, SmmSaveState } from './arch-st
 export * from './control-registers.ts';
 export { SmmError, UnmodelledError } from './errors.ts';
 export * from './msr.ts';
+export * from './q35.ts';
+export * from './save-state-layouts.ts';
 export * from './segments.ts';
 export * from './smm.ts';
 export * from './vectors.ts';
