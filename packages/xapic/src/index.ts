@@ -2,4 +2,25 @@
  * Local APIC (xAPIC and x2APIC) and the APIC bus: IPIs, SMI, NMI, INIT, SIPI, timer, priorities.
  * @packageDocumentation
  */
-export {};
+export { type ApicMode, apicModeOf, isLegalTransition } from './apic-base.ts';
+export { ApicBus, type ApicBusOptions } from './apic-bus.ts';
+export { APIC_FLAVOURS, type ApicBehaviour, type ApicFlavour } from './behaviour.ts';
+export { LocalApic, type LocalApicOptions, type LocalApicState } from './local-apic.ts';
+export type {
+  Acceptance,
+  AddressedMessage,
+  ApicMessage,
+  ApicObserver,
+  IpiRecord,
+  ProcessorSink,
+} from './messages.ts';
+export {
+  APIC_REGISTERS,
+  type ApicAccess,
+  type ApicComputed,
+  type ApicEffect,
+  type ApicRegister,
+  type ApicRegisterName,
+  x2apicMsr,
+} from './registers.ts';
+export { type ApicTimerState, type TimerMode, timerDivisor, timerModeOf } from './timer.ts';
