@@ -47,8 +47,8 @@ describe('a mistake is reported with code, line and text', () => {
     ['mov ax, 65536', 'ASM_RANGE'],
     ['db -129', 'ASM_RANGE'],
     ['mov ax, [0x12345]', 'ASM_RANGE'],
-    ['jmp short far\ntimes 200 nop\nfar:', 'ASM_RANGE'],
-    ['loop far\ntimes 200 nop\nfar:', 'ASM_RANGE'],
+    ['jmp short away\ntimes 200 nop\naway:', 'ASM_RANGE'],
+    ['loop away\ntimes 200 nop\naway:', 'ASM_RANGE'],
     ['bits 64\nadd rax, 0xffffffff', 'ASM_RANGE'],
     ['times 0-1 nop', 'ASM_RANGE'],
     ['times 100000000 nop', 'ASM_RANGE'],
@@ -59,7 +59,7 @@ describe('a mistake is reported with code, line and text', () => {
     expect(error.code).toBe(code);
     expect(error.fix).not.toBe('');
     if (code === 'ASM_NOT_CONVERGED') return;
-    const line = Number(error.details['line']);
+    const line = Number(error.details.line);
     expect(line).toBeGreaterThan(1);
     const text = `nop\n${source}`.split('\n')[line - 1] ?? '';
     expect(error.message).toContain(`line ${line}: `);
