@@ -6,4 +6,9 @@ export type { TraceEvent, TraceEventName, TraceForm, TraceSink } from './events.
 export { hashTrace, TraceHasher } from './hash.ts';
 export type * from './kvm-events.ts';
 export type * from './machine-events.ts';
+export { type PlannedCpu, plannedCpu, plannedSmbases } from './planned.ts';
 export { filterSink, TraceBuffer, TraceRing, teeSink } from './sinks.ts';
+export { EVENT_NAMES } from './table.ts';
+export { formatEvent, formatMessage, formatTrace, type TextOptions } from './text-format.ts';
+export { type ParsedText, parseTraceText } from './text-parse.ts';
+export { inferVcpus } from './vcpus.ts';

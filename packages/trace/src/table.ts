@@ -1,0 +1,83 @@
+/** Every event by name, and the way between events and the records of the tables. */
+import { type PlacedField, placeFields, type RawRecord } from './c-layout.ts';
+import { escapeText, unescapeText } from './escape.ts';
+import type { EventForm, EventRow, MemberKind } from './event-row.ts';
+import type { TraceEvent, TraceEventName, TraceForm } from './events.ts';
+import { KVM_TABLE } from './kvm-table.ts';
+import { MACHINE_TABLE } from './machine-table.ts';
+
+/** Row of every event. */
+export const EVENT_TABLE: { readonly [N in TraceEventName]: EventRow } = { ...KVM_TABLE, ...MACHINE_TABLE };
+
+/** Names of all events, KVM's first. */
+export const EVENT_NAMES = Object.keys(EVENT_TABLE) as readonly TraceEventName[];
+
+/** The form of an event in a kernel. */
+export function formOf(row: EventRow, form: TraceForm): EventForm {
+  return form === '2015' ? row.old : row.current;
+}
+
+/** Name of an event in a kernel's trace. */
+export function tracepointName(name: TraceEventName, form: TraceForm): string {
+  return formOf(EVENT_TABLE[name], form).tracepoint ?? name;
+}
+
+/** Our name of a tracepoint, whichever kernel gave it. */
+export function eventNameOf(tracepoint: string): TraceEventName | undefined {
+  if (tracepoint in EVENT_TABLE) return tracepoint as TraceEventName;
+  return EVENT_NAMES.find((name) => EVENT_TABLE[name].current.tracepoint === tracepoint);
+}
+
+/** Fields of an event in a kernel, with their places. */
+export function fieldsOf(name: TraceEventName, form: TraceForm): PlacedField[] {
+  return placeFields(formOf(EVENT_TABLE[name], form).fields);
+}
+
+function rawOf(kind: MemberKind, value: unknown, scalar: boolean): RawRecord[string] {
+  if (value === undefined) return kind === 'text' ? '' : 0n;
+  if (typeof value === 'bigint') return value;
+  if (typeof value === 'boolean') return value ? 1n : 0n;
+  if (typeof value === 'number') return BigInt(Math.trunc(value));
+  if (typeof value === 'string') return kind === 'text' ? escapeText(value) : BigInt(kind.indexOf(value));
+  const bytes = value as readonly number[];
+  return scalar ? BigInt(bytes.length) : bytes;
+}
+
+/** Record of an event in a kernel's form. A field that the event does not carry is zero. */
+export function rawFromEvent(event: TraceEvent, form: TraceForm): RawRecord {
+  const row = EVENT_TABLE[event.name];
+  const members = event as unknown as Readonly<Record<string, unknown>>;
+  const raw: RawRecord = {};
+  for (const [type, cName, member] of formOf(row, form).fields) {
+    raw[cName] = rawOf(row.members[member] ?? 'number', members[member], type !== '__u8[15]');
+  }
+  return raw;
+}
+
+function memberOf(kind: MemberKind, value: RawRecord[string], raw: Readonly<RawRecord>): unknown {
+  if (kind === 'bytes') {
+    const length = raw['len'];
+    return typeof value === 'object' && typeof length === 'bigint'
+      ? value.slice(0, Number(length))
+      : undefined;
+  }
+  if (kind === 'text') return typeof value === 'string' ? unescapeText(value) : undefined;
+  if (typeof value !== 'bigint') return undefined;
+  if (kind === 'bigint') return BigInt.asUintN(64, value);
+  if (kind === 'boolean') return value !== 0n;
+  return kind === 'number' ? Number(value) : (kind[Number(value)] ?? undefined);
+}
+
+/** Members of an event from a record of any kernel's fields; members that the record does not tell are absent. */
+export function membersFromRaw(name: TraceEventName, raw: Readonly<RawRecord>): Record<string, unknown> {
+  const row = EVENT_TABLE[name];
+  const members: Record<string, unknown> = {};
+  for (const [, cName, member] of [...row.old.fields, ...row.current.fields]) {
+    const value = raw[cName];
+    const kind = row.members[member];
+    if (value === undefined || kind === undefined) continue;
+    const converted = memberOf(kind, value, raw);
+    if (converted !== undefined) members[member] = converted;
+  }
+  return members;
+}
