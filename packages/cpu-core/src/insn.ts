@@ -6,7 +6,10 @@ export const K_NONE = 0;
 export const K_REG = 1;
 /** Memory: the instruction's one memory operand (`base`, `index`, `scale`, `disp`, `segment`). */
 export const K_MEM = 2;
-/** Immediate: `imm` (sign-extended from its encoded width to 32 bit) and `immHigh`. */
+/**
+ * Immediate: `imm` and `immHigh`, sign-extended from the encoded width; zero-extended where the instruction takes an
+ * unsigned number (shift counts, ports, interrupt vectors, RET and ENTER sizes, AAM and AAD bases).
+ */
 export const K_IMM = 3;
 /** Near relative target: `imm` is the signed displacement from the next instruction. */
 export const K_REL = 4;
@@ -50,6 +53,8 @@ export class Insn {
   addressSize = 4;
   /** Length in bytes, 1 to 15. */
   length = 0;
+  /** With `OP.INVALID`: the instruction is longer than 15 bytes, which is #GP(0) instead of #UD. */
+  tooLong = false;
   /** Code size it was decoded for. */
   codeSize: CodeSize = 32;
   /** LOCK prefix present (the decoder has already turned illegal LOCK into `OP.INVALID`). */
@@ -90,7 +95,7 @@ export class Insn {
   disp = 0;
   /** High 32 bits of the displacement, signed (sign of `disp` but for 64-bit moffs). */
   dispHigh = 0;
-  /** Immediate, signed 32 bit (low half of a 64-bit one). */
+  /** Immediate, extended as `K_IMM` says, held as signed 32 bit (low half of a 64-bit one). */
   imm = 0;
   /** High 32 bits of the immediate (sign extension but for MOV r64,imm64). */
   immHigh = 0;

@@ -1,0 +1,505 @@
+/**
+ * The instruction decoder: bytes to {@link Insn}, in 16-, 32- and 64-bit code.
+ *
+ * Follows Intel where Intel and AMD differ: near branches in 64-bit mode ignore 66 (AMD truncates to 16 bits), far
+ * pointers in memory honour REX.W (AMD does not), LOCK MOV CR0 is not CR8, AMD- and VIA-only opcodes are undefined.
+ * Not modelled: what VEX, EVEX and XOP prefixes introduce (length only), the APX REX2 prefix, MPX.
+ * Source: Intel SDM volume 2, "Instruction Format" and "Opcode Map".
+ */
+import {
+  type CodeSize,
+  type Insn,
+  K_CR,
+  K_DR,
+  K_FAR,
+  K_IMM,
+  K_MEM,
+  K_MM,
+  K_NONE,
+  K_REG,
+  K_REL,
+  K_SREG,
+  K_XMM,
+  REG_NONE,
+  REP_F2,
+  REP_F3,
+  REP_NONE,
+} from '../insn.ts';
+import { OP } from '../ops.ts';
+import { decodeMemory, readS16, readS32 } from './memory.ts';
+import {
+  A_A,
+  A_ACC,
+  A_ANY,
+  A_C,
+  A_CL,
+  A_D,
+  A_DX,
+  A_E,
+  A_EMW,
+  A_G,
+  A_I,
+  A_I2,
+  A_J,
+  A_M,
+  A_O,
+  A_ONE,
+  A_OPSREG,
+  A_P,
+  A_Q,
+  A_R,
+  A_S,
+  A_U,
+  A_V,
+  A_W,
+  A_Z,
+  W_A,
+  W_B,
+  W_N,
+  W_P,
+  W_S,
+  W_V,
+  W_Y,
+  W_Z,
+} from './operand-codes.ts';
+import { ONE_BYTE_ROWS } from './rows-one-byte.ts';
+import { TWO_BYTE_ROWS } from './rows-two-byte.ts';
+import { VECTOR_ROWS } from './rows-vector.ts';
+import {
+  expand,
+  F_ALTERNATIVE,
+  F_CC,
+  F_D64,
+  F_F64,
+  F_LOCK,
+  F_MODRM,
+  F_NO_MEMORY,
+  F_REP_IS_OPCODE,
+  F_REX_B,
+  F_SIZE_B,
+  F_SIZE_OS,
+  F_SIZE_Z,
+  F_TAIL_A,
+  F_TAIL_O,
+  F_TAIL_V,
+  F_TAIL_Z,
+  F_VEX,
+  GROUP_BIT,
+  TAIL_SHIFT,
+} from './table.ts';
+import { VEX_INVALID, VEX_NO_MODRM, vexPayload, vexTail } from './vex.ts';
+
+const {
+  root: ROOT,
+  groups: GROUPS,
+  op: OPS,
+  flags: FLAGS,
+  operands: OPERANDS,
+} = expand([...ONE_BYTE_ROWS, ...TWO_BYTE_ROWS, ...VECTOR_ROWS]);
+
+/** Longest instruction; one byte more is #GP(0). */
+const MAX_LENGTH = 15;
+const TAIL_MASK = 7;
+
+const P_NONE = 0;
+const P_SEGMENT = 1; // P_SEGMENT + SDM segment number
+const P_OPERAND = 8;
+const P_ADDRESS = 9;
+const P_LOCK = 10;
+const P_F2 = 11;
+const P_F3 = 12;
+const P_REX = 13;
+
+/** Prefix class by byte; REX counts only in 64-bit mode. */
+const PREFIX = (() => {
+  const table = new Uint8Array(256);
+  [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65].forEach((byte, segment) => {
+    table[byte] = P_SEGMENT + segment;
+  });
+  table[0x66] = P_OPERAND;
+  table[0x67] = P_ADDRESS;
+  table[0xf0] = P_LOCK;
+  table[0xf2] = P_F2;
+  table[0xf3] = P_F3;
+  table.fill(P_REX, 0x40, 0x50);
+  return table;
+})();
+
+/** Width in bytes of an operand. */
+function widthOf(width: number, operandSize: number, rex: number, codeSize: CodeSize): number {
+  if (width >= W_B) return 1 << (width - W_B);
+  switch (width) {
+    case W_V:
+      return operandSize;
+    case W_Z:
+      return operandSize > 4 ? 4 : operandSize;
+    case W_Y:
+      return rex & 8 ? 8 : 4;
+    case W_P:
+      return operandSize + 2;
+    case W_S:
+      return codeSize === 64 ? 10 : 6;
+    case W_N:
+      return codeSize === 64 ? 8 : 4;
+    case W_A:
+      return operandSize * 2;
+    default:
+      return 0;
+  }
+}
+
+/** Offset of a general register in the register file: AH, CH, DH and BH exist for bytes without REX. */
+function registerOffset(register: number, size: number, rex: number): number {
+  return size === 1 && rex === 0 && register >= 4 ? register * 8 - 31 : register * 8;
+}
+
+function setOperand(out: Insn, n: number, kind: number, value: number, size: number): void {
+  if (n === 0) {
+    out.kind0 = kind;
+    out.val0 = value;
+    out.size0 = size;
+  } else if (n === 1) {
+    out.kind1 = kind;
+    out.val1 = value;
+    out.size1 = size;
+  } else {
+    out.kind2 = kind;
+    out.val2 = value;
+    out.size2 = size;
+  }
+}
+
+function finish(out: Insn, bytes: Uint8Array, offset: number, length: number): number {
+  out.length = length;
+  const copy = out.bytes;
+  for (let n = 0; n < length; n++) copy[n] = bytes[offset + n];
+  return length;
+}
+
+function invalid(out: Insn, bytes: Uint8Array, offset: number, length: number): number {
+  out.op = OP.INVALID;
+  out.operands = 0;
+  out.kind0 = K_NONE;
+  out.kind1 = K_NONE;
+  out.kind2 = K_NONE;
+  return finish(out, bytes, offset, length);
+}
+
+/** Bytes ran out: either the caller has more, or the instruction exceeds the architecture's limit. */
+function short(out: Insn, bytes: Uint8Array, offset: number, available: number): number {
+  if (available < MAX_LENGTH) return 0;
+  out.tooLong = true;
+  return invalid(out, bytes, offset, MAX_LENGTH);
+}
+
+/**
+ * Decodes one instruction.
+ *
+ * @param bytes Code bytes.
+ * @param offset Index of the first byte of the instruction.
+ * @param available Bytes that may be read from `offset` on.
+ * @param codeSize Default size of the code segment: 16, 32 or 64 (64-bit mode).
+ * @param out Refilled with the instruction. After a return of 0 its contents mean nothing.
+ * @returns The length in bytes, or 0 when `available` ends before the instruction does (and is below 15). Undefined
+ * opcodes and illegal LOCK give `OP.INVALID`; so do instructions longer than 15 bytes, with `out.tooLong` set.
+ */
+export function decode(
+  bytes: Uint8Array,
+  offset: number,
+  available: number,
+  codeSize: CodeSize,
+  out: Insn,
+): number {
+  const limit = offset + (available < MAX_LENGTH ? available : MAX_LENGTH);
+  const long = codeSize === 64;
+  let at = offset;
+  let rex = 0;
+  let rep = REP_NONE;
+  let override = -1;
+  let lock = false;
+  let operand66 = false;
+  let address67 = false;
+  let opcode: number;
+
+  out.codeSize = codeSize;
+  out.tooLong = false;
+  out.cc = 0;
+  out.kind0 = K_NONE;
+  out.kind1 = K_NONE;
+  out.kind2 = K_NONE;
+  out.val0 = 0;
+  out.val1 = 0;
+  out.val2 = 0;
+  out.size0 = 0;
+  out.size1 = 0;
+  out.size2 = 0;
+  out.base = REG_NONE;
+  out.index = REG_NONE;
+  out.scale = 0;
+  out.disp = 0;
+  out.dispHigh = 0;
+  out.imm = 0;
+  out.immHigh = 0;
+  out.imm2 = 0;
+  out.segment = 3;
+
+  for (;;) {
+    if (at >= limit) return short(out, bytes, offset, available);
+    opcode = bytes[at++];
+    const prefix = PREFIX[opcode];
+    if (prefix === P_NONE) break;
+    if (prefix === P_REX) {
+      if (!long) break;
+      rex = opcode;
+      continue;
+    }
+    rex = 0; // REX counts only right before the opcode
+    switch (prefix) {
+      case P_OPERAND:
+        operand66 = true;
+        break;
+      case P_ADDRESS:
+        address67 = true;
+        break;
+      case P_LOCK:
+        lock = true;
+        break;
+      case P_F2:
+        rep = REP_F2;
+        break;
+      case P_F3:
+        rep = REP_F3;
+        break;
+      default: {
+        const segment = prefix - P_SEGMENT;
+        if (!long || segment >= 4) override = segment;
+      }
+    }
+  }
+
+  out.lock = lock;
+  out.addressSize = long ? (address67 ? 4 : 8) : (codeSize === 32) === address67 ? 2 : 4;
+
+  let cell =
+    (long ? 1 << 12 : 0) | (rep === REP_F2 ? 3 << 8 : rep === REP_F3 ? 2 << 8 : operand66 ? 1 << 8 : 0);
+  if (opcode === 0x0f) {
+    if (at >= limit) return short(out, bytes, offset, available);
+    opcode = bytes[at++];
+    cell |= 1 << 10;
+    if (opcode === 0x38 || opcode === 0x3a) {
+      cell ^= opcode === 0x38 ? 3 << 10 : 2 << 10;
+      if (at >= limit) return short(out, bytes, offset, available);
+      opcode = bytes[at++];
+    }
+  }
+  const first = opcode;
+  let entry = ROOT[cell | opcode];
+  let modRm = 0;
+  if (entry & GROUP_BIT) {
+    if (at >= limit) return short(out, bytes, offset, available);
+    modRm = bytes[at];
+    entry = GROUPS[(entry & ~GROUP_BIT) * 16 + (modRm >= 0xc0 ? 8 : 0) + ((modRm >> 3) & 7)];
+    if (entry & GROUP_BIT) entry = GROUPS[(entry & ~GROUP_BIT) * 16 + (modRm & 7)];
+    if (entry === 0) return invalid(out, bytes, offset, at + 1 - offset);
+  } else if (entry === 0) return invalid(out, bytes, offset, at - offset);
+
+  let flags = FLAGS[entry];
+  if (flags & F_ALTERNATIVE && rex & (flags & F_REX_B ? 1 : 8)) flags = FLAGS[++entry];
+
+  let operandSize: number;
+  if (long) {
+    if (flags & F_F64 || rex & 8) operandSize = 8;
+    else if (operand66) operandSize = 2;
+    else operandSize = flags & F_D64 ? 8 : 4;
+  } else operandSize = (codeSize === 32) === operand66 ? 2 : 4;
+
+  let tail = (flags >> TAIL_SHIFT) & TAIL_MASK;
+  let hasModRm = (flags & F_MODRM) !== 0;
+  if (flags & F_VEX) {
+    const payload = vexPayload(first);
+    if (at + payload >= limit) return short(out, bytes, offset, available);
+    const p0 = bytes[at];
+    const p1 = bytes[at + 1];
+    at += payload;
+    opcode = bytes[at++];
+    tail = vexTail(first, p0, p1, opcode);
+    if (tail === VEX_INVALID || lock || rex !== 0 || rep !== REP_NONE || operand66) {
+      return invalid(out, bytes, offset, at - offset);
+    }
+    hasModRm = tail !== VEX_NO_MODRM;
+    if (!hasModRm) tail = 0;
+    if (long) rex = first === 0xc5 ? (~p0 & 0x80) >> 5 : (~p0 & 0xe0) >> 5;
+  }
+
+  let isMemory = false;
+  if (hasModRm) {
+    if (at >= limit) return short(out, bytes, offset, available);
+    modRm = bytes[at++];
+    if (modRm < 0xc0 && !(flags & F_NO_MEMORY)) {
+      isMemory = true;
+      at = decodeMemory(bytes, at, limit, modRm, rex, out);
+      if (at < 0) return short(out, bytes, offset, available);
+    }
+  }
+  if (override >= 0) out.segment = override;
+
+  if (flags & F_TAIL_Z) tail += operandSize === 2 ? 2 : 4;
+  else if (flags & F_TAIL_V) tail += operandSize;
+  else if (flags & F_TAIL_O) tail += out.addressSize;
+  else if (flags & F_TAIL_A) tail += operandSize + 2;
+  if (at + tail > limit) return short(out, bytes, offset, available);
+  const length = at + tail - offset;
+
+  out.op = OPS[entry];
+  out.rep = flags & F_REP_IS_OPCODE ? REP_NONE : rep;
+  if (flags & F_CC) out.cc = opcode & 15;
+
+  let count = 0;
+  const firstOperand = entry * 3;
+  for (let n = firstOperand; n < firstOperand + 3; n++) {
+    const code = OPERANDS[n];
+    if (code === 0) break;
+    let width = widthOf(code >> 8, operandSize, rex, codeSize);
+    let kind = K_REG;
+    let value: number;
+    switch (code & 0xff) {
+      case A_EMW:
+      case A_E:
+        if (isMemory) {
+          kind = K_MEM;
+          value = 0;
+          if ((code & 0xff) === A_EMW) width = 2;
+          break;
+        }
+        value = registerOffset((modRm & 7) | ((rex & 1) << 3), width, rex);
+        break;
+      case A_G:
+        value = registerOffset(((modRm >> 3) & 7) | ((rex & 4) << 1), width, rex);
+        break;
+      case A_M:
+      case A_O:
+        kind = K_MEM;
+        value = 0;
+        if ((code & 0xff) === A_O) at = memoryOffset(bytes, at, out);
+        break;
+      case A_R:
+        value = ((modRm & 7) | ((rex & 1) << 3)) * 8;
+        break;
+      case A_Z:
+        value = registerOffset((opcode & 7) | ((rex & 1) << 3), width, rex);
+        break;
+      case A_I:
+      case A_U:
+      case A_J: {
+        kind = (code & 0xff) === A_J ? K_REL : K_IMM;
+        value = 0;
+        const encoded = code >> 8;
+        if (encoded === W_B) {
+          out.imm = (code & 0xff) === A_U ? bytes[at] : (bytes[at] << 24) >> 24;
+          at += 1;
+        } else if (encoded === W_B + 1 || width === 2) {
+          out.imm = (code & 0xff) === A_U ? readS16(bytes, at) & 0xffff : readS16(bytes, at);
+          at += 2;
+        } else {
+          out.imm = readS32(bytes, at);
+          at += 4;
+        }
+        out.immHigh = out.imm >> 31;
+        if (encoded === W_V && width === 8) {
+          out.immHigh = readS32(bytes, at);
+          at += 4;
+        }
+        // A signed immediate is as wide as the instruction's operand, however short it is encoded.
+        if ((code & 0xff) === A_I && count > 0) width = count === 1 ? out.size0 : out.size1;
+        else if ((code & 0xff) !== A_U) width = operandSize;
+        break;
+      }
+      case A_I2:
+        kind = K_IMM;
+        value = 0;
+        out.imm2 = bytes[at++];
+        break;
+      case A_A:
+        kind = K_FAR;
+        value = 0;
+        if (operandSize === 2) out.imm = readS16(bytes, at) & 0xffff;
+        else out.imm = readS32(bytes, at);
+        at += operandSize;
+        out.imm2 = readS16(bytes, at) & 0xffff;
+        break;
+      case A_S:
+        kind = K_SREG;
+        value = (modRm >> 3) & 7;
+        // Two encodings are unused, and CS is no destination of MOV.
+        if (value > 5 || (value === 1 && n === firstOperand)) return invalid(out, bytes, offset, length);
+        break;
+      case A_C:
+        kind = K_CR;
+        value = ((modRm >> 3) & 7) | ((rex & 4) << 1);
+        if (value === 1 || (value > 4 && value !== 8)) return invalid(out, bytes, offset, length);
+        break;
+      case A_D:
+        kind = K_DR;
+        value = ((modRm >> 3) & 7) | ((rex & 4) << 1);
+        if (value > 7) return invalid(out, bytes, offset, length);
+        break;
+      case A_V:
+        kind = K_XMM;
+        value = ((modRm >> 3) & 7) | ((rex & 4) << 1);
+        break;
+      case A_W:
+        kind = isMemory ? K_MEM : K_XMM;
+        value = isMemory ? 0 : (modRm & 7) | ((rex & 1) << 3);
+        break;
+      case A_P:
+        kind = K_MM;
+        value = (modRm >> 3) & 7;
+        break;
+      case A_Q:
+        kind = isMemory ? K_MEM : K_MM;
+        value = isMemory ? 0 : modRm & 7;
+        break;
+      case A_CL:
+        value = 8;
+        break;
+      case A_DX:
+        value = 16;
+        break;
+      case A_ONE:
+        kind = K_IMM;
+        value = 0;
+        out.imm = 1;
+        break;
+      case A_OPSREG:
+        kind = K_SREG;
+        value = (opcode >> 3) & 7;
+        break;
+      case A_ANY:
+        if (!isMemory) continue;
+        kind = K_MEM;
+        value = 0;
+        break;
+      case A_ACC:
+        value = 0;
+        break;
+      default:
+        value = 0;
+    }
+    setOperand(out, count++, kind, value, width);
+  }
+  out.operands = count;
+  if (lock && !(flags & F_LOCK && out.kind0 === K_MEM)) return invalid(out, bytes, offset, length);
+
+  if (flags & F_SIZE_B) out.size = 1;
+  else if (flags & F_SIZE_OS) out.size = operandSize;
+  else if (flags & F_SIZE_Z) out.size = operandSize > 4 ? 4 : operandSize;
+  else out.size = out.size0 > 0 ? out.size0 : operandSize;
+  return finish(out, bytes, offset, length);
+}
+
+/** Memory offset in the instruction (MOV A0..A3): as wide as addresses are. */
+function memoryOffset(bytes: Uint8Array, at: number, out: Insn): number {
+  out.disp = out.addressSize === 2 ? readS16(bytes, at) & 0xffff : readS32(bytes, at);
+  out.dispHigh = out.addressSize === 8 ? readS32(bytes, at + 4) : 0;
+  return at + out.addressSize;
+}

@@ -1,0 +1,163 @@
+/**
+ * x87, MMX and SSE rows. What the model executes has operands; everything else is named by family
+ * (`X87_UNMODELLED`, `MMX_UNMODELLED`, `SSE_UNMODELLED`) with its exact length and its memory operand.
+ * AMD-only and VIA-only opcodes (3DNow!, SSE4A, SVM, PadLock) are undefined, as on Intel processors.
+ */
+import type { OpName } from '../ops.ts';
+import type { Row } from './table.ts';
+
+/** Rows of one family: opcodes ("14 15 60-6B"), operands, attributes. `form` is appended to each opcode. */
+function family(
+  map: string,
+  opcodes: string,
+  op: OpName,
+  operands: string,
+  attributes: string,
+  form = '',
+): Row[] {
+  return opcodes.split(' ').flatMap((range) => {
+    const [first, last = first] = range.split('-').map((text) => Number.parseInt(text, 16));
+    return Array.from({ length: last! - first! + 1 }, (_, n): Row => {
+      const opcode = (first! + n).toString(16).toUpperCase().padStart(2, '0');
+      return [`${map} ${opcode}${form}`, op, operands, attributes];
+    });
+  });
+}
+
+const x87 = (opcode: string, memory: string, register: string): Row[] => [
+  ...memory.split(' ').map((reg): Row => [`${opcode} /${reg} m`, 'X87_UNMODELLED', '?']),
+  ...register
+    .split(' ')
+    .map(
+      (form): Row => [
+        form.length === 1 ? `${opcode} /${form} r` : `${opcode} (${form})`,
+        'X87_UNMODELLED',
+        '',
+        'modrm',
+      ],
+    ),
+];
+
+const X87_ROWS: readonly Row[] = [
+  ...x87('D8', '0 1 2 3 4 5 6 7', '0 1 2 3 4 5 6 7'),
+  ...x87('D9', '0 2 3 4 6', '0 1 D0 3 E0 E1 E4 E5 E8 E9 EA EB EC ED EE 6 7'),
+  ['D9 /5 m', 'FLDCW', 'Mw'],
+  ['D9 /7 m', 'FNSTCW', 'Mw'],
+  ...x87('DA', '0 1 2 3 4 5 6 7', '0 1 2 3 E9'),
+  ...x87('DB', '0 1 2 3 5 7', '0 1 2 3 E0 E1 E4 5 6'),
+  ['DB (E2)', 'FNCLEX', '', 'modrm'],
+  ['DB (E3)', 'FNINIT', '', 'modrm'],
+  ...x87('DC', '0 1 2 3 4 5 6 7', '0 1 2 3 4 5 6 7'),
+  ...x87('DD', '0 1 2 3 4 6', '0 1 2 3 4 5'),
+  ['DD /7 m', 'FNSTSW', 'Mw'],
+  ...x87('DE', '0 1 2 3 4 5 6 7', '0 1 2 D9 4 5 6 7'),
+  ...x87('DF', '0 1 2 3 4 5 6 7', '0 1 2 3 5 6'),
+  ['DF (E0)', 'FNSTSW', 'AX', 'modrm'],
+];
+
+const MOVES: readonly Row[] = [
+  ['0F 10', 'MOVUPS', 'Vx,Wx', 'np 66'],
+  ['0F 11', 'MOVUPS', 'Wx,Vx', 'np 66'],
+  ['0F 28', 'MOVAPS', 'Vx,Wx', 'np 66'],
+  ['0F 29', 'MOVAPS', 'Wx,Vx', 'np 66'],
+  ['0F 2B m', 'MOVNTDQ', 'Mx,Vx', 'np 66'], // MOVNTPS, MOVNTPD: the same store
+  ['0F E7 m', 'MOVNTDQ', 'Mx,Vx', '66'],
+  ['0F 57', 'XORPS', 'Vx,Wx', 'np 66'],
+  ['0F 6E', 'MOVD', 'Pd,Ed', 'np', ['MOVQ', 'Pq,Eq']],
+  ['0F 6E', 'MOVD', 'Vd,Ed', '66', ['MOVQ', 'Vq,Eq']],
+  ['0F 7E', 'MOVD', 'Ed,Pd', 'np', ['MOVQ', 'Eq,Pq']],
+  ['0F 7E', 'MOVD', 'Ed,Vd', '66', ['MOVQ', 'Eq,Vq']],
+  ['0F 7E', 'MOVQ', 'Vq,Wq', 'F3'],
+  ['0F D6', 'MOVQ', 'Wq,Vq', '66'],
+  ['0F 6F', 'MOVQ', 'Pq,Qq', 'np'],
+  ['0F 7F', 'MOVQ', 'Qq,Pq', 'np'],
+  ['0F 6F', 'MOVDQA', 'Vx,Wx', '66'],
+  ['0F 7F', 'MOVDQA', 'Wx,Vx', '66'],
+  ['0F 6F', 'MOVDQU', 'Vx,Wx', 'F3'],
+  ['0F 7F', 'MOVDQU', 'Wx,Vx', 'F3'],
+  ['0F EF', 'PXOR', 'Pq,Qq', 'np'],
+  ['0F EF', 'PXOR', 'Vx,Wx', '66'],
+  ['0F 77', 'EMMS', '', 'np'],
+];
+
+const UNMODELLED_0F: readonly Row[] = [
+  ...family('0F', '10 11', 'SSE_UNMODELLED', '?', 'F3 F2'),
+  ...family('0F', '12 16', 'SSE_UNMODELLED', '?', 'np'),
+  ...family('0F', '12-13 16-17', 'SSE_UNMODELLED', '?', '66', ' m'),
+  ...family('0F', '13 17', 'SSE_UNMODELLED', '?', 'np', ' m'),
+  ...family('0F', '12', 'SSE_UNMODELLED', '?', 'F3 F2'),
+  ...family('0F', '16', 'SSE_UNMODELLED', '?', 'F3'),
+  ...family('0F', '14 15 2E 2F 54-56', 'SSE_UNMODELLED', '?', 'np 66'),
+  ...family('0F', '2A 2C 2D 51 58-5A 5C-5F', 'SSE_UNMODELLED', '?', 'np 66 F3 F2'),
+  ...family('0F', '50', 'SSE_UNMODELLED', '?', 'np 66', ' r'),
+  ...family('0F', '52 53', 'SSE_UNMODELLED', '?', 'np F3'),
+  ...family('0F', '5B', 'SSE_UNMODELLED', '?', 'np 66 F3'),
+  ...family('0F', '60-6B 74-76 D1-D5 D8-E5 E8-EE F1-F6 F8-FE', 'MMX_UNMODELLED', '?', 'np'),
+  ...family('0F', '60-6D 74-76 D1-D5 D8-E5 E8-EE F1-F6 F8-FE', 'SSE_UNMODELLED', '?', '66'),
+  ...family('0F', 'D7 F7', 'MMX_UNMODELLED', '?', 'np', ' r'),
+  ...family('0F', 'D7 F7', 'SSE_UNMODELLED', '?', '66', ' r'),
+  ...family('0F', 'E7', 'MMX_UNMODELLED', '?', 'np', ' m'),
+  ...family('0F', '70', 'MMX_UNMODELLED', '?,Ub', 'np'),
+  ...family('0F', '70', 'SSE_UNMODELLED', '?,Ub', '66 F3 F2'),
+  ...['71', '72'].flatMap((opcode) => [
+    ...[2, 4, 6].flatMap((reg): Row[] => [
+      [`0F ${opcode} /${reg} r`, 'MMX_UNMODELLED', 'Ub', 'np'],
+      [`0F ${opcode} /${reg} r`, 'SSE_UNMODELLED', 'Ub', '66'],
+    ]),
+  ]),
+  ['0F 73 /2 r', 'MMX_UNMODELLED', 'Ub', 'np'],
+  ['0F 73 /6 r', 'MMX_UNMODELLED', 'Ub', 'np'],
+  ...[2, 3, 6, 7].map((reg): Row => [`0F 73 /${reg} r`, 'SSE_UNMODELLED', 'Ub', '66']),
+  ...family('0F', '7C 7D D0', 'SSE_UNMODELLED', '?', '66 F2'),
+  ...family('0F', 'C2', 'SSE_UNMODELLED', '?,Ub', 'np 66 F3 F2'),
+  ...family('0F', 'C6', 'SSE_UNMODELLED', '?,Ub', 'np 66'),
+  ...family('0F', 'C4', 'MMX_UNMODELLED', '?,Ub', 'np'),
+  ...family('0F', 'C4', 'SSE_UNMODELLED', '?,Ub', '66'),
+  ...family('0F', 'C5', 'MMX_UNMODELLED', '?,Ub', 'np', ' r'),
+  ...family('0F', 'C5', 'SSE_UNMODELLED', '?,Ub', '66', ' r'),
+  ...family('0F', 'D6', 'SSE_UNMODELLED', '?', 'F3 F2', ' r'),
+  ...family('0F', 'E6', 'SSE_UNMODELLED', '?', '66 F3 F2'),
+  ...family('0F', 'F0', 'SSE_UNMODELLED', '?', 'F2', ' m'),
+];
+
+const ROWS_0F38: readonly Row[] = [
+  ['0F 38 F0 m', 'MOVBE', 'Gv,Mv', 'np 66'],
+  ['0F 38 F1 m', 'MOVBE', 'Mv,Gv', 'np 66'],
+  ['0F 38 F0', 'CRC32', 'Gy,Eb', 'F2'],
+  ['0F 38 F1', 'CRC32', 'Gy,Ev', 'F2'],
+  ...family('0F 38', '00-0B 1C-1E', 'MMX_UNMODELLED', '?', 'np'),
+  ...family('0F 38', 'C8-CD', 'SSE_UNMODELLED', '?', 'np'),
+  ...family(
+    '0F 38',
+    '00-0B 10 14-15 17 1C-1E 20-25 28-29 2B 30-35 37-41 CF DB-DF',
+    'SSE_UNMODELLED',
+    '?',
+    '66',
+  ),
+  ...family('0F 38', '2A', 'SSE_UNMODELLED', '?', '66', ' m'),
+  ...family('0F 38', '80-82 F5', 'SYSTEM_UNMODELLED', '?', '66', ' m'), // INVEPT, INVVPID, INVPCID, WRUSS
+  ...family('0F 38', 'F6', 'SYSTEM_UNMODELLED', '?', 'np', ' m'), // WRSS
+  ...family('0F 38', 'F6', 'SYSTEM_UNMODELLED', '?', '66 F3'), // ADCX, ADOX
+  ...family('0F 38', 'F8', 'SYSTEM_UNMODELLED', '?', '66 F3 F2', ' m'), // MOVDIR64B, ENQCMDS, ENQCMD
+  ...family('0F 38', 'F9', 'SYSTEM_UNMODELLED', '?', 'np', ' m'), // MOVDIRI
+  ...family('0F 38', 'FC', 'SYSTEM_UNMODELLED', '?', 'np 66 F3 F2', ' m'), // AADD, AAND, AXOR, AOR
+  ...[0, 1, 2, 3].map((reg): Row => [`0F 38 D8 /${reg} m`, 'SSE_UNMODELLED', '?', 'F3']), // Key Locker
+  ...family('0F 38', 'DC', 'SSE_UNMODELLED', '?', 'F3'),
+  ...family('0F 38', 'DD-DF', 'SSE_UNMODELLED', '?', 'F3', ' m'),
+  ...family('0F 38', 'FA FB', 'SSE_UNMODELLED', '?', 'F3', ' r'),
+];
+
+const ROWS_0F3A: readonly Row[] = [
+  ...family('0F 3A', '0F', 'MMX_UNMODELLED', '?,Ub', 'np'),
+  ...family('0F 3A', 'CC', 'SSE_UNMODELLED', '?,Ub', 'np'),
+  ...family('0F 3A', '08-0F 14-17 20-22 40-42 44 60-63 CE CF DF', 'SSE_UNMODELLED', '?,Ub', '66'),
+];
+
+/** Rows of x87, MMX, SSE and of the 0F 38 and 0F 3A maps. */
+export const VECTOR_ROWS: readonly Row[] = [
+  ...X87_ROWS,
+  ...MOVES,
+  ...UNMODELLED_0F,
+  ...ROWS_0F38,
+  ...ROWS_0F3A,
+];
