@@ -15,6 +15,8 @@ export interface ApicBehaviour {
   readonly apicIdOnPowerUp: 'kept' | 'reset';
   /** Whether delivery mode SMI does anything. KVM before Linux 4.2 ignored it. */
   readonly smiFromIcr: boolean;
+  /** Whether an ExtINT message (I/O APIC, MSI) starts an acknowledge cycle. KVM and QEMU drop it. */
+  readonly extIntMessages: boolean;
   /** Registers whose writable bits differ from the table's `mask`. */
   readonly writableBits: Readonly<Partial<Record<ApicRegisterName, number>>>;
   /**
@@ -59,6 +61,7 @@ const SDM: ApicBehaviour = {
   apicIdOnInit: 'kept',
   apicIdOnPowerUp: 'reset',
   smiFromIcr: true,
+  extIntMessages: true,
   writableBits: {},
   errorStatus: 'latched',
   illegalVectors: 'error',
@@ -78,6 +81,7 @@ export const APIC_FLAVOURS: Readonly<Record<ApicFlavour, ApicBehaviour>> = {
   sdm: SDM,
   'kvm-2015': {
     ...SDM,
+    extIntMessages: false,
     writableBits: {
       ICR_LOW: 0xffff_efff,
       LVT_TIMER: 0x7_10ff,
@@ -99,6 +103,7 @@ export const APIC_FLAVOURS: Readonly<Record<ApicFlavour, ApicBehaviour>> = {
   'qemu-7.2': {
     ...SDM,
     apicIdOnPowerUp: 'kept',
+    extIntMessages: false,
     writableBits: {
       SVR: 0x1ff,
       ICR_LOW: 0xffff_ffff,

@@ -5,7 +5,9 @@
 export { type ApicMode, apicModeOf, isLegalTransition } from './apic-base.ts';
 export { ApicBus, type ApicBusOptions } from './apic-bus.ts';
 export { APIC_FLAVOURS, type ApicBehaviour, type ApicFlavour } from './behaviour.ts';
-export { LocalApic, type LocalApicOptions, type LocalApicState } from './local-apic.ts';
+export type { InterruptUnitState } from './interrupt-unit.ts';
+export type { LintPin } from './lint-pins.ts';
+export { LocalApic } from './local-apic.ts';
 export type {
   Acceptance,
   AddressedMessage,
@@ -14,6 +16,7 @@ export type {
   IpiRecord,
   ProcessorSink,
 } from './messages.ts';
+export type { LocalApicOptions, LocalApicState } from './options.ts';
 export {
   APIC_REGISTERS,
   type ApicAccess,

@@ -103,7 +103,7 @@ export interface ApicRegister {
   readonly x2apic: ApicAccess;
   /** Bits that may be 1 in a WRMSR of the low 32 bits in x2APIC mode; any other is #GP. */
   readonly x2mask: number;
-  /** Name in KVM's traces. */
+  /** Name in KVM's traces; the offset where they have none. */
   readonly trace: string;
   /** Set when a read is computed. */
   readonly computed?: ApicComputed;
@@ -133,7 +133,7 @@ export const APIC_REGISTERS: readonly ApicRegister[] = [
   { name: 'TMR', title: 'Trigger Mode', offset: APIC_TMR, count: 8, access: 'ro', reset: 0, mask: 0, x2apic: 'ro', x2mask: 0, trace: 'APIC_TMR' },
   { name: 'IRR', title: 'Interrupt Request', offset: APIC_IRR, count: 8, access: 'ro', reset: 0, mask: 0, x2apic: 'ro', x2mask: 0, trace: 'APIC_IRR' },
   { name: 'ESR', title: 'Error Status', offset: APIC_ESR, count: 1, access: 'rw', reset: 0, mask: 0, x2apic: 'rw', x2mask: 0, trace: 'APIC_ESR', effect: 'error-status' },
-  { name: 'LVT_CMCI', title: 'LVT Corrected Machine Check', offset: APIC_LVTCMCI, count: 1, access: 'rw', reset: 0x1_0000, mask: LVT_MODE, x2apic: 'rw', x2mask: LVT_MODE, trace: 'APIC_LVTCMCI', effect: 'lvt' },
+  { name: 'LVT_CMCI', title: 'LVT Corrected Machine Check', offset: APIC_LVTCMCI, count: 1, access: 'rw', reset: 0x1_0000, mask: LVT_MODE, x2apic: 'rw', x2mask: LVT_MODE, trace: '0x2f0', effect: 'lvt' },
   { name: 'ICR_LOW', title: 'Interrupt Command, bits 31:0', offset: APIC_ICR, count: 1, access: 'rw', reset: 0, mask: 0xc_cfff, x2apic: 'rw', x2mask: 0xc_cfff, trace: 'APIC_ICR', effect: 'icr' },
   { name: 'ICR_HIGH', title: 'Interrupt Command, bits 63:32', offset: APIC_ICR2, count: 1, access: 'rw', reset: 0, mask: 0xff00_0000, x2apic: 'none', x2mask: 0, trace: 'APIC_ICR2' },
   { name: 'LVT_TIMER', title: 'LVT Timer', offset: APIC_LVTT, count: 1, access: 'rw', reset: 0x1_0000, mask: 0x7_00ff, x2apic: 'rw', x2mask: 0x7_00ff, trace: 'APIC_LVTT', effect: 'lvt-timer' },
