@@ -59,6 +59,11 @@ const SIZES: Readonly<Record<CType, number>> = {
   '__data_loc char[]': 4,
 };
 
+/** The value that remains of an integer in a field of this type. */
+export function fitInteger(type: CType, value: bigint): bigint {
+  return type === 'int' ? BigInt.asIntN(32, value) : BigInt.asUintN(8 * SIZES[type], value);
+}
+
 /** Places fields one after another with natural alignment, as the kernel's `TP_STRUCT__entry` does. */
 export function placeFields(fields: readonly CField[]): PlacedField[] {
   let offset = COMMON_SIZE;

@@ -2,6 +2,8 @@
  * KVM tracepoints and machine events: types, trace-cmd text, trace.dat v6, Perfetto and JSONL writers and readers, first divergence and diagnosis.
  * @packageDocumentation
  */
+export { isTraceDat, readTraceDat, type TraceDat } from './dat-read.ts';
+export { type TraceDatOptions, writeTraceDat } from './dat-write.ts';
 export type { TraceEvent, TraceEventName, TraceForm, TraceSink } from './events.ts';
 export { hashTrace, TraceHasher } from './hash.ts';
 export type * from './kvm-events.ts';

@@ -18,6 +18,7 @@ import {
   USERSPACE_EXITS,
   VMX_EXIT_REASONS,
   VMX_EXIT_REASONS_2015,
+  VMX_EXIT_REASONS_PLUGIN,
 } from './symbols.ts';
 import { type Conversion, dec, hex, integer, pick, printSymbolic, sym, type Template } from './template.ts';
 
@@ -115,7 +116,8 @@ const EINTR = 4n;
 /** Why KVM_RUN returned. */
 const userspaceReason: Conversion = {
   spec: '%s',
-  arg: `REC->errno < 0 ? (REC->errno == -4 ? "restart" : "error") : ${printSymbolic('REC->reason', USERSPACE_EXITS)}`,
+  // The kernel writes `errno < 0`, which trace-cmd evaluates without sign, so that it never holds.
+  arg: `(REC->errno & 0x80000000) ? ((REC->errno & 0xffffffff) == 0xfffffffc ? "restart" : "error") : ${printSymbolic('REC->reason', USERSPACE_EXITS)}`,
   pattern: `restart|error|${USERSPACE_EXITS.map(([, name]) => name).join('|')}|0x[0-9a-f]+`,
   show: (raw) => {
     const errno = integer(raw, 'errno');
@@ -132,7 +134,7 @@ const userspaceReason: Conversion = {
 /** The number after {@link userspaceReason}. */
 const userspaceNumber: Conversion = {
   spec: '%d',
-  arg: 'REC->errno < 0 ? -REC->errno : REC->reason',
+  arg: '(REC->errno & 0x80000000) ? (0x100000000 - (REC->errno & 0xffffffff)) : REC->reason',
   pattern: '\\d+',
   show: (raw) => {
     const errno = integer(raw, 'errno');
@@ -239,6 +241,20 @@ const EXIT_2015: Template = [
   hex('info2', '%llx'),
 ];
 
+const exitReasonByName = sym('exit_reason', VMX_EXIT_REASONS_PLUGIN);
+
+/** Exit reason as trace-cmd's plugin names it. */
+const exitReasonOfPlugin: Conversion = {
+  ...exitReasonByName,
+  pattern: `${exitReasonByName.pattern}|UNKNOWN \\(\\d+\\)`,
+  show: (raw) => exitReasonByName.show(raw).replace(/^0x.*/, (digits) => `UNKNOWN (${Number(digits)})`),
+  read: (text, raw) => {
+    const number = /^UNKNOWN \((\d+)\)$/.exec(text)?.[1];
+    return exitReasonByName.read(number === undefined ? text : `0x${Number(number).toString(16)}`, raw);
+  },
+};
+const EXIT_PLUGIN: Template = ['reason ', exitReasonOfPlugin, ...EXIT_2015.slice(2)];
+
 const CPUID_HEAD: Template = ['func ', hex('function', '%x')];
 const CPUID_REGISTERS: Template = [
   ' rax ',
@@ -328,7 +344,7 @@ export const KVM_TABLE: KvmTable = {
       intrInfo: 'number',
       errorCode: 'number',
     },
-    old: { fields: EXIT_FIELDS, print: EXIT_2015 },
+    old: { fields: EXIT_FIELDS, print: EXIT_2015, plugin: EXIT_PLUGIN },
     current: {
       fields: [...EXIT_FIELDS, ['u32', 'intr_info', 'intrInfo'], ['u32', 'error_code', 'errorCode'], VCPU],
       print: [
@@ -347,6 +363,7 @@ export const KVM_TABLE: KvmTable = {
         ' error_code 0x',
         hex('error_code', '%08x'),
       ],
+      plugin: EXIT_PLUGIN,
     },
     between: [['vcpu ', dec('vcpu_id'), ' ', ...EXIT_2015]],
     untold: { isa: 1n },

@@ -47,6 +47,16 @@ const VMX_EXIT_REASONS_COMMON: Symbols = [
 /** VMX basic exit reasons as KVM of 2015 names them. */
 export const VMX_EXIT_REASONS_2015: Symbols = [...VMX_EXIT_REASONS_COMMON, [7, 'PENDING_INTERRUPT']];
 
+/** VMX basic exit reasons as trace-cmd's plugin names them, whatever the kernel. Measured on trace-cmd 3.1.6. */
+export const VMX_EXIT_REASONS_PLUGIN: Symbols = [
+  ...VMX_EXIT_REASONS_2015.filter(([, name]) => name !== 'INVALID_STATE'),
+  [50, 'INVEPT'],
+  [55, 'XSETBV'],
+  [62, 'PML_FULL'],
+  [63, 'XSAVES'],
+  [64, 'XRSTORS'],
+];
+
 /** VMX basic exit reasons as KVM of today names them. */
 export const VMX_EXIT_REASONS: Symbols = [
   ...VMX_EXIT_REASONS_COMMON,

@@ -1,5 +1,5 @@
 /** Every event by name, and the way between events and the records of the tables. */
-import { type PlacedField, placeFields, type RawRecord } from './c-layout.ts';
+import { type CType, fitInteger, type PlacedField, placeFields, type RawRecord } from './c-layout.ts';
 import { escapeText, unescapeText } from './escape.ts';
 import type { EventForm, EventRow, MemberKind } from './event-row.ts';
 import type { TraceEvent, TraceEventName, TraceForm } from './events.ts';
@@ -54,7 +54,12 @@ export function rawFromEvent(event: TraceEvent, form: TraceForm): RawRecord {
   return raw;
 }
 
-function memberOf(kind: MemberKind, value: RawRecord[string], raw: Readonly<RawRecord>): unknown {
+function memberOf(
+  type: CType,
+  kind: MemberKind,
+  value: RawRecord[string],
+  raw: Readonly<RawRecord>,
+): unknown {
   if (kind === 'bytes') {
     const length = raw['len'];
     return typeof value === 'object' && typeof length === 'bigint'
@@ -65,18 +70,18 @@ function memberOf(kind: MemberKind, value: RawRecord[string], raw: Readonly<RawR
   if (typeof value !== 'bigint') return undefined;
   if (kind === 'bigint') return BigInt.asUintN(64, value);
   if (kind === 'boolean') return value !== 0n;
-  return kind === 'number' ? Number(value) : (kind[Number(value)] ?? undefined);
+  return kind === 'number' ? Number(fitInteger(type, value)) : (kind[Number(value)] ?? undefined);
 }
 
 /** Members of an event from a record of any kernel's fields; members that the record does not tell are absent. */
 export function membersFromRaw(name: TraceEventName, raw: Readonly<RawRecord>): Record<string, unknown> {
   const row = EVENT_TABLE[name];
   const members: Record<string, unknown> = {};
-  for (const [, cName, member] of [...row.old.fields, ...row.current.fields]) {
+  for (const [type, cName, member] of [...row.old.fields, ...row.current.fields]) {
     const value = raw[cName];
     const kind = row.members[member];
     if (value === undefined || kind === undefined) continue;
-    const converted = memberOf(kind, value, raw);
+    const converted = memberOf(type, kind, value, raw);
     if (converted !== undefined) members[member] = converted;
   }
   return members;

@@ -56,13 +56,20 @@ function expression(field: string, { shift = 0, mask }: Part): string {
   return mask === undefined ? shifted : `(${shifted} & ${mask})`;
 }
 
+/** What a directive makes of the bits that it is given. */
+const AS_PRINTED = {
+  '%u': (value: bigint) => BigInt.asUintN(32, value),
+  '%d': (value: bigint) => BigInt.asIntN(32, value),
+  '%lld': (value: bigint) => BigInt.asIntN(64, value),
+} as const;
+
 /** A decimal number. */
-export function dec(field: string, spec: '%u' | '%d' | '%lld' = '%u', part: Part = {}): Conversion {
+export function dec(field: string, spec: keyof typeof AS_PRINTED = '%u', part: Part = {}): Conversion {
   return {
     spec,
     arg: expression(field, part),
     pattern: '-?\\d+',
-    show: (raw) => take(raw, field, part).toString(),
+    show: (raw) => AS_PRINTED[spec](take(raw, field, part)).toString(),
     read: (text, raw) => put(raw, field, part, BigInt(text)),
   };
 }

@@ -8,8 +8,9 @@ export interface TextOptions {
   /** Whose fields and words; `2015` if absent. */
   readonly form?: TraceForm;
   /**
-   * Print `kvm_emulate_insn` and today's `kvm_entry` as trace-cmd's KVM plugin does, rather than by the
-   * kernel's own format (`trace-cmd report -N`). True if absent, as in the wild.
+   * Print `kvm_emulate_insn`, `kvm_exit` and today's `kvm_entry` as trace-cmd's KVM plugin does, rather than
+   * by the kernel's own format (`trace-cmd report -N`). If absent: true for 2015, so that the text is what
+   * people pasted then; false for today, where the plugin hides the VCPU of an exit.
    */
   readonly plugins?: boolean;
   /** Nanoseconds (`trace-cmd report -t`) instead of rounded microseconds. False if absent. */
@@ -35,19 +36,20 @@ export function threadOf(event: TraceEvent): {
   return { pid: event.pid ?? FIRST_PID + (event.vcpu ?? event.cpu), comm: event.comm ?? COMM };
 }
 
-/** Seconds with 6 or 9 digits. */
+/** Seconds, at least 5 wide, with 6 or 9 digits after the point. */
 function seconds(ts: number, nanoseconds: boolean): string {
   const digits = nanoseconds ? 9 : 6;
   const units = nanoseconds ? Math.round(ts) : Math.round(ts / 1000);
   const scale = 10 ** digits;
-  return `${Math.floor(units / scale)}.${String(units % scale).padStart(digits, '0')}`;
+  return `${String(Math.floor(units / scale)).padStart(5)}.${String(units % scale).padStart(digits, '0')}`;
 }
 
 /** What stands after the event's name. */
 export function formatMessage(event: TraceEvent, options: TextOptions = {}): string {
-  const form = formOf(EVENT_TABLE[event.name], options.form ?? '2015');
-  const template = (options.plugins ?? true) ? (form.plugin ?? form.print) : form.print;
-  return showTemplate(template, rawFromEvent(event, options.form ?? '2015'));
+  const form = options.form ?? '2015';
+  const { print, plugin } = formOf(EVENT_TABLE[event.name], form);
+  const template = (options.plugins ?? form === '2015') ? (plugin ?? print) : print;
+  return showTemplate(template, rawFromEvent(event, form));
 }
 
 /** One line: task, CPU, time, name, message. */

@@ -39,7 +39,7 @@ interface Pending {
 
 // `      comm-pid   [cpu] flags seconds.fraction: ` with every part optional, as mails drop them.
 const HEADER =
-  /^\s*(?:(?<comm>\S.*?)-(?<pid>\d+)\s+)?(?:\[(?<cpu>\d+)\]\s+)?(?:[A-Za-z0-9.#]{4,5}\s+)?(?:(?<sec>\d+)\.(?<frac>\d{6}|\d{9}):\s+)?(?<name>kvm_\w+|smm_\w+|vcpu_match_mmio):(?=\s|$)\s*(?<text>.*)$/;
+  /^\s*(?:(?<comm>\S.*?)-(?<pid>-?\d+)\s+)?(?:\[(?<cpu>\d+)\]\s+)?(?:[A-Za-z0-9.#]{4,5}\s+)?(?:(?<sec>\d+)\.(?<frac>\d{6}|\d{9}):\s+)?(?<name>kvm_\w+|smm_\w+|vcpu_match_mmio):(?=\s|$)\s*(?<text>.*)$/;
 const QUOTE = /^(?:\s*>)+ ?/;
 const MOST_CONTINUATIONS = 4;
 
