@@ -73,6 +73,7 @@ import {
   F_F64,
   F_LOCK,
   F_MODRM,
+  F_NO_66,
   F_NO_MEMORY,
   F_REP_IS_OPCODE,
   F_REX_B,
@@ -223,6 +224,9 @@ export function decode(
 
   out.codeSize = codeSize;
   out.tooLong = false;
+  out.size = 0;
+  out.rep = REP_NONE;
+  out.operands = 0;
   out.cc = 0;
   out.kind0 = K_NONE;
   out.kind1 = K_NONE;
@@ -351,7 +355,7 @@ export function decode(
   const length = at + tail - offset;
 
   out.op = OPS[entry];
-  out.rep = flags & F_REP_IS_OPCODE ? REP_NONE : rep;
+  if (!(flags & F_REP_IS_OPCODE)) out.rep = rep;
   if (flags & F_CC) out.cc = opcode & 15;
 
   let count = 0;
@@ -488,7 +492,8 @@ export function decode(
     setOperand(out, count++, kind, value, width);
   }
   out.operands = count;
-  if (lock && !(flags & F_LOCK && out.kind0 === K_MEM)) return invalid(out, bytes, offset, length);
+  if ((lock && !(flags & F_LOCK && out.kind0 === K_MEM)) || (operand66 && flags & F_NO_66))
+    return invalid(out, bytes, offset, length);
 
   if (flags & F_SIZE_B) out.size = 1;
   else if (flags & F_SIZE_OS) out.size = operandSize;

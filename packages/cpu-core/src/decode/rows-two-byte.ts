@@ -43,7 +43,7 @@ export const TWO_BYTE_ROWS: readonly Row[] = [
   ['0F 01 (D5)', 'SYSTEM_UNMODELLED', '', 'np'], // XEND
   ['0F 01 (D6)', 'SYSTEM_UNMODELLED', '', 'np'], // XTEST
   ['0F 01 (D7)', 'SYSTEM_UNMODELLED', '', 'np'], // ENCLU
-  ['0F 01 (E8)', 'SYSTEM_UNMODELLED', '', 'np F2'], // SERIALIZE, XSUSLDTRK
+  ['0F 01 (E8)', 'SYSTEM_UNMODELLED', '', 'np F3 F2'], // SERIALIZE, SETSSBSY, XSUSLDTRK
   ['0F 01 (E9)', 'SYSTEM_UNMODELLED', '', 'F2'], // XRESLDTRK
   ['0F 01 (EA)', 'SYSTEM_UNMODELLED', '', 'F3'], // SAVEPREVSSP
   ['0F 01 (EC)', 'SYSTEM_UNMODELLED', '', 'F3 o64'], // UIRET
@@ -124,7 +124,7 @@ export const TWO_BYTE_ROWS: readonly Row[] = [
   ['0F AE /1 r', 'RDGSBASE', 'Ey', 'F3 o64'],
   ['0F AE /2 r', 'WRFSBASE', 'Ey', 'F3 o64'],
   ['0F AE /3 r', 'WRGSBASE', 'Ey', 'F3 o64'],
-  ['0F AE /4', 'SYSTEM_UNMODELLED', '?', 'F3'], // PTWRITE
+  ['0F AE /4', 'SYSTEM_UNMODELLED', '?', 'F3 no66'], // PTWRITE
   ['0F AE /5 r', 'SYSTEM_UNMODELLED', '', 'F3'], // INCSSP
   ['0F AE /6 r', 'SYSTEM_UNMODELLED', '', '66 F3 F2'], // TPAUSE, UMONITOR, UMWAIT
   ['0F AF', 'IMUL', 'Gv,Ev'],

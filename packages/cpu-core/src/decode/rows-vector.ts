@@ -148,6 +148,7 @@ const ROWS_0F38: readonly Row[] = [
 ];
 
 const ROWS_0F3A: readonly Row[] = [
+  ['0F 3A F0 (C0)', 'SYSTEM_UNMODELLED', 'Ub', 'F3'], // HRESET
   ...family('0F 3A', '0F', 'MMX_UNMODELLED', '?,Ub', 'np'),
   ...family('0F 3A', 'CC', 'SSE_UNMODELLED', '?,Ub', 'np'),
   ...family('0F 3A', '08-0F 14-17 20-22 40-42 44 60-63 CE CF DF', 'SSE_UNMODELLED', '?,Ub', '66'),

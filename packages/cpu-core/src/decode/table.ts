@@ -29,7 +29,7 @@ import {
  * `lock` LOCK is legal on a memory destination; `i64` invalid in 64-bit mode; `o64` only in 64-bit mode;
  * `d64` operand size defaults to 64 bits in 64-bit mode; `f64` it is always 64 bits there;
  * `b` `os` `z` what `Insn.size` is (byte, operand size, operand size up to 4) where operand 0 does not tell;
- * `modrm` has a ModRM byte although no operand needs it; `vex` is the first byte of a VEX, EVEX or XOP prefix.
+ * `no66` undefined with a 66 prefix; `modrm` has a ModRM byte although no operand needs it; `vex` is the first byte of a VEX, EVEX or XOP prefix.
  */
 export type Row = readonly [
   where: string,
@@ -63,6 +63,8 @@ export const F_SIZE_Z = 1 << 9;
 export const F_ALTERNATIVE = 1 << 10;
 /** First byte of a VEX, EVEX or XOP prefix. */
 export const F_VEX = 1 << 11;
+/** A 66 prefix makes it undefined. */
+export const F_NO_66 = 1 << 23;
 /** The alternative entry is chosen by REX.B, not by REX.W. */
 export const F_REX_B = 1 << 22;
 /** Trailing bytes include an immediate or displacement of min(operand size, 4). */
@@ -110,6 +112,7 @@ const FLAG_WORDS: Readonly<Record<string, number>> = {
   modrm: F_MODRM,
   vex: F_VEX | F_MODRM,
   rexb: F_REX_B,
+  no66: F_NO_66,
 };
 const OTHER_WORDS: ReadonlySet<string> = new Set([...COLUMNS, 'i64', 'o64']);
 
