@@ -4,10 +4,20 @@
  */
 export { isTraceDat, readTraceDat, type TraceDat } from './dat-read.ts';
 export { type TraceDatOptions, writeTraceDat } from './dat-write.ts';
+export {
+  type Divergence,
+  type DivergenceOptions,
+  type DivergenceReport,
+  type DivergenceSide,
+  firstDivergence,
+} from './divergence.ts';
 export type { TraceEvent, TraceEventName, TraceForm, TraceSink } from './events.ts';
+export { type GuestVisible, type GuestVisibleKind, guestVisible } from './guest-visible.ts';
 export { hashTrace, TraceHasher } from './hash.ts';
+export { eventToJson, readJsonl, writeJsonl } from './jsonl.ts';
 export type * from './kvm-events.ts';
 export type * from './machine-events.ts';
+export { type PerfettoOptions, writePerfetto } from './perfetto.ts';
 export { type PlannedCpu, plannedCpu, plannedSmbases } from './planned.ts';
 export { filterSink, TraceBuffer, TraceRing, teeSink } from './sinks.ts';
 export { EVENT_NAMES } from './table.ts';

@@ -1,0 +1,183 @@
+/** Where two runs of one guest part. */
+
+import type { TraceEvent, TraceForm } from './events.ts';
+import { type GuestVisible, type GuestVisibleKind, guestVisible } from './guest-visible.ts';
+import { EVENT_TABLE } from './table.ts';
+import { formatEvent } from './text-format.ts';
+
+/** One run's side of a divergence. */
+export interface DivergenceSide {
+  /** Index of the event in its trace. */
+  readonly index: number;
+  /** The event. */
+  readonly event: TraceEvent;
+  /** What the guest noticed. */
+  readonly fact: string;
+}
+
+/** The first point at which one VCPU's guest-visible history differs between two runs. */
+export interface Divergence {
+  /** Index of the VCPU. */
+  readonly vcpu: number;
+  /** Number of guest-visible facts of this VCPU that agree before. */
+  readonly agreed: number;
+  /** The first run's event; absent if its history ends here. */
+  readonly a?: DivergenceSide;
+  /** The second run's event; absent if its history ends here. */
+  readonly b?: DivergenceSide;
+  /** One sentence. */
+  readonly sentence: string;
+  /** Lines of each trace that lead to the event, the event last. */
+  readonly context: { readonly a: readonly string[]; readonly b: readonly string[] };
+}
+
+/** Result of a comparison. */
+export interface DivergenceReport {
+  /** The divergence that comes first in time: the cause, or the nearest to it. Absent if the runs agree. */
+  readonly first?: Divergence;
+  /** First divergence of each VCPU that has one, by VCPU. */
+  readonly perVcpu: readonly Divergence[];
+  /** Kinds of facts that were compared: those that both traces can hold. */
+  readonly kinds: readonly GuestVisibleKind[];
+}
+
+/** How to compare. */
+export interface DivergenceOptions {
+  /** Lines of context before each event; 4 if absent. */
+  readonly context?: number;
+  /** Words of the context lines; `2015` if absent. */
+  readonly form?: TraceForm;
+  /** Ports whose values are time, not compared; the PM timer of OVMF's Q35, 608h, if absent. */
+  readonly ignorePorts?: readonly number[];
+}
+
+interface Step extends GuestVisible {
+  readonly index: number;
+  readonly event: TraceEvent;
+}
+
+const PM_TIMER_PORT = 0x608;
+const KVM_KINDS: readonly GuestVisibleKind[] = ['apic-read', 'apic-write', 'smm-enter', 'smm-leave', 'ipi'];
+const MACHINE_KINDS: readonly GuestVisibleKind[] = [
+  ...KVM_KINDS,
+  'smbase-write',
+  'init',
+  'sipi',
+  'halt',
+  'shutdown',
+  'debugcon',
+];
+/** Facts that repeat as often as a loop happens to turn: only the first of equal neighbours counts. */
+const POLLED: ReadonlySet<GuestVisibleKind> = new Set(['apic-read', 'halt', 'pio']);
+
+function isMachineTrace(events: readonly TraceEvent[]): boolean {
+  return events.some((event) => EVENT_TABLE[event.name].system === 'smm');
+}
+
+function kindsOf(events: readonly TraceEvent[]): GuestVisibleKind[] {
+  const kinds = isMachineTrace(events) ? MACHINE_KINDS : KVM_KINDS;
+  return events.some((event) => event.name === 'kvm_pio') ? [...kinds, 'pio'] : [...kinds];
+}
+
+/** Each VCPU's facts in order. A trace with the machine's own events tells them by those alone. */
+function historyOf(
+  events: readonly TraceEvent[],
+  kinds: ReadonlySet<GuestVisibleKind>,
+  ignoredPorts: readonly number[],
+): Map<number, Step[]> {
+  const machine = isMachineTrace(events);
+  const history = new Map<number, Step[]>();
+  for (const [index, event] of events.entries()) {
+    if (
+      event.name === 'kvm_pio'
+        ? ignoredPorts.includes(event.port)
+        : machine && EVENT_TABLE[event.name].system === 'kvm'
+    ) {
+      continue;
+    }
+    const visible = guestVisible(event);
+    if (!visible || !kinds.has(visible.kind)) continue;
+    const steps = history.get(visible.vcpu) ?? [];
+    history.set(visible.vcpu, steps);
+    const last = steps[steps.length - 1];
+    if (POLLED.has(visible.kind) && last?.kind === visible.kind && last.fact === visible.fact) continue;
+    steps.push({ ...visible, index, event });
+  }
+  return history;
+}
+
+function side(step: Step | undefined): DivergenceSide | undefined {
+  return step && { index: step.index, event: step.event, fact: step.fact };
+}
+
+function sentenceOf(vcpu: number, a: Step | undefined, b: Step | undefined): string {
+  const first = a ? `${a.fact} in the first run` : 'does nothing more in the first run';
+  const second = b ? `${b.fact} in the second` : 'does nothing more in the second';
+  return `VCPU ${vcpu}: ${first}, ${second}.`;
+}
+
+function contextOf(
+  events: readonly TraceEvent[],
+  vcpu: number,
+  steps: readonly Step[],
+  at: number,
+  lines: number,
+  form: TraceForm,
+): string[] {
+  const end = steps[at]?.index ?? steps[at - 1]?.index ?? -1;
+  const shown: string[] = [];
+  for (let i = end; i >= 0 && shown.length <= lines; i--) {
+    const event = events[i];
+    if (event && (event.vcpu ?? event.cpu) === vcpu) shown.unshift(formatEvent(event, { form }));
+  }
+  return shown;
+}
+
+/** Which of two divergences happened earlier: by a clock that both have, else each by its own. */
+function earlier(x: Divergence, y: Divergence): number {
+  if (x.a && y.a) return x.a.event.ts - y.a.event.ts;
+  if (x.b && y.b) return x.b.event.ts - y.b.event.ts;
+  return (x.a ?? x.b)!.event.ts - (y.a ?? y.b)!.event.ts;
+}
+
+/**
+ * First divergence of two runs of the same guest, per VCPU and altogether. Runs are aligned on what the guest
+ * notices, not on time, exits or entries, so that `tcg` and `kvm` runs compare. A trace with KVM's events
+ * alone is compared on the facts that those tell.
+ */
+export function firstDivergence(
+  a: readonly TraceEvent[],
+  b: readonly TraceEvent[],
+  options: DivergenceOptions = {},
+): DivergenceReport {
+  const { context = 4, form = '2015', ignorePorts = [PM_TIMER_PORT] } = options;
+  const inB = new Set(kindsOf(b));
+  const kinds = kindsOf(a).filter((kind) => inB.has(kind));
+  const historyA = historyOf(a, new Set(kinds), ignorePorts);
+  const historyB = historyOf(b, new Set(kinds), ignorePorts);
+  const perVcpu: Divergence[] = [];
+  for (const vcpu of [...new Set([...historyA.keys(), ...historyB.keys()])].sort((x, y) => x - y)) {
+    const stepsA = historyA.get(vcpu) ?? [];
+    const stepsB = historyB.get(vcpu) ?? [];
+    let at = 0;
+    while (at < stepsA.length && at < stepsB.length && stepsA[at]?.fact === stepsB[at]?.fact) at++;
+    const stepA = stepsA[at];
+    const stepB = stepsB[at];
+    if (!stepA && !stepB) continue;
+    const sideA = side(stepA);
+    const sideB = side(stepB);
+    perVcpu.push({
+      vcpu,
+      agreed: at,
+      ...(sideA && { a: sideA }),
+      ...(sideB && { b: sideB }),
+      sentence: sentenceOf(vcpu, stepA, stepB),
+      context: {
+        a: contextOf(a, vcpu, stepsA, at, context, form),
+        b: contextOf(b, vcpu, stepsB, at, context, form),
+      },
+    });
+  }
+  const first = [...perVcpu].sort(earlier)[0];
+  return { ...(first && { first }), perVcpu, kinds };
+}
