@@ -1,9 +1,10 @@
 /**
  * Lazy status flags, evaluated in TypeScript. The wasm tiers evaluate the same cases with generated code.
- * ST_CC_OP holds CC_* | log2(operand bytes) << 8; ST_CC_RES and ST_CC_SRC hold the operands shifted to the top of 64 bits.
+ * ST_CC_OP holds CC_* | log2(operand bytes) << 8; ST_CC_RES and ST_CC_SRC hold the operands shifted to the top of 64 bits
+ * (but CF in bit 0 of ST_CC_SRC for CC_INC and CC_DEC, RFLAGS bits there for CC_GIVEN).
  */
 import { RFLAGS_AF, RFLAGS_CF, RFLAGS_OF, RFLAGS_PF, RFLAGS_SF, RFLAGS_ZF } from '@smm/x86-defs';
-import { CC_ADC, CC_ADD, CC_DEC, CC_EAGER, CC_INC, CC_LOGIC, CC_SBB, CC_SUB } from './layout.ts';
+import { CC_ADC, CC_ADD, CC_DEC, CC_EAGER, CC_GIVEN, CC_INC, CC_LOGIC, CC_SBB, CC_SUB } from './layout.ts';
 
 /** The six status flags. */
 export const STATUS_FLAGS: number = RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF;
@@ -27,6 +28,7 @@ export function evaluateFlags(ccOp: number, res: bigint, src: bigint, eflags: nu
   const low = Number(r & 0xffn);
   let flags = (r === 0n ? RFLAGS_ZF : 0) | (r & sign ? RFLAGS_SF : 0) | parity(low);
   if (kind === CC_LOGIC) return flags;
+  if (kind === CC_GIVEN) return flags | Number(src & BigInt(RFLAGS_CF | RFLAGS_OF | RFLAGS_AF));
   if (kind === CC_INC || kind === CC_DEC) {
     const edge = kind === CC_INC ? sign : sign - 1n;
     const nibble = kind === CC_INC ? 0 : 0xf;

@@ -150,6 +150,14 @@ export const ACT_NMI_PENDING = 0x200;
 export const ACT_INIT_PENDING = 0x400;
 /** ACT: SIPI received. */
 export const ACT_SIPI_PENDING = 0x800;
+/** ACT: a single-step #DB trap of the previous instruction waits for delivery. */
+export const ACT_DEBUG_TRAP = 0x1000;
+/** ACT: the next SMI is lost (behaviour `firstSmiAfterInitLost`). */
+export const ACT_SMI_LOST_NEXT = 0x2000;
+/** ACT: this is the bootstrap processor: INIT restarts it at the reset vector. */
+export const ACT_BSP = 0x4000;
+/** ACT: a single-step trap waits for RSM, for an SMI came first. */
+export const ACT_DEBUG_TRAP_HELD = 0x8000;
 
 /** CC: status flags are in ST_EFLAGS. */
 export const CC_EAGER = 0;
@@ -167,3 +175,5 @@ export const CC_DEC = 5;
 export const CC_ADC = 6;
 /** CC: res = a - src - 1 (borrow came in). */
 export const CC_SBB = 7;
+/** CC: ZF, SF and PF from res; CF, OF and AF are given in src in their RFLAGS positions (not shifted). */
+export const CC_GIVEN = 8;

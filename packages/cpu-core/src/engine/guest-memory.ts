@@ -1,0 +1,235 @@
+/** Memory by linear address: TLB first, then the translator; page crossings, devices and code pages here and nowhere else. */
+import { PF_VECTOR } from '@smm/x86-defs';
+import * as L from '../layout.ts';
+import {
+  ACCESS_EXEC,
+  ACCESS_READ,
+  ACCESS_WRITE,
+  TRANSLATED_DEVICE,
+  TRANSLATED_FAULT,
+  TRANSLATED_SHUTDOWN,
+  type TranslateRequest,
+  type TranslateResult,
+} from '../ports.ts';
+import type { LinearMemory } from '../tier.ts';
+import type { CodePages } from './code-pages.ts';
+import type { Core } from './core.ts';
+import { JUMP_CACHE_SIZE } from './jump-cache.ts';
+import { high32, low32, TLB_ADDEND, TLB_EXEC_TAG, TLB_SIZE, TLB_WRITE_TAG, tlbEntry } from './tlb.ts';
+
+const RFLAGS_AC = 0x0004_0000;
+type Size = 1 | 2 | 4;
+
+/** {@link LinearMemory} of one processor. */
+export class GuestMemory implements LinearMemory {
+  readonly #core: Core;
+  readonly #code: CodePages;
+  readonly #request: TranslateRequest;
+  readonly #result: TranslateResult;
+  /** Guest-physical page of the last device translation. */
+  #devicePage = 0;
+
+  constructor(core: Core, code: CodePages) {
+    this.#core = core;
+    this.#code = code;
+    this.#request = {
+      processor: 0,
+      linear: 0,
+      access: 0,
+      user: false,
+      smm: false,
+      debug: false,
+      cr0: 0,
+      cr3: 0,
+      cr4: 0,
+      efer: 0,
+      rflagsAc: false,
+    };
+    this.#result = {
+      outcome: 0,
+      hostPage: 0,
+      gpaPage: 0,
+      readable: false,
+      writable: false,
+      executable: false,
+      errorCode: 0,
+      reason: '',
+    };
+  }
+
+  /**
+   * Host offset of the byte at `linear` for one access inside its page, or -1 for a device (its guest-physical address
+   * is then `deviceAddress`). Faults. Code pages answer like any RAM: a writer reports the write afterwards.
+   */
+  translate(linear: number, access: number, user: boolean): number {
+    const { views, tlb } = this.#core;
+    const entry = tlbEntry(user ? tlb + TLB_SIZE : tlb, linear);
+    const at = (entry + access * 8) >>> 2;
+    if (views.i32[at] === (low32(linear) & ~0xfff) && views.i32[at + 1] === high32(linear)) {
+      return (low32(linear) + views.i32[(entry + TLB_ADDEND) >>> 2]!) >>> 0;
+    }
+    return this.#miss(linear, access, user, entry);
+  }
+
+  /** Guest-physical address of `linear` after {@link translate} said that it is a device. */
+  deviceAddress(linear: number): number {
+    return this.#devicePage + (linear & 0xfff);
+  }
+
+  #miss(linear: number, access: number, user: boolean, entry: number): number {
+    const { cpu, state, views } = this.#core;
+    const request = this.#request;
+    const result = this.#result;
+    request.processor = cpu.index;
+    request.linear = linear;
+    request.access = access;
+    request.user = user;
+    request.smm = state.smm;
+    request.cr0 = state.cr0;
+    request.cr3 = state.cr3;
+    request.cr4 = state.cr4;
+    request.efer = state.efer;
+    request.rflagsAc = (state.get32(L.ST_EFLAGS) & RFLAGS_AC) !== 0;
+    cpu.ports.translator.translate(request, result);
+    if (result.outcome === TRANSLATED_FAULT) return cpu.fault(PF_VECTOR, result.errorCode, linear);
+    if (result.outcome === TRANSLATED_SHUTDOWN) return cpu.faultShutdown(result.reason);
+    if (result.outcome === TRANSLATED_DEVICE || (access === ACCESS_WRITE && !result.writable)) {
+      this.#devicePage = result.gpaPage;
+      return -1;
+    }
+    const page = low32(linear) & ~0xfff;
+    const high = high32(linear);
+    const hostPage = result.hostPage;
+    const i32 = views.i32;
+    const at = entry >>> 2;
+    i32[at + 6] = (hostPage - page) | 0;
+    const setTag = (slot: number, valid: boolean): void => {
+      i32[at + slot] = valid ? page : -1;
+      i32[at + slot + 1] = valid ? high : -1;
+    };
+    setTag(0, result.readable);
+    const write = result.writable && !this.#code.isCode(hostPage);
+    setTag(TLB_WRITE_TAG >>> 2, write);
+    if (result.writable && (write || access === ACCESS_WRITE)) this.#code.noteWritable(hostPage, write);
+    setTag(TLB_EXEC_TAG >>> 2, result.executable);
+    return (hostPage + (linear & 0xfff)) >>> 0;
+  }
+
+  /** Linear address `bytes` further on: wraps at 4 GiB outside 64-bit code. */
+  #after(linear: number, bytes: number): number {
+    const next = linear + bytes;
+    return next >= 0x1_0000_0000 && !this.#core.cpu.code64 && linear < 0x1_0000_0000
+      ? next - 0x1_0000_0000
+      : next;
+  }
+
+  load(linear: number, size: Size, user: boolean): number {
+    if ((linear & 0xfff) + size > 0x1000) return this.#loadCrossing(linear, size, user);
+    const host = this.translate(linear, ACCESS_READ, user);
+    if (host < 0) {
+      this.#core.leaveBlock = true;
+      const { cpu } = this.#core;
+      return cpu.ports.memory.read(this.deviceAddress(linear), size, cpu.attrs()) >>> 0;
+    }
+    const { views } = this.#core;
+    if (size === 1) return views.u8[host]!;
+    return size === 2 ? views.data.getUint16(host, true) : views.data.getUint32(host, true);
+  }
+
+  load64(linear: number, user: boolean): bigint {
+    const crosses = (linear & 0xfff) > 0xff8;
+    if (!crosses) {
+      const host = this.translate(linear, ACCESS_READ, user);
+      if (host >= 0) return this.#core.views.data.getBigUint64(host, true);
+    } else this.#probe(linear, 8, ACCESS_READ, user);
+    const low = this.load(linear, 4, user);
+    return BigInt(low) | (BigInt(this.load(this.#after(linear, 4), 4, user)) << 32n);
+  }
+
+  store(linear: number, size: Size, value: number, user: boolean): void {
+    if ((linear & 0xfff) + size > 0x1000) {
+      this.#storeCrossing(linear, size, value, user);
+      return;
+    }
+    const host = this.translate(linear, ACCESS_WRITE, user);
+    if (host < 0) {
+      this.#core.leaveBlock = true;
+      const { cpu } = this.#core;
+      cpu.ports.memory.write(this.deviceAddress(linear), size, value >>> 0, cpu.attrs());
+      return;
+    }
+    const { views } = this.#core;
+    if (size === 1) views.u8[host] = value;
+    else if (size === 2) views.data.setUint16(host, value, true);
+    else views.data.setUint32(host, value, true);
+    this.#wrote(host, size);
+  }
+
+  store64(linear: number, value: bigint, user: boolean): void {
+    const crosses = (linear & 0xfff) > 0xff8;
+    if (!crosses) {
+      const host = this.translate(linear, ACCESS_WRITE, user);
+      if (host >= 0) {
+        this.#core.views.data.setBigUint64(host, value, true);
+        this.#wrote(host, 8);
+        return;
+      }
+    } else this.probeWrite(linear, 8, user);
+    this.store(linear, 4, Number(value & 0xffff_ffffn), user);
+    this.store(this.#after(linear, 4), 4, Number(value >> 32n), user);
+  }
+
+  #wrote(host: number, size: number): void {
+    if (this.#code.isCode(host) && this.#code.written(host, size)) this.#core.leaveBlock = true;
+  }
+
+  #loadCrossing(linear: number, size: Size, user: boolean): number {
+    this.#probe(linear, size, ACCESS_READ, user);
+    let value = 0;
+    for (let i = 0; i < size; i++) value += this.load(this.#after(linear, i), 1, user) * 2 ** (8 * i);
+    return value;
+  }
+
+  #storeCrossing(linear: number, size: Size, value: number, user: boolean): void {
+    this.probeWrite(linear, size, user);
+    for (let i = 0; i < size; i++) this.store(this.#after(linear, i), 1, (value >>> (8 * i)) & 0xff, user);
+  }
+
+  #probe(linear: number, size: number, access: number, user: boolean): void {
+    this.translate(linear, access, user);
+    if ((linear & 0xfff) + size > 0x1000) {
+      this.translate(this.#after(linear, 0x1000 - (linear & 0xfff)), access, user);
+    }
+  }
+
+  probeWrite(linear: number, size: number, user: boolean): void {
+    this.#probe(linear, size, ACCESS_WRITE, user);
+  }
+
+  hostOffset(linear: number, access: number, user: boolean): number {
+    const host = this.translate(linear, access, user);
+    return host >= 0 && access === ACCESS_WRITE && this.#code.isCode(host) ? -1 : host;
+  }
+
+  /** As {@link hostOffset} for an instruction fetch. */
+  fetchOffset(linear: number, user: boolean): number {
+    return this.translate(linear, ACCESS_EXEC, user);
+  }
+
+  written(hostOffset: number, length: number): void {
+    if (this.#code.written(hostOffset, length)) this.#core.leaveBlock = true;
+  }
+
+  flush(linear?: number): void {
+    const { views, tlb, jumpCache } = this.#core;
+    views.i32.fill(0, jumpCache >>> 2, (jumpCache + JUMP_CACHE_SIZE) >>> 2);
+    if (linear === undefined) {
+      views.i32.fill(-1, tlb >>> 2, (tlb + 2 * TLB_SIZE) >>> 2);
+      return;
+    }
+    for (const base of [tlb, tlb + TLB_SIZE]) {
+      const at = tlbEntry(base, linear) >>> 2;
+      views.i32.fill(-1, at, at + 6);
+    }
+  }
+}

@@ -1,0 +1,101 @@
+/** Executes one instruction with the evaluator or its helper: the slow, exact way that both tiers fall back on. */
+import { UnmodelledError } from '@smm/x86-defs';
+import type { Insn } from '../insn.ts';
+import * as L from '../layout.ts';
+import { OP_NAMES } from '../ops.ts';
+import type { Processor } from '../processor.ts';
+import { SEMANTICS } from '../semantics/semantics.ts';
+import { nextRip } from './branch.ts';
+import type { Core } from './core.ts';
+import { EvalBuilder } from './eval-builder.ts';
+import { codeSize, type Fetcher } from './fetch.ts';
+
+/** A helper: one instruction in TypeScript. ST_RIP is the next instruction's, `cpu.insnRip` its own. */
+export type Helper = (cpu: Processor, insn: Insn) => void;
+
+const IDLE = L.ACT_HALTED | L.ACT_SHUTDOWN | L.ACT_WAIT_SIPI;
+
+/** Single steps of one processor. */
+export class Stepper {
+  readonly #core: Core;
+  readonly #fetcher: Fetcher;
+  readonly #builder: EvalBuilder;
+  readonly #helpers: readonly (Helper | undefined)[];
+  /** An error other than a guest fault, to be thrown by the tier. */
+  error: unknown;
+
+  constructor(core: Core, fetcher: Fetcher, helpers: readonly (Helper | undefined)[]) {
+    this.#core = core;
+    this.#fetcher = fetcher;
+    this.#builder = new EvalBuilder(core.cpu);
+    this.#helpers = helpers;
+  }
+
+  /**
+   * Executes the instruction at RIP and takes its budget.
+   * @returns -1 to go on, else the EXIT_* that ends the run (EXIT_BUDGET never).
+   */
+  step(): number {
+    const { state, cpu } = this.#core;
+    const rip = state.rip;
+    let insn: Insn;
+    try {
+      insn = this.#fetcher.fetch(rip);
+    } catch (error) {
+      return this.#caught(error, rip);
+    }
+    const exit = this.execute(insn, rip);
+    if (exit === -1) state.set32(L.ST_BUDGET, state.get32(L.ST_BUDGET) - 1);
+    return exit === -1 ? this.#after(cpu) : exit;
+  }
+
+  /** Executes one instruction without touching the budget. RIP is left on it if it faults. */
+  execute(insn: Insn, rip: bigint): number {
+    const { state, cpu } = this.#core;
+    const next = nextRip(state.mode, rip, insn.length);
+    cpu.insnRip = rip;
+    cpu.insn = insn;
+    state.rip = next;
+    try {
+      const semantics = SEMANTICS.get(insn.op);
+      if (semantics) {
+        this.#builder.begin(insn, next);
+        semantics(this.#builder, insn);
+      } else {
+        const helper = this.#helpers[insn.op];
+        if (!helper) throw unmodelled(insn, rip, state.mode);
+        helper(cpu, insn);
+      }
+    } catch (error) {
+      return this.#caught(error, rip);
+    }
+    return -1;
+  }
+
+  #after(cpu: Processor): number {
+    const { state } = cpu;
+    if (state.activity & IDLE) return L.EXIT_HALT;
+    return state.get32(L.ST_EXIT_REQUEST) ? L.EXIT_EVENT : -1;
+  }
+
+  #caught(error: unknown, rip: bigint): number {
+    const { state, cpu } = this.#core;
+    state.rip = rip;
+    if (error === cpu.pendingFault) return L.EXIT_FAULT;
+    this.error = error;
+    return L.EXIT_ERROR;
+  }
+}
+
+/** The error for an instruction that nothing implements. */
+export function unmodelled(insn: Insn, rip: bigint, mode: number): UnmodelledError {
+  const bytes = Array.from(insn.bytes.subarray(0, insn.length), (x) => x.toString(16).padStart(2, '0')).join(
+    ' ',
+  );
+  return new UnmodelledError(
+    'CPU_UNMODELLED',
+    `${OP_NAMES[insn.op]} is not modelled: ${bytes} at RIP ${rip.toString(16)}h in ${codeSize(mode)}-bit code`,
+    'Take the instruction out of the guest, or add it (semantics or helper) to @smm/cpu-core.',
+    { op: OP_NAMES[insn.op], bytes, rip, codeSize: codeSize(mode) },
+  );
+}

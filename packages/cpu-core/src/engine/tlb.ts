@@ -1,0 +1,34 @@
+/**
+ * Software TLBs: direct-mapped, two per processor (supervisor, user). An entry is 32 bytes: read, write and execute tag (the
+ * linear page address, 64 bit) and the addend from linear address to host offset (32 bit, wrapping). A tag of -1 never matches.
+ */
+
+/** Entries of one TLB. */
+export const TLB_ENTRIES = 1024;
+/** Bytes of an entry. */
+export const TLB_ENTRY_SIZE = 32;
+/** Bytes of one TLB. */
+export const TLB_SIZE: number = TLB_ENTRIES * TLB_ENTRY_SIZE;
+/** Offset of the read tag in an entry; the write tag follows, then the execute tag. By `ACCESS_*` times 8. */
+export const TLB_READ_TAG = 0;
+/** Offset of the write tag in an entry. */
+export const TLB_WRITE_TAG = 8;
+/** Offset of the execute tag in an entry. */
+export const TLB_EXEC_TAG = 16;
+/** Offset of the addend in an entry. */
+export const TLB_ADDEND = 24;
+
+/** Low 32 bits of a linear address as a signed number. */
+export function low32(linear: number): number {
+  return linear | 0;
+}
+
+/** High 32 bits of a linear address (sign included) as a signed number. */
+export function high32(linear: number): number {
+  return Math.floor(linear / 0x1_0000_0000) | 0;
+}
+
+/** Host offset of the entry of a linear address. */
+export function tlbEntry(tlb: number, linear: number): number {
+  return tlb + ((linear >>> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
+}

@@ -1,0 +1,131 @@
+/** What an instruction's meaning is written against. One description, many back ends: the evaluator runs it, the wasm tier compiles it. */
+
+/** Operand or operation width in bytes. */
+export type Width = 1 | 2 | 4 | 8;
+
+/**
+ * A back end. `V` is a value of up to 64 bit, always zero-extended from its width; `C` is a truth value.
+ * A back end may generate code, so a description never branches on values in JavaScript: it uses {@link Builder.if_} and
+ * {@link Builder.select}. Rule of precision: everything that may fault (reads, {@link Builder.readForWrite}, the first
+ * write to memory, {@link Builder.faultIf}, the checks) comes before the first change of a register or flag.
+ */
+export interface Builder<V, C> {
+  /** Operand `n` at its own width; immediates at the instruction's operand size. May fault on memory. */
+  read(n: number): V;
+  /** As {@link read}, for a destination: memory is checked for writing first, so that a later {@link write} cannot fault. */
+  readForWrite(n: number): V;
+  /** Writes operand `n`. A 32-bit register write clears the upper half. Memory not read by {@link readForWrite} may fault. */
+  write(n: number, value: V): void;
+  /** Moves the memory operand by a signed byte distance, before it is accessed (BT with a register offset). */
+  displace(bytes: V): void;
+  /** Offset part of the memory operand, at address size (LEA). */
+  effectiveAddress(): V;
+  /** General register by number and width (never a high-byte one). */
+  reg(register: number, width: Width): V;
+  /** Writes a general register by number. */
+  setReg(register: number, width: Width, value: V): void;
+
+  /** Constant. */
+  const(value: bigint): V;
+  /** a + b, truncated to the width. */
+  add(w: Width, a: V, b: V): V;
+  /** a - b, truncated to the width. */
+  sub(w: Width, a: V, b: V): V;
+  /** Low half of a * b. */
+  mul(w: Width, a: V, b: V): V;
+  /** High half of the double-width product. */
+  mulHigh(w: Width, signed: boolean, a: V, b: V): V;
+  /** Bitwise and. */
+  and(a: V, b: V): V;
+  /** Bitwise or. */
+  or(a: V, b: V): V;
+  /** Bitwise exclusive or. */
+  xor(a: V, b: V): V;
+  /** a << count, truncated; count below 64. */
+  shl(w: Width, a: V, count: V): V;
+  /** a >> count, zeros in; count below 64. */
+  shr(w: Width, a: V, count: V): V;
+  /** a >> count, sign of the width in; count below 64. */
+  sar(w: Width, a: V, count: V): V;
+  /** Unsigned 64-bit quotient; the divisor is not 0. */
+  divU(a: V, b: V): V;
+  /** Unsigned 64-bit remainder; the divisor is not 0. */
+  remU(a: V, b: V): V;
+  /** Signed 64-bit quotient; neither by 0 nor -2^63 by -1. */
+  divS(a: V, b: V): V;
+  /** Signed 64-bit remainder; the divisor is not 0. */
+  remS(a: V, b: V): V;
+  /** Sign-extends from one width to another. */
+  signExtend(from: Width, to: Width, a: V): V;
+  /** Keeps the low bytes. */
+  truncate(w: Width, a: V): V;
+  /** Leading zeros of a 64-bit value (64 for 0). */
+  countLeadingZeros(a: V): V;
+  /** Trailing zeros of a 64-bit value (64 for 0). */
+  countTrailingZeros(a: V): V;
+  /** a = b. */
+  equal(a: V, b: V): C;
+  /** a < b, unsigned. */
+  below(a: V, b: V): C;
+  /** a < b as signed 64-bit values. */
+  less(a: V, b: V): C;
+  /** Both. */
+  both(a: C, b: C): C;
+  /** Either. */
+  either(a: C, b: C): C;
+  /** Negation. */
+  not(c: C): C;
+  /** 1 or 0. */
+  toValue(c: C): V;
+  /** c ? a : b, both computed. */
+  select(c: C, a: V, b: V): V;
+  /** Runs `body` if `c`. No value made inside may be used outside. */
+  if_(c: C, body: () => void): void;
+
+  /** Status flags of a result, lazily: kind is CC_ADD, CC_SUB or CC_LOGIC. */
+  setFlags(kind: number, w: Width, result: V, source: V): void;
+  /** As {@link setFlags} for ADC and SBB: `carry` is 1 or 0. */
+  setFlagsWithCarry(kind: number, w: Width, result: V, source: V, carry: V): void;
+  /** CC_INC or CC_DEC: CF stays. */
+  setFlagsKeepCarry(kind: number, w: Width, result: V): void;
+  /** ZF, SF and PF from the result; CF, OF and AF as given in RFLAGS positions. */
+  setFlagsGiven(w: Width, result: V, bits: V): void;
+  /** The six status flags in RFLAGS positions. */
+  statusFlags(): V;
+  /** Replaces the RFLAGS bits in `mask` (status flags or others) by `bits`. */
+  changeFlags(mask: number, bits: V): void;
+  /** CF as 1 or 0. */
+  carry(): V;
+  /** Condition code 0..15 of the instruction. */
+  condition(): C;
+  /** Raises a fault without error code. */
+  faultIf(c: C, vector: number): void;
+
+  /** Stack pointer at stack-address size. */
+  stackPointer(): V;
+  /** Stack pointer plus a (two's complement) distance, wrapped at stack-address size. */
+  stackAdd(pointer: V, bytes: V): V;
+  /** Writes SP, ESP or RSP by stack-address size. */
+  setStackPointer(pointer: V): void;
+  /** Reads the stack. */
+  loadStack(pointer: V, w: Width): V;
+  /** Writes the stack. */
+  storeStack(pointer: V, w: Width, value: V): void;
+  /** POP to memory: the address is computed with the new stack pointer, which is taken back if the write faults. */
+  popToMemory(pointer: V, value: V): void;
+
+  /** RIP of the next instruction. */
+  nextRip(): V;
+  /** Faults if the relative target is outside the code segment or not canonical (only if `when`). */
+  checkRelative(when?: C): void;
+  /** Faults if an indirect target is outside the code segment or not canonical. */
+  checkTarget(rip: V): void;
+  /** Jumps to the relative target, checked before. */
+  jumpRelative(): void;
+  /** Jumps to the relative target if `c`, checked before. */
+  jumpRelativeIf(c: C): void;
+  /** Jumps to a checked RIP. */
+  jumpTo(rip: V): void;
+  /** 64-bit DIV or IDIV of RDX:RAX by a value: a helper shared by all back ends. */
+  divideWide(signed: boolean): void;
+}

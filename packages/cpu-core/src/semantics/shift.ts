@@ -1,0 +1,68 @@
+/**
+ * Shifts and rotates. Intel SDM Vol. 2, "SAL/SAR/SHL/SHR" and "RCL/RCR/ROL/ROR". A masked count of 0 changes no flag.
+ * Undefined flags: OF for counts other than 1 is computed as if the last step were the only one; AF is 0; CF of SHL and SHR
+ * with counts above the width is 0.
+ */
+import { RFLAGS_CF, RFLAGS_OF } from '@smm/x86-defs';
+import type { Insn } from '../insn.ts';
+import { OP } from '../ops.ts';
+import type { Builder, Width } from './builder.ts';
+
+const OF_BIT = 11n;
+
+/** Count operand, masked to 5 or 6 bits. */
+function maskedCount<V, C>(b: Builder<V, C>, w: Width): V {
+  return b.and(b.read(1), b.const(w === 8 ? 63n : 31n));
+}
+
+/** SHL, SHR, SAR. */
+export function shift<V, C>(b: Builder<V, C>, insn: Insn): void {
+  const w = insn.size0 as Width;
+  const top = BigInt(w * 8 - 1);
+  const x = b.readForWrite(0);
+  const count = maskedCount(b, w);
+  const before = b.sub(8, count, b.const(1n));
+  const done = b.equal(count, b.const(0n));
+  const one = b.const(1n);
+  if (insn.op === OP.SHL) {
+    const r = b.shl(w, x, count);
+    b.write(0, r);
+    b.if_(b.not(done), () => {
+      // The bit shifted out last is the top bit after count - 1 steps.
+      const carry = b.shr(w, b.shl(w, x, before), b.const(top));
+      const overflow = b.xor(carry, b.shr(w, r, b.const(top)));
+      b.setFlagsGiven(w, r, b.or(carry, b.shl(8, overflow, b.const(OF_BIT))));
+    });
+    return;
+  }
+  const signed = insn.op === OP.SAR;
+  const r = signed ? b.sar(w, x, count) : b.shr(w, x, count);
+  b.write(0, r);
+  b.if_(b.not(done), () => {
+    const carry = b.and(signed ? b.sar(w, x, before) : b.shr(w, x, before), one);
+    if (signed) return b.setFlagsGiven(w, r, carry);
+    // OF is the sign before the last step: only a first step can find it set.
+    const overflow = b.shr(w, b.shr(w, x, before), b.const(top));
+    b.setFlagsGiven(w, r, b.or(carry, b.shl(8, overflow, b.const(OF_BIT))));
+  });
+}
+
+/** ROL, ROR: only CF and OF change. */
+export function rotate<V, C>(b: Builder<V, C>, insn: Insn): void {
+  const w = insn.size0 as Width;
+  const bits = BigInt(w * 8);
+  const x = b.readForWrite(0);
+  const count = maskedCount(b, w);
+  const steps = b.and(count, b.const(bits - 1n));
+  const back = b.and(b.sub(8, b.const(bits), steps), b.const(bits - 1n));
+  const left = insn.op === OP.ROL;
+  const r = left ? b.or(b.shl(w, x, steps), b.shr(w, x, back)) : b.or(b.shr(w, x, steps), b.shl(w, x, back));
+  b.write(0, r);
+  b.if_(b.not(b.equal(count, b.const(0n))), () => {
+    const high = b.shr(w, r, b.const(bits - 1n));
+    const carry = left ? b.and(r, b.const(1n)) : high;
+    const other = left ? high : b.and(b.shr(w, r, b.const(bits - 2n)), b.const(1n));
+    const overflow = b.xor(carry, other);
+    b.changeFlags(RFLAGS_CF | RFLAGS_OF, b.or(carry, b.shl(8, overflow, b.const(OF_BIT))));
+  });
+}

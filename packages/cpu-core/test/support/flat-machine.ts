@@ -1,0 +1,167 @@
+/** A machine for tests: processors on flat RAM, identity-mapped, with one device page. */
+import { Engine, type TierName } from '../../src/engine/engine.ts';
+import { createWindow } from '../../src/engine/window.ts';
+import * as L from '../../src/layout.ts';
+import {
+  ACCESS_WRITE,
+  type ProcessorBehaviour,
+  type RamWindow,
+  TRANSLATED_DEVICE,
+  TRANSLATED_FAULT,
+  TRANSLATED_RAM,
+  type TranslateRequest,
+  type TranslateResult,
+} from '../../src/ports.ts';
+import type { Processor, ProcessorPorts } from '../../src/processor.ts';
+import { type CpuModel, cpuModel } from '../../src/system/models.ts';
+
+export type Bits = 16 | 32 | 64;
+
+export interface FlatMachineOptions {
+  /** RAM at guest-physical 0, bytes. Default 4 MiB. */
+  ram?: number;
+  /** Processors. Default 1. */
+  processors?: number;
+  tier?: TierName;
+  /** CPU model. Default 'max'. */
+  model?: CpuModel;
+  behaviour?: Partial<ProcessorBehaviour>;
+  ports?: Partial<ProcessorPorts>;
+}
+
+/** Guest-physical address of the device page. */
+export const DEVICE = 0xfee0_0000;
+
+export interface DeviceAccess {
+  write: boolean;
+  address: number;
+  size: number;
+  value: number;
+}
+
+/** Flat RAM at 0, a device page at {@link DEVICE}, nothing else. Linear = physical unless `map` says otherwise. */
+export class FlatMachine {
+  readonly window: RamWindow;
+  readonly engine: Engine;
+  readonly ram: Uint8Array;
+  readonly view: DataView;
+  readonly cpus: Processor[] = [];
+  /** What the device saw. */
+  readonly accesses: DeviceAccess[] = [];
+  /** Value the device returns. */
+  deviceValue = 0;
+  /** Called inside device accesses. */
+  onDevice: (access: DeviceAccess) => void = () => {};
+  /** Linear page to physical page (byte addresses); identity by default. -1: page fault. */
+  map: (page: number, request: TranslateRequest) => number = (page) => page;
+  /** Ports written by OUT: [port, value]. */
+  readonly out: [number, number][] = [];
+  readonly ramSize: number;
+
+  constructor(options: FlatMachineOptions = {}) {
+    this.ramSize = options.ram ?? 4 << 20;
+    const cache = 8 << 20;
+    this.window = createWindow(this.ramSize + cache);
+    this.engine = new Engine({ window: this.window, cacheOffset: this.ramSize, cacheSize: cache });
+    this.ram = new Uint8Array(this.window.buffer, 0, this.ramSize);
+    this.view = new DataView(this.window.buffer, 0, this.ramSize);
+    for (let index = 0; index < (options.processors ?? 1); index++) {
+      this.cpus.push(
+        this.engine.createProcessor({
+          index,
+          bsp: true,
+          model: options.model ?? cpuModel('max'),
+          ports: { ...this.#ports(), ...options.ports },
+          ...(options.behaviour && { behaviour: options.behaviour }),
+          ...(options.tier && { tier: options.tier }),
+        }),
+      );
+    }
+  }
+
+  get cpu(): Processor {
+    return this.cpus[0]!;
+  }
+
+  #translate(request: TranslateRequest, result: TranslateResult): void {
+    const page = this.map(request.linear - (request.linear & 0xfff), request);
+    result.gpaPage = page;
+    if (page === -1) {
+      result.outcome = TRANSLATED_FAULT;
+      result.errorCode = (request.access === ACCESS_WRITE ? 2 : 0) | (request.user ? 4 : 0);
+      return;
+    }
+    result.outcome = page >= 0 && page < this.ramSize ? TRANSLATED_RAM : TRANSLATED_DEVICE;
+    result.hostPage = page;
+    result.readable = result.writable = result.executable = true;
+  }
+
+  #device(access: DeviceAccess): void {
+    this.accesses.push(access);
+    this.onDevice(access);
+  }
+
+  #ports(): ProcessorPorts {
+    return {
+      translator: { translate: (request, result) => this.#translate(request, result) },
+      memory: {
+        read: (address, size) => {
+          const value = size === 4 ? this.deviceValue : this.deviceValue & (size === 2 ? 0xffff : 0xff);
+          this.#device({ write: false, address, size, value });
+          return value;
+        },
+        write: (address, size, value) => this.#device({ write: true, address, size, value }),
+        readBlock: (address, into) => into.set(this.ram.subarray(address, address + into.length)),
+        writeBlock: (address, bytes) => {
+          this.ram.set(bytes, address);
+          this.engine.written(address, bytes.length);
+        },
+      },
+      io: { in: () => 0xffff_ffff, out: (port, _size, value) => void this.out.push([port, value]) },
+      apic: {
+        pendingVector: () => -1,
+        acknowledge: () => 0,
+        getCr8: () => 0,
+        setCr8: () => {},
+        readMsr: () => undefined,
+        writeMsr: () => false,
+      },
+      saveState: {
+        revision: 0x2_0064,
+        save: () => {},
+        restore: () => {
+          throw new Error('the flat machine has no save-state codec');
+        },
+      },
+      time: { tsc: () => BigInt(Math.floor(this.cpu?.retiredNow() ?? 0)) },
+    };
+  }
+
+  /** Copies bytes into RAM the way a debugger would. */
+  load(address: number, bytes: Uint8Array): void {
+    this.ram.set(bytes, address);
+    this.engine.written(address, bytes.length);
+  }
+
+  /** Puts a processor into flat code of a size at ring 0 with the stack pointer at `rsp`. 16: real mode, segments 0. */
+  start(bits: Bits, rip: number, rsp = 0x8000, cpu: Processor = this.cpu): void {
+    const { state } = cpu;
+    state.cr0 = bits === 16 ? 0x10 : 0x11;
+    state.efer = bits === 64 ? 0x500 : 0;
+    for (let segment = 0; segment < 6; segment++) {
+      const code = segment === 1;
+      state.setSegSelector(segment, bits === 16 ? 0 : code ? 8 : 16);
+      state.setSegBase(segment, 0);
+      state.setSegLimit(segment, bits === 16 ? 0xffff : 0xffff_ffff);
+      const type = code ? 0x9b : 0x93;
+      state.setSegAttr(segment, bits === 16 ? type : bits === 64 && code ? 0xa000 | type : 0xc000 | type);
+    }
+    state.activity = 0;
+    state.rflags = 2;
+    state.rip = BigInt(rip);
+    state.setGpr64(4, BigInt(rsp));
+    state.set64(L.ST_ZERO, 0n);
+    cpu.modeChanged();
+    cpu.memory.flush(undefined, true);
+  }
+}
