@@ -5,7 +5,8 @@ import { type CodeSize, Insn } from '../src/insn.ts';
 import { OP } from '../src/ops.ts';
 import { compareSlots, DIFFERENCES, newOutcome, type Outcome } from './decode-iced.ts';
 
-const FULL = process.env.SMM_ORACLE_FULL === '1';
+const { SMM_ORACLE_FULL } = process.env;
+const FULL = SMM_ORACLE_FULL === '1';
 const CODE_SIZES: readonly CodeSize[] = [16, 32, 64];
 
 /** xorshift32: 32 random bits per call from a fixed seed. */

@@ -61,13 +61,17 @@ type Case = readonly [
 ];
 
 function check(cases: readonly Case[]): void {
-  it.each(cases)('%s (%i-bit %s)', (_title, codeSize, hex, op, operands, fields = {}) => {
-    const insn = decodeHex(codeSize, hex);
-    expect(OP_NAMES[insn.op]).toBe(op);
-    expect(operandsOf(insn)).toEqual(operands);
-    expect(insn).toMatchObject(fields);
-    expect(insn.length, 'all bytes belong to it').toBe(hex.replaceAll(' ', '').length / 2);
-  });
+  it.each(cases.map((row) => ({ row, title: `${row[0]} (${row[1]}-bit ${row[2]})` })))(
+    '$title',
+    ({ row }) => {
+      const [, codeSize, hex, op, operands, fields = {}] = row;
+      const insn = decodeHex(codeSize, hex);
+      expect(OP_NAMES[insn.op]).toBe(op);
+      expect(operandsOf(insn)).toEqual(operands);
+      expect(insn).toMatchObject(fields);
+      expect(insn.length, 'all bytes belong to it').toBe(hex.replaceAll(' ', '').length / 2);
+    },
+  );
 }
 
 describe('operand and address size', () => {
