@@ -26,7 +26,7 @@ export interface ApicBehaviour {
   readonly errorStatus: 'latched' | 'live' | 'absent';
   /**
    * Fixed interrupts with vectors 0-15. `error`: recorded in ESR, not delivered (the manual). `held`: set in IRR, below
-   * every priority, so never delivered (KVM). `delivered`: like any vector while PPR is 0 (QEMU).
+   * every priority, so never delivered (KVM). `delivered`: 1-15 like any vector while PPR is 0 (QEMU).
    */
   readonly illegalVectors: 'error' | 'held' | 'delivered';
   /**

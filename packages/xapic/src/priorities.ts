@@ -13,13 +13,13 @@ export function processorPriority(words: Uint32Array): number {
 }
 
 /**
- * Highest requested vector whose class is above that of PPR, or -1. With `classZero`, vectors 0-15 pass while PPR is 0.
+ * Highest requested vector whose class is above that of PPR, or -1. With `classZero`, vectors 1-15 pass while PPR is 0.
  */
 export function deliverableVector(words: Uint32Array, classZero: boolean): number {
   const vector = highestVector(words, SLOT_IRR);
   if (vector < 0) return -1;
   const ppr = processorPriority(words);
-  if (classZero && ppr === 0) return vector;
+  if (classZero && ppr === 0) return vector || -1;
   return vector >> 4 > ppr >> 4 ? vector : -1;
 }
 

@@ -1,0 +1,164 @@
+/**
+ * The `qemu-7.2` flavour against QEMU itself: random register histories run as machine code under TCG, every value that
+ * the guest read and every vector that it took compared with the model's. Needs qemu-system-x86_64 7.2 and nasm.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { makeRig } from './rig.ts';
+
+const version = spawnSync('qemu-system-x86_64', ['--version'], { encoding: 'utf8' }).stdout ?? '';
+const usable = version.includes('version 7.2') && spawnSync('nasm', ['-v']).status === 0;
+
+type Op = { op: 1 | 2 | 3 | 4; offset: number; value: number };
+
+/** Runs the list in QEMU and returns what it wrote to port 402h. */
+function runInQemu(ops: readonly Op[]): Buffer {
+  const dir = mkdtempSync(join(tmpdir(), 'xapic-'));
+  try {
+    const program = Buffer.alloc((ops.length + 1) * 8);
+    ops.forEach(({ op, offset, value }, i) => {
+      program.writeUInt8(op, i * 8);
+      program.writeUInt16LE(offset, i * 8 + 2);
+      program.writeUInt32LE(value, i * 8 + 4);
+    });
+    const file = (name: string) => join(dir, name);
+    writeFileSync(file('program.bin'), program);
+    const source = fileURLToPath(new URL('qemu-probe.asm', import.meta.url));
+    const rom = file('probe.rom');
+    execFileSync('nasm', ['-f', 'bin', `-DPROGRAM="${file('program.bin')}"`, '-o', rom, source]);
+    const run = spawnSync(
+      'qemu-system-x86_64',
+      // biome-ignore format: option and value side by side
+      ['-accel', 'tcg', '-display', 'none', '-nodefaults', '-bios', rom, '-m', '16',
+       '-debugcon', `file:${file('out')}`, '-global', 'isa-debugcon.iobase=0x402',
+       '-device', 'isa-debug-exit,iobase=0x501'],
+      { timeout: 60_000, encoding: 'utf8' },
+    );
+    if (run.error !== undefined || run.stderr !== '') throw new Error(`qemu: ${run.error ?? run.stderr}`);
+    return readFileSync(file('out'));
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
+
+/** Runs the list on the model; the answer is one array per operation. */
+function runOnModel(ops: readonly Op[]): number[][] {
+  const { cpus } = makeRig(1, { flavour: 'qemu-7.2' });
+  const { apic } = cpus[0]!;
+  return ops.map(({ op, offset, value }) => {
+    const bytes: number[] = [];
+    if (op === 1) {
+      const read = apic.read(offset, 4, 0);
+      bytes.push(read & 0xff, (read >>> 8) & 0xff, (read >>> 16) & 0xff, read >>> 24);
+    } else if (op === 4) bytes.push(apic.read(offset, 1, 0));
+    else if (op === 2) apic.write(offset, 4, value, 0);
+    else {
+      while (apic.intr) bytes.push(apic.acknowledge());
+      bytes.push(0);
+    }
+    return bytes;
+  });
+}
+
+/** Compares the two, operation by operation, so that a failure names the first one that differs. */
+function compare(ops: readonly Op[]): number {
+  const output = runInQemu(ops);
+  let at = 0;
+  const history: string[] = [];
+  runOnModel(ops).forEach((bytes, i) => {
+    const { op, offset, value } = ops[i]!;
+    history.push(`${['', 'read', 'write', 'sti', 'readb'][op]} ${offset.toString(16)} ${value.toString(16)}`);
+    const theirs = [...output.subarray(at, at + bytes.length)];
+    if (theirs.join() !== bytes.join()) {
+      const tail = history.slice(-12).join('\n');
+      expect.fail(`operation ${i}: QEMU ${theirs.join(' ')}, model ${bytes.join(' ')} after\n${tail}`);
+    }
+    at += bytes.length;
+  });
+  expect(output.length).toBe(at);
+  return at;
+}
+
+const read = (offset: number): Op => ({ op: 1, offset, value: 0 });
+const write = (offset: number, value: number): Op => ({ op: 2, offset, value: value >>> 0 });
+const WINDOW: Op = { op: 3, offset: 0, value: 0 };
+
+const dword = fc.oneof(fc.constantFrom(0, 0xffff_ffff), fc.integer({ min: 0, max: 0xffff_ffff }));
+/** ICR low dwords that cannot reset the only CPU: fixed or lowest priority, any trigger, level, destination. */
+const icr = fc
+  .tuple(fc.integer({ min: 0, max: 255 }), fc.constantFrom(0, 0x100), fc.integer({ min: 0, max: 0xf }), dword)
+  .map(([vector, mode, upper, rest]) => vector | mode | (upper << 11) | (rest & 0xc_0000));
+/** Every register address, but not Current Count, which follows the host's clock in QEMU. */
+const anyOffset = fc.integer({ min: 1, max: 0x7f }).map((slot) => (slot === 0x39 ? 0x380 : slot * 16));
+const operation: fc.Arbitrary<Op> = fc.oneof(
+  { weight: 8, arbitrary: anyOffset.map(read) },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(anyOffset, fc.integer({ min: 0, max: 3 })).map(([offset, byte]): Op => {
+      return { op: 4, offset: offset + byte, value: 0 };
+    }),
+  },
+  { weight: 2, arbitrary: fc.constant(WINDOW) },
+  { weight: 2, arbitrary: fc.constant(write(0xb0, 0)) },
+  { weight: 3, arbitrary: icr.map((value) => write(0x300, value)) },
+  { weight: 2, arbitrary: fc.constantFrom(0, 1, 2, 0x11, 0xff).map((dest) => write(0x310, dest << 24)) },
+  { weight: 1, arbitrary: dword.map((value) => write(0x310, value)) },
+  { weight: 2, arbitrary: dword.map((value) => write(0x80, value % 0x60)) },
+  { weight: 2, arbitrary: fc.constantFrom(0x1ff, 0xff, 0x11f, 0xffff_ffff).map((v) => write(0xf0, v)) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(0, 1 << 24, 0x11 << 24, 0xffff_ffff).map((v) => write(0xd0, v)),
+  },
+  { weight: 1, arbitrary: fc.constantFrom(0, 0xf000_0000, 0x1234_5678).map((v) => write(0xe0, v)) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(fc.constantFrom(0x320, 0x330, 0x340, 0x350, 0x360, 0x370, 0x380, 0x3e0), dword)
+      .map(([offset, value]) => write(offset, value | 0x1_0000)), // masked, so that no host timer fires
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.constantFrom(0x30, 0x90, 0xa0, 0x100, 0x1f0, 0x240, 0x280, 0x2f0, 0x3f0, 0x400, 0x500), dword)
+      .map(([offset, value]) => write(offset, value)),
+  },
+);
+
+describe.skipIf(!usable)('QEMU 7.2', () => {
+  it('reads_the_same_after_reset_at_every_address', () => {
+    const ops: Op[] = [];
+    for (let slot = 1; slot < 0x100; slot++) ops.push(read(slot * 16));
+    expect(compare(ops)).toBe(255 * 4);
+  });
+
+  it('delivers_by_priority_like_the_model', () => {
+    const send = (vector: number) => write(0x300, 0x4_4000 | vector);
+    const ops = [write(0xf0, 0x1ff), send(0x31), send(0x52), send(0x43), WINDOW, read(0xa0), WINDOW];
+    ops.push(write(0xb0, 0), WINDOW, write(0x80, 0x40), write(0xb0, 0), WINDOW, write(0x80, 0x20), WINDOW);
+    compare(ops);
+    expect(runOnModel(ops).filter((_, i) => ops[i] === WINDOW)).toEqual([
+      [0x52, 0],
+      [0],
+      [0x43, 0],
+      [0],
+      [0x31, 0],
+    ]);
+  });
+
+  it.each([1, 2, 3, 4, 5, 6])(
+    'agrees_over_a_random_history_of_4000_operations, seed %i',
+    (seed) => {
+      const [ops] = fc.sample(fc.array(operation, { minLength: 4000, maxLength: 4000, size: 'max' }), {
+        numRuns: 1,
+        seed,
+      });
+      expect(compare(ops!)).toBeGreaterThan(4000);
+    },
+    60_000,
+  );
+});
