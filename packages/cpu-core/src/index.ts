@@ -4,3 +4,9 @@
  */
 export { type CreateProcessorOptions, Engine, type EngineOptions, type TierName } from './engine/engine.ts';
 export { createWindow } from './engine/window.ts';
+export * from './ports.ts';
+export { Processor, type ProcessorOptions, type ProcessorPorts, type RunExit } from './processor.ts';
+export { CpuState, Views } from './state.ts';
+export { type CpuModel, type CpuTopology, cpuModel } from './system/models.ts';
+export type { ProcessorSnapshot } from './system/snapshot.ts';
+export type { LinearMemory, Tier } from './tier.ts';
