@@ -8,6 +8,7 @@
 import { EPT_A, EPT_D, EPT_MEMTYPE_WB, EPT_PS, EPT_QUAL_RIGHTS_SHIFT, EPT_RIGHTS_MMIO } from './ept-bits.ts';
 import { PAGE_SIZE, RIGHT_READ, RIGHT_WRITE, RIGHTS_ALL, TWO_POW_32 } from './paging-bits.ts';
 import type { HostTablePort } from './table-memory.ts';
+import { TableTree, tableOffset } from './table-tree.ts';
 
 /** EPT walk outcome: translated, and the access is allowed. */
 export const EPT_OK = 0;
@@ -56,16 +57,6 @@ export interface EptTablesState {
   readonly pages: readonly number[];
 }
 
-/** Byte offset of the entry for `gpa` in a table of `level` (4 to 1). */
-function entryOffset(gpa: number, level: number): number {
-  const low = gpa >>> 0;
-  if (level === 1) return ((low >>> 12) & 0x1ff) * 8;
-  if (level === 2) return ((low >>> 21) & 0x1ff) * 8;
-  const high = (gpa - low) / TWO_POW_32;
-  if (level === 3) return (((high & 0x7f) << 2) | (low >>> 30)) * 8;
-  return ((high >>> 7) & 0x1ff) * 8;
-}
-
 /** One EPT hierarchy. Allocates nothing per walk. */
 export class EptTables {
   /** The answer of the last walk; every walk returns this same object. */
@@ -74,8 +65,7 @@ export class EptTables {
   readonly options: EptOptions;
   readonly #host: HostTablePort;
   readonly #reservedHigh: number;
-  /** Table pages in the order they were made, the root first. */
-  #pages: number[];
+  readonly #tree: TableTree;
   readonly #entryAddress = new Float64Array(4);
 
   /** Makes an empty hierarchy, which takes one table page for its root. */
@@ -83,17 +73,17 @@ export class EptTables {
     this.#host = host;
     this.options = options;
     this.#reservedHigh = 0xf_ffff & ~((1 << (options.hostMaxPhyAddr - 32)) - 1);
-    this.#pages = [host.allocateTablePage()];
+    this.#tree = new TableTree(host, RIGHTS_ALL, RIGHTS_ALL);
   }
 
   /** Host-physical address of the EPT PML4 table. */
   get rootAddress(): number {
-    return this.#pages[0] as number;
+    return this.#tree.rootAddress;
   }
 
   /** Number of table pages in use, the root included. */
   get tablePageCount(): number {
-    return this.#pages.length;
+    return this.#tree.pages.length;
   }
 
   /**
@@ -103,10 +93,10 @@ export class EptTables {
   walk(gpa: number, needed: number, origin: number, debug: boolean): EptResult {
     const r = this.result;
     const host = this.#host;
-    let table = this.#pages[0] as number;
+    let table = this.#tree.rootAddress;
     let rights = RIGHTS_ALL;
     for (let level = 4; ; level--) {
-      const address = table + entryOffset(gpa, level);
+      const address = table + tableOffset(gpa, level);
       const low = host.read32(address);
       const entryRights = low & RIGHTS_ALL;
       rights &= entryRights;
@@ -135,12 +125,9 @@ export class EptTables {
 
   /** Maps the 4 KiB page at `gpa` onto `hostPage` with `RIGHT_*` rights, replacing what was there. */
   map(gpa: number, hostPage: number, rights: number): void {
-    const address = this.#leafAddress(gpa, true);
     // KVM makes its entries accessed and dirty from the start: it keeps no log that would need the clean state.
     const flags = this.options.accessedDirty ? EPT_A | EPT_D : 0;
-    const low = (hostPage & 0xffff_f000) | EPT_MEMTYPE_WB | flags | rights;
-    this.#host.write32(address, low >>> 0);
-    this.#host.write32(address + 4, Math.floor(hostPage / TWO_POW_32));
+    this.#tree.writeEntry(this.#tree.leafAddress(gpa, true), hostPage, EPT_MEMTYPE_WB | flags | rights);
   }
 
   /**
@@ -148,19 +135,17 @@ export class EptTables {
    * generation (20 bits) lies in bits 31:12 of the entry; the layout of the rest of the mark is ours, not KVM's.
    */
   markMmio(gpa: number, generation: number): void {
-    const address = this.#leafAddress(gpa, true);
-    this.#host.write32(address, ((generation << 12) | EPT_RIGHTS_MMIO) >>> 0);
-    this.#host.write32(address + 4, 0);
+    const mark = (generation % 0x10_0000) * PAGE_SIZE;
+    this.#tree.writeEntry(this.#tree.leafAddress(gpa, true), mark, EPT_RIGHTS_MMIO);
   }
 
   /** Removes the mappings and MMIO marks of all pages that touch `gpa`..`gpa + sizeBytes - 1`. Tables stay. */
   zapRange(gpa: number, sizeBytes: number): void {
     const end = gpa + sizeBytes;
     for (let page = gpa - (gpa % PAGE_SIZE); page < end; page += PAGE_SIZE) {
-      const address = this.#leafAddress(page, false);
+      const address = this.#tree.leafAddress(page, false);
       if (address >= 0) {
-        this.#host.write32(address, 0);
-        this.#host.write32(address + 4, 0);
+        this.#tree.clearEntry(address);
       } else {
         // No table covers this 2 MiB region: go to its last page.
         page += 0x20_0000 - PAGE_SIZE - (page % 0x20_0000);
@@ -170,40 +155,17 @@ export class EptTables {
 
   /** Removes everything and gives all table pages but the root back. */
   zapAll(): void {
-    const [root, ...rest] = this.#pages;
-    for (const page of rest.reverse()) this.#host.freeTablePage(page);
-    for (let offset = 0; offset < PAGE_SIZE; offset += 4) this.#host.write32((root as number) + offset, 0);
-    this.#pages = [root as number];
+    this.#tree.clear();
   }
 
   /** Copies the state out. The host memory must be in the same snapshot. */
   save(): EptTablesState {
-    return { version: 1, pages: [...this.#pages] };
+    return { version: 1, pages: [...this.#tree.pages] };
   }
 
   /** Puts a saved state back, after the host memory and its allocator were restored. */
   restore(state: EptTablesState): void {
-    this.#pages = [...state.pages];
-  }
-
-  /** Address of the level-1 entry of `gpa`; makes the tables on the way, or answers -1 when they are missing. */
-  #leafAddress(gpa: number, create: boolean): number {
-    const host = this.#host;
-    let table = this.#pages[0] as number;
-    for (let level = 4; level > 1; level--) {
-      const address = table + entryOffset(gpa, level);
-      const low = host.read32(address);
-      if ((low & RIGHTS_ALL) !== 0) {
-        table = (host.read32(address + 4) & 0xf_ffff) * TWO_POW_32 + ((low & 0xffff_f000) >>> 0);
-        continue;
-      }
-      if (!create) return -1;
-      table = host.allocateTablePage();
-      this.#pages.push(table);
-      host.write32(address, ((table & 0xffff_f000) | RIGHTS_ALL) >>> 0);
-      host.write32(address + 4, Math.floor(table / TWO_POW_32));
-    }
-    return table + entryOffset(gpa, 1);
+    this.#tree.restore(state.pages);
   }
 
   #misconfigured(low: number, high: number, level: number, leaf: boolean): boolean {

@@ -63,6 +63,27 @@ export function pdpteReservedHigh(maxPhyAddr: number): number {
   return addressReservedHigh(maxPhyAddr) | 0xfff0_0000;
 }
 
+/**
+ * Error code of a page fault by `access`: `cause` (`PFERR_PRESENT`, `PFERR_RSVD` or 0) and the bits of the access.
+ * The fetch bit shows only when execute-disable or SMEP can cause faults.
+ */
+export function pageFaultErrorCode(
+  paging: PagingState,
+  access: Access,
+  user: boolean,
+  cause: number,
+): number {
+  let code = cause;
+  if (user) code |= PFERR_USER;
+  if (access === ACCESS_EXEC) {
+    const executeDisable = (paging.cr4 & CR4_PAE) !== 0 && (paging.efer & EFER_NXE) !== 0;
+    if (executeDisable || (paging.cr4 & CR4_SMEP) !== 0) code |= PFERR_FETCH;
+  } else if (access !== ACCESS_READ) {
+    code |= PFERR_WRITE;
+  }
+  return code;
+}
+
 /** Walks guest page tables of one processor's memory view. Allocates nothing per walk. */
 export class GuestWalker {
   /** The answer of the last walk; every walk returns this same object. */
@@ -102,6 +123,8 @@ export class GuestWalker {
     r.rights = RIGHTS_ALL;
     r.tlbRights = debug ? 0 : RIGHTS_ALL;
     r.dirtyOk = true;
+    r.entryRights = RIGHTS_ALL;
+    r.leafGpa = -1;
     r.userPage = true;
     r.global = false;
     r.dependsOnAc = false;
@@ -283,6 +306,8 @@ export class GuestWalker {
     r.rights = rights;
     r.dirtyOk = (leaf & PTE_D) !== 0;
     r.tlbRights = debug ? 0 : r.dirtyOk ? rights : rights & ~RIGHT_WRITE;
+    r.entryRights = RIGHT_READ | (writable ? RIGHT_WRITE : 0) | (noExecute ? 0 : RIGHT_EXEC);
+    r.leafGpa = this.#entryGpa[last] as number;
     r.userPage = userPage;
     r.global = (leaf & PTE_G) !== 0 && (paging.cr4 & CR4_PGE) !== 0;
     r.dependsOnAc = smap;
@@ -290,16 +315,8 @@ export class GuestWalker {
   }
 
   #fault(paging: PagingState, access: Access, user: boolean, cause: number): false {
-    let code = cause;
-    if (user) code |= PFERR_USER;
-    if (access === ACCESS_EXEC) {
-      const pae = (paging.cr4 & CR4_PAE) !== 0 && (paging.efer & EFER_NXE) !== 0;
-      if (pae || (paging.cr4 & CR4_SMEP) !== 0) code |= PFERR_FETCH;
-    } else if (access !== ACCESS_READ) {
-      code |= PFERR_WRITE;
-    }
     this.result.outcome = WALK_PAGE_FAULT;
-    this.result.errorCode = code;
+    this.result.errorCode = pageFaultErrorCode(paging, access, user, cause);
     return false;
   }
 

@@ -27,7 +27,7 @@ export {
   type EptTablesState,
 } from './ept-tables.ts';
 export { FlatMemory } from './flat-memory.ts';
-export { GuestWalker } from './guest-walker.ts';
+export { GuestWalker, pageFaultErrorCode } from './guest-walker.ts';
 export {
   type AddressSpaceId,
   APIC_ACCESS_PAGE_PRIVATE_MEMSLOT,
@@ -72,6 +72,9 @@ export {
   QEMU_TSS_GPA,
   writeIdentityMap,
 } from './private-slots.ts';
+export { type ShadowFault, type ShadowFaultKind, ShadowMmu, type ShadowMmuState } from './shadow-mmu.ts';
+export type { ShadowTablesState } from './shadow-tables.ts';
+export { SlotTableMemory } from './slot-table-memory.ts';
 export {
   type HostMemory,
   type HostTablePort,

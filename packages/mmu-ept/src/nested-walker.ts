@@ -153,7 +153,7 @@ export class NestedWalker {
     }
     r.outcome = TRANSLATE_OK;
     r.gpa = g.gpa;
-    r.pageSizeBytes = g.pageSizeBytes < e.pageSizeBytes ? g.pageSizeBytes : e.pageSizeBytes;
+    r.pageSizeBytes = g.pageSizeBytes;
     r.rights = g.rights & e.rights;
     r.dirtyOk = g.dirtyOk && e.dirtyOk;
     r.tlbRights = g.tlbRights & e.rights & (e.dirtyOk ? -1 : ~RIGHT_WRITE);

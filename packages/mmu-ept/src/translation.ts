@@ -22,14 +22,16 @@ export class Translation {
   /** `OK`, `APIC_ACCESS`: host-physical address of the 4 KiB page. */
   hostPage = 0;
   /**
-   * `OK`: guest-physical address of the 4 KiB page (not valid from shadow tables, which do not hold it).
-   * EPT exits and `APIC_ACCESS` under EPT: the full guest-physical address of the access that exited, which is the
-   * address of a paging-structure entry when the exit came from the page walk.
+   * `OK`: guest-physical address of the 4 KiB page. EPT exits and `APIC_ACCESS`: the full guest-physical address of
+   * the access that exited, which is that of a paging-structure entry when the exit came from the page walk.
    */
   gpa = 0;
-  /** `OK`: bytes of the smallest page on the way. */
+  /** `OK`: bytes of the page in the guest's tables; INVLPG must drop all of it from a TLB. */
   pageSizeBytes = 0x1000;
-  /** `OK`: `RIGHT_*` of this privilege class, whatever the dirty flags say. */
+  /**
+   * `OK`: `RIGHT_*` of this privilege class, whatever the dirty flags say. From shadow tables: what the shadow entry
+   * grants, which lacks the write right of a page that is clean in the guest's tables.
+   */
   rights = 0;
   /** `OK`: `RIGHT_*` that a TLB may grant to this privilege class without another walk; 0 after a debug walk. */
   tlbRights = 0;

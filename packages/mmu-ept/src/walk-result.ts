@@ -26,6 +26,13 @@ export class WalkResult {
   tlbRights = 0;
   /** `WALK_OK`: the leaf's dirty flag is set (or there is none), so a write needs no further walk. */
   dirtyOk = false;
+  /**
+   * `WALK_OK`: what the entries say, whoever asks: `RIGHT_READ`, `RIGHT_WRITE` if R/W is set at every level,
+   * `RIGHT_EXEC` if no level has execute-disable. Together with `userPage`, what a shadow page table is made from.
+   */
+  entryRights = 0;
+  /** `WALK_OK`: guest-physical address of the leaf entry; -1 with paging off. */
+  leafGpa = 0;
   /** `WALK_OK`: the page is a user-mode address (U/S set at every level). */
   userPage = false;
   /** `WALK_OK`: the leaf is global and CR4.PGE is set. */
