@@ -1,0 +1,408 @@
+/** One processor: its state, its event lines and the loop that alternates between events and instructions. */
+import {
+  CR0_PE,
+  DB_VECTOR,
+  EFER_LMA,
+  NMI_VECTOR,
+  RFLAGS_IF,
+  RFLAGS_RF,
+  RFLAGS_TF,
+  RFLAGS_VM,
+  SEG_ATTR_DPL_SHIFT,
+  SEG_SS,
+  SmmError,
+} from '@smm/x86-defs';
+import { GuestFault, VECTOR_SHUTDOWN } from './fault.ts';
+import { Insn } from './insn.ts';
+import * as L from './layout.ts';
+import {
+  type IoPort,
+  type LocalApicPort,
+  type MemoryPort,
+  type ProcessorBehaviour,
+  type ProcessorObserver,
+  type SaveStateCodec,
+  SDM_BEHAVIOUR,
+  type TimePort,
+  type Translator,
+} from './ports.ts';
+import type { CpuState } from './state.ts';
+import { deliverEvent } from './system/exceptions.ts';
+import { computeMode } from './system/mode.ts';
+import type { CpuModel, CpuTopology } from './system/models.ts';
+import { resetRegisters, startAt } from './system/reset.ts';
+import { enterSmm } from './system/smm.ts';
+import { type ProcessorSnapshot, restoreProcessor, saveProcessor } from './system/snapshot.ts';
+import type { LinearMemory, Tier } from './tier.ts';
+
+/** Everything a processor reaches outside itself. */
+export interface ProcessorPorts {
+  /** Linear to host translation. */
+  translator: Translator;
+  /** Guest-physical devices, and blocks for save states. */
+  memory: MemoryPort;
+  /** I/O ports. */
+  io: IoPort;
+  /** The local APIC. */
+  apic: LocalApicPort;
+  /** SMM save-state layout. */
+  saveState: SaveStateCodec;
+  /** Time-stamp counter. */
+  time: TimePort;
+  /** Watches events. */
+  observer?: ProcessorObserver;
+}
+
+/** What the engine gives to {@link Processor}. */
+export interface ProcessorOptions {
+  /** Processor index, 0-based; the initiator in {@link Processor.attrs}. */
+  index: number;
+  /** Its state page. */
+  state: CpuState;
+  /** Its surroundings. */
+  ports: ProcessorPorts;
+  /** CPUID model. */
+  model: CpuModel;
+  /** Switches; the SDM's behaviour by default. */
+  behaviour?: Partial<ProcessorBehaviour>;
+}
+
+/** Why {@link Processor.run} returned, and how far it got. */
+export interface RunExit {
+  /**
+   * `budget`: used up. `halted`, `shutdown`, `wait-for-sipi`: nothing to do until an event line is raised.
+   * `event`: {@link Processor.requestExit} was called.
+   */
+  reason: 'budget' | 'halted' | 'shutdown' | 'wait-for-sipi' | 'event';
+  /** Instructions retired (a REP iteration is one). */
+  retired: number;
+}
+
+const IDLE = L.ACT_HALTED | L.ACT_WAIT_SIPI | L.ACT_SHUTDOWN;
+const SHADOWS = L.ACT_SHADOW_STI | L.ACT_SHADOW_MOVSS;
+/** Initiator attribute of accesses made in SMM: the value of `@smm/bus` TX_SMM. */
+const TX_SMM = 0x1_0000;
+
+/** An x86 processor. Made by `Engine.createProcessor`, which gives it its memory and its tier. */
+export class Processor {
+  /** Processor index, 0-based. */
+  readonly index: number;
+  /** Registers. After changing segments, control registers or RFLAGS.VM from outside, call {@link modeChanged}. */
+  readonly state: CpuState;
+  /** Surroundings. */
+  readonly ports: ProcessorPorts;
+  /** Switches in force. */
+  readonly behaviour: ProcessorBehaviour;
+  /** CPUID model. */
+  readonly model: CpuModel;
+  /** What CPUID says about this processor's place. Set before the first instruction; APIC id = index by default. */
+  topology: CpuTopology;
+  /** Memory by linear address. Set by the engine. */
+  memory!: LinearMemory;
+  /** Executes instructions. Set by the engine. */
+  tier!: Tier;
+  /** Called by {@link modeChanged} after ST_MODE is computed. Set by the engine: chooses the TLB. */
+  onModeChanged: (() => void) | undefined;
+  /** The guest fault in flight: filled and thrown by {@link fault}. */
+  readonly pendingFault: GuestFault = new GuestFault();
+  /** RIP of the instruction whose helper runs. */
+  insnRip = 0n;
+  /** The instruction whose helper runs. */
+  insn: Insn = new Insn();
+
+  #running = false;
+  #exitRequested = false;
+  #softwareInterrupt = false;
+
+  constructor(options: ProcessorOptions) {
+    this.index = options.index;
+    this.state = options.state;
+    this.ports = options.ports;
+    this.model = options.model;
+    this.behaviour = { ...SDM_BEHAVIOUR, ...options.behaviour };
+    this.topology = { apicId: options.index, logicalProcessors: 1 };
+  }
+
+  /** Raises a guest exception from a helper: never returns. `errorCode` -1 for none; `cr2` is the linear address of a #PF. */
+  fault(vector: number, errorCode = -1, cr2 = 0): never {
+    const fault = this.pendingFault;
+    fault.vector = vector;
+    fault.errorCode = errorCode;
+    fault.cr2 = cr2;
+    throw fault;
+  }
+
+  /** Abandons the instruction and shuts the processor down (`TRANSLATED_SHUTDOWN`): never returns. */
+  faultShutdown(reason: string): never {
+    this.pendingFault.vector = VECTOR_SHUTDOWN;
+    this.pendingFault.reason = reason;
+    throw this.pendingFault;
+  }
+
+  /** Initiator attributes of this processor's accesses: its index, and the SMM bit. */
+  attrs(): number {
+    return this.index | (this.state.smm ? TX_SMM : 0);
+  }
+
+  /** Current privilege level, 0..3. */
+  get cpl(): number {
+    const s = this.state;
+    if (!(s.cr0 & CR0_PE)) return 0;
+    if (s.get32(L.ST_EFLAGS) & RFLAGS_VM) return 3;
+    return (s.segAttr(SEG_SS) >> SEG_ATTR_DPL_SHIFT) & 3;
+  }
+
+  /** EFER.LMA is set. */
+  get longMode(): boolean {
+    return (this.state.efer & EFER_LMA) !== 0;
+  }
+
+  /** Runs 64-bit code (EFER.LMA and CS.L). */
+  get code64(): boolean {
+    return (this.state.mode & L.MODE_CODE_MASK) === 2;
+  }
+
+  /** Recomputes the mode word; the engine then chooses TLB and blocks by it. */
+  modeChanged(): void {
+    this.state.mode = computeMode(this.state, this.cpl);
+    this.onModeChanged?.();
+  }
+
+  /** Drops cached translations, global ones too: control registers or SMM changed what addresses mean. */
+  flushAll(): void {
+    this.memory.flush(undefined, true);
+  }
+
+  /** Asks the tier to stop after the current instruction so that {@link run} looks at events and flags again. */
+  recheckEvents(): void {
+    this.state.set32(L.ST_EXIT_REQUEST, 1);
+  }
+
+  /** As {@link recheckEvents}, if an interrupt could be taken now that RFLAGS.IF or the task priority changed. */
+  recheckInterrupts(): void {
+    const s = this.state;
+    if (s.get32(L.ST_EFLAGS) & RFLAGS_TF) this.recheckEvents();
+    else if (s.get32(L.ST_EFLAGS) & RFLAGS_IF && this.ports.apic.pendingVector() >= 0) this.recheckEvents();
+  }
+
+  /** Told by software-interrupt delivery: no single-step trap follows this instruction. */
+  noteSoftwareInterrupt(): void {
+    this.#softwareInterrupt = true;
+  }
+
+  /** Latches an SMI (one deep). */
+  raiseSmi(): void {
+    const s = this.state;
+    if (s.activity & L.ACT_SMI_LOST_NEXT) {
+      s.activity &= ~L.ACT_SMI_LOST_NEXT;
+      return;
+    }
+    s.activity |= L.ACT_SMI_PENDING;
+    this.recheckEvents();
+  }
+
+  /** Latches an NMI (one deep). */
+  raiseNmi(): void {
+    this.state.activity |= L.ACT_NMI_PENDING;
+    this.recheckEvents();
+  }
+
+  /** Latches an INIT. */
+  raiseInit(): void {
+    this.state.activity |= L.ACT_INIT_PENDING;
+    this.recheckEvents();
+  }
+
+  /** Start-up IPI: heard in wait-for-SIPI (or when an INIT is about to lead there), else dropped. `vector` is the page. */
+  raiseSipi(vector: number): void {
+    const s = this.state;
+    const initOnItsWay = s.activity & L.ACT_INIT_PENDING && !this.#initBlocked() && !(s.activity & L.ACT_BSP);
+    if (!(s.activity & L.ACT_WAIT_SIPI) && !initOnItsWay) return;
+    s.set32(L.ST_SIPI_VECTOR, vector & 0xff);
+    s.activity |= L.ACT_SIPI_PENDING;
+    this.recheckEvents();
+  }
+
+  /** The local APIC's pending vector may have changed. */
+  interruptChanged(): void {
+    this.recheckEvents();
+  }
+
+  /** Ends {@link run} after the current instruction with reason `event`. Without effect while not running. */
+  requestExit(): void {
+    if (!this.#running) return;
+    this.#exitRequested = true;
+    this.recheckEvents();
+  }
+
+  /** Instructions retired since power-up, REP iterations counted, as of the instruction now executing. */
+  retiredNow(): number {
+    return this.#running
+      ? this.tier.retiredNow()
+      : this.state.views.f64[(this.state.base + L.ST_RETIRED) >>> 3]!;
+  }
+
+  /**
+   * Sets the state after power-up (RESET) or INIT. Intel SDM Vol. 3, "Processor State After Reset" and
+   * "MP Initialization Protocol": a processor that is not the bootstrap processor waits for a SIPI.
+   */
+  reset(kind: 'power-up' | 'init', bsp: boolean): void {
+    resetRegisters(this, kind, bsp);
+    this.modeChanged();
+    this.flushAll();
+    this.recheckEvents();
+  }
+
+  /** Stops executing until RESET, INIT, NMI or SMI. Intel SDM Vol. 3, "Double Fault Exception". */
+  enterShutdown(reason: string): void {
+    const s = this.state;
+    s.activity |= L.ACT_SHUTDOWN;
+    this.recheckEvents();
+    this.ports.observer?.shutdown?.(this.index, reason, s.rip);
+  }
+
+  /** Everything that {@link restore} needs: registers, latches, counters. */
+  save(): ProcessorSnapshot {
+    return saveProcessor(this.state);
+  }
+
+  /** Puts a snapshot back. */
+  restore(snapshot: ProcessorSnapshot): void {
+    restoreProcessor(this.state, snapshot);
+    this.modeChanged();
+    this.flushAll();
+  }
+
+  /**
+   * Runs up to `budget` instructions (REP iterations count). Events are taken between instructions; an event that
+   * becomes possible with the last instruction of the budget is taken at the start of the next call.
+   */
+  run(budget: number): RunExit {
+    this.#running = true;
+    this.#exitRequested = false;
+    let retired = 0;
+    try {
+      for (;;) {
+        if (this.#exitRequested) return { reason: 'event', retired };
+        if (this.state.activity & IDLE) {
+          this.state.set32(L.ST_EXIT_REQUEST, 0);
+          this.#takeEvents();
+          const idle = this.#idleReason();
+          if (idle) return { reason: idle, retired };
+        }
+        if (retired >= budget) return { reason: 'budget', retired };
+        this.state.set32(L.ST_EXIT_REQUEST, 0);
+        this.#takeEvents();
+        if (!(this.state.activity & IDLE) && !this.#exitRequested) retired += this.#execute(budget - retired);
+      }
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  #idleReason(): RunExit['reason'] | undefined {
+    const act = this.state.activity;
+    if (act & L.ACT_SHUTDOWN) return 'shutdown';
+    if (act & L.ACT_WAIT_SIPI) return 'wait-for-sipi';
+    return act & L.ACT_HALTED ? 'halted' : undefined;
+  }
+
+  /** Runs the tier once: one instruction where a shadow or TF ends after it, else all that is left. Returns the number retired. */
+  #execute(left: number): number {
+    const s = this.state;
+    const before = s.get32(L.ST_EFLAGS);
+    const stepping = (before & RFLAGS_TF) !== 0;
+    if (before & RFLAGS_RF) s.set32(L.ST_EFLAGS, before & ~RFLAGS_RF);
+    const shadow = s.activity & SHADOWS;
+    s.activity &= ~SHADOWS;
+    const chunk = stepping || shadow ? 1 : Math.min(left, 0x3fff_ffff);
+    this.#softwareInterrupt = false;
+    s.set32(L.ST_BUDGET, chunk);
+    this.tier.run();
+    const used = chunk - (s.get32(L.ST_BUDGET) | 0);
+    s.views.f64[(s.base + L.ST_RETIRED) >>> 3]! += used;
+    const exit = s.get32(L.ST_EXIT);
+    if (exit === L.EXIT_FAULT) this.#deliverPendingFault();
+    else if (exit === L.EXIT_ERROR) {
+      throw new SmmError(
+        'CPU_TIER_ERROR',
+        `processor ${this.index}: the tier left with EXIT_ERROR but threw nothing`,
+        'Report this: the engine must rethrow the error that made it stop.',
+        { rip: s.rip },
+      );
+    } else if (used === 0 && shadow) s.activity |= shadow;
+    if (stepping && used > 0 && !this.#softwareInterrupt && !(s.activity & L.ACT_SHADOW_MOVSS)) {
+      s.activity |= L.ACT_DEBUG_TRAP;
+    }
+    return used;
+  }
+
+  #deliverPendingFault(): void {
+    const { vector, errorCode, cr2, reason } = this.pendingFault;
+    if (vector === VECTOR_SHUTDOWN) this.enterShutdown(reason);
+    else deliverEvent(this, vector, 'exception', errorCode, cr2);
+  }
+
+  #initBlocked(): boolean {
+    return this.state.smm && this.behaviour.initBlockedInSmm;
+  }
+
+  #takeEvents(): void {
+    while (this.#takeEvent());
+  }
+
+  /** Takes the most urgent event. Intel SDM Vol. 3, "Priority Among Concurrent Events". */
+  #takeEvent(): boolean {
+    const s = this.state;
+    const act = s.activity;
+    if (act & L.ACT_SMI_PENDING && !(act & (L.ACT_SMM | L.ACT_SHADOW_MOVSS)) && this.#smiAccepted(act)) {
+      this.#wake('smi');
+      s.activity &= ~L.ACT_SMI_PENDING;
+      enterSmm(this, (act & L.ACT_HALTED) !== 0);
+      return true;
+    }
+    if (act & L.ACT_INIT_PENDING && !this.#initBlocked()) {
+      this.#wake('init');
+      this.reset('init', (act & L.ACT_BSP) !== 0);
+      this.ports.observer?.initTaken?.(this.index);
+      return true;
+    }
+    if (act & L.ACT_WAIT_SIPI) {
+      if (!(act & L.ACT_SIPI_PENDING)) return false;
+      const vector = s.get32(L.ST_SIPI_VECTOR);
+      s.activity &= ~(L.ACT_SIPI_PENDING | L.ACT_WAIT_SIPI);
+      startAt(this, vector);
+      this.ports.observer?.sipiTaken?.(this.index, vector);
+      return true;
+    }
+    if (act & L.ACT_DEBUG_TRAP && !(act & L.ACT_SHUTDOWN)) {
+      s.activity &= ~(L.ACT_DEBUG_TRAP | L.ACT_HALTED);
+      s.set32(L.ST_DR6, s.get32(L.ST_DR6) | 0x4000);
+      deliverEvent(this, DB_VECTOR, 'trap');
+      return true;
+    }
+    if (act & SHADOWS) return false;
+    if (act & L.ACT_NMI_PENDING && !(act & L.ACT_NMI_BLOCKED)) {
+      this.#wake('nmi');
+      s.activity = (s.activity & ~(L.ACT_NMI_PENDING | L.ACT_SHUTDOWN)) | L.ACT_NMI_BLOCKED;
+      deliverEvent(this, NMI_VECTOR, 'nmi');
+      return true;
+    }
+    if (act & L.ACT_SHUTDOWN || !(s.get32(L.ST_EFLAGS) & RFLAGS_IF)) return false;
+    if (this.ports.apic.pendingVector() < 0) return false;
+    this.#wake('interrupt');
+    deliverEvent(this, this.ports.apic.acknowledge(), 'interrupt');
+    return true;
+  }
+
+  #smiAccepted(act: number): boolean {
+    if (act & L.ACT_WAIT_SIPI) return this.behaviour.smiInWaitForSipi === 'wakes';
+    return !(act & L.ACT_HALTED) || this.behaviour.smiWakesHalted;
+  }
+
+  #wake(cause: 'smi' | 'nmi' | 'interrupt' | 'init'): void {
+    if (!(this.state.activity & L.ACT_HALTED)) return;
+    this.state.activity &= ~L.ACT_HALTED;
+    this.ports.observer?.woken?.(this.index, cause);
+  }
+}

@@ -1,0 +1,351 @@
+/**
+ * CPU models by QEMU's names, with the values that QEMU 7.2 (TCG) answers. `max` is what this processor executes:
+ * QEMU's own list without AVX, XSAVE, AES and the like.
+ */
+import { SmmError } from '@smm/x86-defs';
+import { FEATURES, featureName } from './features.ts';
+
+/** Where a processor sits, as CPUID reports it. */
+export interface CpuTopology {
+  /** Initial APIC id (8 bits shown in leaf 1; 32 bits in leaf 0Bh). */
+  apicId: number;
+  /** Logical processors per package, shown in leaf 1 EBX 23:16 and leaf 0Bh. 1: no multi-threading. */
+  logicalProcessors: number;
+}
+
+/** A CPU model: identity and features. */
+export interface CpuModel {
+  /** QEMU's name. */
+  readonly name: string;
+  /** 12-character vendor id. */
+  readonly vendor: string;
+  /** Display family (extended family added). */
+  readonly family: number;
+  /** Display model. */
+  readonly model: number;
+  /** Stepping. */
+  readonly stepping: number;
+  /** Highest basic leaf. */
+  readonly level: number;
+  /** Highest extended leaf; 0 if there are none. */
+  readonly xlevel: number;
+  /** Brand string, at most 48 characters. */
+  readonly modelId: string;
+  /** Features by QEMU's first names. */
+  readonly features: ReadonlySet<string>;
+  /** Physical address bits. */
+  readonly physBits: number;
+  /** Leaf 0Bh: as QEMU (`level` >= 0Bh), or there but all zero, as on some processors before Nehalem. */
+  readonly leaf0b: 'present' | 'zero';
+}
+
+interface Row {
+  name: string;
+  vendor: string;
+  family: number;
+  model: number;
+  stepping: number;
+  level: number;
+  xlevel: number;
+  modelId: string;
+  features: string;
+}
+
+const ROWS: readonly Row[] = [
+  {
+    name: 'qemu64',
+    vendor: 'AuthenticAMD',
+    family: 15,
+    model: 107,
+    stepping: 1,
+    level: 0xd,
+    xlevel: 0x8000000a,
+    modelId: 'QEMU Virtual CPU version 2.5+',
+    features:
+      'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 pni cx16 hypervisor syscall nx lm lahf-lm svm',
+  },
+  {
+    name: 'qemu32',
+    vendor: 'GenuineIntel',
+    family: 6,
+    model: 6,
+    stepping: 3,
+    level: 0x4,
+    xlevel: 0x80000004,
+    modelId: 'QEMU Virtual CPU version 2.5+',
+    features: 'fpu de pse tsc msr pae mce cx8 apic sep pge cmov pat mmx fxsr sse sse2 pni hypervisor',
+  },
+  {
+    name: 'kvm64',
+    vendor: 'GenuineIntel',
+    family: 15,
+    model: 6,
+    stepping: 1,
+    level: 0xd,
+    xlevel: 0x80000008,
+    modelId: 'Common KVM processor',
+    features:
+      'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 pni cx16 hypervisor syscall nx lm',
+  },
+  {
+    name: 'kvm32',
+    vendor: 'GenuineIntel',
+    family: 15,
+    model: 6,
+    stepping: 1,
+    level: 0x5,
+    xlevel: 0x80000008,
+    modelId: 'Common 32-bit KVM processor',
+    features:
+      'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 pni hypervisor',
+  },
+  {
+    name: 'coreduo',
+    vendor: 'GenuineIntel',
+    family: 6,
+    model: 14,
+    stepping: 8,
+    level: 0xa,
+    xlevel: 0x80000008,
+    modelId: 'Genuine Intel(R) CPU           T2600  @ 2.16GHz',
+    features:
+      'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat clflush acpi mmx fxsr sse sse2 ss pni monitor hypervisor nx',
+  },
+  {
+    name: 'core2duo',
+    vendor: 'GenuineIntel',
+    family: 6,
+    model: 15,
+    stepping: 11,
+    level: 0xa,
+    xlevel: 0x80000008,
+    modelId: 'Intel(R) Core(TM)2 Duo CPU     T7700  @ 2.40GHz',
+    features:
+      'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush acpi mmx fxsr sse sse2 ss pni monitor ssse3 cx16 hypervisor syscall nx lm lahf-lm',
+  },
+  {
+    name: 'n270',
+    vendor: 'GenuineIntel',
+    family: 6,
+    model: 28,
+    stepping: 2,
+    level: 0xa,
+    xlevel: 0x80000008,
+    modelId: 'Intel(R) Atom(TM) CPU N270   @ 1.60GHz',
+    features:
+      'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat clflush acpi mmx fxsr sse sse2 ss pni monitor ssse3 movbe hypervisor nx lahf-lm',
+  },
+  {
+    name: 'Conroe',
+    vendor: 'GenuineIntel',
+    family: 6,
+    model: 15,
+    stepping: 3,
+    level: 0xa,
+    xlevel: 0x80000008,
+    modelId: 'Intel Celeron_4x0 (Conroe/Merom Class Core 2)',
+    features:
+      'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 pni ssse3 hypervisor syscall nx lm lahf-lm',
+  },
+  {
+    name: 'Penryn',
+    vendor: 'GenuineIntel',
+    family: 6,
+    model: 23,
+    stepping: 3,
+    level: 0xa,
+    xlevel: 0x80000008,
+    modelId: 'Intel Core 2 Duo P9xxx (Penryn Class Core 2)',
+    features:
+      'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 pni ssse3 cx16 sse4.1 hypervisor syscall nx lm lahf-lm',
+  },
+  {
+    name: 'Nehalem',
+    vendor: 'GenuineIntel',
+    family: 6,
+    model: 26,
+    stepping: 3,
+    level: 0xb,
+    xlevel: 0x80000008,
+    modelId: 'Intel Core i7 9xx (Nehalem Class Core i7)',
+    features:
+      'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 pni ssse3 cx16 sse4.1 sse4.2 popcnt hypervisor syscall nx lm lahf-lm',
+  },
+  {
+    name: '486',
+    vendor: 'GenuineIntel',
+    family: 4,
+    model: 8,
+    stepping: 0,
+    level: 0x1,
+    xlevel: 0x480,
+    modelId: '',
+    features: 'fpu pse hypervisor',
+  },
+  {
+    name: 'pentium',
+    vendor: 'GenuineIntel',
+    family: 5,
+    model: 4,
+    stepping: 3,
+    level: 0x1,
+    xlevel: 0x543,
+    modelId: '',
+    features: 'fpu de pse tsc msr mce cx8 apic mmx hypervisor',
+  },
+  {
+    name: 'pentium3',
+    vendor: 'GenuineIntel',
+    family: 6,
+    model: 7,
+    stepping: 3,
+    level: 0x3,
+    xlevel: 0x0,
+    modelId: '',
+    features: 'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 mmx fxsr sse hypervisor',
+  },
+  {
+    name: 'athlon',
+    vendor: 'AuthenticAMD',
+    family: 6,
+    model: 2,
+    stepping: 3,
+    level: 0x2,
+    xlevel: 0x80000008,
+    modelId: 'QEMU Virtual CPU version 2.5+',
+    features:
+      'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 mmx fxsr sse sse2 hypervisor mmxext 3dnowext 3dnow',
+  },
+  {
+    name: 'max',
+    vendor: 'AuthenticAMD',
+    family: 15,
+    model: 107,
+    stepping: 1,
+    level: 0xd,
+    xlevel: 0x8000000a,
+    modelId: 'QEMU TCG CPU version 2.5+',
+    features:
+      'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush acpi mmx fxsr sse sse2 ss pni monitor cx16 movbe popcnt hypervisor arat fsgsbase erms clflushopt clwb umip syscall nx rdtscp lm lahf-lm cr8legacy abm',
+  },
+];
+
+/** Names of the models. */
+export const CPU_MODELS: readonly string[] = ROWS.map((row) => row.name);
+
+/** Names closest to a mistyped one: same start or contained. */
+function candidates(name: string, names: Iterable<string>): string[] {
+  const wanted = name.toLowerCase();
+  const all = [...names];
+  const near = all.filter((n) => n.includes(wanted.slice(0, 3)) || wanted.includes(n));
+  return near.length > 0 ? near : all;
+}
+
+/**
+ * A model from QEMU's `-cpu` syntax: `name,+feature,-feature,feature=on|off`, and `phys-bits=N`, `level=N`, `xlevel=N`,
+ * `family=N`, `model=N`, `stepping=N`, `cpuid-0xb=on|off`, `vendor=S`, `model-id=S`.
+ *
+ * @throws SmmError CPU_MODEL_UNKNOWN, CPU_FEATURE_UNKNOWN, CPU_OPTION_INVALID
+ */
+export function cpuModel(spec: string): CpuModel {
+  const [name = '', ...options] = spec.split(',');
+  const row = ROWS.find((r) => r.name === name);
+  if (!row) {
+    const names = candidates(name, CPU_MODELS);
+    throw new SmmError(
+      'CPU_MODEL_UNKNOWN',
+      `no CPU model named '${name}'`,
+      `Use one of: ${names.join(', ')}.`,
+      { name, candidates: names },
+    );
+  }
+  const features = new Set(row.features.split(' ').filter((f) => f !== ''));
+  const model = {
+    ...row,
+    features,
+    physBits: defaultPhysBits(features),
+    leaf0b: row.level >= 0xb ? ('present' as const) : ('zero' as const),
+  };
+  const changed: Draft = model;
+  for (const option of options) applyOption(changed, features, option);
+  if (!options.some((o) => o.startsWith('phys-bits='))) {
+    return Object.freeze({ ...changed, physBits: defaultPhysBits(features) });
+  }
+  return Object.freeze({ ...changed });
+}
+
+/** QEMU TCG: 40 bits with long mode, else 36 with PSE36, else 32. */
+function defaultPhysBits(features: ReadonlySet<string>): number {
+  if (features.has('lm')) return 40;
+  return features.has('pse36') ? 36 : 32;
+}
+
+type Draft = { -readonly [K in keyof CpuModel]: CpuModel[K] };
+type NumberField = 'physBits' | 'level' | 'xlevel' | 'family' | 'model' | 'stepping';
+
+const NUMBERS: Readonly<Record<string, NumberField>> = {
+  'phys-bits': 'physBits',
+  level: 'level',
+  xlevel: 'xlevel',
+  family: 'family',
+  model: 'model',
+  stepping: 'stepping',
+};
+
+function applyOption(model: Draft, features: Set<string>, option: string): void {
+  const sign = option[0];
+  const [key = '', value] = (sign === '+' || sign === '-' ? option.slice(1) : option).split('=');
+  if (sign !== '+' && sign !== '-' && value !== undefined) {
+    if (key === 'vendor') {
+      if (value.length !== 12) throw invalid(option, 'a vendor id has 12 characters');
+      model.vendor = value;
+      return;
+    }
+    if (key === 'model-id') {
+      model.modelId = value.slice(0, 48);
+      return;
+    }
+    if (key === 'cpuid-0xb') {
+      model.leaf0b = switchValue(option, value) ? 'present' : 'zero';
+      return;
+    }
+    const field = NUMBERS[key];
+    if (field) {
+      const number = Number(value);
+      if (value === '' || !Number.isInteger(number) || number < 0)
+        throw invalid(option, 'a number is needed');
+      model[field] = number;
+      return;
+    }
+  }
+  const feature = featureName(key);
+  if (!feature) {
+    const names = candidates(key, FEATURES.keys());
+    throw new SmmError(
+      'CPU_FEATURE_UNKNOWN',
+      `no CPU feature named '${key}'`,
+      `Use one of: ${names.join(', ')}.`,
+      { name: key, candidates: names },
+    );
+  }
+  const on = sign === '+' || (sign !== '-' && (value === undefined || switchValue(option, value)));
+  if (on) features.add(feature);
+  else features.delete(feature);
+}
+
+function switchValue(option: string, value: string): boolean {
+  if (value === 'on' || value === 'off') return value === 'on';
+  throw invalid(option, "'on' or 'off' is needed");
+}
+
+function invalid(option: string, why: string): SmmError {
+  return new SmmError('CPU_OPTION_INVALID', `CPU option '${option}': ${why}`, 'Correct the option.', {
+    option,
+  });
+}
+
+/** CPUID.1:EAX, also EDX after reset: family, model and stepping with their extensions. */
+export function modelSignature(model: CpuModel): number {
+  const family = model.family > 15 ? (15 << 8) | ((model.family - 15) << 20) : model.family << 8;
+  return (family | ((model.model & 0xf) << 4) | ((model.model >> 4) << 16) | model.stepping) >>> 0;
+}
