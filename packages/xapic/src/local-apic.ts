@@ -63,6 +63,7 @@ export class LocalApic implements MmioDevice, Snapshottable<LocalApicState> {
     this.#options = options;
     this.initialId = options.apicId >>> 0;
     this.#bus = options.bus;
+    options.bus.register(this);
     this.#behaviour = options.bus.behaviour;
     this.#file = new RegisterFile(options, this.#behaviour);
     this.#words = this.#file.words;
@@ -85,7 +86,6 @@ export class LocalApic implements MmioDevice, Snapshottable<LocalApicState> {
       onExpire: () => this.#interrupts.deliverEntry(SLOT_LVTT, APIC_DM_FIXED),
     });
     this.#powerUp();
-    options.bus.register(this);
   }
 
   /** Current APIC id: 8 bits in xAPIC mode, the initial id in x2APIC mode. */
