@@ -38,6 +38,12 @@ const PREFIXES: readonly (readonly [name: string, bytes: readonly number[], long
 ];
 const MAPS: readonly (readonly number[])[] = [[], [0x0f], [0x0f, 0x38], [0x0f, 0x3a]];
 
+function report(part: string, { compared, valid, different }: Outcome): void {
+  console.log(
+    `decode oracle, ${part}: ${compared} encodings, ${valid} valid, ${different} deliberate differences`,
+  );
+}
+
 function expectNone(outcome: Outcome): void {
   expect(outcome.mismatches.slice(0, 40), `${outcome.mismatches.length} mismatches`).toEqual([]);
 }
@@ -75,9 +81,7 @@ describe('decode against iced-x86', () => {
         compareSlots(code.subarray(0, used), codeSize, outcome);
       }
     }
-    console.log(
-      `decode oracle, by form: ${outcome.compared} encodings, ${outcome.valid} valid, ${outcome.different} deliberate differences`,
-    );
+    report('by form', outcome);
     expectNone(outcome);
     expect(outcome.compared).toBeGreaterThan(FULL ? 7_000_000 : 300_000);
     expect(outcome.valid).toBeGreaterThan(outcome.compared / 4);
@@ -106,11 +110,51 @@ describe('decode against iced-x86', () => {
         compareSlots(code, codeSize, outcome);
       }
     }
-    console.log(
-      `decode oracle, random: ${outcome.compared} encodings, ${outcome.valid} valid, ${outcome.different} deliberate differences`,
-    );
+    report('random', outcome);
     expectNone(outcome);
     expect(outcome.valid).toBeGreaterThan(outcome.compared / 4);
+  });
+
+  it('agrees on the length of whatever follows VEX, EVEX and XOP prefixes', { timeout: 120_000 }, () => {
+    const outcome = newOutcome();
+    const next = random(0x00c4_c562);
+    // Payload per prefix byte for encoding map `map`: W, vvvv, L, pp and the mask vary, the R, X and B bits stay inverted
+    // ones outside 64-bit mode, where they tell the prefix from LES, LDS and BOUND.
+    const payloads: readonly (readonly [first: number, maps: readonly number[]])[] = [
+      [0xc5, [1]],
+      [0xc4, [1, 2, 3]],
+      [0x62, [1, 2, 3, 5, 6]],
+      [0x8f, [8, 9, 10]],
+    ];
+    const repeats = FULL ? 64 : 8;
+    for (const codeSize of CODE_SIZES) {
+      for (const [first, maps] of payloads) {
+        const code = new Uint8Array(maps.length * 256 * repeats * 16);
+        let at = 0;
+        for (const map of maps) {
+          for (let pair = 0; pair < 256 * repeats; pair++, at += 16) {
+            for (let n = 0; n < 16; n++) code[at + n] = next() >>> 11;
+            const inverted = codeSize === 64 ? next() & 0xe0 : 0xe0;
+            const plain = next() & 1 ? 0x78 : 0; // most instructions want vvvv unused, which is all ones
+            code[at] = first;
+            let put = at + 1;
+            if (first === 0xc5)
+              code[put++] = (inverted & 0x80) | (codeSize === 64 ? plain : 0x78) | (next() & 7);
+            else {
+              code[put++] = inverted | (first === 0x62 ? 0x10 : 0) | map;
+              code[put++] = (next() & 0x83) | plain | (first === 0x62 ? 4 : next() & 4);
+              if (first === 0x62) code[put++] = 8 | (next() & 0x67);
+            }
+            code[put] = pair;
+          }
+        }
+        compareSlots(code, codeSize, outcome);
+      }
+    }
+    report('VEX, EVEX and XOP', outcome);
+    expectNone(outcome);
+    // Few payloads make an instruction: opcode, pp, W and L must all fit.
+    expect(outcome.valid).toBeGreaterThan(repeats * 400);
   });
 
   it('has no stale row in the table of deliberate differences', () => {
