@@ -1,0 +1,176 @@
+/**
+ * The ACPI power-management I/O block at PMBASE: PM1, PM timer, GPE0, SMI control.
+ *
+ * Not modelled: SCI delivery (no interrupt controller yet), TCO (60h on, reads all-ones), periodic and software SMI timers; enabling the latter stores a bit only.
+ * QEMU ignores accesses of unusual width here; this model takes them all. Sources: ACPI specification, "ACPI Hardware Features"; Intel 316972, "Power Management I/O Registers".
+ */
+import {
+  type AccessSize,
+  type Clock,
+  type PioDevice,
+  RegisterFile,
+  type RegisterFileState,
+  type RegisterSpec,
+  type RegisterWrite,
+  type Snapshottable,
+  type TxAttrs,
+} from '@smm/bus';
+import {
+  ACPI_PM_TIMER_FREQUENCY,
+  ICH9_PM1_CNT_SCI_EN,
+  ICH9_PM1_CNT_SLP_EN,
+  ICH9_PM1_CNT_SLP_TYP_SHIFT,
+  ICH9_PM1_STS_TMROF,
+  ICH9_PMBASE_OFS_PM1_CNT,
+  ICH9_PMBASE_OFS_PM1_EN,
+  ICH9_PMBASE_OFS_PM1_STS,
+  ICH9_PMBASE_OFS_PM1_TMR,
+  ICH9_PMBASE_OFS_SMI_EN,
+  ICH9_PMBASE_OFS_SMI_STS,
+  ICH9_PMIO_SIZE,
+  ICH9_SMI_EN_APMC_EN,
+  ICH9_SMI_EN_GBL_SMI_EN,
+} from '@smm/x86-defs';
+
+const NS_PER_SECOND = 1_000_000_000;
+const TIMER_MASK = 0xff_ffff;
+const TIMER_HALF_PERIOD = 0x80_0000;
+
+/** Ports of the PM block. */
+export interface PmBlockPorts {
+  /** Virtual time, for the PM timer. */
+  readonly clock: Clock;
+  /** GEN_PMCON_1.SMI_LOCK. */
+  readonly smiLocked: () => boolean;
+  /** The guest set SLP_EN; `type` is SLP_TYP, 3 bit. */
+  readonly sleep: (type: number) => void;
+}
+
+/** Architectural state of a {@link PmBlock}. */
+export interface PmBlockState {
+  /** Layout version of this object. */
+  version: 1;
+  /** The stored registers. */
+  registers: RegisterFileState;
+  /** Half periods of the timer that the guest has acknowledged through TMROF. */
+  acknowledgedHalfPeriods: number;
+}
+
+/** The registers, in offset order. */
+export const PM_REGISTERS: readonly RegisterSpec[] = [
+  { name: 'PM1_STS', offset: ICH9_PMBASE_OFS_PM1_STS, width: 2, w1c: 0xffff },
+  { name: 'PM1_EN', offset: ICH9_PMBASE_OFS_PM1_EN, width: 2, writable: 0xffff },
+  {
+    name: 'PM1_CNT',
+    offset: ICH9_PMBASE_OFS_PM1_CNT,
+    width: 4,
+    writable: 0xffff & ~ICH9_PM1_CNT_SLP_EN,
+  },
+  { name: 'PM1_TMR', offset: ICH9_PMBASE_OFS_PM1_TMR, width: 4 },
+  { name: 'GPE0_STS_LOW', offset: 0x20, width: 4, w1c: 0xffff_ffff },
+  { name: 'GPE0_STS_HIGH', offset: 0x24, width: 4, w1c: 0xffff_ffff },
+  { name: 'GPE0_EN_LOW', offset: 0x28, width: 4, writable: 0xffff_ffff },
+  { name: 'GPE0_EN_HIGH', offset: 0x2c, width: 4, writable: 0xffff_ffff },
+  { name: 'SMI_EN', offset: ICH9_PMBASE_OFS_SMI_EN, width: 4, writable: 0xffff_ffff },
+  { name: 'SMI_STS', offset: ICH9_PMBASE_OFS_SMI_STS, width: 4 },
+];
+
+/** The block; `port` is taken modulo its size. */
+export class PmBlock implements PioDevice, Snapshottable<PmBlockState> {
+  /** Name in traces. */
+  readonly name = 'ich9-pm';
+  // wiring
+  readonly #ports: PmBlockPorts;
+  readonly #registers: RegisterFile<string>;
+  // architectural state
+  #acknowledgedHalfPeriods = 0;
+
+  constructor(ports: PmBlockPorts) {
+    this.#ports = ports;
+    this.#registers = new RegisterFile<string>(
+      'ich9-pm',
+      ICH9_PMIO_SIZE,
+      PM_REGISTERS,
+      { read: (name, stored) => this.#read(name, stored), write: (write) => this.#write(write) },
+      0xff,
+    );
+  }
+
+  /** IN within the block. */
+  in(port: number, size: AccessSize, attrs: TxAttrs): number {
+    return this.#registers.read(port % ICH9_PMIO_SIZE, size, attrs);
+  }
+
+  /** OUT within the block. */
+  out(port: number, size: AccessSize, value: number, attrs: TxAttrs): void {
+    this.#registers.write(port % ICH9_PMIO_SIZE, size, value, attrs);
+  }
+
+  /** A write to the APM port raises an SMI: APMC_EN alone decides, as in QEMU; GBL_SMI_EN is not looked at. */
+  apmcEnabled(): boolean {
+    return (this.#registers.get('SMI_EN') & ICH9_SMI_EN_APMC_EN) !== 0;
+  }
+
+  /** Sets or clears PM1_CNT.SCI_EN, as the APM commands for ACPI do. */
+  setSciEnable(enabled: boolean): void {
+    const control = this.#registers.get('PM1_CNT');
+    this.#registers.set('PM1_CNT', enabled ? control | ICH9_PM1_CNT_SCI_EN : control & ~ICH9_PM1_CNT_SCI_EN);
+  }
+
+  /** Stored or computed value of a register by name: for debuggers and tests. */
+  register(name: string): number {
+    return this.#read(name, this.#registers.get(name));
+  }
+
+  /** State after RESET; the timer counts on with virtual time. */
+  reset(): void {
+    this.#registers.reset();
+    this.#acknowledgedHalfPeriods = this.#halfPeriods();
+  }
+
+  /** Copies the state out. */
+  save(): PmBlockState {
+    return {
+      version: 1,
+      registers: this.#registers.save(),
+      acknowledgedHalfPeriods: this.#acknowledgedHalfPeriods,
+    };
+  }
+
+  /** Puts a saved state back. */
+  restore(state: PmBlockState): void {
+    this.#registers.restore(state.registers);
+    this.#acknowledgedHalfPeriods = state.acknowledgedHalfPeriods;
+  }
+
+  #read(name: string, stored: number): number {
+    if (name === 'PM1_TMR') return this.#ticks() % (TIMER_MASK + 1);
+    if (name === 'PM1_STS' && this.#halfPeriods() > this.#acknowledgedHalfPeriods)
+      return stored | ICH9_PM1_STS_TMROF;
+    return stored;
+  }
+
+  #write({ name, value, previous, raw }: RegisterWrite<string>): number {
+    if (name === 'PM1_STS' && (raw & ICH9_PM1_STS_TMROF) !== 0)
+      this.#acknowledgedHalfPeriods = this.#halfPeriods();
+    if (name === 'PM1_CNT' && (raw & ICH9_PM1_CNT_SLP_EN) !== 0) {
+      this.#ports.sleep((value >>> ICH9_PM1_CNT_SLP_TYP_SHIFT) & 7);
+    }
+    if (name === 'SMI_EN' && this.#ports.smiLocked()) {
+      return ((value & ~ICH9_SMI_EN_GBL_SMI_EN) | (previous & ICH9_SMI_EN_GBL_SMI_EN)) >>> 0;
+    }
+    return value;
+  }
+
+  /** Timer ticks since power-on; exact, though nanoseconds times frequency would not fit a double. */
+  #ticks(): number {
+    const ns = this.#ports.clock.now();
+    const seconds = Math.floor(ns / NS_PER_SECOND);
+    const rest = ns - seconds * NS_PER_SECOND;
+    return seconds * ACPI_PM_TIMER_FREQUENCY + Math.floor((rest * ACPI_PM_TIMER_FREQUENCY) / NS_PER_SECOND);
+  }
+
+  #halfPeriods(): number {
+    return Math.floor(this.#ticks() / TIMER_HALF_PERIOD);
+  }
+}

@@ -1,0 +1,114 @@
+/** Carries out bus accesses on qemu-system-x86_64 and returns what was read: an oracle for device models. Test code only. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export type Size = 1 | 2 | 4;
+
+/** One access. Those that read give one number in the result. */
+export type Access =
+  | { kind: 'in'; port: number; size: Size }
+  | { kind: 'out'; port: number; size: Size; value: number }
+  | { kind: 'read' | 'smm-read'; gpa: number; size: Size }
+  | { kind: 'write' | 'smm-write'; gpa: number; size: Size; value: number }
+  | { kind: 'smi'; command: number }
+  | { kind: 'reset' }
+  | { kind: 'wait'; loops: number };
+
+const KINDS = { in: 1, out: 2, read: 3, write: 4, 'smm-read': 5, 'smm-write': 6, smi: 7, reset: 8, wait: 9 };
+const LIST_OFFSET = 0x1000;
+const LIST_ROOM = 0xfff0 - LIST_OFFSET;
+
+/** Why the oracle cannot run here, or undefined when it can. */
+export function oracleMissing(): string | undefined {
+  for (const tool of ['qemu-system-x86_64', 'nasm']) {
+    if (spawnSync(tool, ['--version']).error !== undefined) return `${tool} is not installed`;
+  }
+  return undefined;
+}
+
+/** True for accesses that give a number. */
+export function reads(access: Access): boolean {
+  return ['in', 'read', 'smm-read', 'smi'].includes(access.kind);
+}
+
+/** Assembles a NASM source to a flat binary. */
+export function assemble(source: string, dir: string): Buffer {
+  const out = join(dir, 'rom.bin');
+  execFileSync('nasm', ['-f', 'bin', '-o', out, source]);
+  return readFileSync(out);
+}
+
+/** Runs the accesses from power-on; extra QEMU arguments follow. */
+export function runOnQemu(accesses: readonly Access[], args: readonly string[] = ['-m', '256']): number[] {
+  if ((accesses.length + 1) * 16 > LIST_ROOM) throw new Error(`${accesses.length} accesses do not fit`);
+  const dir = mkdtempSync(join(tmpdir(), 'q35-oracle-'));
+  try {
+    const rom = assemble(join(import.meta.dirname, 'probe.asm'), dir);
+    const list = new DataView(rom.buffer, rom.byteOffset + LIST_OFFSET, LIST_ROOM);
+    accesses.forEach((access, i) => {
+      list.setUint8(i * 16, KINDS[access.kind]);
+      list.setUint8(i * 16 + 1, 'size' in access ? access.size : 1);
+      const address = 'port' in access ? access.port : 'gpa' in access ? access.gpa : 0;
+      const value =
+        'value' in access
+          ? access.value
+          : 'command' in access
+            ? access.command
+            : 'loops' in access
+              ? access.loops
+              : 0;
+      list.setUint32(i * 16 + 4, address, true);
+      list.setUint32(i * 16 + 8, value, true);
+    });
+    writeFileSync(join(dir, 'rom.bin'), rom);
+    const output = join(dir, 'output');
+    runRom(join(dir, 'rom.bin'), output, args);
+    const bytes = readFileSync(output);
+    const expected = accesses.filter(reads).length;
+    if (bytes.length !== expected * 4) {
+      throw new Error(`QEMU gave ${bytes.length / 4} results for ${expected} reads`);
+    }
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    return Array.from({ length: expected }, (_, i) => view.getUint32(i * 4, true));
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** Runs a ROM file until it writes to port F4h; what it writes to port 402h goes to `output`. */
+export function runRom(
+  rom: string,
+  output: string,
+  args: readonly string[],
+  binary = 'qemu-system-x86_64',
+): void {
+  const result = spawnSync(
+    binary,
+    [
+      ...[
+        '-machine',
+        'q35,smm=on,accel=tcg',
+        '-display',
+        'none',
+        '-vga',
+        'none',
+        '-nodefaults',
+        '-no-user-config',
+      ],
+      ...['-bios', rom, '-chardev', `file,id=dbg,path=${output}`],
+      ...[
+        '-device',
+        'isa-debugcon,iobase=0x402,chardev=dbg',
+        '-device',
+        'isa-debug-exit,iobase=0xf4,iosize=1',
+      ],
+      ...args,
+    ],
+    { timeout: 60_000, encoding: 'utf8' },
+  );
+  if (result.status !== 1) {
+    throw new Error(`QEMU ended with ${result.status ?? result.signal}: ${result.stderr}`);
+  }
+}
