@@ -1,0 +1,164 @@
+/** The image in normal RAM: wakes the APs, starts the SMM image, closes TSEG, raises the first normal SMI and reports. */
+import type { FirmwareVariant } from '../variant.ts';
+import { apCode, wakeAps } from './ap-startup.ts';
+import { apicLibrary } from './apic.ts';
+import { debugPrintLibrary, decimal, hex, print } from './debug-print.ts';
+import { identityMap } from './identity-map.ts';
+import { smmRelocationLib } from './smm-relocation-lib.ts';
+import { type Width, widthOf } from './width.ts';
+
+/** First byte behind code and constants; checked at build time. */
+export const DXE_IMAGE_CODE_LIMIT = 0x4000;
+
+const VARIABLES = `
+PageTables      equ ImageBase + 4000h           ; six pages
+BspStackTop     equ ImageBase + 1FFF0h
+ApStacks        equ ImageBase + 20000h          ; 100h bytes for each processor
+`;
+
+function toLongMode(variant: FirmwareVariant): string {
+  return `        mov     edi, PageTables
+        call    BuildIdentityMap
+        mov     eax, PageTables
+        call    EnterLongModePaging
+        jmp     CODE64:DxeMain
+
+; Paging with CR3 = eax and long mode; the caller jumps to 64-bit code then. Changes eax, ecx, edx.
+EnterLongModePaging:
+        mov     cr3, eax
+        mov     eax, cr4
+        or      eax, 20h                ; PAE
+        mov     cr4, eax
+        mov     ecx, 0C0000080h         ; IA32_EFER
+        rdmsr
+        or      ah, ${variant.has('Q25') ? '9                   ; LME, NXE (without NX in CPUID this faults)' : '1                   ; LME'}
+        wrmsr
+        mov     eax, cr0
+        or      eax, 80000000h
+        mov     cr0, eax
+        ret
+${identityMap(widthOf(32), { kind: 'long', noExecuteLow: variant.has('Q25') })}
+bits 64
+`;
+}
+
+/** SMI_EN, SMI_LOCK; TSEG closed (T_EN) and locked (D_LCK); then the SMI. Intel ICH9 and Q35 data sheets. */
+function firstSmi({ bx, di }: Width, variant: FirmwareVariant): string {
+  const size = { 1: 0, 2: 1, 8: 2 }[variant.tsegMb];
+  return `
+        mov     dx, 630h                ; SMI_EN
+        in      eax, dx
+        or      eax, 21h                ; APMC_EN, GBL_SMI_EN
+        out     dx, eax
+        mov     eax, 8000F8A0h          ; 00:1F.0 GEN_PMCON_1
+        mov     dx, 0CF8h
+        out     dx, eax
+        mov     dx, 0CFCh
+        in      ax, dx
+        or      al, 10h                 ; SMI_LOCK
+        out     dx, ax
+; SmmAccess: close, then lock.
+        mov     eax, 8000009Ch          ; 00:00.0 SMRAM (9Dh), ESMRAMC (9Eh)
+        mov     dx, 0CF8h
+        out     dx, eax
+        mov     dx, 0CFEh
+        mov     al, ${0x38 | (size << 1) | 1}              ; T_EN: TSEG visible only in SMM
+        out     dx, al
+        mov     dx, 0CFDh
+        in      al, dx
+        and     al, 0BFh                ; D_OPEN off
+        or      al, 10h                 ; D_LCK
+        out     dx, al
+; First normal SMI. QEMU may run some instructions after the OUT before the SMI arrives, so wait for its handler's word.
+        xor     eax, eax
+        out     0B3h, al
+TriggerSmi:
+        out     0B2h, al
+WaitForFirstSmi:
+        mov     eax, [abs gFirstSmiDone]
+        test    eax, eax
+        jz      WaitForFirstSmi
+WaitForFirstSmiEnd:
+        xor     edi, edi
+ReportCpu:
+        mov     ebx, gProcessorId
+        mov     ebp, [${bx} + ${di}*4]
+        mov     ebx, gSmmBaseHob
+        mov     ebx, [${bx} + ${di}*4]
+${print('First SMI: CPU[', hex('edi', 3), ']  APIC ID=', hex('ebp', 4), '  SMBASE=', hex('ebx', 8), '  ')}
+        mov     ebx, gCheckIn
+        cmp     byte [${bx} + ${di}], 0
+        je      .absent
+${print('checked in')}
+        mov     ebx, gCheckInApicId
+        movzx   ebx, byte [${bx} + ${di}]
+        cmp     ebx, ebp
+        je      .next
+${print(' by APIC ID=', hex('ebx', 4))}
+        jmp     .next
+.absent:
+${print('did not check in')}
+.next:
+${print('\n')}
+        inc     edi
+        cmp     edi, [abs gNumberOfProcessors]
+        jb      ReportCpu
+        mov     edi, [abs gCheckInCount]
+${print('First SMI: ', decimal('edi'), ' of ', decimal('dword [abs gNumberOfProcessors]'), ' CPUs checked in\n')}
+${print('Firmware done\n')}
+BspIdle:
+        cli
+        hlt
+        jmp     BspIdle
+BspIdleEnd:
+`;
+}
+
+/** Source of the image in normal RAM. Entered at offset 0 in flat 32-bit mode without paging. */
+export function dxeImage(variant: FirmwareVariant): string {
+  const width = widthOf(variant.bitness);
+  return `
+bits 32
+default rel
+ImageBase:
+        mov     esp, BspStackTop
+${VARIABLES}
+        o32 lgdt [DxeGdtr]
+        jmp     CODE32:DxeProtected
+DxeProtected:
+        mov     eax, DATA32
+        mov     ds, eax
+        mov     es, eax
+        mov     fs, eax
+        mov     gs, eax
+        mov     ss, eax
+${variant.bitness === 64 ? toLongMode(variant) : ''}
+DxeMain:
+        mov     eax, 10Fh               ; local APIC on, spurious vector 0Fh
+        mov     ecx, LOCAL_APIC_BASE + XAPIC_SPURIOUS_OFFSET
+        mov     [${width.cx}], eax
+        call    WakeUpAps
+${variant.shape === '2024' ? '        call    SmmRelocationInit\n' : ''}        mov     eax, [abs gSmmImageBase]
+        call    ${width.ax}                     ; PiCpuSmmEntry
+${firstSmi(width, variant)}
+${wakeAps(width)}
+${variant.shape === '2024' ? smmRelocationLib(width, variant) : ''}
+${apicLibrary(width, variant)}
+${debugPrintLibrary(width)}
+align 16, db 0
+DxeGdt:
+        dq      0
+        dq      00CF9B000000FFFFh       ; 08h 32-bit code
+        dq      00CF9B000000FFFFh       ; 10h 32-bit code
+        dq      00CF93000000FFFFh       ; 18h 32-bit data
+        dq      00CF93000000FFFFh       ; 20h 32-bit data
+        dq      008F9B000000FFFFh       ; 28h 16-bit code
+        dq      008F93000000FFFFh       ; 30h 16-bit data
+        dq      00AF9B000000FFFFh       ; 38h 64-bit code
+DxeGdtEnd:
+DxeGdtr:
+        dw      DxeGdtEnd - DxeGdt - 1
+        dd      DxeGdt
+${apCode(variant)}
+`;
+}

@@ -1,0 +1,178 @@
+/** Code executed in place from flash: reset vector, platform set-up, loading of the two images. */
+import type { FirmwareVariant } from '../variant.ts';
+
+/** The last bytes of the flash. `org` is the address of the first of them; the last 16 are the reset vector. */
+export function flashCode(variant: FirmwareVariant): string {
+  const size = { 1: 0, 2: 1, 8: 2 }[variant.tsegMb];
+  return `
+bits 16
+        org     FLASH_CODE_BASE
+
+; ---------------------------------------------------------------------------
+; Real mode, CS base FFFF0000h
+; ---------------------------------------------------------------------------
+Start16:
+        cli
+        cld
+        o32 lgdt [cs:FlashGdtr - 0FFFF0000h]
+        mov     eax, cr0
+        and     eax, 9FFFFFFFh          ; caches on
+        or      al, 1
+        mov     cr0, eax
+        jmp     dword CODE32:Start32
+
+align 8, db 0
+FlashGdt:
+        dq      0
+        dq      00CF9B000000FFFFh       ; 08h 32-bit code
+        dq      00CF9B000000FFFFh       ; 10h 32-bit code
+        dq      00CF93000000FFFFh       ; 18h 32-bit data
+        dq      00CF93000000FFFFh       ; 20h 32-bit data
+FlashGdtEnd:
+FlashGdtr:
+        dw      FlashGdtEnd - FlashGdt - 1
+        dd      FlashGdt
+
+; ---------------------------------------------------------------------------
+; 32-bit flat mode
+; ---------------------------------------------------------------------------
+bits 32
+Start32:
+        mov     eax, DATA32
+        mov     ds, eax
+        mov     es, eax
+        mov     fs, eax
+        mov     gs, eax
+        mov     ss, eax
+; Only the BSP initialises. (QEMU lets an SMI wake an AP that has never been started, at the reset vector.)
+        mov     ecx, 1Bh                ; IA32_APIC_BASE
+        rdmsr
+        test    ah, 1                   ; BSP flag
+        jnz     Bsp
+FlashPark:
+        cli
+        hlt
+        jmp     FlashPark
+FlashParkEnd:
+Bsp:
+        mov     esp, FLASH_STACK_TOP
+        xor     eax, eax
+        mov     edi, PLATFORM_BASE
+        mov     ecx, PLATFORM_SIZE / 4
+        rep stosd
+; Top of low RAM: CMOS 35h:34h counts 64 KiB above 16 MiB.
+        mov     al, 35h
+        call    ReadCmos
+        mov     ah, al
+        mov     al, 34h
+        call    ReadCmos
+        movzx   eax, ax
+        shl     eax, 16
+        add     eax, 100_0000h
+        mov     [gTolud], eax
+        sub     eax, ${variant.tsegMb * 0x10_0000}
+        mov     [gTsegBase], eax
+        sub     eax, DXE_IMAGE_SIZE
+        mov     [gDxeImageBase], eax
+        mov     eax, [gTolud]
+        sub     eax, SMM_IMAGE_SIZE
+        mov     [gSmmImageBase], eax
+; QEMU leaves the number of CPUs less one in CMOS 5Fh.
+        mov     al, 5Fh
+        call    ReadCmos
+        movzx   eax, al
+        mov     [gExpectedAps], eax
+; Power management I/O at 600h.
+        mov     eax, 8000F840h          ; 00:1F.0 PMBASE
+        mov     ecx, 600h
+        call    WritePci32
+        mov     eax, 8000F844h          ; ACPI_CNTL
+        mov     dx, 0CF8h
+        out     dx, eax
+        mov     dx, 0CFCh
+        in      al, dx
+        or      al, 80h                 ; ACPI_EN
+        out     dx, al
+        mov     dx, 630h                ; SMI_EN
+        in      eax, dx
+        test    al, 20h                 ; APMC_EN set at reset: no SMM here
+        jz      HaveSmm
+        mov     esi, NoSmmText
+NoSmmNext:
+        lodsb
+        test    al, al
+        jz      FlashPark
+        mov     dx, 402h
+        out     dx, al
+        jmp     NoSmmNext
+NoSmmText:
+        db      'SmmControl2DxeEntryPoint: this Q35 implementation lacks SMI', 10, 0
+HaveSmm:
+; TSEG: base, size, still open (T_EN = 0).
+        mov     eax, 800000ACh          ; 00:00.0 TSEGMB
+        mov     ecx, [gTsegBase]
+        call    WritePci32
+        mov     eax, 8000009Ch
+        mov     dx, 0CF8h
+        out     dx, eax
+        mov     dx, 0CFEh               ; ESMRAMC
+        mov     al, ${0x38 | (size << 1)}
+        out     dx, al
+; Load both images and go.
+        mov     esi, SmmBlob
+        mov     ecx, SmmBlobSize
+        mov     edi, [gSmmImageBase]
+        mov     ebx, SmmRelocs
+        mov     edx, SmmRelocCount
+        call    LoadImage
+        mov     edi, [gSmmImageBase]
+        add     edi, SMM_IMAGE_VARIABLES
+        mov     ecx, SMM_IMAGE_VARIABLES_SIZE / 4
+        xor     eax, eax
+        rep stosd
+        mov     esi, DxeBlob
+        mov     ecx, DxeBlobSize
+        mov     edi, [gDxeImageBase]
+        mov     ebx, DxeRelocs
+        mov     edx, DxeRelocCount
+        call    LoadImage
+        jmp     dword [gDxeImageBase]
+
+; Copies ecx bytes from esi to edi and adds edi to the edx double words whose offsets are listed at ebx.
+LoadImage:
+        push    edi
+        rep movsb
+        pop     edi
+.next:
+        test    edx, edx
+        jz      .done
+        movzx   eax, word [ebx]
+        add     [edi + eax], edi
+        add     ebx, 2
+        dec     edx
+        jmp     .next
+.done:
+        ret
+
+; al = CMOS[al]. Changes nothing else of eax.
+ReadCmos:
+        out     70h, al
+        in      al, 71h
+        ret
+
+; Configuration register eax = ecx. Changes eax, edx.
+WritePci32:
+        mov     dx, 0CF8h
+        out     dx, eax
+        mov     eax, ecx
+        mov     dx, 0CFCh
+        out     dx, eax
+        ret
+
+        times   FLASH_CODE_SIZE - 16 - ($ - $$) db 0FFh
+bits 16
+ResetVector:
+        jmp     near Start16
+        times   16 - ($ - ResetVector) db 0FFh
+`;
+}
