@@ -1,10 +1,6 @@
 /** A stable 64-bit hash of a trace: FNV-1a over a canonical encoding of each event. */
 import type { TraceEvent, TraceSink } from './events.ts';
-
-// The FNV prime is 2^40 + 1B3h; the basis is CBF29CE484222325h (Fowler, Noll, Vo: FNV hash parameters).
-const PRIME_LOW = 0x1b3;
-const BASIS_HIGH = 0xcbf29ce4;
-const BASIS_LOW = 0x84222325;
+import { Fnv1a64 } from './fnv1a.ts';
 
 /** Names of the presentation, which two equal runs may choose differently. */
 const PRESENTATION = new Set(['pid', 'comm']);
@@ -18,8 +14,7 @@ export class TraceHasher {
   readonly sink: TraceSink = (event) => {
     this.add(event);
   };
-  #high = BASIS_HIGH;
-  #low = BASIS_LOW;
+  readonly #hash = new Fnv1a64();
   #count = 0;
   readonly #view = new DataView(new ArrayBuffer(8));
 
@@ -30,7 +25,7 @@ export class TraceHasher {
 
   /** Hash of all events so far, an unsigned 64-bit value. */
   get value(): bigint {
-    return (BigInt(this.#high >>> 0) << 32n) | BigInt(this.#low >>> 0);
+    return this.#hash.value;
   }
 
   /** `value` as 16 lower-case hexadecimal digits. */
@@ -50,50 +45,42 @@ export class TraceHasher {
       this.#text(key);
       this.#value(value);
     }
-    this.#byte(0xff);
+    this.#hash.byte(0xff);
   }
 
   #value(value: unknown): void {
     if (typeof value === 'number') {
-      this.#byte(1);
+      this.#hash.byte(1);
       this.#view.setFloat64(0, value, true);
       this.#eight();
     } else if (typeof value === 'bigint') {
-      this.#byte(2);
+      this.#hash.byte(2);
       this.#view.setBigUint64(0, BigInt.asUintN(64, value), true);
       this.#eight();
     } else if (typeof value === 'boolean') {
-      this.#byte(value ? 4 : 3);
+      this.#hash.byte(value ? 4 : 3);
     } else if (typeof value === 'string') {
-      this.#byte(5);
+      this.#hash.byte(5);
       this.#text(value);
     } else if (Array.isArray(value)) {
-      this.#byte(6);
+      this.#hash.byte(6);
       for (const item of value) this.#value(item);
-      this.#byte(7);
+      this.#hash.byte(7);
     }
   }
 
   #eight(): void {
-    for (let i = 0; i < 8; i++) this.#byte(this.#view.getUint8(i));
+    for (let i = 0; i < 8; i++) this.#hash.byte(this.#view.getUint8(i));
   }
 
   #text(text: string): void {
     for (let i = 0; i < text.length; i++) {
       const unit = text.charCodeAt(i);
-      this.#byte(unit & 0xff);
-      this.#byte(unit >>> 8);
+      this.#hash.byte(unit & 0xff);
+      this.#hash.byte(unit >>> 8);
     }
-    this.#byte(0);
-    this.#byte(0);
-  }
-
-  #byte(byte: number): void {
-    const low = (this.#low ^ byte) >>> 0;
-    const product = low * PRIME_LOW; // below 2^41: exact
-    this.#low = product >>> 0;
-    const carry = (product - this.#low) / 0x1_0000_0000;
-    this.#high = (this.#high * PRIME_LOW + carry + ((low << 8) >>> 0)) >>> 0;
+    this.#hash.byte(0);
+    this.#hash.byte(0);
   }
 }
 

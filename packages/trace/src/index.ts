@@ -4,6 +4,8 @@
  */
 export { isTraceDat, readTraceDat, type TraceDat } from './dat-read.ts';
 export { type TraceDatOptions, writeTraceDat } from './dat-write.ts';
+export { diagnose } from './diagnose.ts';
+export type { Diagnosis, DiagnosisContext, DiagnosisId, Evidence } from './diagnosis.ts';
 export {
   type Divergence,
   type DivergenceOptions,
@@ -22,5 +24,5 @@ export { type PlannedCpu, plannedCpu, plannedSmbases } from './planned.ts';
 export { filterSink, TraceBuffer, TraceRing, teeSink } from './sinks.ts';
 export { EVENT_NAMES } from './table.ts';
 export { formatEvent, formatMessage, formatTrace, type TextOptions } from './text-format.ts';
-export { type ParsedText, parseTraceText } from './text-parse.ts';
+export { type ParsedText, type ParseOptions, parseTraceText } from './text-parse.ts';
 export { inferVcpus } from './vcpus.ts';

@@ -103,7 +103,8 @@ const errorCode2015: Conversion = {
   show: (raw) => (integer(raw, 'has_error') !== 0n ? integer(raw, 'error_code').toString(16) : '0'),
   read: (text, raw) => {
     raw['error_code'] = BigInt(`0x${text}`);
-    raw['has_error'] = VECTORS_WITH_ERROR_CODE.has(Number(integer(raw, 'exception'))) ? 1n : 0n;
+    const hasError = text !== '0' || VECTORS_WITH_ERROR_CODE.has(Number(integer(raw, 'exception')));
+    raw['has_error'] = hasError ? 1n : 0n;
     return true;
   },
 };

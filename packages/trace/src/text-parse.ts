@@ -4,7 +4,7 @@
  */
 import { SmmError } from '@smm/x86-defs';
 import type { RawRecord } from './c-layout.ts';
-import type { TraceEvent, TraceEventName } from './events.ts';
+import type { TraceEvent, TraceEventName, TraceForm } from './events.ts';
 import { plannedSmbases } from './planned.ts';
 import { EVENT_NAMES, EVENT_TABLE, eventNameOf, membersFromRaw } from './table.ts';
 import { compileTemplate } from './template.ts';
@@ -22,6 +22,15 @@ export interface ParsedText {
   readonly timed: boolean;
   /** SMBASEs that a firmware debug log among the text plans, by CPU index; empty if there is none. */
   readonly planned: readonly number[];
+}
+
+/** How to read. */
+export interface ParseOptions {
+  /**
+   * Whose words the text has. A few say different things in both, such as the vector of `kvm_msi_set_irq`
+   * (hexadecimal in 2015). If absent: today's where some line has words that only today's kernels print.
+   */
+  readonly form?: TraceForm;
 }
 
 type Reader = (text: string) => RawRecord | undefined;
@@ -43,10 +52,19 @@ const HEADER =
 const QUOTE = /^(?:\s*>)+ ?/;
 const MOST_CONTINUATIONS = 4;
 
-function readersOf(name: TraceEventName): Reader[] {
+/** Words that no kernel of 2015 printed. */
+const CURRENT_WORDS =
+  /kvm_smm_transition:|kvm_entry:\s+vcpu \d+, rip|info1 0x|kvm_page_fault:\s+vcpu|kvm_inj_virq:\s+(?:IRQ|Soft)|cpuid entry/;
+
+function readersOf(name: TraceEventName, first: TraceForm): Reader[] {
   const { old, current, between = [], untold = {} } = EVENT_TABLE[name];
   const templates = new Set(
-    [old.print, current.print, old.plugin, current.plugin, ...between].filter((t) => t !== undefined),
+    [
+      ...(first === '2015' ? [old.print, current.print] : [current.print, old.print]),
+      old.plugin,
+      current.plugin,
+      ...between,
+    ].filter((t) => t !== undefined),
   );
   return [...templates].map((template) => {
     const read = compileTemplate(template);
@@ -87,8 +105,9 @@ function foreign(text: string, unread: ParsedText['unread']): SmmError {
  * Events of a trace-cmd report or of a pasted piece of one. Other tracepoints and prose are passed over.
  * @throws SmmError `TRACE_FOREIGN` if not one event is recognised; `details.lines` has line numbers.
  */
-export function parseTraceText(text: string): ParsedText {
-  const readers = new Map(EVENT_NAMES.map((name) => [name, readersOf(name)] as const));
+export function parseTraceText(text: string, options: ParseOptions = {}): ParsedText {
+  const form = options.form ?? (CURRENT_WORDS.test(text) ? 'current' : '2015');
+  const readers = new Map(EVENT_NAMES.map((name) => [name, readersOf(name, form)] as const));
   const read = (name: TraceEventName, message: string): RawRecord | undefined => {
     for (const reader of readers.get(name) ?? []) {
       const raw = reader(message);
@@ -145,7 +164,7 @@ export function parseTraceText(text: string): ParsedText {
       continuations = 0;
     } else if (pending && !groups && line.trim() !== '' && continuations < MOST_CONTINUATIONS) {
       // A wrapped line: taken only if the event reads with it.
-      const joined = `${pending.text} ${line.trim()}`;
+      const joined = `${pending.text} ${line.trim()}`.trim();
       const raw = read(pending.name, joined);
       if (raw || !pending.raw) {
         pending.text = joined;

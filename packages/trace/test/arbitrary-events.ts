@@ -37,6 +37,16 @@ function valueOf(name: TraceEventName, member: string, size: number, signed: boo
   return fc.constantFrom(...(kind ?? []));
 }
 
+/** Intel SDM, "Exception and Interrupt Reference": the exceptions that push an error code. */
+const WITH_ERROR_CODE = [8, 10, 11, 12, 13, 14, 17];
+
+/** Exceptions have an error code or have none; text of 2015 does not tell. */
+function plausible(event: TraceEvent): TraceEvent {
+  if (event.name !== 'kvm_inj_exception') return event;
+  const hasError = WITH_ERROR_CODE.includes(event.exception);
+  return { ...event, hasError, errorCode: hasError ? event.errorCode : 0 };
+}
+
 /** Random events named `name`, with every member that the form's record has. */
 export function arbitraryEvent(name: TraceEventName, form: TraceForm): fc.Arbitrary<TraceEvent> {
   const members: Record<string, fc.Arbitrary<unknown>> = {};
@@ -54,5 +64,5 @@ export function arbitraryEvent(name: TraceEventName, form: TraceForm): fc.Arbitr
       comm: fc.constantFrom('qemu-system-i38', 'CPU 0/KVM', 'a-b-1'),
       ...members,
     })
-    .map((event) => event as unknown as TraceEvent);
+    .map((event) => plausible(event as unknown as TraceEvent));
 }

@@ -1,0 +1,204 @@
+/** Rules about pages that KVM keeps for itself and that SMM got a copy of: the local APIC's, above all. */
+import type { Diagnosis, TraceFacts } from './diagnosis.ts';
+import { hexOf } from './diagnosis.ts';
+import type { TraceEvent } from './events.ts';
+import { type SmmEpisode, vcpuOf } from './smm-episodes.ts';
+import { APIC_REGISTERS, EXIT_REASON } from './symbols.ts';
+
+const APIC_PAGE = 0xfee00n;
+/** Guest-physical pages of the identity map and the TSS: QEMU's places, then the kernel's default. */
+const PRIVATE_PAGES = new Map([
+  [0xfeffcn, 'identity-map page table'],
+  [0xfffbcn, 'identity-map page table'],
+  [0xfeffdn, 'real-mode TSS'],
+  [0xfeffen, 'real-mode TSS'],
+  [0xfefffn, 'real-mode TSS'],
+]);
+/** VM-exit interruption information of a #PF: valid, error code, hardware exception, vector 14. */
+const PAGE_FAULT_INFO = 0x80000b0en;
+const OFFSET_MASK = 0xfffn;
+
+/** Address of a fault in KVM's MMU, whether by an EPT violation or by a #PF under shadow paging. */
+function faultAddress(event: TraceEvent): bigint | undefined {
+  if (event.name === 'kvm_page_fault') return event.faultAddress;
+  if (event.name !== 'kvm_exit' || event.exitReason !== EXIT_REASON.EXCEPTION_NMI) return undefined;
+  const info = event.intrInfo === undefined ? event.info2 : BigInt(event.intrInfo);
+  return info === PAGE_FAULT_INFO || event.info2 === PAGE_FAULT_INFO ? event.info1 : undefined;
+}
+
+function isApicPage(address: bigint | undefined): address is bigint {
+  return address !== undefined && (address & 0xffff_ffffn) >> 12n === APIC_PAGE;
+}
+
+/** An access that some local APIC, in the kernel or in user space, got to see. */
+function reachesApic(event: TraceEvent): boolean {
+  if (event.name === 'kvm_apic') return true;
+  if (event.name === 'kvm_exit') return event.exitReason === EXIT_REASON.APIC_ACCESS;
+  if (event.name === 'kvm_mmio') return isApicPage(event.gpa);
+  return (event.name === 'smm_apic_read' || event.name === 'smm_apic_write') && event.reached === 'apic';
+}
+
+interface Touch {
+  readonly episode: SmmEpisode;
+  readonly index: number;
+  readonly address: bigint;
+  readonly write: boolean;
+}
+
+/** Accesses to the APIC's page in SMM that no APIC saw. */
+function touchesOf(facts: TraceFacts, episode: SmmEpisode, machine: boolean): Touch[] {
+  const touches: Touch[] = [];
+  for (const [i, index] of episode.inside.entries()) {
+    const event = facts.at(index);
+    if (machine) {
+      if ((event.name === 'smm_apic_read' || event.name === 'smm_apic_write') && event.reached === 'memory') {
+        const address = (APIC_PAGE << 12n) | BigInt(event.register);
+        touches.push({ episode, index, address, write: event.name === 'smm_apic_write' });
+      }
+      continue;
+    }
+    const address = faultAddress(event);
+    if (!isApicPage(address)) continue;
+    // A fixed KVM also faults once, to map the APIC-access page; then the access exits and is emulated.
+    if (episode.inside.slice(i + 1).some((later) => reachesApic(facts.at(later)))) continue;
+    const write = event.name === 'kvm_page_fault' && (event.errorCode & 2n) !== 0n;
+    touches.push({ episode, index, address, write });
+  }
+  return touches;
+}
+
+/** The VM exit and the MMU fault of an access, which a trace has only the first time. */
+function faultsOf(facts: TraceFacts, episode: SmmEpisode): number[] {
+  return episode.inside.filter((index, i) => {
+    if (isApicPage(faultAddress(facts.at(index)))) return true;
+    const next = episode.inside[i + 1];
+    const event = facts.at(index);
+    const isViolation = event.name === 'kvm_exit' && event.exitReason === EXIT_REASON.EPT_VIOLATION;
+    return isViolation && next !== undefined && isApicPage(faultAddress(facts.at(next)));
+  });
+}
+
+function registerName(address: bigint): string {
+  const offset = Number(address & OFFSET_MASK);
+  return APIC_REGISTERS.find(([value]) => value === offset)?.[1] ?? `offset ${hexOf(offset)}`;
+}
+
+function upper(address: bigint): string {
+  return address.toString(16).toUpperCase();
+}
+
+function consequence(facts: TraceFacts, episode: SmmEpisode): string {
+  const { vcpu, left } = episode;
+  if (episode.leave === undefined) return `VCPU ${vcpu} does not leave SMM in this trace`;
+  if (left === undefined) return `VCPU ${vcpu} left SMM; its new SMBASE is not in the trace`;
+  const owner = facts.ownerOf(left, vcpu);
+  const planned = facts.planned(vcpu);
+  const whose = owner === undefined ? '' : `, which is CPU ${owner}'s`;
+  const plan = planned === undefined || planned === left ? '' : ` (${hexOf(planned)} was planned)`;
+  return `VCPU ${vcpu} left SMM with SMBASE ${hexOf(left)}${whose}${plan}`;
+}
+
+/** First access after a stay in SMM that did reach the APIC. */
+function accessOutside(facts: TraceFacts, episode: SmmEpisode): number[] {
+  if (episode.leave === undefined) return [];
+  const inSmm = new Set(facts.episodes.flatMap(({ inside }) => inside));
+  const after = facts.events
+    .map((event, index) => ({ event, index }))
+    .slice(episode.leave + 1)
+    .filter(({ event, index }) => vcpuOf(event) === episode.vcpu && !inSmm.has(index) && reachesApic(event));
+  const exit = after.find(({ event }) => event.name === 'kvm_exit');
+  const access = after.find(({ event }) => event.name !== 'kvm_exit' && event.name !== 'kvm_mmio');
+  return [exit, access].flatMap((found) => (found ? [found.index] : []));
+}
+
+/** True if the accesses did no harm: every SMBASE is right, and nothing was written that an APIC should have got. */
+function isHarmless(facts: TraceFacts, touches: readonly Touch[]): boolean {
+  if (touches.some(({ write }) => write)) return false;
+  if (facts.vcpus === 1 && touches.every(({ episode }) => episode.vcpu === 0)) return true;
+  return touches.every(({ episode }) => {
+    const planned = facts.planned(episode.vcpu);
+    return planned !== undefined && episode.left === planned;
+  });
+}
+
+/** Stays of other VCPUs that left with the same SMBASE and never reached an APIC: the page was mapped by then. */
+function silentStays(facts: TraceFacts, main: SmmEpisode): SmmEpisode[] {
+  return facts.episodes.filter(
+    (episode) =>
+      episode !== main &&
+      episode.vcpu !== main.vcpu &&
+      episode.left !== undefined &&
+      episode.left === main.left &&
+      facts.isWrong(episode) === true &&
+      !episode.inside.some((index) => reachesApic(facts.at(index))),
+  );
+}
+
+/** An APIC page touched in SMM without an APIC access (Q1). */
+export function apicPageInSmm(facts: TraceFacts): Diagnosis[] {
+  const machine = facts.events.some(({ name }) => name === 'smm_apic_read' || name === 'smm_apic_write');
+  const touches = facts.episodes.flatMap((episode) => touchesOf(facts, episode, machine));
+  if (touches.length === 0 || isHarmless(facts, touches)) return [];
+  const main =
+    touches.find(({ episode }) => facts.isWrong(episode)) ??
+    touches.find(({ write }) => write) ??
+    touches.find(({ episode }) => episode.vcpu !== 0) ??
+    touches[0]!;
+  const { episode, address, write } = main;
+  const outside = accessOutside(facts, episode);
+  const wrong = facts.isWrong(episode) === true;
+  const touched = `VCPU ${episode.vcpu} ${write ? 'wrote' : 'read'} ${upper(address)} (${registerName(address)}) in SMM without an APIC access: an ordinary page of memory answered in place of the local APIC`;
+  const outcome =
+    write && !wrong
+      ? 'so the write never reached the APIC, and an IPI sent from SMM is lost'
+      : `${wrong ? "so it took another CPU's identity" : 'so what it read there was not its APIC id'}: ${consequence(facts, episode)}`;
+  const proof = outside.length > 0 ? ' Outside SMM its accesses to the same page do reach the APIC.' : '';
+  const others = silentStays(facts, episode);
+  return [
+    {
+      id: 'apic-page-in-smm',
+      quirk: 'Q1',
+      title: 'The local APIC is not there in SMM',
+      sentence: `${touched}, ${outcome}.${proof}`,
+      vcpu: episode.vcpu,
+      evidence: facts.evidence([
+        episode.enter,
+        ...faultsOf(facts, episode),
+        main.index,
+        episode.leave,
+        ...outside,
+        ...others.flatMap(({ enter, leave }) => [enter, leave]),
+      ]),
+      confidence: wrong || outside.length > 0 || machine ? 'certain' : 'likely',
+    },
+  ];
+}
+
+/** The identity map or the TSS that KVM runs real mode with, zero in SMM (Q1's other faces). */
+export function privatePageInSmm(
+  facts: TraceFacts,
+  died: (episode: SmmEpisode) => number | undefined,
+): Diagnosis[] {
+  for (const episode of facts.episodes) {
+    const death = died(episode);
+    if (episode.leave !== undefined || death === undefined) continue;
+    const fault = episode.inside.find((index) => {
+      const address = faultAddress(facts.at(index));
+      return address !== undefined && PRIVATE_PAGES.has(address >> 12n);
+    });
+    if (fault === undefined) continue;
+    const address = faultAddress(facts.at(fault)) ?? 0n;
+    return [
+      {
+        id: 'private-page-in-smm',
+        quirk: 'Q1',
+        title: "KVM's own pages are empty in SMM",
+        sentence: `VCPU ${episode.vcpu} entered SMM, and KVM got an empty page at ${upper(address)}, its ${PRIVATE_PAGES.get(address >> 12n)}: without unrestricted guest mode the first instruction of SMM cannot run.`,
+        vcpu: episode.vcpu,
+        evidence: facts.evidence([episode.enter, fault, death]),
+        confidence: 'likely',
+      },
+    ];
+  }
+  return [];
+}

@@ -1,0 +1,181 @@
+/** Rules about the SMBASE that a CPU ends up with. */
+import type { Diagnosis, TraceFacts } from './diagnosis.ts';
+import { hexOf } from './diagnosis.ts';
+import { DEFAULT_SMBASE, type SmmEpisode } from './smm-episodes.ts';
+
+const MASK_32K = 0x7fffn;
+const APIC_ID_REGISTER = 0x20;
+
+/** The SMBASE that was stored during a stay, last. */
+function lastWrite(facts: TraceFacts, episode: SmmEpisode): { index: number; value: bigint } | undefined {
+  for (const index of [...episode.inside].reverse()) {
+    const event = facts.at(index);
+    if (event.name === 'smm_smbase_write') return { index, value: event.value };
+  }
+  return undefined;
+}
+
+/** RSM dropped the low 15 bits (Q3). */
+export function smbaseMasked(facts: TraceFacts): Diagnosis[] {
+  const hits = facts.episodes.flatMap((episode) => {
+    const write = lastWrite(facts, episode);
+    const wanted =
+      write?.value ?? (facts.firsts.get(episode.vcpu) === episode ? facts.planned(episode.vcpu) : undefined);
+    const { left } = episode;
+    if (wanted === undefined || left === undefined || left === wanted || left !== (wanted & ~MASK_32K))
+      return [];
+    return [{ episode, write, wanted, left }];
+  });
+  const main = hits[0];
+  if (!main) return [];
+  const cpus = [...new Set(hits.map(({ episode }) => episode.vcpu))].join(', ');
+  return [
+    {
+      id: 'smbase-masked',
+      quirk: 'Q3',
+      title: 'RSM rounded SMBASE down to 32 KB',
+      sentence: `VCPU ${main.episode.vcpu} left SMM with SMBASE ${hexOf(main.left)} though ${hexOf(main.wanted)} was ${main.write ? 'written' : 'planned'}: the low 15 bits are gone (VCPUs ${cpus}). CPUs whose SMBASEs differ in those bits alone now share one, and the next SMI starts where no handler is.`,
+      vcpu: main.episode.vcpu,
+      evidence: facts.evidence(
+        hits.slice(0, 4).flatMap(({ episode, write }) => [episode.enter, write?.index, episode.leave]),
+      ),
+      confidence: main.write ? 'certain' : 'likely',
+    },
+  ];
+}
+
+/** The first SMI changed nothing (Q7). */
+export function smbaseNotRelocated(facts: TraceFacts): Diagnosis[] {
+  const done = [...facts.firsts.values()].filter(
+    ({ smbase, leave, left }) => smbase === DEFAULT_SMBASE && leave !== undefined && left !== undefined,
+  );
+  const kept = done.filter((episode) => episode.left === DEFAULT_SMBASE && !lastWrite(facts, episode));
+  const main = kept[0];
+  if (!main) return [];
+  const knows = facts.planned(main.vcpu) !== undefined;
+  const all =
+    kept.length === done.length ? 'every VCPU that took an SMI' : `${kept.length} of ${done.length} VCPUs`;
+  return [
+    {
+      id: 'smbase-not-relocated',
+      quirk: 'Q7',
+      title: 'SMBASE was never changed',
+      sentence: `VCPU ${main.vcpu} left its first SMI with SMBASE ${hexOf(DEFAULT_SMBASE)} still (${all}), and nothing was stored into the SMBASE field of the save state: the handler wrote where another save-state map has the field, such as offset 7EF8h on a 64-bit map, which has it at 7F00h.`,
+      vcpu: main.vcpu,
+      evidence: facts.evidence(kept.slice(0, 4).flatMap(({ enter, leave }) => [enter, leave])),
+      confidence: knows && kept.length === done.length ? 'certain' : 'likely',
+    },
+  ];
+}
+
+/** Indices of a stay's APIC ID reads that gave this VCPU's own id. */
+function ownIdReads(facts: TraceFacts, episode: SmmEpisode): { own: number[]; other: number[] } {
+  const own: number[] = [];
+  const other: number[] = [];
+  for (const index of episode.inside) {
+    const event = facts.at(index);
+    let id: number | undefined;
+    if (event.name === 'smm_apic_read' && event.register === APIC_ID_REGISTER) id = event.value >>> 24;
+    if (event.name === 'kvm_apic' && !event.write && event.reg === APIC_ID_REGISTER)
+      id = Number(event.val >> 24n);
+    if (id !== undefined) (id === episode.vcpu ? own : other).push(index);
+  }
+  return { own, other };
+}
+
+/** CPUs that believe to be CPU 0 though the APIC says otherwise (Q5). */
+export function duplicateApicId(facts: TraceFacts): Diagnosis[] {
+  const seen = new Map<number, (typeof facts.log)[number]>();
+  const cpuidZero = facts.events.flatMap((event, index) =>
+    event.name === 'kvm_cpuid' && event.function === 0xb && event.rdx === 0n && (event.vcpu ?? 0) > 0
+      ? [index]
+      : [],
+  );
+  const base = { id: 'duplicate-apic-id', quirk: 'Q5', title: 'Several CPUs got one APIC id' } as const;
+  for (const cpu of facts.log) {
+    const twin = cpu.apicId === undefined ? undefined : seen.get(cpu.apicId);
+    if (twin && twin.index !== cpu.index) {
+      return [
+        {
+          ...base,
+          sentence: `The firmware lists APIC id ${hexOf(cpu.apicId ?? 0)} for CPU ${twin.index} and for CPU ${cpu.index}: the initial APIC id it asked CPUID for is the same on both, as when leaf 0Bh is reported but empty. An IPI to one cannot reach the other, and each takes itself for CPU ${twin.index}.`,
+          vcpu: cpu.index,
+          evidence: facts.evidence([twin.at, cpu.at, ...cpuidZero.slice(0, 2)]),
+          confidence: 'certain',
+        },
+      ];
+    }
+    if (cpu.apicId !== undefined) seen.set(cpu.apicId, cpu);
+  }
+  for (const episode of facts.firsts.values()) {
+    const { left, vcpu } = episode;
+    const owner = left === undefined ? undefined : facts.ownerOf(left, vcpu);
+    if (
+      vcpu === 0 ||
+      left === undefined ||
+      left === DEFAULT_SMBASE ||
+      owner !== 0 ||
+      facts.isWrong(episode) === false
+    ) {
+      continue;
+    }
+    const reads = ownIdReads(facts, episode);
+    if (reads.other.length > 0) continue;
+    const how =
+      reads.own.length > 0
+        ? 'though its read of the APIC ID register gave the right id'
+        : 'without a read of the APIC ID register';
+    return [
+      {
+        ...base,
+        sentence: `VCPU ${vcpu} left SMM with SMBASE ${hexOf(left)}, which is CPU ${owner}'s, ${how}: it took the id from elsewhere, as from a CPUID leaf 0Bh that is reported but empty.`,
+        vcpu,
+        evidence: facts.evidence([episode.enter, ...reads.own, ...cpuidZero.slice(0, 2), episode.leave]),
+        confidence: cpuidZero.length > 0 ? 'certain' : 'likely',
+      },
+    ];
+  }
+  return [];
+}
+
+/** Two VCPUs in SMM on one save area at one time. */
+export function sharedSmbase(facts: TraceFacts): Diagnosis[] {
+  const end = facts.events.length;
+  for (const [i, one] of facts.episodes.entries()) {
+    for (const other of facts.episodes.slice(i + 1)) {
+      if (one.enter === undefined || other.enter === undefined) continue;
+      if (one.vcpu === other.vcpu || one.smbase === undefined || one.smbase !== other.smbase) continue;
+      if (other.enter >= (one.leave ?? end)) continue;
+      return [
+        {
+          id: 'shared-smbase',
+          title: 'Two CPUs share one save area',
+          sentence: `VCPU ${other.vcpu} entered SMM at SMBASE ${hexOf(one.smbase)} while VCPU ${one.vcpu} was there: each overwrites the state that the other saved. The sender of the SMIs did not wait for the first CPU to leave.`,
+          vcpu: other.vcpu,
+          evidence: facts.evidence([one.enter, other.enter, one.leave, other.leave]),
+          confidence: 'likely',
+        },
+      ];
+    }
+  }
+  return [];
+}
+
+/** An SMBASE that is not the planned one, for no reason that another rule knows. */
+export function wrongSmbase(facts: TraceFacts): Diagnosis[] {
+  for (const episode of facts.firsts.values()) {
+    const planned = facts.planned(episode.vcpu);
+    if (planned === undefined || episode.left === undefined || episode.left === planned) continue;
+    return [
+      {
+        id: 'wrong-smbase',
+        title: 'A CPU got an SMBASE that was not planned',
+        sentence: `VCPU ${episode.vcpu} left SMM with SMBASE ${hexOf(episode.left)}, where ${hexOf(planned)} was planned.`,
+        vcpu: episode.vcpu,
+        evidence: facts.evidence([episode.enter, lastWrite(facts, episode)?.index, episode.leave]),
+        confidence: 'certain',
+      },
+    ];
+  }
+  return [];
+}

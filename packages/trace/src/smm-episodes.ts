@@ -1,0 +1,89 @@
+/** Stays in SMM, reconstructed from a trace: who entered where, what happened inside, and the SMBASE after. */
+import type { TraceEvent } from './events.ts';
+
+/** SMBASE after power-up. Intel SDM, "SMRAM". */
+export const DEFAULT_SMBASE = 0x30000n;
+
+/** One stay of one VCPU in SMM. */
+export interface SmmEpisode {
+  /** Index of the VCPU. */
+  readonly vcpu: number;
+  /** Index of the entry in the trace; absent if the trace begins inside. */
+  readonly enter?: number;
+  /** SMBASE on entry. */
+  readonly smbase?: bigint;
+  /** Indices of this VCPU's events between entry and leaving. */
+  readonly inside: number[];
+  /** Index of the leaving; absent if the VCPU never leaves. */
+  leave?: number;
+  /** SMBASE from leaving on; absent where the trace does not tell. */
+  left?: bigint;
+}
+
+/** VCPU of an event; its host CPU where the VCPU is not known. */
+export function vcpuOf(event: TraceEvent): number {
+  return event.vcpu ?? event.cpu;
+}
+
+interface Boundary {
+  readonly entering: boolean;
+  readonly smbase: bigint;
+}
+
+function boundaryOf(event: TraceEvent, machine: boolean): Boundary | undefined {
+  if (machine) {
+    if (event.name === 'smm_enter') return { entering: true, smbase: event.smbase };
+    if (event.name === 'smm_rsm') return { entering: false, smbase: event.newSmbase };
+    return undefined;
+  }
+  return event.name === 'kvm_enter_smm' ? { entering: event.entering, smbase: event.smbase } : undefined;
+}
+
+/**
+ * KVM's leaving line shows the new SMBASE in 2015 and the old one since 5.1. If any stay leaves with another
+ * SMBASE than it entered with, the lines show the new one. If none does, only the next entry tells, or the
+ * fields of a kernel that is surely older.
+ */
+function settleSmbases(episodes: readonly SmmEpisode[], events: readonly TraceEvent[]): void {
+  const showsNew = episodes.some(
+    ({ smbase, left }) => smbase !== undefined && left !== undefined && smbase !== left,
+  );
+  const entries = events.filter((event) => event.name === 'kvm_entry');
+  const oldKernel = entries.length > 0 && entries.every((event) => event.rip === undefined);
+  if (showsNew || oldKernel) return;
+  for (const [i, episode] of episodes.entries()) {
+    if (episode.left === undefined || episode.smbase === undefined) continue;
+    const next = episodes.slice(i + 1).find(({ vcpu }) => vcpu === episode.vcpu)?.smbase;
+    if (next === undefined) delete episode.left;
+    else episode.left = next;
+  }
+}
+
+/** All stays in SMM, in order of their entries. The machine's own events are preferred to KVM's. */
+export function smmEpisodes(events: readonly TraceEvent[]): SmmEpisode[] {
+  const machine = events.some(({ name }) => name === 'smm_enter' || name === 'smm_rsm');
+  const episodes: SmmEpisode[] = [];
+  const open = new Map<number, SmmEpisode>();
+  for (const [index, event] of events.entries()) {
+    const vcpu = vcpuOf(event);
+    const boundary = boundaryOf(event, machine);
+    if (!boundary) {
+      open.get(vcpu)?.inside.push(index);
+    } else if (boundary.entering) {
+      const episode: SmmEpisode = { vcpu, enter: index, smbase: boundary.smbase, inside: [] };
+      open.set(vcpu, episode);
+      episodes.push(episode);
+    } else {
+      let episode = open.get(vcpu);
+      if (!episode) {
+        episode = { vcpu, inside: [] };
+        episodes.push(episode);
+      }
+      episode.leave = index;
+      episode.left = boundary.smbase;
+      open.delete(vcpu);
+    }
+  }
+  if (!machine) settleSmbases(episodes, events);
+  return episodes;
+}
