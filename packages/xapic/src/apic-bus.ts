@@ -183,8 +183,16 @@ export class ApicBus {
       for (const apic of this.#apics) {
         if (!isPresent(apic)) continue;
         const same = this.#byId.get(apic.id);
-        if (same === undefined) this.#byId.set(apic.id, [apic]);
-        else same.push(apic);
+        const { sharedId } = this.behaviour;
+        if (
+          same === undefined ||
+          sharedId === 'last' ||
+          (sharedId === 'owner' && apic.initialId === apic.id)
+        ) {
+          this.#byId.set(apic.id, [apic]);
+        } else if (sharedId === 'every') {
+          same.push(apic);
+        }
       }
     }
     return this.#byId;

@@ -46,6 +46,11 @@ export interface ApicBehaviour {
   readonly ipiTrigger: 'edge' | 'as-written';
   /** Lowest-priority arbitration: least PPR, in turn (KVM 2015), or the first in order of registration (QEMU). */
   readonly lowestPriority: 'priority' | 'in-turn' | 'first';
+  /**
+   * Who hears a physical destination when software gave several APICs one id: every one of them, the last in order of
+   * registration (KVM's map), or the one whose initial id it is, else the first (QEMU).
+   */
+  readonly sharedId: 'every' | 'last' | 'owner';
   /** Whether logical destination FFh (all ones) reaches every APIC even without a matching LDR. */
   readonly logicalBroadcast: boolean;
   /** Clearing IA32_APIC_BASE.EN: registers go to their reset values, keep theirs, or the APIC is gone for good (QEMU). */
@@ -70,6 +75,7 @@ const SDM: ApicBehaviour = {
   softwareDisableMasksLvt: true,
   ipiTrigger: 'edge',
   lowestPriority: 'priority',
+  sharedId: 'every',
   logicalBroadcast: true,
   globalDisable: 'reset',
   msiAtOffsetZero: false,
@@ -97,6 +103,7 @@ export const APIC_FLAVOURS: Readonly<Record<ApicFlavour, ApicBehaviour>> = {
     softwareDisabled: 'blocked',
     ipiTrigger: 'as-written',
     lowestPriority: 'in-turn',
+    sharedId: 'last',
     globalDisable: 'kept',
     timerMinPeriodNs: 200_000,
   },
@@ -122,6 +129,7 @@ export const APIC_FLAVOURS: Readonly<Record<ApicFlavour, ApicBehaviour>> = {
     softwareDisableMasksLvt: false,
     ipiTrigger: 'as-written',
     lowestPriority: 'first',
+    sharedId: 'owner',
     logicalBroadcast: false,
     globalDisable: 'permanent',
     msiAtOffsetZero: true,
