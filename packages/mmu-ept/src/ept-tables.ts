@@ -8,7 +8,7 @@
 import { EPT_A, EPT_D, EPT_MEMTYPE_WB, EPT_PS, EPT_QUAL_RIGHTS_SHIFT, EPT_RIGHTS_MMIO } from './ept-bits.ts';
 import { PAGE_SIZE, RIGHT_READ, RIGHT_WRITE, RIGHTS_ALL, TWO_POW_32 } from './paging-bits.ts';
 import type { HostTablePort } from './table-memory.ts';
-import { TableTree, tableOffset } from './table-tree.ts';
+import { TableTree } from './table-tree.ts';
 
 /** EPT walk outcome: translated, and the access is allowed. */
 export const EPT_OK = 0;
@@ -93,10 +93,16 @@ export class EptTables {
   walk(gpa: number, needed: number, origin: number, debug: boolean): EptResult {
     const r = this.result;
     const host = this.#host;
+    const gpaLow = gpa >>> 0;
+    const gpaHigh = (gpa - gpaLow) / TWO_POW_32;
     let table = this.#tree.rootAddress;
     let rights = RIGHTS_ALL;
     for (let level = 4; ; level--) {
-      const address = table + tableOffset(gpa, level);
+      let index: number;
+      if (level === 4) index = gpaHigh >>> 7;
+      else if (level === 3) index = ((gpaHigh & 0x7f) << 2) | (gpaLow >>> 30);
+      else index = gpaLow >>> (level === 2 ? 21 : 12);
+      const address = table + (index & 0x1ff) * 8;
       const low = host.read32(address);
       const entryRights = low & RIGHTS_ALL;
       rights &= entryRights;
@@ -115,7 +121,7 @@ export class EptTables {
       if (this.options.accessedDirty) dirtyOk = this.#accessed(level, needed, debug);
       const size = level === 1 ? PAGE_SIZE : level === 2 ? 0x20_0000 : 0x4000_0000;
       r.outcome = EPT_OK;
-      r.hostPage = base + (((gpa >>> 0) & (size - 1) & 0xffff_f000) >>> 0);
+      r.hostPage = base + (gpaLow & (size - 1) & 0xffff_f000);
       r.pageSizeBytes = size;
       r.rights = rights;
       r.dirtyOk = dirtyOk;

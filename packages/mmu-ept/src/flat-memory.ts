@@ -39,12 +39,12 @@ export class FlatMemory implements TableMemory, HostTablePort {
 
   /** Reads 32 bits; all ones beyond the end. */
   read32(address: number): number {
-    return this.words[address / 4] ?? 0xffff_ffff;
+    return address < this.#sizeBytes ? (this.words[address >>> 2] as number) : 0xffff_ffff;
   }
 
   /** Writes 32 bits; ignored beyond the end. */
   write32(address: number, value: number): void {
-    this.words[address / 4] = value;
+    if (address < this.#sizeBytes) this.words[address >>> 2] = value;
   }
 
   /** Writes a 64-bit little-endian entry from its two halves. */
@@ -55,8 +55,8 @@ export class FlatMemory implements TableMemory, HostTablePort {
 
   /** See {@link TableMemory.compareExchange32}. */
   compareExchange32(location: number, expected: number, desired: number): boolean {
-    if (this.words[location / 4] !== expected) return false;
-    this.words[location / 4] = desired;
+    if (this.words[location >>> 2] !== expected) return false;
+    this.words[location >>> 2] = desired;
     return true;
   }
 

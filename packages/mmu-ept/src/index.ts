@@ -72,7 +72,13 @@ export {
   QEMU_TSS_GPA,
   writeIdentityMap,
 } from './private-slots.ts';
-export { type ShadowFault, type ShadowFaultKind, ShadowMmu, type ShadowMmuState } from './shadow-mmu.ts';
+export {
+  type ShadowFault,
+  type ShadowFaultKind,
+  ShadowMmu,
+  type ShadowMmuState,
+  type ShadowRootState,
+} from './shadow-mmu.ts';
 export type { ShadowTablesState } from './shadow-tables.ts';
 export { SlotTableMemory } from './slot-table-memory.ts';
 export {

@@ -108,6 +108,7 @@ export class NestedWalker {
   get apicAccessHostPage(): number {
     return this.#tables.apicAccessHostPage;
   }
+  /** Sets the host page, or -1. */
   set apicAccessHostPage(hostPage: number) {
     this.#tables.apicAccessHostPage = hostPage;
   }

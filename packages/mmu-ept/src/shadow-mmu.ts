@@ -55,17 +55,24 @@ export interface ShadowFault {
   gpa: number;
 }
 
+/** Plain state of one hierarchy and what it stands for. */
+export interface ShadowRootState {
+  /** Role bits; their meaning is private to this version. */
+  readonly role: number;
+  /** CR3 of the guest; -1 with paging off. */
+  readonly cr3: number;
+  /** PDPTE registers of a PAE guest that has them, else null. */
+  readonly pdptes: readonly number[] | null;
+  /** Where the tables lie. */
+  readonly tables: ShadowTablesState;
+}
+
 /** Plain state, for snapshots; the entries themselves lie in host memory. */
 export interface ShadowMmuState {
   /** Format of this object. */
   readonly version: 1;
   /** Hierarchies in the order they were made. */
-  readonly roots: readonly {
-    readonly role: number;
-    readonly cr3: number;
-    readonly pdptes: readonly number[] | null;
-    readonly tables: ShadowTablesState;
-  }[];
+  readonly roots: readonly ShadowRootState[];
 }
 
 /** One hierarchy and what it stands for. */

@@ -63,7 +63,7 @@ function permute(
   let cases = 0;
   for (let bits = 0; bits < 1 << names.length; bits++) {
     for (let i = 0; i < names.length; i++) c[names[i] as string] = (bits & (1 << i)) !== 0;
-    for (let access = 0 as Access; access < 3; access++) {
+    for (const access of [0, 1, 2] as const) {
       for (const user of [false, true]) {
         const kind = ACCESSES[access] as Kind;
         const complaint = run(c, kind, user, access);
