@@ -1,5 +1,38 @@
 /**
- * A complete SMP x86 machine with System Management Mode: processors, local APICs, memory and chipset composed under a TCG-like or KVM-like accelerator.
+ * A complete SMP x86 machine with System Management Mode: processors, local APICs, memory and chipset composed under a
+ * TCG-like or KVM-like accelerator, and the relocation that runs on it.
  * @packageDocumentation
  */
-export {};
+export type { Accelerator } from './accelerator.ts';
+export { proveEndlessLoop } from './endless-loop.ts';
+export {
+  DEFAULT_HOST,
+  findHost,
+  HOSTS,
+  type HostProfile,
+  quirksInForce,
+  resolveSwitches,
+  type SwitchChoice,
+} from './hosts.ts';
+export { DEFAULT_KVM_OPTIONS, type KvmOptions } from './kvm/options.ts';
+export {
+  Machine,
+  type MachineOptions,
+  type MachineSnapshot,
+  type MachineStop,
+  NS_PER_INSTRUCTION,
+  type RunLimits,
+} from './machine.ts';
+export { MAX_MEMORY_MIB, type MemoryPlan, planMemory } from './memory-plan.ts';
+export type { CpuActivity, CpuReport, LoopProof, RelocationOutcome, RelocationReport } from './outcome.ts';
+export { findQuirk, QUIRKS, type Quirk } from './quirks.ts';
+export {
+  defaultBudget,
+  prepareRelocation,
+  type Relocation,
+  type RelocationOptions,
+  relocate,
+  runRelocation,
+} from './relocation.ts';
+export { DEFAULT_SCHEDULE, type Schedule } from './scheduler.ts';
+export type { KvmSwitches, QuirkEffects, Switches } from './switches.ts';

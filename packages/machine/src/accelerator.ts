@@ -1,0 +1,28 @@
+/** What an accelerator gives to the machine: the same guest, CPU and chipset run under each. */
+import type { IoPort, MemoryPort, ProcessorObserver, Translator } from '@smm/cpu-core';
+
+/** A strategy for running guest code. */
+export interface Accelerator {
+  /** `tcg` or `kvm`. */
+  readonly name: 'tcg' | 'kvm';
+  /** Translation of linear addresses to host pages. */
+  readonly translator: Translator;
+  /** Guest-physical accesses that are not plain RAM. */
+  readonly memory: MemoryPort;
+  /** Port I/O. */
+  readonly io: IoPort;
+  /** Sees what processors do; undefined when it does not care. */
+  readonly observer?: ProcessorObserver;
+  /** The address map changed: cached translations of the accelerator's own are stale. */
+  mapChanged(): void;
+  /** Called before the address map is asked for: a processor of this index is about to run. */
+  turnStarts(processor: number): void;
+  /** A processor's turn ended; `preempted` when it could have gone on. */
+  turnEnded(processor: number, preempted: boolean): void;
+  /** Power-on state. */
+  reset(): void;
+  /** Copies the accelerator's own state out. */
+  save(): unknown;
+  /** Puts a saved state back. */
+  restore(state: unknown): void;
+}

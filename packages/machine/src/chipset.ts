@@ -1,0 +1,51 @@
+/** The Q35 chipset in this machine: where its RAM and ROM lie, and where its effects go. */
+import type { Clock, IoPortSpace, PhysicalAddressSpace } from '@smm/bus';
+import { Q35Chipset } from '@smm/chipset-q35';
+import { decodeSmram } from '@smm/smram';
+import { UnmodelledError } from '@smm/x86-defs';
+import type { MemoryPlan } from './memory-plan.ts';
+
+/** What the chipset is built from. */
+export interface ChipsetParts {
+  /** Guest-physical address space. */
+  readonly space: PhysicalAddressSpace;
+  /** I/O ports. */
+  readonly ports: IoPortSpace;
+  /** Virtual time. */
+  readonly clock: Clock;
+  /** Where RAM and ROM lie. */
+  readonly plan: MemoryPlan;
+  /** Processors. */
+  readonly cpus: number;
+  /** Raises an SMI for one processor or all. */
+  readonly smi: (target: number | 'all') => void;
+  /** A byte written to the debug port. */
+  readonly debugByte: (byte: number) => void;
+}
+
+/** Builds the chipset. */
+export function buildChipset({ space, ports, clock, plan, cpus, smi, debugByte }: ChipsetParts): Q35Chipset {
+  return new Q35Chipset(
+    {
+      memory: space,
+      io: ports,
+      clock,
+      decodeSmram,
+      smi,
+      debugOut: debugByte,
+      reset: (kind) => {
+        throw new UnmodelledError(
+          'MACHINE_RESET',
+          `the guest asked for a ${kind} reset`,
+          'A reset requested by the guest is not modelled yet: run the machine up to here.',
+          { kind },
+        );
+      },
+    },
+    {
+      ram: { hostOffset: plan.ramOffset, sizeBytes: plan.ramSize },
+      rom: { hostOffset: plan.romOffset, sizeBytes: plan.romSize },
+      cpuCount: cpus,
+    },
+  );
+}

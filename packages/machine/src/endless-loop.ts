@@ -1,0 +1,60 @@
+/**
+ * Proof that a machine hangs. Each processor that can run is stepped until its registers are what they were before, while nobody
+ * stores, no device or clock is touched and no alarm is armed. Then nothing that any of them reads can ever change: it goes on for ever.
+ */
+import type { Processor } from '@smm/cpu-core';
+import type { Machine } from './machine.ts';
+import type { LoopProof } from './outcome.ts';
+
+/** Longest loop that is looked for, in instructions. */
+const LONGEST_LOOP = 4096;
+
+/** Tries to prove that the machine hangs; undefined when it does not, or not provably. Runs the guest on by some instructions. */
+export function proveEndlessLoop(machine: Machine): LoopProof | undefined {
+  if (machine.clock.nextExpiry() !== Number.POSITIVE_INFINITY) return undefined;
+  const runnable = machine.runnable();
+  if (runnable.length === 0) return undefined;
+  const accesses = machine.deviceAccesses;
+  machine.watchStores();
+  const periods = new Map<number, number>();
+  for (const id of runnable) {
+    const period = loopPeriod(machine, machine.processors[id]!);
+    if (period !== undefined) periods.set(id, period);
+  }
+  const { stores, reads } = machine.watched();
+  const quiet = stores === 0 && machine.deviceAccesses === accesses;
+  const still = machine.runnable();
+  if (!quiet || still.length === 0 || still.some((id) => !periods.has(id))) return undefined;
+  const loops = still.map((id) => ({ id, period: periods.get(id)!, reads: [...new Set(reads.get(id) ?? [])] }));
+  const who = loops.map(({ id, period }) => `CPU ${id} repeats ${period} instructions`).join(', ');
+  return {
+    loops,
+    sentence: `${who}; no processor stores, no device or clock is read, and no alarm or interrupt is pending, so this never ends`,
+  };
+}
+
+function loopPeriod(machine: Machine, processor: Processor): number | undefined {
+  const start = fingerprint(processor);
+  const { rip } = processor.state;
+  for (let n = 1; n <= LONGEST_LOOP; n++) {
+    machine.step(processor.index);
+    if (processor.state.rip === rip && fingerprint(processor) === start) return n;
+  }
+  return undefined;
+}
+
+/** Byte ranges of the state page that instructions can change and that are not book-keeping: see cpu-core's layout. */
+const STATE_RANGES: readonly (readonly [number, number])[] = [
+  [0, 128], // general registers
+  [256, 512], // segments, descriptor tables, control and debug registers
+  [536, 2048], // x87, SSE and model-specific registers
+];
+
+/** All registers that instructions can change, as one string. */
+function fingerprint({ state }: Processor): string {
+  const words: string[] = [state.rip.toString(16), state.rflags.toString(16), state.activity.toString(16)];
+  for (const [from, to] of STATE_RANGES) {
+    for (let offset = from; offset < to; offset += 8) words.push(state.get64(offset).toString(16));
+  }
+  return words.join(' ');
+}

@@ -1,0 +1,164 @@
+/** Extended page tables, filled on violations. */
+import type { TranslateRequest } from '@smm/cpu-core';
+import {
+  identityMapState,
+  NestedWalker,
+  QEMU_IDENTITY_MAP_GPA,
+  RIGHT_EXEC,
+  RIGHT_READ,
+  RIGHT_WRITE,
+  TdpMmu,
+  type TdpMmuState,
+  TRANSLATE_APIC_ACCESS,
+  TRANSLATE_EPT_VIOLATION,
+  TRANSLATE_OK,
+  TRANSLATE_PAGE_FAULT,
+} from '@smm/mmu-ept';
+import { CR0_PG } from '@smm/x86-defs';
+import { pagingStateOf } from '../paging.ts';
+import { VMX_EXIT } from './exits.ts';
+import {
+  KVM_APIC_ACCESS,
+  KVM_FAULT,
+  KVM_MMIO,
+  KVM_RAM,
+  KVM_SHUTDOWN,
+  type KvmAnswer,
+  type KvmMmu,
+  type KvmMmuParts,
+} from './strategy.ts';
+
+/** More exits than this for one access cannot come from filling tables. */
+const MAX_EXITS = 64;
+
+/** KVM's two-dimensional paging. */
+export class EptStrategy implements KvmMmu {
+  readonly #parts: KvmMmuParts;
+  readonly #tdp: TdpMmu;
+  readonly #walker: NestedWalker;
+  readonly #paging;
+  readonly #identity = identityMapState(QEMU_IDENTITY_MAP_GPA);
+
+  constructor(parts: KvmMmuParts) {
+    this.#parts = parts;
+    const { pages, features, written } = parts.ports;
+    this.#tdp = new TdpMmu(parts.slots, pages, { accessedDirty: false, executeOnly: false, hostMaxPhyAddr: 46 });
+    this.#walker = new NestedWalker({
+      read32: (address) => pages.read32(address),
+      write32: (address, value) => {
+        pages.write32(address, value);
+        written(address, 4);
+      },
+    });
+    this.#walker.apicAccessHostPage = parts.apicAccessHostPage;
+    this.#paging = pagingStateOf(features);
+  }
+
+  translate(request: TranslateRequest, answer: KvmAnswer): void {
+    const { ports, exits, slots } = this.#parts;
+    const { smm, processor } = request;
+    const identity = !ports.options.unrestrictedGuest && (request.cr0 & CR0_PG) === 0;
+    const paging = identity ? this.#identity : this.#paging;
+    if (!identity) {
+      paging.cr0 = request.cr0;
+      paging.cr3 = request.cr3;
+      paging.cr4 = request.cr4;
+      paging.efer = request.efer;
+      paging.rflagsAc = request.rflagsAc;
+    }
+    for (let tries = 0; tries < MAX_EXITS; tries++) {
+      const t = this.#walker.walk(
+        this.#tdp.tables(smm),
+        paging,
+        request.linear,
+        request.access as 0 | 1 | 2,
+        request.user,
+        request.debug,
+      );
+      answer.gpaPage = t.gpa - (t.gpa % 4096);
+      if (t.outcome === TRANSLATE_OK) {
+        answer.kind = KVM_RAM;
+        answer.hostPage = t.hostPage;
+        answer.readable = (t.tlbRights & RIGHT_READ) !== 0;
+        answer.writable = (t.tlbRights & RIGHT_WRITE) !== 0;
+        answer.executable = (t.tlbRights & RIGHT_EXEC) !== 0;
+        return;
+      }
+      if (t.outcome === TRANSLATE_PAGE_FAULT) {
+        if (identity) {
+          this.#brokenIdentityMap(request, answer, t.errorCode);
+          return;
+        }
+        answer.kind = KVM_FAULT;
+        answer.errorCode = t.errorCode;
+        return;
+      }
+      if (t.outcome === TRANSLATE_APIC_ACCESS) {
+        answer.kind = KVM_APIC_ACCESS;
+        return;
+      }
+      if (request.debug) {
+        // A debugger must not fill tables: look into the slot, and come back through the walk for guest tables only.
+        const host = slots.hostAddress(smm ? 1 : 0, t.gpa);
+        answer.kind = host < 0 ? KVM_MMIO : KVM_RAM;
+        answer.hostPage = host - (host % 4096);
+        answer.readable = answer.writable = answer.executable = false;
+        return;
+      }
+      if (t.outcome === TRANSLATE_EPT_VIOLATION) {
+        const { gpa, qualification } = t;
+        exits.exit(processor, VMX_EXIT.EPT_VIOLATION, BigInt(qualification));
+        ports.recorder.emit(processor, {
+          name: 'kvm_page_fault',
+          vcpu: processor,
+          guestRip: ports.rip(processor),
+          faultAddress: BigInt(gpa),
+          errorCode: BigInt(qualification),
+        });
+        if (this.#tdp.handleViolation(smm, gpa, qualification) === 'mapped') {
+          exits.entry(processor);
+          continue;
+        }
+        answer.kind = KVM_MMIO;
+        return;
+      }
+      const { gpa, mmio, mmioGeneration } = t;
+      exits.exit(processor, VMX_EXIT.EPT_MISCONFIG, 0n);
+      const meaning = this.#tdp.handleMisconfig(smm, gpa, mmio, mmioGeneration);
+      if (meaning === 'mmio') {
+        answer.kind = KVM_MMIO;
+        return;
+      }
+      if (meaning === 'corrupt') {
+        answer.kind = KVM_SHUTDOWN;
+        answer.reason = `EPT misconfiguration at guest-physical 0x${gpa.toString(16)}`;
+        return;
+      }
+      exits.entry(processor);
+    }
+    answer.kind = KVM_SHUTDOWN;
+    answer.reason = `an access to 0x${request.linear.toString(16)} made ${MAX_EXITS} EPT exits without getting on`;
+  }
+
+  zapAll(): void {
+    this.#tdp.zapAll();
+  }
+
+  save(): TdpMmuState {
+    return this.#tdp.save();
+  }
+
+  restore(state: unknown): void {
+    this.#tdp.restore(state as TdpMmuState);
+  }
+
+  /** Unpaged guest code runs on KVM's identity page table; in the SMM address space of old kernels that table is zero. */
+  #brokenIdentityMap(request: TranslateRequest, answer: KvmAnswer, errorCode: number): void {
+    const { exits } = this.#parts;
+    if (!request.debug) exits.exit(request.processor, VMX_EXIT.EXCEPTION_NMI, BigInt(request.linear), 0x8000_0b0en);
+    answer.kind = KVM_SHUTDOWN;
+    answer.reason =
+      `page fault (error code ${errorCode}) in the identity page table at 0x${QEMU_IDENTITY_MAP_GPA.toString(16)} ` +
+      `of ${request.smm ? 'the SMM' : 'the normal'} address space: its entry for 0x${request.linear.toString(16)} is not present`;
+  }
+}

@@ -1,0 +1,258 @@
+/**
+ * The `kvm` accelerator: memory slots in two address spaces, EPT or shadow paging filled lazily, the APIC-access page, exits and
+ * trace events. The guest, the processors and the chipset are the same objects as under `tcg`.
+ */
+import type { PhysicalAddressSpace } from '@smm/bus';
+import {
+  type IoPort,
+  type MemoryPort,
+  type Processor,
+  type ProcessorObserver,
+  TRANSLATED_DEVICE,
+  TRANSLATED_FAULT,
+  TRANSLATED_RAM,
+  TRANSLATED_SHUTDOWN,
+  type TranslateRequest,
+  type TranslateResult,
+  type Translator,
+} from '@smm/cpu-core';
+import { installPrivateSlots, MemorySlots, QEMU_IDENTITY_MAP_GPA, QEMU_TSS_GPA } from '@smm/mmu-ept';
+import type { Accelerator } from '../accelerator.ts';
+import { APIC_PAGE } from '../apic-page.ts';
+import type { GuestBus } from '../guest-bus.ts';
+import type { HostPages } from '../host-pages.ts';
+import type { PagingFeatures } from '../paging.ts';
+import type { Recorder } from '../recorder.ts';
+import type { KvmSwitches } from '../switches.ts';
+import { EptStrategy } from './ept-strategy.ts';
+import { ExitTrace, KVM_EXIT, VMX_EXIT } from './exits.ts';
+import { kvmObserver } from './observer.ts';
+import type { KvmOptions } from './options.ts';
+import { ShadowStrategy } from './shadow-strategy.ts';
+import { synchronizeSlots } from './slots.ts';
+import { KVM_APIC_ACCESS, KVM_FAULT, KVM_MMIO, KVM_RAM, KvmAnswer, type KvmMmu } from './strategy.ts';
+
+/** What the accelerator works on. */
+export interface KvmPorts {
+  /** Guest-physical decoding, the source of the slots. */
+  readonly space: PhysicalAddressSpace;
+  /** Devices and ports. */
+  readonly bus: GuestBus;
+  /** The machine's memory. */
+  readonly buffer: ArrayBufferLike;
+  /** Host pages for private slots and tables. */
+  readonly pages: HostPages;
+  /** Receiver of events. */
+  readonly recorder: Recorder;
+  /** A processor by index. */
+  readonly processor: (index: number) => Processor;
+  /** RIP of the instruction that a processor executes. */
+  readonly rip: (index: number) => bigint;
+  /** What CPUID says about paging. */
+  readonly features: PagingFeatures;
+  /** Module parameters. */
+  readonly options: KvmOptions;
+  /** History. */
+  readonly switches: KvmSwitches;
+  /** Told of host memory that KVM wrote for the guest (accessed and dirty bits). */
+  readonly written: (hostOffset: number, sizeBytes: number) => void;
+}
+
+/** The KVM-like accelerator. */
+export class KvmAccelerator implements Accelerator, Translator {
+  readonly name = 'kvm';
+  readonly translator: Translator = this;
+  readonly memory: MemoryPort;
+  readonly io: IoPort;
+  readonly observer: ProcessorObserver;
+  /** Exits so far. */
+  readonly exits: ExitTrace;
+  readonly #p: KvmPorts;
+  readonly #words8: Uint8Array;
+  #slots: MemorySlots = new MemorySlots();
+  #mmu!: KvmMmu;
+  readonly #answer = new KvmAnswer();
+  /** How the last translation of a page ended, by page number (plus 2^40 in SMM): what {@link memory} is then asked for. */
+  readonly #kinds = new Map<number, { kind: number; hostPage: number }>();
+
+  constructor(ports: KvmPorts) {
+    this.#p = ports;
+    this.#words8 = new Uint8Array(ports.buffer);
+    this.exits = new ExitTrace(ports.recorder, ports.processor, ports.rip);
+    this.observer = kvmObserver(this.exits, ports, {
+      flushed: (cr3) => this.#mmu.flushed?.(cr3),
+      invlpg: (cr3, linear) => this.#mmu.invlpg?.(cr3, linear),
+    });
+    this.reset();
+    const { bus, space } = ports;
+    this.memory = {
+      read: (gpa, size, attrs) => this.#read(gpa, size, attrs),
+      write: (gpa, size, value, attrs) => this.#write(gpa, size, value, attrs),
+      readBlock: (gpa, into, attrs) => space.readBlock(gpa, into, attrs),
+      writeBlock: (gpa, bytes, attrs) => space.writeBlock(gpa, bytes, attrs),
+    };
+    this.io = {
+      in: (port, size, attrs) => {
+        this.#ioExit(attrs & 0xffff, port, size, true);
+        const value = bus.in(port, size, attrs);
+        this.#pio(attrs & 0xffff, port, size, value, false);
+        return value;
+      },
+      out: (port, size, value, attrs) => {
+        this.#ioExit(attrs & 0xffff, port, size, false);
+        this.#pio(attrs & 0xffff, port, size, value, true);
+        bus.out(port, size, value, attrs);
+      },
+    };
+  }
+
+  translate(request: TranslateRequest, out: TranslateResult): void {
+    const answer = this.#answer;
+    this.#mmu.translate(request, answer);
+    switch (answer.kind) {
+      case KVM_RAM:
+        out.gpaPage = answer.gpaPage;
+        if (answer.gpaPage === APIC_PAGE) {
+          // A private slot's page that is not the APIC-access page: plain memory, but watched, so that the trace can tell.
+          this.#remember(request.smm, answer.gpaPage, KVM_RAM, answer.hostPage);
+          out.outcome = TRANSLATED_DEVICE;
+          return;
+        }
+        out.outcome = TRANSLATED_RAM;
+        out.hostPage = answer.hostPage;
+        out.readable = answer.readable;
+        out.writable = answer.writable;
+        out.executable = answer.executable;
+        return;
+      case KVM_FAULT:
+        out.outcome = TRANSLATED_FAULT;
+        out.errorCode = answer.errorCode;
+        return;
+      case KVM_MMIO:
+      case KVM_APIC_ACCESS:
+        this.#remember(request.smm, answer.gpaPage, answer.kind, 0);
+        out.outcome = TRANSLATED_DEVICE;
+        out.gpaPage = answer.gpaPage;
+        return;
+      default:
+        out.outcome = TRANSLATED_SHUTDOWN;
+        out.reason = answer.reason;
+    }
+  }
+
+  mapChanged(): void {
+    if (synchronizeSlots(this.#slots, this.#p.space)) this.#mmu.zapAll();
+    this.#kinds.clear();
+  }
+
+  turnStarts(processor: number): void {
+    this.exits.entry(processor);
+  }
+
+  turnEnded(processor: number, preempted: boolean): void {
+    if (!preempted || !this.exits.on) return;
+    this.exits.exit(processor, VMX_EXIT.EXTERNAL_INTERRUPT, 0n, 0x8000_00efn);
+  }
+
+  reset(): void {
+    const { options, pages, switches } = this.#p;
+    this.#slots = new MemorySlots();
+    const host = { read32: (a: number) => pages.read32(a), write32: (a: number, v: number) => pages.write32(a, v) };
+    const privateSlots = installPrivateSlots(this.#slots, host, pages, {
+      perAddressSpace: switches.privateSlotsPerAddressSpace,
+      apicAccessPage: options.flexpriority && options.kernelIrqchip,
+      ...(options.unrestrictedGuest ? {} : { identityMapGpa: QEMU_IDENTITY_MAP_GPA, tssGpa: QEMU_TSS_GPA }),
+    });
+    const shared = {
+      ports: this.#p,
+      slots: this.#slots,
+      exits: this.exits,
+      apicAccessHostPage: privateSlots.apicAccessHostPage,
+    };
+    this.#mmu = options.ept ? new EptStrategy(shared) : new ShadowStrategy(shared);
+    this.#kinds.clear();
+    this.exits.restore({ inGuest: [], counts: [] });
+    synchronizeSlots(this.#slots, this.#p.space);
+  }
+
+  save(): unknown {
+    return { slots: this.#slots.save(), mmu: this.#mmu.save(), exits: this.exits.save() };
+  }
+
+  restore(state: unknown): void {
+    const saved = state as { slots: never; mmu: never; exits: never };
+    this.#slots.restore(saved.slots);
+    this.#mmu.restore(saved.mmu);
+    this.exits.restore(saved.exits);
+    this.#kinds.clear();
+  }
+
+  #remember(smm: boolean, gpaPage: number, kind: number, hostPage: number): void {
+    this.#kinds.set(gpaPage + (smm ? 2 ** 52 : 0), { kind, hostPage });
+  }
+
+  #read(gpa: number, size: 1 | 2 | 4, attrs: number): number {
+    const page = gpa - (gpa % 4096);
+    const { bus } = this.#p;
+    const vcpu = attrs & 0xffff;
+    const at = this.#kinds.get(page + (attrs & 0x1_0000 ? 2 ** 52 : 0));
+    if (at?.kind === KVM_RAM) {
+      let value = 0;
+      for (let i = size - 1; i >= 0; i--) value = value * 256 + this.#words8[at.hostPage + (gpa - page) + i]!;
+      bus.apicRead(gpa, value, attrs, 'memory');
+      return value;
+    }
+    if (at === undefined) return bus.read(gpa, size, attrs); // RAM that the machine watches: no exit
+    if (at.kind === KVM_APIC_ACCESS) this.exits.exit(vcpu, VMX_EXIT.APIC_ACCESS, BigInt(gpa & 0xfff));
+    this.exits.emulate(vcpu);
+    const value = bus.read(gpa, size, attrs);
+    this.#mmio(vcpu, false, gpa, size, value);
+    if (!this.#inKernel(page)) this.exits.userspace(vcpu, KVM_EXIT.MMIO);
+    this.exits.entry(vcpu);
+    return value;
+  }
+
+  #write(gpa: number, size: 1 | 2 | 4, value: number, attrs: number): void {
+    const page = gpa - (gpa % 4096);
+    const { bus } = this.#p;
+    const vcpu = attrs & 0xffff;
+    const at = this.#kinds.get(page + (attrs & 0x1_0000 ? 2 ** 52 : 0));
+    if (at?.kind === KVM_RAM) {
+      const host = at.hostPage + (gpa - page);
+      for (let i = 0; i < size; i++) this.#words8[host + i] = value >>> (8 * i);
+      this.#p.written(host, size);
+      bus.apicWrite(gpa, value, attrs, 'memory');
+      return;
+    }
+    if (at === undefined) {
+      bus.write(gpa, size, value, attrs);
+      return;
+    }
+    const apicAccess = at.kind === KVM_APIC_ACCESS;
+    if (apicAccess) this.exits.exit(vcpu, VMX_EXIT.APIC_ACCESS, BigInt(0x1000 | (gpa & 0xfff)));
+    // The end-of-interrupt register has a fast path without the emulator.
+    if (!apicAccess || (gpa & 0xff0) !== 0xb0) this.exits.emulate(vcpu);
+    this.#mmio(vcpu, true, gpa, size, value);
+    bus.write(gpa, size, value, attrs);
+    if (!this.#inKernel(page)) this.exits.userspace(vcpu, KVM_EXIT.MMIO);
+    this.exits.entry(vcpu);
+  }
+
+  #inKernel(page: number): boolean {
+    return page === APIC_PAGE && this.#p.options.kernelIrqchip;
+  }
+
+  #mmio(vcpu: number, write: boolean, gpa: number, len: number, val: number): void {
+    this.#p.recorder.emit(vcpu, { name: 'kvm_mmio', vcpu, type: write ? 2 : 1, len, gpa: BigInt(gpa), val: BigInt(val) });
+  }
+
+  #ioExit(vcpu: number, port: number, size: number, isIn: boolean): void {
+    if (this.exits.on) this.exits.exit(vcpu, VMX_EXIT.IO_INSTRUCTION, BigInt(port * 0x1_0000 + (isIn ? 8 : 0) + size - 1));
+  }
+
+  #pio(vcpu: number, port: number, size: number, val: number, write: boolean): void {
+    this.#p.recorder.emit(vcpu, { name: 'kvm_pio', vcpu, write, port, size, count: 1, val });
+    this.exits.userspace(vcpu, KVM_EXIT.IO);
+    this.exits.entry(vcpu);
+  }
+}

@@ -1,0 +1,143 @@
+/** Shadow paging (`ept=0`): the processor runs on tables that the hypervisor makes from the guest's, one page per fault. */
+import type { TranslateRequest } from '@smm/cpu-core';
+import {
+  RIGHT_EXEC,
+  RIGHT_READ,
+  RIGHT_WRITE,
+  ShadowMmu,
+  type ShadowMmuState,
+  TRANSLATE_APIC_ACCESS,
+  TRANSLATE_OK,
+  TRANSLATE_PAGE_FAULT,
+} from '@smm/mmu-ept';
+import { CR0_PG, PF_VECTOR } from '@smm/x86-defs';
+import { pagingStateOf } from '../paging.ts';
+import { INTR_INFO_PAGE_FAULT, VMX_EXIT } from './exits.ts';
+import {
+  KVM_APIC_ACCESS,
+  KVM_FAULT,
+  KVM_MMIO,
+  KVM_RAM,
+  KVM_SHUTDOWN,
+  type KvmAnswer,
+  type KvmMmu,
+  type KvmMmuParts,
+} from './strategy.ts';
+
+/** More faults than this for one access cannot come from filling tables. */
+const MAX_FAULTS = 16;
+
+/** KVM's shadow MMU. */
+export class ShadowStrategy implements KvmMmu {
+  readonly #parts: KvmMmuParts;
+  readonly #shadow: ShadowMmu;
+  readonly #paging;
+
+  constructor(parts: KvmMmuParts) {
+    this.#parts = parts;
+    const { pages, features, written } = parts.ports;
+    this.#shadow = new ShadowMmu(parts.slots, {
+      read32: (address) => pages.read32(address),
+      write32: (address, value) => {
+        pages.write32(address, value);
+        written(address, 4);
+      },
+      allocateTablePage: () => pages.allocateTablePage(),
+      freeTablePage: (address) => pages.freeTablePage(address),
+    });
+    this.#shadow.apicAccessHostPage = parts.apicAccessHostPage;
+    this.#paging = pagingStateOf(features);
+  }
+
+  translate(request: TranslateRequest, answer: KvmAnswer): void {
+    const { ports, exits } = this.#parts;
+    const { smm, processor, linear, user } = request;
+    const access = request.access as 0 | 1 | 2;
+    const paging = this.#paging;
+    paging.cr0 = request.cr0;
+    paging.cr3 = request.cr3;
+    paging.cr4 = request.cr4;
+    paging.efer = request.efer;
+    paging.rflagsAc = request.rflagsAc;
+    for (let tries = 0; tries < MAX_FAULTS; tries++) {
+      const t = this.#shadow.translate(paging, smm, linear, access, user, request.debug);
+      if (t.outcome === TRANSLATE_OK) {
+        answer.kind = KVM_RAM;
+        answer.gpaPage = t.gpa;
+        answer.hostPage = t.hostPage;
+        answer.readable = (t.tlbRights & RIGHT_READ) !== 0;
+        answer.writable = (t.tlbRights & RIGHT_WRITE) !== 0;
+        answer.executable = (t.tlbRights & RIGHT_EXEC) !== 0;
+        return;
+      }
+      if (t.outcome === TRANSLATE_APIC_ACCESS) {
+        answer.kind = KVM_APIC_ACCESS;
+        answer.gpaPage = t.gpa - (t.gpa % 4096);
+        return;
+      }
+      if (t.outcome === TRANSLATE_PAGE_FAULT) {
+        answer.kind = KVM_FAULT; // debug walks only
+        answer.errorCode = t.errorCode;
+        return;
+      }
+      const { errorCode } = t;
+      const address = BigInt.asUintN(64, BigInt(linear));
+      exits.exit(processor, VMX_EXIT.EXCEPTION_NMI, address, INTR_INFO_PAGE_FAULT);
+      ports.recorder.emit(processor, {
+        name: 'kvm_page_fault',
+        vcpu: processor,
+        guestRip: ports.rip(processor),
+        faultAddress: address,
+        errorCode: BigInt(errorCode),
+      });
+      const fault = this.#shadow.handleFault(paging, smm, linear, access, user);
+      if (fault.kind === 'mapped') {
+        exits.entry(processor);
+        continue;
+      }
+      if (fault.kind === 'page-fault') {
+        ports.recorder.emit(processor, {
+          name: 'kvm_inj_exception',
+          vcpu: processor,
+          exception: PF_VECTOR,
+          hasError: true,
+          errorCode: fault.errorCode,
+          reinjected: false,
+        });
+        exits.entry(processor);
+        answer.kind = KVM_FAULT;
+        answer.errorCode = fault.errorCode;
+        return;
+      }
+      answer.kind = KVM_MMIO;
+      answer.gpaPage = fault.gpa - (fault.gpa % 4096);
+      return;
+    }
+    answer.kind = KVM_SHUTDOWN;
+    answer.reason = `an access to 0x${linear.toString(16)} made ${MAX_FAULTS} shadow page faults without getting on`;
+  }
+
+  flushed(cr3: number): void {
+    this.#paging.cr0 = CR0_PG;
+    this.#paging.cr3 = cr3;
+    this.#shadow.flush(this.#paging);
+  }
+
+  invlpg(cr3: number, linear: number): void {
+    this.#paging.cr0 = CR0_PG;
+    this.#paging.cr3 = cr3;
+    this.#shadow.invlpg(this.#paging, linear);
+  }
+
+  zapAll(): void {
+    this.#shadow.zapAll();
+  }
+
+  save(): ShadowMmuState {
+    return this.#shadow.save();
+  }
+
+  restore(state: unknown): void {
+    this.#shadow.restore(state as ShadowMmuState);
+  }
+}

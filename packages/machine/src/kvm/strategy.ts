@@ -1,0 +1,64 @@
+/** How the KVM model translates: the contract of its two MMUs. */
+import type { TranslateRequest } from '@smm/cpu-core';
+import type { MemorySlots } from '@smm/mmu-ept';
+import type { ExitTrace } from './exits.ts';
+import type { KvmPorts } from './kvm.ts';
+
+/** The page is memory of a slot. */
+export const KVM_RAM = 0;
+/** The guest gets a page fault. */
+export const KVM_FAULT = 1;
+/** No slot, or a write to a read-only one: the instruction is emulated. The exit is already in the trace. */
+export const KVM_MMIO = 2;
+/** The APIC-access page: every access exits. */
+export const KVM_APIC_ACCESS = 3;
+/** The processor cannot go on. */
+export const KVM_SHUTDOWN = 4;
+
+/** Answer of a {@link KvmMmu}, filled in place. */
+export class KvmAnswer {
+  /** `KVM_*`. */
+  kind = KVM_RAM;
+  /** Guest-physical address of the page. */
+  gpaPage = 0;
+  /** `KVM_RAM`: host offset of the page. */
+  hostPage = 0;
+  /** `KVM_RAM`: may be read without asking again. */
+  readable = false;
+  /** `KVM_RAM`: may be written without asking again. */
+  writable = false;
+  /** `KVM_RAM`: may be fetched without asking again. */
+  executable = false;
+  /** `KVM_FAULT`: page-fault error code. */
+  errorCode = 0;
+  /** `KVM_SHUTDOWN`: why. */
+  reason = '';
+}
+
+/** What both MMUs are built from. */
+export interface KvmMmuParts {
+  /** Surroundings. */
+  readonly ports: KvmPorts;
+  /** Memory slots. */
+  readonly slots: MemorySlots;
+  /** Where exits are recorded. */
+  readonly exits: ExitTrace;
+  /** Host page whose touch is an APIC access, -1 for none. */
+  readonly apicAccessHostPage: number;
+}
+
+/** EPT or shadow paging. */
+export interface KvmMmu {
+  /** Translates one page, taking and handling exits on the way. */
+  translate(request: TranslateRequest, answer: KvmAnswer): void;
+  /** A processor flushed its TLB for the page tables at `cr3`. Nothing to do where the processor walks the guest's own tables. */
+  flushed?(cr3: number): void;
+  /** A processor executed INVLPG. */
+  invlpg?(cr3: number, linear: number): void;
+  /** Slots went away. */
+  zapAll(): void;
+  /** Copies the state out. */
+  save(): unknown;
+  /** Puts a saved state back. */
+  restore(state: unknown): void;
+}

@@ -1,0 +1,599 @@
+/** The machine: processors, local APICs, memory and chipset under an accelerator, driven by a deterministic scheduler. */
+import { IoPortSpace, PhysicalAddressSpace, TX_DEBUG, VirtualClock, type VirtualClockState } from '@smm/bus';
+import type { Q35Chipset } from '@smm/chipset-q35';
+import {
+  ACCESS_EXEC,
+  ACCESS_WRITE,
+  type CpuModel,
+  createWindow,
+  Engine,
+  type Processor,
+  type ProcessorBehaviour,
+  type ProcessorSnapshot,
+  TRANSLATED_DEVICE,
+  TRANSLATED_RAM,
+  type Translator,
+} from '@smm/cpu-core';
+import { SaveStateCodec } from '@smm/smram';
+import type { TraceSink } from '@smm/trace';
+import { type SaveStateLayout, SmmError } from '@smm/x86-defs';
+import { ApicBus, type ApicFlavour, LocalApic, type LocalApicState } from '@smm/xapic';
+import type { Accelerator } from './accelerator.ts';
+import { ACT_HALTED, ACT_SHUTDOWN, ACT_WAIT_SIPI } from './activity.ts';
+import { APIC_PAGE, APIC_REGION_SIZE, ApicPage } from './apic-page.ts';
+import { buildChipset } from './chipset.ts';
+import { GuestBus } from './guest-bus.ts';
+import { HostPages, type HostPagesState } from './host-pages.ts';
+import { KvmAccelerator } from './kvm/kvm.ts';
+import type { KvmOptions } from './kvm/options.ts';
+import { localApicPort } from './local-apic-port.ts';
+import { type MemoryPlan, planMemory } from './memory-plan.ts';
+import { apicObserver, joinObservers, machineObserver } from './observers.ts';
+import type { PagingFeatures } from './paging.ts';
+import { Recorder } from './recorder.ts';
+import { type Schedule, Scheduler } from './scheduler.ts';
+import type { KvmSwitches } from './switches.ts';
+import { TcgAccelerator } from './tcg.ts';
+import { TouchedPages } from './touched-pages.ts';
+
+/** Virtual nanoseconds per instruction: 125 million instructions per virtual second. */
+export const NS_PER_INSTRUCTION = 8;
+
+/** What a machine is built from. */
+export interface MachineOptions {
+  /** Processors, 1 or more; APIC ids 0, 1, 2... */
+  readonly cpus: number;
+  /** Guest RAM in MiB. */
+  readonly memoryMiB: number;
+  /** CPU model. */
+  readonly model: CpuModel;
+  /** Flash image; its last byte lies at FFFFFFFFh. */
+  readonly flash: Uint8Array;
+  /** SMM save-state map that the processors write. */
+  readonly saveState: SaveStateLayout;
+  /** Accelerator; with options for `kvm`. */
+  readonly accelerator: 'tcg' | { readonly options: KvmOptions; readonly switches: KvmSwitches };
+  /** Deviations from the SDM. */
+  readonly behaviour: Partial<ProcessorBehaviour>;
+  /** Turns of the processors. */
+  readonly schedule: Schedule;
+  /** Receiver of trace events. */
+  readonly trace?: TraceSink | undefined;
+  /** Thread name in traces, at most 15 characters. */
+  readonly comm: string;
+  /** Which interpreter runs the guest. Default `wasm`. */
+  readonly tier?: 'wasm' | 'evaluator';
+}
+
+/** Why {@link Machine.run} returned. */
+export type MachineStop = 'idle' | 'shutdown' | 'budget' | 'asked';
+
+/** Limits of a run. */
+export interface RunLimits {
+  /** Instructions of all processors together. */
+  readonly instructions: number;
+  /** Asked after every round; true ends the run. */
+  readonly until?: () => boolean;
+}
+
+/** Everything a machine is, as plain structured-cloneable data. Memory holds the touched pages only. */
+export interface MachineSnapshot {
+  /** Layout version of this object. */
+  readonly version: 1;
+  /** Instructions so far. */
+  readonly retired: number;
+  /** See {@link Machine.shutdownReason}. */
+  readonly shutdownReason: string | undefined;
+  /** Complete lines of debug output. */
+  readonly log: readonly string[];
+  /** The incomplete line. */
+  readonly line: string;
+  /** SMM entries by processor. */
+  readonly smmEntries: readonly number[];
+  /** Processors that may have something to do. */
+  readonly awake: readonly number[];
+  /** Device accesses so far. */
+  readonly accesses: number;
+  /** Turns. */
+  readonly scheduler: ReturnType<Scheduler['save']>;
+  /** Time and alarms. */
+  readonly clock: VirtualClockState;
+  /** Processors by index. */
+  readonly processors: readonly ProcessorSnapshot[];
+  /** Local APICs by index. */
+  readonly apics: readonly LocalApicState[];
+  /** Devices. */
+  readonly chipset: ReturnType<Q35Chipset['save']>;
+  /** Pool of host pages. */
+  readonly hostPages: HostPagesState;
+  /** Touched pages of the machine's memory. */
+  readonly memory: readonly { readonly at: number; readonly bytes: Uint8Array }[];
+  /** The accelerator's own. */
+  readonly accelerator: unknown;
+}
+
+/** A complete machine. Everything is deterministic: equal options give equal runs. */
+export class Machine {
+  /** How the memory is laid out. */
+  readonly plan: MemoryPlan;
+  /** Processors by index. */
+  readonly processors: Processor[] = [];
+  /** Local APICs by processor index. */
+  readonly apics: LocalApic[] = [];
+  /** Virtual time. */
+  readonly clock: VirtualClock = new VirtualClock();
+  /** Guest-physical address space. */
+  readonly space: PhysicalAddressSpace;
+  /** I/O ports. */
+  readonly ports: IoPortSpace;
+  /** Devices. */
+  readonly chipset: Q35Chipset;
+  /** Accelerator. */
+  readonly accelerator: Accelerator;
+  /** Debug output, complete lines without their ends. */
+  readonly log: string[] = [];
+  /** The reason of the last shutdown of a processor. */
+  shutdownReason: string | undefined;
+  /** Instructions of all processors so far. */
+  retired = 0;
+  /** Times each processor entered SMM, by index. */
+  readonly smmEntries: number[] = [];
+
+  readonly #options: MachineOptions;
+  readonly #buffer: ArrayBufferLike;
+  readonly #engine: Engine;
+  readonly #touched: TouchedPages;
+  readonly #pages: HostPages;
+  readonly #recorder: Recorder;
+  readonly #bus: GuestBus;
+  #scheduler: Scheduler;
+  #line = '';
+  /** Processors that may have something to do, by index. */
+  readonly #awake: Uint8Array;
+  #current: Processor | undefined;
+  #turnStartNs = 0;
+  #turnStartRetired = 0;
+  /** Virtual time up to which the running turn's budget was computed. */
+  #turnDeadline = 0;
+  /** Stores that asked for a page's write right since the last {@link watchStores}. */
+  #stores = 0;
+  /** Linear addresses of data reads that missed the TLB since the last {@link watchStores}, by processor. */
+  readonly #reads = new Map<number, number[]>();
+  #watching = false;
+
+  /** Builds the machine and powers it on. Throws `SmmError`s for options that do not fit together. */
+  constructor(options: MachineOptions) {
+    this.#options = options;
+    this.#awake = new Uint8Array(options.cpus);
+    const plan = planMemory(options.cpus, options.memoryMiB, options.flash.length);
+    this.plan = plan;
+    const window = createWindow(plan.totalSize);
+    this.#buffer = window.buffer;
+    this.#touched = new TouchedPages(this.#buffer);
+    this.#engine = new Engine({ window, cacheOffset: plan.engineOffset, cacheSize: plan.engineSize });
+    this.#pages = new HostPages(this.#buffer, plan.hostOffset, plan.hostSize, (at) => this.#touched.mark(at));
+    new Uint8Array(this.#buffer).set(options.flash, plan.romOffset);
+    this.#scheduler = new Scheduler(options.schedule);
+    this.#recorder = new Recorder(options.trace, () => this.#now(), options.comm);
+    const unclaimed = (space: 'memory' | 'io', address: number, size: number, write: boolean, attrs: number): void =>
+      this.#recorder.emit(attrs & 0xffff, {
+        name: 'smm_unclaimed',
+        vcpu: attrs & 0xffff,
+        space,
+        address: BigInt(address),
+        write,
+        size,
+      });
+    this.space = new PhysicalAddressSpace({
+      ram: { buffer: this.#buffer, byteOffset: 0, byteLength: this.#buffer.byteLength },
+      written: (at, size) => {
+        this.#touched.markRange(at, size);
+        this.#engine.written(at, size);
+      },
+      onUnclaimed: (a) => unclaimed('memory', a.gpa, a.sizeBytes, a.value !== undefined, a.attrs),
+    });
+    this.ports = new IoPortSpace({
+      onUnclaimed: (a) => unclaimed('io', a.port, a.sizeBytes, a.value !== undefined, a.attrs),
+    });
+    this.#bus = new GuestBus({
+      space: this.space,
+      ports: this.ports,
+      recorder: this.#recorder,
+      syncTime: () => this.#syncTime(),
+      touched: () => this.#deadlinesMoved(),
+      rip: (index) => this.processors[index]!.insnRip,
+      smbase: (index) => this.processors[index]!.state.smbase,
+      smbaseFieldOffset: smbaseOffset(options.saveState),
+    });
+    this.accelerator = this.#buildAccelerator();
+    const apicBus = this.#buildApicBus();
+    this.space.add({
+      name: 'lapic',
+      kind: 'mmio',
+      start: APIC_PAGE,
+      sizeBytes: APIC_REGION_SIZE,
+      priority: 100,
+      device: new ApicPage(this.apics, apicBus),
+    });
+    this.chipset = buildChipset({
+      space: this.space,
+      ports: this.ports,
+      clock: { now: () => this.#now(), createAlarm: (name, onExpire) => this.clock.createAlarm(name, onExpire) },
+      plan,
+      cpus: options.cpus,
+      smi: (processor) => this.#chipsetSmi(processor),
+      debugByte: (byte) => this.#debugByte(byte),
+    });
+    this.space.onChange(() => {
+      this.accelerator.mapChanged();
+      for (const processor of this.processors) processor.memory.flush();
+      this.#current?.requestExit();
+    });
+    for (let index = 0; index < options.cpus; index++) this.#addProcessor(index, apicBus);
+    this.accelerator.mapChanged();
+  }
+
+  /** Runs until a limit, until nothing can ever happen again (`idle`), or until a processor shuts down. */
+  run(limits: RunLimits): MachineStop {
+    const end = this.retired + limits.instructions;
+    for (;;) {
+      for (let turn = this.#scheduler.nextTurn(); turn !== undefined; turn = this.#scheduler.nextTurn()) {
+        if (this.#awake[turn.processor] === 0) continue;
+        this.#turn(turn.processor, turn.slice);
+        if (this.shutdownReason !== undefined) return 'shutdown';
+        if (this.retired >= end) return 'budget';
+      }
+      if (limits.until?.() === true) return 'asked';
+      const runnable = this.runnable();
+      if (runnable.length > 0) {
+        this.#scheduler.startRound(runnable);
+        continue;
+      }
+      const next = this.clock.nextExpiry();
+      if (next === Number.POSITIVE_INFINITY) return 'idle';
+      this.clock.advanceTo(Math.max(next, this.clock.now()));
+    }
+  }
+
+  /** Processors that can execute now, by index. */
+  runnable(): number[] {
+    const list: number[] = [];
+    for (let i = 0; i < this.#awake.length; i++) if (this.#awake[i] !== 0) list.push(i);
+    return list;
+  }
+
+  /** Why a processor cannot execute, or undefined when it can. */
+  idleReason(index: number): 'halted' | 'wait-for-sipi' | 'shutdown' | undefined {
+    const { activity } = this.processors[index]!.state;
+    if (activity & ACT_SHUTDOWN) return 'shutdown';
+    if (activity & ACT_WAIT_SIPI) return 'wait-for-sipi';
+    return activity & ACT_HALTED ? 'halted' : undefined;
+  }
+
+  /** Power-on again, optionally with another schedule. The memory is kept and cleared: cheaper than a new machine. */
+  reset(schedule: Schedule = this.#options.schedule): void {
+    for (const at of this.#touched.clear()) this.#engine.written(at, 4096);
+    this.#pages.reset();
+    this.#scheduler = new Scheduler(schedule);
+    this.clock.restore({ version: 1, nowNs: 0, alarms: [] });
+    this.chipset.reset();
+    this.accelerator.reset();
+    this.apics.forEach((apic) => {
+      apic.reset('power-up');
+    });
+    this.processors.forEach((processor, index) => {
+      processor.reset('power-up', index === 0);
+      processor.memory.flush(undefined, true);
+      this.#awake[index] = index === 0 ? 1 : 0;
+      this.smmEntries[index] = 0;
+    });
+    this.retired = 0;
+    this.shutdownReason = undefined;
+    this.log.length = 0;
+    this.#line = '';
+    this.#bus.accesses = 0;
+  }
+
+  /** Copies the whole machine out. Call it between runs only. */
+  save(): MachineSnapshot {
+    return {
+      version: 1,
+      retired: this.retired,
+      shutdownReason: this.shutdownReason,
+      log: [...this.log],
+      line: this.#line,
+      smmEntries: [...this.smmEntries],
+      awake: [...this.#awake],
+      accesses: this.#bus.accesses,
+      scheduler: this.#scheduler.save(),
+      clock: this.clock.save(),
+      processors: this.processors.map((processor) => processor.save()),
+      apics: this.apics.map((apic) => apic.save()),
+      chipset: this.chipset.save(),
+      hostPages: this.#pages.save(),
+      memory: this.#touched.save(),
+      accelerator: this.accelerator.save(),
+    };
+  }
+
+  /** Puts a snapshot of a machine with the same options back. Throws `SmmError` `SNAPSHOT_VERSION`. */
+  restore(snapshot: MachineSnapshot): void {
+    if (snapshot.version !== 1 || snapshot.processors.length !== this.processors.length) {
+      throw new SmmError(
+        'SNAPSHOT_VERSION',
+        `a snapshot of version ${snapshot.version} with ${snapshot.processors.length} processors does not fit this machine`,
+        'Restore into a machine built with the same options by the same release.',
+        { version: snapshot.version, processors: snapshot.processors.length },
+      );
+    }
+    for (const at of this.#touched.clear()) this.#engine.written(at, 4096);
+    const bytes = new Uint8Array(this.#buffer);
+    for (const page of snapshot.memory) {
+      bytes.set(page.bytes, page.at);
+      this.#touched.mark(page.at);
+      this.#engine.written(page.at, 4096);
+    }
+    this.retired = snapshot.retired;
+    this.shutdownReason = snapshot.shutdownReason;
+    this.log.splice(0, this.log.length, ...snapshot.log);
+    this.#line = snapshot.line;
+    this.smmEntries.splice(0, this.smmEntries.length, ...snapshot.smmEntries);
+    this.#awake.set(snapshot.awake);
+    this.#bus.accesses = snapshot.accesses;
+    this.#scheduler.restore(snapshot.scheduler);
+    this.#pages.restore(snapshot.hostPages);
+    this.chipset.restore(snapshot.chipset);
+    this.accelerator.restore(snapshot.accelerator);
+    this.apics.forEach((apic, index) => {
+      apic.restore(snapshot.apics[index]!);
+    });
+    this.processors.forEach((processor, index) => {
+      processor.restore(snapshot.processors[index]!);
+    });
+    this.clock.restore(snapshot.clock);
+  }
+
+  /** Reads guest-physical memory without side effects, as a processor in or out of SMM sees it. */
+  peek(gpa: number, sizeBytes: number, smm = false): Uint8Array {
+    const bytes = new Uint8Array(sizeBytes);
+    this.space.readBlock(gpa, bytes, TX_DEBUG | (smm ? 0x1_0000 : 0));
+    return bytes;
+  }
+
+  /** Device accesses of processors so far. */
+  get deviceAccesses(): number {
+    return this.#bus.accesses;
+  }
+
+  /** Starts to count stores and to collect read addresses: drops every TLB so that each page is asked for anew. */
+  watchStores(): void {
+    for (const processor of this.processors) processor.memory.flush(undefined, true);
+    this.#stores = 0;
+    this.#reads.clear();
+    this.#watching = true;
+  }
+
+  /** Ends {@link watchStores}: whether any processor stored, and what each read first on every page it read. */
+  watched(): { stores: number; reads: ReadonlyMap<number, readonly number[]> } {
+    this.#watching = false;
+    return { stores: this.#stores, reads: new Map(this.#reads) };
+  }
+
+  /** Runs one processor for exactly one instruction (fewer if it cannot go on). */
+  step(index: number): void {
+    this.#turn(index, 1);
+  }
+
+  #buildAccelerator(): Accelerator {
+    const { accelerator, model } = this.#options;
+    const features: PagingFeatures = {
+      maxPhyAddr: model.physBits,
+      pages1GiB: model.features.has('pdpe1gb'),
+      pse36: model.features.has('pse36'),
+    };
+    const common = {
+      space: this.space,
+      bus: this.#bus,
+      buffer: this.#buffer,
+      features,
+      written: (at: number, size: number) => {
+        this.#touched.markRange(at, size);
+        this.#engine.written(at, size);
+      },
+    };
+    if (accelerator === 'tcg') return new TcgAccelerator(common);
+    return new KvmAccelerator({
+      ...common,
+      pages: this.#pages,
+      recorder: this.#recorder,
+      processor: (index) => this.processors[index]!,
+      rip: (index) => this.processors[index]!.insnRip,
+      options: accelerator.options,
+      switches: accelerator.switches,
+    });
+  }
+
+  #buildApicBus(): ApicBus {
+    const { accelerator } = this.#options;
+    const inKernel = accelerator !== 'tcg' && accelerator.options.kernelIrqchip;
+    const flavour: ApicFlavour = inKernel ? 'kvm-2015' : 'sdm';
+    return new ApicBus({
+      flavour,
+      ...(accelerator === 'tcg'
+        ? {}
+        : { behaviour: { apicIdOnInit: accelerator.switches.apicIdOnInit, smiFromIcr: accelerator.switches.smiFromIcr } }),
+      observer: apicObserver(this.#recorder, inKernel),
+    });
+  }
+
+  #addProcessor(index: number, bus: ApicBus): void {
+    const { model, behaviour, cpus, saveState, tier } = this.#options;
+    const wake = (act: (processor: Processor) => void) => (): void => {
+      this.#awake[index] = 1;
+      act(this.processors[index]!);
+    };
+    const apic = new LocalApic({
+      apicId: index,
+      bus,
+      clock: { now: () => this.#now(), createAlarm: (name, f) => this.clock.createAlarm(`${name}-${index}`, f) },
+      bsp: index === 0,
+      x2apic: model.features.has('x2apic'),
+      physicalAddressBits: model.physBits,
+      onChange: () => {
+        this.#awake[index] = 1;
+        this.processors[index]?.interruptChanged();
+      },
+      processor: {
+        smi: wake((p) => {
+          this.#recorder.emit(index, { name: 'smm_smi', vcpu: index, source: this.#current?.index ?? -1 });
+          p.raiseSmi();
+        }),
+        nmi: wake((p) => p.raiseNmi()),
+        init: wake((p) => p.raiseInit()),
+        sipi: (vector) => {
+          this.#awake[index] = 1;
+          this.processors[index]!.raiseSipi(vector);
+        },
+      },
+    });
+    this.apics.push(apic);
+    const processor = this.#engine.createProcessor({
+      index,
+      model,
+      behaviour,
+      bsp: index === 0,
+      ...(tier === undefined ? {} : { tier }),
+      ports: {
+        translator: this.#watchedTranslator(),
+        memory: this.accelerator.memory,
+        io: this.accelerator.io,
+        apic: localApicPort(apic, {
+          sync: () => this.#syncTime(),
+          touched: () => this.#deadlinesMoved(),
+        }),
+        saveState: new SaveStateCodec(saveState, { clearUnused: this.accelerator.name === 'kvm' }),
+        time: {
+          tsc: () => {
+            this.#bus.accesses++;
+            return BigInt(Math.floor(this.#now()));
+          },
+        },
+        observer: joinObservers(this.accelerator.observer, machineObserver(this.#recorder), {
+          initTaken: () => apic.reset('init'),
+          smiEntered: () => {
+            this.smmEntries[index]!++;
+          },
+          shutdown: (_index, reason) => {
+            this.shutdownReason = `processor ${index}: ${reason}`;
+          },
+        }),
+      },
+    });
+    processor.topology = { apicId: index, logicalProcessors: cpus };
+    this.processors.push(processor);
+    this.#awake[index] = index === 0 ? 1 : 0;
+    this.smmEntries.push(0);
+  }
+
+  /** The accelerator's translator, with touched pages marked, SMBASE stores made visible and reads collected. */
+  #watchedTranslator(): Translator {
+    const { translator } = this.accelerator;
+    return {
+      translate: (request, result) => {
+        translator.translate(request, result);
+        if (request.debug) return;
+        const { access, processor } = request;
+        if (this.#watching && access !== ACCESS_EXEC) {
+          if (access === ACCESS_WRITE) this.#stores++;
+          else {
+            const list = this.#reads.get(processor);
+            if (list === undefined) this.#reads.set(processor, [request.linear]);
+            else list.push(request.linear);
+          }
+        }
+        if (result.outcome !== TRANSLATED_RAM) return;
+        if (request.smm && access !== ACCESS_EXEC && result.gpaPage === this.#bus.savePage(processor)) {
+          result.outcome = TRANSLATED_DEVICE;
+          return;
+        }
+        if (access === ACCESS_WRITE) this.#touched.mark(result.hostPage);
+        else result.writable = false;
+      },
+    };
+  }
+
+  #turn(index: number, slice: number): void {
+    const processor = this.processors[index]!;
+    this.#current = processor;
+    this.accelerator.turnStarts(index);
+    let left = slice;
+    let preempted = true;
+    try {
+      while (left > 0 && this.shutdownReason === undefined) {
+        const nowNs = this.clock.now();
+        this.#turnStartNs = nowNs;
+        this.#turnStartRetired = processor.retiredNow();
+        const untilAlarm = Math.ceil((this.clock.nextExpiry() - nowNs) / NS_PER_INSTRUCTION);
+        const budget = Math.max(1, Math.min(left, untilAlarm));
+        this.#turnDeadline = nowNs + budget * NS_PER_INSTRUCTION;
+        const exit = processor.run(budget);
+        const used = processor.retiredNow() - this.#turnStartRetired;
+        left -= used;
+        this.retired += used;
+        this.clock.advanceTo(nowNs + used * NS_PER_INSTRUCTION);
+        if (exit.reason === 'halted' || exit.reason === 'wait-for-sipi' || exit.reason === 'shutdown') {
+          this.#awake[index] = 0;
+          preempted = false;
+          break;
+        }
+        if (used === 0 && exit.reason === 'event') left--; // never spin without progress
+      }
+    } finally {
+      this.#current = undefined;
+    }
+    this.accelerator.turnEnded(index, preempted);
+  }
+
+  /** Virtual time at the current instruction. */
+  #now(): number {
+    const p = this.#current;
+    if (p === undefined) return this.clock.now();
+    return this.#turnStartNs + (p.retiredNow() - this.#turnStartRetired) * NS_PER_INSTRUCTION;
+  }
+
+  #syncTime(): void {
+    const now = this.#now();
+    if (now > this.clock.now()) this.clock.advanceTo(now);
+  }
+
+  /** A device may have set an earlier alarm than the running turn was planned for. */
+  #deadlinesMoved(): void {
+    if (this.#current !== undefined && this.clock.nextExpiry() < this.#turnDeadline) this.#current.requestExit();
+  }
+
+  #chipsetSmi(target: number | 'all'): void {
+    const raise = (index: number): void => {
+      this.#recorder.emit(index, { name: 'smm_smi', vcpu: index, source: -1 });
+      this.#awake[index] = 1;
+      this.processors[index]!.raiseSmi();
+    };
+    if (target === 'all') this.processors.forEach((_, index) => raise(index));
+    else raise(target);
+  }
+
+  #debugByte(byte: number): void {
+    if (byte === 10) {
+      const text = this.#line.replace(/\r$/, '');
+      this.log.push(text);
+      this.#line = '';
+      const vcpu = this.#current?.index ?? 0;
+      this.#recorder.emit(vcpu, { name: 'smm_debugcon', vcpu, text });
+    } else this.#line += String.fromCharCode(byte);
+  }
+}
+
+/** Offset of the SMBASE field from SMBASE. */
+function smbaseOffset(layout: SaveStateLayout): number {
+  const field = layout.fields.find((row) => row.name === 'smbase')!;
+  return field.offset + 0x8000;
+}

@@ -1,0 +1,74 @@
+/**
+ * How the one WebAssembly memory of a machine is laid out. All addresses here are host offsets (bytes into the memory).
+ *
+ *   0 .................. engine: processor state pages, TLBs, decoded code
+ *   hostOffset ......... host pages that are not guest RAM: KVM's private slots, EPT and shadow tables
+ *   romOffset .......... flash image
+ *   ramOffset .......... guest RAM, to the end
+ */
+import { SmmError } from '@smm/x86-defs';
+
+/** Bytes in a MiB. */
+export const MIB = 0x10_0000;
+/** Largest guest RAM in MiB: the memory is 4 GiB at most and RAM is one piece of it. */
+export const MAX_MEMORY_MIB = 3072;
+
+/** Where everything lies. */
+export interface MemoryPlan {
+  /** Start of the engine's part. */
+  readonly engineOffset: number;
+  /** Size of the engine's part. */
+  readonly engineSize: number;
+  /** Start of the pool of host pages. */
+  readonly hostOffset: number;
+  /** Size of the pool of host pages. */
+  readonly hostSize: number;
+  /** Start of the flash image. */
+  readonly romOffset: number;
+  /** Size of the flash image. */
+  readonly romSize: number;
+  /** Start of guest RAM. */
+  readonly ramOffset: number;
+  /** Size of guest RAM. */
+  readonly ramSize: number;
+  /** Size of the whole memory, a multiple of 64 KiB. */
+  readonly totalSize: number;
+}
+
+const align = (value: number, to: number): number => Math.ceil(value / to) * to;
+
+/**
+ * Plans the memory of a machine.
+ * @param cpus - processors, 1 or more
+ * @param memoryMiB - guest RAM
+ * @param romSize - bytes of flash
+ * @throws SmmError `MEMORY_SIZE` when it does not fit
+ */
+export function planMemory(cpus: number, memoryMiB: number, romSize: number): MemoryPlan {
+  if (!Number.isInteger(memoryMiB) || memoryMiB < 32 || memoryMiB > MAX_MEMORY_MIB) {
+    throw new SmmError(
+      'MEMORY_SIZE',
+      `a machine with ${memoryMiB} MiB of memory cannot be built`,
+      `Use -m with a whole number from 32 to ${MAX_MEMORY_MIB}: guest RAM is one piece of a memory of at most 4 GiB.`,
+      { memoryMiB },
+    );
+  }
+  const engineOffset = 0;
+  const engineSize = align(48 * MIB + cpus * 192 * 1024, MIB);
+  const hostOffset = engineOffset + engineSize;
+  const hostSize = 24 * MIB;
+  const romOffset = hostOffset + hostSize;
+  const ramOffset = romOffset + align(romSize, MIB);
+  const ramSize = memoryMiB * MIB;
+  return {
+    engineOffset,
+    engineSize,
+    hostOffset,
+    hostSize,
+    romOffset,
+    romSize,
+    ramOffset,
+    ramSize,
+    totalSize: align(ramOffset + ramSize, 0x1_0000),
+  };
+}

@@ -1,0 +1,79 @@
+/** Observers that turn what processors and local APICs do into trace events. */
+import type { ProcessorObserver } from '@smm/cpu-core';
+import type { ApicObserver } from '@smm/xapic';
+import type { Recorder } from './recorder.ts';
+
+/** The machine's own events, the same under every accelerator. */
+export function machineObserver(recorder: Recorder): ProcessorObserver {
+  return {
+    smiEntered: (vcpu, smbase, rip) =>
+      recorder.emit(vcpu, { name: 'smm_enter', vcpu, smbase: BigInt(smbase), rip }),
+    smmLeft: (vcpu, oldSmbase, newSmbase, rip) =>
+      recorder.emit(vcpu, {
+        name: 'smm_rsm',
+        vcpu,
+        oldSmbase: BigInt(oldSmbase),
+        newSmbase: BigInt(newSmbase),
+        rip,
+      }),
+    halted: (vcpu, rip) => recorder.emit(vcpu, { name: 'smm_halt', vcpu, rip }),
+    woken: (vcpu) => recorder.emit(vcpu, { name: 'smm_wake', vcpu }),
+    initTaken: (vcpu) => recorder.emit(vcpu, { name: 'smm_init', vcpu }),
+    sipiTaken: (vcpu, vector) => recorder.emit(vcpu, { name: 'smm_sipi', vcpu, vector }),
+    shutdown: (vcpu, reason, rip) => {
+      recorder.emit(vcpu, { name: 'smm_shutdown', vcpu, rip });
+      recorder.emit(vcpu, { name: 'smm_note', vcpu, text: `shutdown: ${reason}` });
+    },
+  };
+}
+
+/** IPIs for everybody, register accesses and acceptances as KVM's tracepoints when the APICs are in the kernel. */
+export function apicObserver(recorder: Recorder, inKernel: boolean): ApicObserver {
+  const kvm: ApicObserver = {
+    access: (apic, write, reg, value) =>
+      recorder.emit(apic.initialId, {
+        name: 'kvm_apic',
+        vcpu: apic.initialId,
+        write,
+        reg,
+        val: BigInt(value),
+      }),
+    accept: (apic, message) =>
+      recorder.emit(apic.initialId, {
+        name: 'kvm_apic_accept_irq',
+        apicid: apic.initialId,
+        dm: message.deliveryMode,
+        tm: message.trigger === 'level' ? 1 : 0,
+        vec: message.vector,
+      }),
+    eoi: (apic, vector) =>
+      recorder.emit(apic.initialId, { name: 'kvm_eoi', vcpu: apic.initialId, apicid: apic.initialId, vector }),
+  };
+  return {
+    ...(inKernel ? kvm : {}),
+    ipi: ({ from, icrLow, destination }) => {
+      if (inKernel) {
+        recorder.emit(from.initialId, { name: 'kvm_apic_ipi', vcpu: from.initialId, icrLow, destId: destination });
+      }
+      recorder.emit(from.initialId, { name: 'smm_ipi', vcpu: from.initialId, icrLow, dest: destination });
+    },
+  };
+}
+
+/** One observer that tells several, in order. */
+export function joinObservers(...observers: (ProcessorObserver | undefined)[]): ProcessorObserver {
+  const joined: Record<string, (...args: never[]) => void> = {};
+  for (const observer of observers) {
+    for (const [name, method] of Object.entries(observer ?? {}) as [string, (...args: never[]) => void][]) {
+      const before = joined[name];
+      joined[name] =
+        before === undefined
+          ? method
+          : (...args) => {
+              before(...args);
+              method(...args);
+            };
+    }
+  }
+  return joined as ProcessorObserver;
+}

@@ -1,0 +1,59 @@
+/** What became of a relocation: one word, what each processor does, and the proof when it hangs. */
+
+/** One word for a run. */
+export type RelocationOutcome = 'relocated' | 'stuck' | 'shutdown' | 'wrong-smbase' | 'budget-exhausted';
+
+/** What a processor is doing at the end. */
+export type CpuActivity = 'running' | 'spinning' | 'halted' | 'wait-for-sipi' | 'shutdown';
+
+/** A processor at the end of a run. */
+export interface CpuReport {
+  /** Processor index, equal to its initial APIC id. */
+  readonly id: number;
+  /** SMBASE now, guest-physical. */
+  readonly smbase: number;
+  /** SMBASE that the firmware planned, guest-physical. */
+  readonly planned: number;
+  /** What it does. */
+  readonly state: CpuActivity;
+  /** In SMM at the end. */
+  readonly smm: boolean;
+  /** RIP at the end, linear only with a flat CS. */
+  readonly rip: bigint;
+  /** What it waits for, in words; undefined when for nothing. */
+  readonly waitingOn: string | undefined;
+  /** Times it entered SMM. */
+  readonly smmEntries: number;
+}
+
+/** Why a run will never go on. */
+export interface LoopProof {
+  /** Processors that spin, with the period of each in instructions and the addresses they read (linear). */
+  readonly loops: readonly { readonly id: number; readonly period: number; readonly reads: readonly number[] }[];
+  /** One sentence. */
+  readonly sentence: string;
+}
+
+/** The whole answer. */
+export interface RelocationReport {
+  /** One word. */
+  readonly outcome: RelocationOutcome;
+  /** One sentence. */
+  readonly summary: string;
+  /** By index. */
+  readonly cpus: readonly CpuReport[];
+  /** Debug log, one entry per line. */
+  readonly log: readonly string[];
+  /** Present when the run hangs in a proven endless loop. */
+  readonly proof: LoopProof | undefined;
+  /** Why a processor shut down. */
+  readonly shutdown: string | undefined;
+  /** Instructions of all processors. */
+  readonly instructions: number;
+  /** Virtual nanoseconds. */
+  readonly virtualNs: number;
+  /** VM exits by reason number; empty under `tcg`. */
+  readonly exits: ReadonlyMap<number, number>;
+  /** Remarks for the reader. */
+  readonly notes: readonly string[];
+}

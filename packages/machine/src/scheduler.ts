@@ -1,0 +1,71 @@
+/** Which processor runs next and for how long: a pure function of the seed, so equal seeds give equal runs. */
+
+/** How processors take turns. */
+export interface Schedule {
+  /** 0: index order and full slices. Otherwise order and slice lengths are drawn from this seed. */
+  readonly seed: number;
+  /** Instructions per turn (with a seed: 1 to twice this), 1 or more. */
+  readonly slice: number;
+}
+
+/** Default: index order, slices of 10,000 instructions. */
+export const DEFAULT_SCHEDULE: Schedule = { seed: 0, slice: 10_000 };
+
+/** A turn of one processor. */
+export interface Turn {
+  /** Processor index. */
+  processor: number;
+  /** Instructions it may run. */
+  slice: number;
+}
+
+/** Deals turns in rounds: in each round every runnable processor gets one. */
+export class Scheduler {
+  readonly #schedule: Schedule;
+  #random: number;
+  #round: number[] = [];
+
+  constructor(schedule: Schedule) {
+    this.#schedule = schedule;
+    // Spread small seeds; xorshift needs a non-zero state.
+    this.#random = (Math.imul(schedule.seed | 0, 0x9e37_79b1) ^ 0x5bd1_e995) | 0 || 1;
+  }
+
+  /** Starts a round with these processors. */
+  startRound(runnable: readonly number[]): void {
+    this.#round = [...runnable];
+    if (this.#schedule.seed === 0) return;
+    for (let i = this.#round.length - 1; i > 0; i--) {
+      const j = this.#next() % (i + 1);
+      [this.#round[i], this.#round[j]] = [this.#round[j]!, this.#round[i]!];
+    }
+  }
+
+  /** The next turn of the round, or undefined at its end. */
+  nextTurn(): Turn | undefined {
+    const processor = this.#round.shift();
+    if (processor === undefined) return undefined;
+    const { seed, slice } = this.#schedule;
+    return { processor, slice: seed === 0 ? slice : 1 + (this.#next() % (2 * slice)) };
+  }
+
+  /** Copies the state out. */
+  save(): { random: number; round: number[] } {
+    return { random: this.#random, round: [...this.#round] };
+  }
+
+  /** Puts a saved state back. */
+  restore(state: { random: number; round: number[] }): void {
+    this.#random = state.random;
+    this.#round = [...state.round];
+  }
+
+  #next(): number {
+    let x = this.#random;
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    this.#random = x;
+    return x >>> 0;
+  }
+}

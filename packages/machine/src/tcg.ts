@@ -1,0 +1,146 @@
+/**
+ * The `tcg` accelerator: one address space that decodes by the requester's mode; the local APIC is a device in it. As QEMU's TCG
+ * does it; SMM itself is cpu-core's and follows the SDM.
+ */
+import { newResolution, type PhysicalAddressSpace } from '@smm/bus';
+import {
+  type IoPort,
+  type MemoryPort,
+  TRANSLATED_DEVICE,
+  TRANSLATED_FAULT,
+  TRANSLATED_RAM,
+  TRANSLATED_SHUTDOWN,
+  type TranslateRequest,
+  type TranslateResult,
+  type Translator,
+} from '@smm/cpu-core';
+import {
+  GuestWalker,
+  RIGHT_EXEC,
+  RIGHT_READ,
+  RIGHT_WRITE,
+  TABLE_ACCESS_FAILED,
+  type TableMemory,
+  WALK_OK,
+  WALK_PAGE_FAULT,
+} from '@smm/mmu-ept';
+import type { Accelerator } from './accelerator.ts';
+import type { GuestBus } from './guest-bus.ts';
+import { type PagingFeatures, pagingStateOf } from './paging.ts';
+
+/** What the accelerator works on. */
+export interface TcgPorts {
+  /** Guest-physical decoding. */
+  readonly space: PhysicalAddressSpace;
+  /** Devices and ports. */
+  readonly bus: GuestBus;
+  /** The machine's memory. */
+  readonly buffer: ArrayBufferLike;
+  /** What CPUID says about paging. */
+  readonly features: PagingFeatures;
+  /** Told of accessed and dirty bits written: decoded code may lie on the page. */
+  readonly written: (hostOffset: number, sizeBytes: number) => void;
+}
+
+/** Page tables read through the address space as one mode sees it. */
+class SpaceTables implements TableMemory {
+  smm = false;
+  readonly #ports: TcgPorts;
+  readonly #words: Uint32Array;
+  readonly #at = newResolution();
+
+  constructor(ports: TcgPorts) {
+    this.#ports = ports;
+    this.#words = new Uint32Array(ports.buffer);
+  }
+
+  locate(gpa: number): number {
+    this.#ports.space.resolve(gpa, this.smm, this.#at);
+    return this.#at.kind === 'ram' ? this.#at.hostOffset : TABLE_ACCESS_FAILED;
+  }
+
+  read32(location: number): number {
+    return this.#words[location >>> 2]!;
+  }
+
+  compareExchange32(location: number, expected: number, desired: number): boolean {
+    if (this.#words[location >>> 2] !== expected) return false;
+    this.#words[location >>> 2] = desired;
+    this.#ports.written(location, 4);
+    return true;
+  }
+}
+
+/** The TCG-like accelerator. */
+export class TcgAccelerator implements Accelerator, Translator {
+  readonly name = 'tcg';
+  readonly translator: Translator = this;
+  readonly memory: MemoryPort;
+  readonly io: IoPort;
+  readonly #ports: TcgPorts;
+  readonly #tables: SpaceTables;
+  readonly #walker: GuestWalker;
+  readonly #at = newResolution();
+  readonly #paging;
+
+  constructor(ports: TcgPorts) {
+    this.#ports = ports;
+    this.#tables = new SpaceTables(ports);
+    this.#walker = new GuestWalker(this.#tables);
+    this.#paging = pagingStateOf(ports.features);
+    const { bus, space } = ports;
+    this.memory = {
+      read: (gpa, size, attrs) => bus.read(gpa, size, attrs),
+      write: (gpa, size, value, attrs) => bus.write(gpa, size, value, attrs),
+      readBlock: (gpa, into, attrs) => space.readBlock(gpa, into, attrs),
+      writeBlock: (gpa, bytes, attrs) => space.writeBlock(gpa, bytes, attrs),
+    };
+    this.io = {
+      in: (port, size, attrs) => bus.in(port, size, attrs),
+      out: (port, size, value, attrs) => bus.out(port, size, value, attrs),
+    };
+  }
+
+  translate(request: TranslateRequest, out: TranslateResult): void {
+    const paging = this.#paging;
+    paging.cr0 = request.cr0;
+    paging.cr3 = request.cr3;
+    paging.cr4 = request.cr4;
+    paging.efer = request.efer;
+    paging.rflagsAc = request.rflagsAc;
+    this.#tables.smm = request.smm;
+    const walk = this.#walker.walk(paging, request.linear, request.access as 0 | 1 | 2, request.user, request.debug);
+    if (walk.outcome !== WALK_OK) {
+      if (walk.outcome === WALK_PAGE_FAULT) {
+        out.outcome = TRANSLATED_FAULT;
+        out.errorCode = walk.errorCode;
+      } else {
+        out.outcome = TRANSLATED_SHUTDOWN;
+        out.reason = `a paging structure at 0x${walk.tableGpa.toString(16)} is not in memory`;
+      }
+      return;
+    }
+    const at = this.#at;
+    this.#ports.space.resolve(walk.gpa, request.smm, at);
+    out.gpaPage = walk.gpa;
+    const whole = at.lastAddress - walk.gpa >= 0xfff;
+    if (at.kind !== 'ram' || !whole || (request.access === 1 && !at.writable)) {
+      out.outcome = TRANSLATED_DEVICE;
+      return;
+    }
+    out.outcome = TRANSLATED_RAM;
+    out.hostPage = at.hostOffset;
+    out.readable = (walk.tlbRights & RIGHT_READ) !== 0;
+    out.writable = at.writable && (walk.tlbRights & RIGHT_WRITE) !== 0;
+    out.executable = (walk.tlbRights & RIGHT_EXEC) !== 0;
+  }
+
+  mapChanged(): void {}
+  turnStarts(): void {}
+  turnEnded(): void {}
+  reset(): void {}
+  save(): undefined {
+    return undefined;
+  }
+  restore(): void {}
+}
