@@ -4,14 +4,29 @@ import type { MemberKind } from './event-row.ts';
 import type { TraceEvent, TraceEventName } from './events.ts';
 import { EVENT_TABLE } from './table.ts';
 
+/** Members of every event. */
+const BASE: Readonly<Record<string, MemberKind>> = {
+  ts: 'number',
+  cpu: 'number',
+  vcpu: 'number',
+  pid: 'number',
+  comm: 'text',
+};
+
 const HEX = /^0x(?:0|[1-9a-f][0-9a-f]{0,15})$/;
 
-/** One event as a line without its end: `name`, `ts`, `cpu`, `vcpu`, `pid`, `comm`, then the event's own members. */
+/**
+ * One event as a line without its end: `name`, `ts`, `cpu`, `vcpu`, `pid`, `comm`, then the event's own members
+ * in the order of its table row, so that equal events give equal lines.
+ */
 export function eventToJson(event: TraceEvent): string {
-  const { name, ts, cpu, vcpu, pid, comm, ...own } = event;
-  return JSON.stringify({ name, ts, cpu, vcpu, pid, comm, ...own }, (_key, value: unknown) =>
-    typeof value === 'bigint' ? `0x${BigInt.asUintN(64, value).toString(16)}` : value,
-  );
+  const members = event as unknown as Readonly<Record<string, unknown>>;
+  const line: Record<string, unknown> = { name: event.name };
+  for (const member of [...Object.keys(BASE), ...Object.keys(EVENT_TABLE[event.name].members)]) {
+    const value = members[member];
+    line[member] = typeof value === 'bigint' ? `0x${BigInt.asUintN(64, value).toString(16)}` : value;
+  }
+  return JSON.stringify(line);
 }
 
 /** A whole trace, one line per event. */
@@ -32,14 +47,6 @@ function convert(kind: MemberKind, value: unknown): unknown {
   }
   return typeof value === 'string' && kind.includes(value) ? value : undefined;
 }
-
-const BASE: Readonly<Record<string, MemberKind>> = {
-  ts: 'number',
-  cpu: 'number',
-  vcpu: 'number',
-  pid: 'number',
-  comm: 'text',
-};
 
 /** Members that some kernel's record lacks and that an event may therefore lack. */
 function isOptional(name: TraceEventName, member: string): boolean {
