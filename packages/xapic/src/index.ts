@@ -16,7 +16,7 @@ export type {
   IpiRecord,
   ProcessorSink,
 } from './messages.ts';
-export type { LocalApicOptions, LocalApicState } from './options.ts';
+export type { InterruptAcknowledge, LocalApicOptions, LocalApicState } from './options.ts';
 export {
   APIC_REGISTERS,
   type ApicAccess,

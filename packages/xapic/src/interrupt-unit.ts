@@ -22,6 +22,7 @@ import type { ApicMode } from './apic-base.ts';
 import type { ApicBehaviour } from './behaviour.ts';
 import { type LintPin, LintPins } from './lint-pins.ts';
 import type { Acceptance, ApicMessage, ProcessorSink } from './messages.ts';
+import type { InterruptAcknowledge } from './options.ts';
 import {
   beginService,
   deliverableVector,
@@ -41,7 +42,7 @@ export interface InterruptPorts {
   /** The processor. */
   readonly processor: ProcessorSink;
   /** The 8259 pair, if wired. */
-  readonly pic: { acknowledge(): number } | undefined;
+  readonly pic: InterruptAcknowledge | undefined;
   /** INTR changed. */
   readonly onChange: () => void;
   /** A message arrived. */

@@ -5,6 +5,12 @@ import type { InterruptUnitState } from './interrupt-unit.ts';
 import type { ProcessorSink } from './messages.ts';
 import type { ApicTimerState } from './timer.ts';
 
+/** The 8259 pair as a local APIC sees it. */
+export interface InterruptAcknowledge {
+  /** Runs an acknowledge cycle and returns the vector, 8 bits. */
+  acknowledge(): number;
+}
+
 /** Ports and properties of one local APIC. */
 export interface LocalApicOptions {
   /** Initial APIC id, as CPUID reports it: 0-254 for xAPIC, 32 bits for x2APIC. Unique on its bus. */
@@ -18,7 +24,7 @@ export interface LocalApicOptions {
   /** Called after `intr` changed. */
   readonly onChange?: () => void;
   /** The 8259 pair, asked for its vector when an ExtINT is acknowledged. */
-  readonly pic?: { acknowledge(): number };
+  readonly pic?: InterruptAcknowledge;
   /** Bootstrap processor flag after power-up. Default: `apicId` is 0. */
   readonly bsp?: boolean;
   /** Version field of LVR, 8 bits. Default 14h. */
