@@ -226,7 +226,7 @@ const ROWS: readonly Row[] = [
     xlevel: 0x8000000a,
     modelId: 'QEMU TCG CPU version 2.5+',
     features:
-      'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush acpi mmx fxsr sse sse2 ss pni monitor cx16 movbe popcnt hypervisor arat fsgsbase erms clflushopt clwb umip syscall nx rdtscp lm lahf-lm cr8legacy abm',
+      'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush acpi mmx fxsr sse sse2 ss pni monitor cx16 movbe popcnt hypervisor arat fsgsbase erms umip syscall nx rdtscp lm lahf-lm cr8legacy abm',
   },
 ];
 

@@ -35,6 +35,13 @@ export class Stack {
     return new Stack(cpu, width, s.gpr64(RSP), isUser(cpu));
   }
 
+  /** The stack segment with another pointer than RSP, as wide as the stack. */
+  static at(cpu: Processor, pointer: bigint): Stack {
+    const stack = Stack.current(cpu);
+    stack.#pointer = pointer;
+    return stack;
+  }
+
   /** A 64-bit stack by address (interrupts in long mode). */
   static long(cpu: Processor, pointer: bigint, user: boolean): Stack {
     return new Stack(cpu, 8, pointer, user);
@@ -92,6 +99,19 @@ export class Stack {
         : BigInt(this.#cpu.memory.load(linear, size as 2 | 4, this.#user));
     this.#advance(size);
     return value;
+  }
+
+  /** Moves down, then reads: for frames that are walked towards lower addresses (ENTER). */
+  readBelow(size: number): bigint {
+    this.#advance(-size);
+    const value = this.pop(size);
+    this.#advance(-size);
+    return value;
+  }
+
+  /** Faults as a write at the pointer would. */
+  probe(size: number): void {
+    this.#cpu.memory.probeWrite(this.#linear(size, true), size, this.#user);
   }
 
   /** Skips `bytes` upwards (RET n). */

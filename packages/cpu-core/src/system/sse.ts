@@ -1,0 +1,228 @@
+/**
+ * The part of x87 and SSE that firmware needs: control registers, FXSAVE, 128-bit moves and exclusive or.
+ * Intel SDM Vol. 1, "FXSAVE and FXRSTOR Instructions"; Vol. 2.
+ */
+import { CR0_EM, CR0_MP, CR0_TS, CR4_OSFXSR, GP_VECTOR, NM_VECTOR, UD_VECTOR } from '@smm/x86-defs';
+import { type Insn, K_MEM, K_MM, K_REG, K_XMM } from '../insn.ts';
+import * as L from '../layout.ts';
+import { OP } from '../ops.ts';
+import type { Processor } from '../processor.ts';
+import { isUser, loadSized, operandAddress, readRegister, storeSized, writeRegister } from './operands.ts';
+import { checkMmx, checkSse, checkX87, unmodelled } from './unmodelled.ts';
+
+/** MXCSR bits that exist. */
+const MXCSR_MASK = 0xffff;
+const FXSAVE_SIZE = 512;
+const FXSAVE_ST = 32;
+const FXSAVE_XMM = 160;
+
+function xmm(cpu: Processor, register: number, half: 0 | 1): bigint {
+  return cpu.state.get64(L.ST_XMM + register * 16 + half * 8);
+}
+
+function setXmm(cpu: Processor, register: number, low: bigint, high: bigint): void {
+  cpu.state.set64(L.ST_XMM + register * 16, low);
+  cpu.state.set64(L.ST_XMM + register * 16 + 8, high);
+}
+
+/** Tag of an 80-bit value: 0 valid, 1 zero, 2 special. */
+function tagOf(exponent: number, significand: bigint): number {
+  if ((exponent & 0x7fff) === 0x7fff) return 2;
+  if ((exponent & 0x7fff) === 0) return significand === 0n ? 1 : 2;
+  return significand >> 63n ? 0 : 2;
+}
+
+function fxAddress(cpu: Processor, insn: Insn, write: boolean): number {
+  if (!cpu.model.features.has('fxsr')) cpu.fault(UD_VECTOR);
+  if (cpu.state.cr0 & (CR0_EM | CR0_TS)) cpu.fault(NM_VECTOR);
+  const at = operandAddress(cpu, insn, FXSAVE_SIZE, write);
+  if (at & 15) cpu.fault(GP_VECTOR, 0);
+  return at;
+}
+
+/** FXSAVE and FXSAVE64. Instruction and data pointers are not kept: they are saved as 0. */
+export function execFxsave(cpu: Processor, insn: Insn): void {
+  const s = cpu.state;
+  const at = fxAddress(cpu, insn, true);
+  cpu.memory.probeWrite(at, FXSAVE_SIZE, isUser(cpu));
+  const tags = s.get32(L.ST_FTW);
+  let abridged = 0;
+  for (let i = 0; i < 8; i++) if (((tags >> (2 * i)) & 3) !== 3) abridged |= 1 << i;
+  const head = s.get32(L.ST_FCW) | (s.get32(L.ST_FSW) << 16);
+  storeSized(cpu, at, 8, BigInt(head >>> 0) | (BigInt(abridged) << 32n));
+  storeSized(cpu, at + 8, 8, 0n);
+  storeSized(cpu, at + 16, 8, 0n);
+  const sse = (s.cr4 & CR4_OSFXSR) !== 0;
+  storeSized(cpu, at + 24, 4, sse ? BigInt(s.get32(L.ST_MXCSR)) : 0n);
+  storeSized(cpu, at + 28, 4, BigInt(MXCSR_MASK));
+  const top = (s.get32(L.ST_FSW) >> 11) & 7;
+  for (let i = 0; i < 8; i++) {
+    const from = L.ST_X87 + ((top + i) & 7) * 16;
+    storeSized(cpu, at + FXSAVE_ST + i * 16, 8, s.get64(from));
+    storeSized(cpu, at + FXSAVE_ST + i * 16 + 8, 8, s.get64(from + 8) & 0xffffn);
+  }
+  if (!sse) return;
+  for (let i = 0; i < (cpu.code64 ? 16 : 8); i++) {
+    storeSized(cpu, at + FXSAVE_XMM + i * 16, 8, xmm(cpu, i, 0));
+    storeSized(cpu, at + FXSAVE_XMM + i * 16 + 8, 8, xmm(cpu, i, 1));
+  }
+}
+
+/** FXRSTOR and FXRSTOR64. */
+export function execFxrstor(cpu: Processor, insn: Insn): void {
+  const s = cpu.state;
+  const at = fxAddress(cpu, insn, false);
+  const words = Array.from({ length: 52 }, (_, i) => loadSized(cpu, at + i * 8, 8));
+  const sse = (s.cr4 & CR4_OSFXSR) !== 0;
+  const mxcsr = Number(words[3]! & 0xffff_ffffn);
+  if (sse && mxcsr & ~MXCSR_MASK) cpu.fault(GP_VECTOR, 0);
+  const head = words[0]!;
+  const fsw = Number((head >> 16n) & 0xffffn);
+  s.set32(L.ST_FCW, Number(head & 0xffffn));
+  s.set32(L.ST_FSW, fsw);
+  const abridged = Number((head >> 32n) & 0xffn);
+  const top = (fsw >> 11) & 7;
+  let tags = 0;
+  for (let i = 0; i < 8; i++) {
+    const physical = (top + i) & 7;
+    const significand = words[(FXSAVE_ST >> 3) + i * 2]!;
+    const exponent = Number(words[(FXSAVE_ST >> 3) + i * 2 + 1]! & 0xffffn);
+    s.set64(L.ST_X87 + physical * 16, significand);
+    s.set64(L.ST_X87 + physical * 16 + 8, BigInt(exponent));
+    tags |= ((abridged >> physical) & 1 ? tagOf(exponent, significand) : 3) << (2 * physical);
+  }
+  s.set32(L.ST_FTW, tags);
+  if (!sse) return;
+  s.set32(L.ST_MXCSR, mxcsr);
+  for (let i = 0; i < (cpu.code64 ? 16 : 8); i++) {
+    setXmm(cpu, i, words[(FXSAVE_XMM >> 3) + i * 2]!, words[(FXSAVE_XMM >> 3) + i * 2 + 1]!);
+  }
+}
+
+function requireSse(cpu: Processor): void {
+  if (!cpu.model.features.has('sse')) cpu.fault(UD_VECTOR);
+  checkSse(cpu);
+}
+
+/** LDMXCSR. */
+export function execLdmxcsr(cpu: Processor, insn: Insn): void {
+  requireSse(cpu);
+  const value = Number(loadSized(cpu, operandAddress(cpu, insn, 4, false), 4));
+  if (value & ~MXCSR_MASK) cpu.fault(GP_VECTOR, 0);
+  cpu.state.set32(L.ST_MXCSR, value);
+}
+
+/** STMXCSR. */
+export function execStmxcsr(cpu: Processor, insn: Insn): void {
+  requireSse(cpu);
+  storeSized(cpu, operandAddress(cpu, insn, 4, true), 4, BigInt(cpu.state.get32(L.ST_MXCSR)));
+}
+
+/** FNINIT. */
+export function execFninit(cpu: Processor): void {
+  checkX87(cpu);
+  cpu.state.set32(L.ST_FCW, 0x37f);
+  cpu.state.set32(L.ST_FSW, 0);
+  cpu.state.set32(L.ST_FTW, 0xffff);
+}
+
+/** FLDCW. */
+export function execFldcw(cpu: Processor, insn: Insn): void {
+  checkX87(cpu);
+  const value = Number(loadSized(cpu, operandAddress(cpu, insn, 2, false), 2));
+  cpu.state.set32(L.ST_FCW, (value & 0x1f7f) | 0x40);
+}
+
+/** FNSTCW. */
+export function execFnstcw(cpu: Processor, insn: Insn): void {
+  checkX87(cpu);
+  storeSized(cpu, operandAddress(cpu, insn, 2, true), 2, BigInt(cpu.state.get32(L.ST_FCW)));
+}
+
+/** FNSTSW to memory or AX. */
+export function execFnstsw(cpu: Processor, insn: Insn): void {
+  checkX87(cpu);
+  const value = cpu.state.get32(L.ST_FSW);
+  if (insn.kind0 === K_MEM) storeSized(cpu, operandAddress(cpu, insn, 2, true), 2, BigInt(value));
+  else cpu.state.setGpr16(0, value);
+}
+
+/** FNCLEX. */
+export function execFnclex(cpu: Processor): void {
+  checkX87(cpu);
+  cpu.state.set32(L.ST_FSW, cpu.state.get32(L.ST_FSW) & 0x7f00);
+}
+
+/** FWAIT: no unmasked exception is ever pending, for no arithmetic is modelled. */
+export function execFwait(cpu: Processor): void {
+  const both = CR0_MP | CR0_TS;
+  if ((cpu.state.cr0 & both) === both) cpu.fault(NM_VECTOR);
+}
+
+/** EMMS. */
+export function execEmms(cpu: Processor): void {
+  checkMmx(cpu);
+  cpu.state.set32(L.ST_FTW, 0xffff);
+}
+
+const ALIGNED: ReadonlySet<number> = new Set([OP.MOVAPS, OP.MOVDQA, OP.MOVNTDQ, OP.PXOR, OP.XORPS]);
+
+function vectorAddress(cpu: Processor, insn: Insn, write: boolean): number {
+  const at = operandAddress(cpu, insn, 16, write);
+  if (ALIGNED.has(insn.op) && at & 15) cpu.fault(GP_VECTOR, 0);
+  return at;
+}
+
+/** Reads the second operand: XMM register or 16 bytes of memory. */
+function vectorSource(cpu: Processor, insn: Insn): readonly [low: bigint, high: bigint] {
+  if (insn.kind1 === K_XMM) return [xmm(cpu, insn.val1, 0), xmm(cpu, insn.val1, 1)];
+  const at = vectorAddress(cpu, insn, false);
+  return [loadSized(cpu, at, 8), loadSized(cpu, at + 8, 8)];
+}
+
+/** MOVAPS MOVUPS MOVDQA MOVDQU MOVNTDQ (and their PS and PD spellings). */
+export function execMove128(cpu: Processor, insn: Insn): void {
+  if (insn.kind0 === K_MM || insn.kind1 === K_MM) refuseMmx(cpu, insn);
+  requireSse(cpu);
+  if (insn.kind0 === K_MEM) {
+    const at = vectorAddress(cpu, insn, true);
+    cpu.memory.probeWrite(at, 16, isUser(cpu));
+    storeSized(cpu, at, 8, xmm(cpu, insn.val1, 0));
+    storeSized(cpu, at + 8, 8, xmm(cpu, insn.val1, 1));
+    return;
+  }
+  const [low, high] = vectorSource(cpu, insn);
+  setXmm(cpu, insn.val0, low, high);
+}
+
+function refuseMmx(cpu: Processor, insn: Insn): never {
+  if (!cpu.model.features.has('mmx')) cpu.fault(UD_VECTOR);
+  checkMmx(cpu);
+  return unmodelled(cpu, insn, 'mmx');
+}
+
+/** MOVD and MOVQ between XMM, general registers and memory. */
+export function execMoveScalar(cpu: Processor, insn: Insn): void {
+  if (insn.kind0 === K_MM || insn.kind1 === K_MM) refuseMmx(cpu, insn);
+  requireSse(cpu);
+  const size = insn.op === OP.MOVD ? 4 : 8;
+  if (insn.kind0 === K_XMM) {
+    let value: bigint;
+    if (insn.kind1 === K_XMM) value = xmm(cpu, insn.val1, 0);
+    else if (insn.kind1 === K_REG) value = readRegister(cpu, insn.val1, size);
+    else value = loadSized(cpu, operandAddress(cpu, insn, size, false), size);
+    setXmm(cpu, insn.val0, value, 0n);
+    return;
+  }
+  const value = BigInt.asUintN(size * 8, xmm(cpu, insn.val1, 0));
+  if (insn.kind0 === K_REG) writeRegister(cpu, insn.val0, size, value);
+  else storeSized(cpu, operandAddress(cpu, insn, size, true), size, value);
+}
+
+/** PXOR and XORPS. */
+export function execXor128(cpu: Processor, insn: Insn): void {
+  if (insn.kind0 === K_MM) refuseMmx(cpu, insn);
+  requireSse(cpu);
+  const [low, high] = vectorSource(cpu, insn);
+  setXmm(cpu, insn.val0, xmm(cpu, insn.val0, 0) ^ low, xmm(cpu, insn.val0, 1) ^ high);
+}
