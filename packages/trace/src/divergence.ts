@@ -28,7 +28,12 @@ export interface Divergence {
   /** One sentence. */
   readonly sentence: string;
   /** Lines of each trace that lead to the event, the event last. */
-  readonly context: { readonly a: readonly string[]; readonly b: readonly string[] };
+  readonly context: {
+    /** Of the first run. */
+    readonly a: readonly string[];
+    /** Of the second run. */
+    readonly b: readonly string[];
+  };
 }
 
 /** Result of a comparison. */

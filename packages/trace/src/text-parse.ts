@@ -17,7 +17,12 @@ export interface ParsedText {
   /** Line of the text where each event begins; the first line is 1. */
   readonly lines: number[];
   /** Lines that name a known event but say nothing that this package can read. */
-  readonly unread: readonly { readonly line: number; readonly text: string }[];
+  readonly unread: readonly {
+    /** Line of the text, from 1. */
+    readonly line: number;
+    /** The event's name and what follows it. */
+    readonly text: string;
+  }[];
   /** True if the lines carry times. If not, `ts` only counts the events. */
   readonly timed: boolean;
   /** SMBASEs that a firmware debug log among the text plans, by CPU index; empty if there is none. */

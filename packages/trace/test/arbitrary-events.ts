@@ -20,7 +20,12 @@ const RANGES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   'kvm_msi_set_irq.address': fc.bigInt(0n, 0xfffffn).map((low) => 0xfee00000n | low),
 };
 
-function valueOf(name: TraceEventName, member: string, size: number, signed: boolean): fc.Arbitrary<unknown> {
+function arbitraryMember(
+  name: TraceEventName,
+  member: string,
+  size: number,
+  signed: boolean,
+): fc.Arbitrary<unknown> {
   const range = RANGES[`${name}.${member}`];
   if (range) return range;
   const kind = EVENT_TABLE[name].members[member];
@@ -53,7 +58,7 @@ export function arbitraryEvent(name: TraceEventName, form: TraceForm): fc.Arbitr
   for (const { type, member, size, signed } of fieldsOf(name, form)) {
     // The length of a byte array is no member of its own.
     if (EVENT_TABLE[name].members[member] === 'bytes' && type !== '__u8[15]') continue;
-    members[member] = valueOf(name, member, size, signed);
+    members[member] = arbitraryMember(name, member, size, signed);
   }
   return fc
     .record({
