@@ -189,12 +189,12 @@ export class Mch extends PciFunction {
     this.#ports.ecamChanged(ecam);
   }
 
-  /** 0 until queried; then 1 (plain RAM) until a write with bit 1, which locks at 2. Without the feature the byte is storage. */
+  /** 0 until queried; then 1 (plain RAM) until a write with bit 1, a second query included, which locks at 2. Without the feature the byte is storage. */
   #defaultSmbaseCtl(raw: number, previous: number): number {
     if (this.#options.smramAtDefaultSmbase === false) return raw;
     if (previous === MCH_DEFAULT_SMBASE_LCK) return previous;
-    if (raw === MCH_DEFAULT_SMBASE_QUERY) return MCH_DEFAULT_SMBASE_IN_RAM;
-    if (previous !== MCH_DEFAULT_SMBASE_IN_RAM) return 0;
-    return (raw & MCH_DEFAULT_SMBASE_LCK) !== 0 ? MCH_DEFAULT_SMBASE_LCK : previous;
+    if (previous === MCH_DEFAULT_SMBASE_IN_RAM)
+      return (raw & MCH_DEFAULT_SMBASE_LCK) !== 0 ? MCH_DEFAULT_SMBASE_LCK : previous;
+    return raw === MCH_DEFAULT_SMBASE_QUERY ? MCH_DEFAULT_SMBASE_IN_RAM : 0;
   }
 }

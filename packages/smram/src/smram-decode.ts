@@ -53,7 +53,7 @@ export function tsegSizeBytes(registers: Pick<SmramRegisters, 'esmramc' | 'extTs
 
 /**
  * The ranges in which SMRAM decoding changes what an access finds. Where no range says otherwise the memory map is as without SMRAM.
- * Outside SMM the compatible range gives way to the graphics range on the bus even when SMRAM is disabled: it is never plain RAM unless opened.
+ * TSEG needs both T_EN and G_SMRAME. Outside SMM the compatible range gives way to the graphics range on the bus even when SMRAM is disabled: it is never plain RAM unless opened.
  */
 export function decodeSmram(registers: SmramRegisters, options: SmramDecodeOptions): SmramRange[] {
   const { smram, esmramc } = registers;
@@ -84,7 +84,7 @@ export function decodeSmram(registers: SmramRegisters, options: SmramDecodeOptio
     });
   }
   const tsegSize = tsegSizeBytes(registers);
-  if ((esmramc & MCH_ESMRAMC_T_EN) !== 0 && tsegSize > 0) {
+  if (enabled && (esmramc & MCH_ESMRAMC_T_EN) !== 0 && tsegSize > 0) {
     const start =
       options.tsegPlacement === 'datasheet'
         ? (registers.tsegmb & 0xfff0_0000) >>> 0

@@ -148,7 +148,10 @@ smi:    mov byte [dword STATE + 0x1a], 0
         jne .done
         dec ecx
         jnz .more
-.done:  ret
+.done:  mov eax, cr0            ; QEMU keeps translations over SMI and RSM unless CR0.PG, WP or PE changes: drop them
+        xor eax, 0x10000
+        mov cr0, eax
+        ret
 
 op_reset:
         mov dx, 0xcf9
@@ -165,6 +168,9 @@ op_wait:
 
 ; SMI handler, copied to 38000h. Flat 4 GiB data segments.
 smi_entry:
+        mov eax, cr0
+        xor eax, 0x10000
+        mov cr0, eax
         mov edi, [dword STATE + 0x10]
         mov ecx, [dword STATE + 0x14]
         mov al, [dword STATE + 0x18]
