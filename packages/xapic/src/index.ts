@@ -5,7 +5,7 @@
 export { type ApicMode, apicModeOf, isLegalTransition } from './apic-base.ts';
 export { ApicBus, type ApicBusOptions } from './apic-bus.ts';
 export { APIC_FLAVOURS, type ApicBehaviour, type ApicFlavour } from './behaviour.ts';
-export type { InterruptUnitState } from './interrupt-unit.ts';
+export { EXTINT_PENDING, type InterruptUnitState } from './interrupt-unit.ts';
 export type { LintPin } from './lint-pins.ts';
 export { LocalApic } from './local-apic.ts';
 export type {

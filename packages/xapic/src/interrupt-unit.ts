@@ -33,6 +33,9 @@ import {
 import type { RegisterFile } from './register-file.ts';
 import { SLOT_ESR, SLOT_LVTERR, SLOT_SVR } from './slots.ts';
 
+/** Answer of `pendingVector` while an ExtINT waits: only the 8259 knows its vector. */
+export const EXTINT_PENDING = 0x100;
+
 /** What the interrupt side needs from outside. */
 export interface InterruptPorts {
   /** Switches in force. */
@@ -207,9 +210,9 @@ export class InterruptUnit {
     this.#pins.look(0);
   }
 
-  /** Highest vector that may be delivered now with respect to PPR, or -1. Does not look at ExtINT. */
+  /** Highest vector that may be delivered now, `EXTINT_PENDING`, or -1. */
   pendingVector(): number {
-    return this.#pending;
+    return this.#intr && this.extIntPending ? EXTINT_PENDING : this.#pending;
   }
 
   /** True while an ExtINT waits: LINT0/LINT1 in that mode, a message, or the bare INTR pin of a disabled APIC. */

@@ -262,7 +262,7 @@ export class LocalApic implements MmioDevice, Snapshottable<LocalApicState> {
     return this.#interrupts.intr;
   }
 
-  /** Highest vector that may be delivered now with respect to PPR, or -1. Does not look at ExtINT. */
+  /** Highest vector that may be delivered now with respect to PPR, `EXTINT_PENDING` while an ExtINT waits, or -1. */
   pendingVector(): number {
     return this.#interrupts.pendingVector();
   }

@@ -300,10 +300,10 @@ describe('pins', () => {
   it('virtual_wire_mode_takes_the_vector_from_the_8259', () => {
     const { apic } = pinRig(0x700, 0x400, { pic: { acknowledge: () => 0x08 } });
     apic.setLint(0, true);
-    expect([apic.intr, apic.extIntPending, apic.pendingVector()]).toEqual([true, true, -1]);
+    expect([apic.intr, apic.extIntPending, apic.pendingVector()]).toEqual([true, true, 0x100]);
     expect([apic.acknowledge(), vectorsIn(apic, 'ISR')]).toEqual([0x08, []]);
     apic.setLint(0, false);
-    expect(apic.intr).toBe(false);
+    expect([apic.intr, apic.pendingVector()]).toEqual([false, -1]);
   });
 
   it('extint_goes_before_any_priority', () => {
