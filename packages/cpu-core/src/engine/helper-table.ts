@@ -1,5 +1,2 @@
-/** The helpers that the engine calls, by operation number. */
-import type { Helper } from './stepper.ts';
-
-/** Until the system part lands: none. */
-export const HELPERS: readonly (Helper | undefined)[] = [];
+/** The helpers that the engine calls, by operation number: those of the system part. */
+export { HELPERS } from '../system/helpers.ts';
