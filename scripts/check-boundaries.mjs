@@ -18,7 +18,7 @@ const files = (dir) =>
     return statSync(path).isDirectory() ? files(path) : path.endsWith('.ts') ? [path] : [];
   });
 const IMPORT = /^\s*(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?'([^']+)'/gm;
-const BANNED = [/\bDate\.now\(/, /\bnew Date\(/, /\bperformance\./, /\bMath\.random\(/, /from 'node:/, /(?<![.\w#])fetch\(/];
+const BANNED = [/\bDate\.now\(/, /\bnew Date\(/, /\bperformance\./, /\bMath\.random\(/, /from 'node:/, /await fetch\(/, /globalThis\./];
 
 const root = resolve(import.meta.dirname, '..');
 const units = [

@@ -1,30 +1,80 @@
-// Packs every package and uses the tarballs alone: in an empty Node project, each README example must run from them.
+// Packs every package and uses the tarballs alone: each README example must print what it says, in Node from an empty project and in
+// Chromium from a bundle.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { chromium } from 'playwright';
 
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const root = resolve(import.meta.dirname, '..');
 const names = readdirSync(join(root, 'packages'));
 const work = mkdtempSync(join(tmpdir(), 'smm-packed-'));
-const run = (file, args, options = {}) => execFileSync(file, args, { cwd: work, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], ...options });
+const run = (file, args, options = {}) =>
+  execFileSync(file, args, { cwd: work, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], ...options });
+const esbuild = join(root, 'node_modules', '.bin', 'esbuild');
+
+function check(name, where, printed, expected) {
+  if (printed !== expected) {
+    throw new Error(`@smm/${name} ${where}: the example printed\n${printed}\ninstead of\n${expected}`);
+  }
+  console.log(`@smm/${name}: example runs ${where}`);
+}
+
+/** One empty project per package, so that a dependency that is used but not declared is found. */
+function installAlone(name, tarballs) {
+  const dir = join(work, name);
+  const needed = new Map();
+  const add = (dep) => {
+    if (needed.has(dep)) return;
+    needed.set(dep, tarballs.get(dep));
+    const { dependencies = {} } = JSON.parse(readFileSync(join(root, 'packages', dep, 'package.json'), 'utf8'));
+    for (const other of Object.keys(dependencies)) add(other.replace('@smm/', ''));
+  };
+  add(name);
+  const source = readFileSync(join(root, 'packages', name, 'examples', 'quick-start.ts'), 'utf8');
+  for (const [, other] of source.matchAll(/from '@smm\/([^']+)'/g)) add(other); // what a reader would install beside it
+  const dependencies = Object.fromEntries([...needed].map(([dep, file]) => [`@smm/${dep}`, `file:${file}`]));
+  run('mkdir', ['-p', dir]);
+  writeFileSync(
+    join(dir, 'package.json'),
+    JSON.stringify({ name: 'consumer', private: true, type: 'module', dependencies, overrides: dependencies }),
+  );
+  run('npm', ['install', '--no-audit', '--no-fund', '--silent', '--offline', '--ignore-scripts'], { cwd: dir });
+  writeFileSync(join(dir, 'example.ts'), source);
+  return { dir, expected: [...source.matchAll(/\/\/ => (.*)$/gm)].map((match) => match[1]).join('\n') };
+}
+
+const browser = existsSync(CHROMIUM)
+  ? await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-component-update', '--disable-sync'] })
+  : undefined;
+if (browser === undefined) console.log(`no browser at ${CHROMIUM}: the browser half is skipped`);
 try {
-  const tarballs = names.map((name) => {
-    const [{ filename }] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', work], { cwd: join(root, 'packages', name) }));
-    return `file:${join(work, filename)}`;
-  });
-  const dependencies = Object.fromEntries(names.map((name, i) => [`@smm/${name}`, tarballs[i]]));
-  writeFileSync(join(work, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module', dependencies, overrides: dependencies }));
-  run('npm', ['install', '--no-audit', '--no-fund', '--silent', '--offline']);
+  const tarballs = new Map(
+    names.map((name) => {
+      const [{ filename }] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', work], { cwd: join(root, 'packages', name) }));
+      return [name, join(work, filename)];
+    }),
+  );
   for (const name of names) {
-    const source = readFileSync(join(root, 'packages', name, 'examples', 'quick-start.ts'), 'utf8');
-    const expected = [...source.matchAll(/\/\/ => (.*)$/gm)].map((match) => match[1]).join('\n');
-    copyFileSync(join(root, 'packages', name, 'examples', 'quick-start.ts'), join(work, `${name}.ts`));
-    run(join(root, 'node_modules', '.bin', 'esbuild'), [`${name}.ts`, '--format=esm', `--outfile=${name}.mjs`, '--log-level=error']);
-    const printed = run(process.execPath, [`${name}.mjs`]).trimEnd();
-    if (printed !== expected) throw new Error(`@smm/${name}: the packed example printed\n${printed}\ninstead of\n${expected}`);
-    console.log(`@smm/${name}: packed, installed alone, example runs`);
+    const { dir, expected } = installAlone(name, tarballs);
+    run(esbuild, ['example.ts', '--format=esm', '--outfile=example.mjs', '--log-level=error'], { cwd: dir });
+    check(name, 'in Node', run(process.execPath, ['example.mjs'], { cwd: dir }).trimEnd(), expected);
+    if (browser === undefined) continue;
+    run(esbuild, ['example.ts', '--bundle', '--platform=browser', '--format=esm', '--outfile=bundle.js', '--log-level=error'], { cwd: dir });
+    const page = await browser.newPage();
+    const lines = [];
+    const errors = [];
+    page.on('console', (message) => lines.push(message.text()));
+    page.on('pageerror', (error) => errors.push(error.message));
+    await page.goto('about:blank');
+    await page.addScriptTag({ type: 'module', content: `${readFileSync(join(dir, 'bundle.js'), 'utf8')}\nwindow.finished = true;` });
+    await page.waitForFunction('window.finished === true', undefined, { timeout: 60_000 }).catch(() => errors.push('did not finish'));
+    await page.close();
+    if (errors.length > 0) throw new Error(`@smm/${name} in Chromium: ${errors.join('; ')}`);
+    check(name, 'in Chromium', lines.join('\n'), expected);
   }
 } finally {
+  await browser?.close();
   rmSync(work, { recursive: true, force: true });
 }
