@@ -5,6 +5,16 @@
  */
 export type { Accelerator } from './accelerator.ts';
 export { proveEndlessLoop } from './endless-loop.ts';
+export { type Explanation, explain, explainSteps, type Remedy } from './explain.ts';
+export {
+  DEFAULT_SLICES,
+  type ExploreGroup,
+  type ExploreOptions,
+  type ExploreReport,
+  type ExploreRun,
+  explore,
+  exploreRuns,
+} from './explore.ts';
 export {
   DEFAULT_HOST,
   findHost,
@@ -36,3 +46,4 @@ export {
 } from './relocation.ts';
 export { DEFAULT_SCHEDULE, type Schedule } from './scheduler.ts';
 export type { KvmSwitches, QuirkEffects, Switches } from './switches.ts';
+export { diagnoseRun, type TracedRun, traced, traceFormOf } from './traced-run.ts';

@@ -1,0 +1,39 @@
+/** A relocation together with its whole trace. */
+import { type Diagnosis, diagnose, TraceBuffer, type TraceEvent, type TraceForm } from '@smm/trace';
+import { resolveSwitches } from './hosts.ts';
+import type { RelocationReport } from './outcome.ts';
+import { type RelocationOptions, relocate } from './relocation.ts';
+
+/** A run with its trace. */
+export interface TracedRun {
+  /** What it is, in a few words. */
+  readonly label: string;
+  /** Its options. */
+  readonly options: RelocationOptions;
+  /** What became of it. */
+  readonly report: RelocationReport;
+  /** Its whole trace. */
+  readonly events: readonly TraceEvent[];
+}
+
+/** Runs a configuration and keeps its trace. */
+export function traced(label: string, options: RelocationOptions): TracedRun {
+  const buffer = new TraceBuffer();
+  const report = relocate({ ...options, trace: buffer.sink });
+  return { label, options, report, events: buffer.events };
+}
+
+/** Diagnoses of a run, with all that is known about it. */
+export function diagnoseRun({ options, report, events }: Omit<TracedRun, 'label'>): Diagnosis[] {
+  return diagnose(events, {
+    planned: report.cpus.map((cpu) => cpu.planned),
+    vcpus: report.cpus.length,
+    outcome: report.outcome,
+    form: traceFormOf(options),
+  });
+}
+
+/** The words of a configuration's trace: those of its host's kernel, and of 2015 where there is none. */
+export function traceFormOf({ accelerator = 'tcg', host, quirks }: RelocationOptions): TraceForm {
+  return accelerator === 'tcg' ? '2015' : resolveSwitches({ accelerator, host, quirks }).kvm.traceForm;
+}
