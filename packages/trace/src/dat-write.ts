@@ -22,7 +22,7 @@ import { threadOf } from './text-format.ts';
 export interface TraceDatOptions {
   /** Whose fields and print formats; `2015` if absent. */
   readonly form?: TraceForm;
-  /** Number of host CPUs; counted if absent. */
+  /** Number of host CPUs, at least those that the events name. */
   readonly cpus?: number;
 }
 
@@ -135,10 +135,12 @@ function writeHead(out: ByteWriter, events: readonly TraceEvent[], form: TraceFo
  */
 export function writeTraceDat(events: readonly TraceEvent[], options: TraceDatOptions = {}): Uint8Array {
   const form = options.form ?? '2015';
-  const cpus = options.cpus ?? events.reduce((most, event) => Math.max(most, event.cpu + 1), 1);
-  const byCpu = Array.from({ length: cpus }, (_, cpu) =>
+  const cpus = events.reduce((most, event) => Math.max(most, event.cpu + 1), options.cpus ?? 1);
+  const ofCpu = Array.from({ length: cpus }, (): TraceEvent[] => []);
+  for (const event of events) ofCpu[event.cpu]?.push(event);
+  const byCpu = ofCpu.map((own) =>
     pagesOf(
-      events.filter((event) => event.cpu === cpu).sort((a, b) => a.ts - b.ts),
+      own.sort((a, b) => a.ts - b.ts),
       form,
     ),
   );

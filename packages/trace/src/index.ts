@@ -21,6 +21,7 @@ export type * from './kvm-events.ts';
 export type * from './machine-events.ts';
 export { type PerfettoOptions, writePerfetto } from './perfetto.ts';
 export { type PlannedCpu, plannedCpu, plannedSmbases } from './planned.ts';
+export { readTrace, type TraceFile } from './read-trace.ts';
 export { filterSink, TraceBuffer, TraceRing, teeSink } from './sinks.ts';
 export { EVENT_NAMES } from './table.ts';
 export { formatEvent, formatMessage, formatTrace, type TextOptions } from './text-format.ts';

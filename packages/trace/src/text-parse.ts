@@ -4,6 +4,7 @@
  */
 import { SmmError } from '@smm/x86-defs';
 import type { RawRecord } from './c-layout.ts';
+import { escapeText } from './escape.ts';
 import type { TraceEvent, TraceEventName, TraceForm } from './events.ts';
 import { plannedSmbases } from './planned.ts';
 import { EVENT_NAMES, EVENT_TABLE, eventNameOf, membersFromRaw } from './table.ts';
@@ -51,9 +52,10 @@ interface Pending {
   raw: RawRecord | undefined;
 }
 
-// `      comm-pid   [cpu] flags seconds.fraction: ` with every part optional, as mails drop them.
+// `      comm-pid   [cpu] flags seconds.fraction: ` with every part optional, as mails drop them. A comm has at
+// most 15 characters in the kernel, so that nothing inside another tracepoint's text looks like a task.
 const HEADER =
-  /^\s*(?:(?<comm>\S.*?)-(?<pid>-?\d+)\s+)?(?:\[(?<cpu>\d+)\]\s+)?(?:[A-Za-z0-9.#]{4,5}\s+)?(?:(?<sec>\d+)\.(?<frac>\d{6}|\d{9}):\s+)?(?<name>kvm_\w+|smm_\w+|vcpu_match_mmio):(?=\s|$)\s*(?<text>.*)$/;
+  /^\s*(?:(?<comm>\S.{0,15}?)-(?<pid>-?\d+)\s+)?(?:\[(?<cpu>\d+)\]\s+)?(?:[A-Za-z0-9.#]{4,5}\s+)?(?:(?<sec>\d+)\.(?<frac>\d{6}|\d{9}):\s+)?(?<name>kvm_\w+|smm_\w+|vcpu_match_mmio):(?=\s|$)\s*(?<text>.*)$/;
 const QUOTE = /^(?:\s*>)+ ?/;
 const MOST_CONTINUATIONS = 4;
 
@@ -97,7 +99,9 @@ function foreign(text: string, unread: ParsedText['unread']): SmmError {
         .map((content, i) => ({ line: i + 1, text: content.trim() }))
         .filter((each) => each.text !== '')
         .slice(0, 3);
-  const where = shown.map(({ line, text: content }) => `line ${line}: "${content.slice(0, 60)}"`).join('; ');
+  const where = shown
+    .map(({ line, text: content }) => `line ${line}: "${escapeText(content.slice(0, 60))}"`)
+    .join('; ');
   return new SmmError(
     'TRACE_FOREIGN',
     `No KVM or machine event was recognised in ${lines.length} lines of text${where ? ` (${where})` : ''}.`,

@@ -210,6 +210,19 @@ describe('foreign text', () => {
     },
   );
 
+  it('any other text is refused too, and never fails otherwise', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (text) => {
+        expect(() => parseTraceText(text)).toThrow(expect.objectContaining({ code: 'TRACE_FOREIGN' }));
+      }),
+    );
+  });
+
+  it("does not take another tracepoint's text for an event", () => {
+    const text = ' worker-9     [000]     1.000000: sched_wakeup:         comm=qemu-5 kvm_fpu: load';
+    expect(() => parseTraceText(text)).toThrow(expect.objectContaining({ code: 'TRACE_FOREIGN' }));
+  });
+
   it('says which lines it looked at', () => {
     expect(() => parseTraceText('\nhello\n\nworld\n')).toThrow(
       expect.objectContaining({ details: { lines: [2, 4] } }),
