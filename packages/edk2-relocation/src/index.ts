@@ -14,6 +14,7 @@ export {
   SMM_IMAGE_SIZE,
 } from './layout.ts';
 export { type ExpectedLogRequest, expectedLog, logLines } from './log.ts';
+export { type MemoryRange, memoryMap } from './memory-map.ts';
 export {
   type FirmwareShape,
   planTiles,
