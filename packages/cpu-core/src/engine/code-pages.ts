@@ -123,6 +123,18 @@ export class CodePages {
     this.#tagged[number] = 0;
   }
 
+  /** True if a write would drop something: for accesses that lie within one page. */
+  hits(host: number, length: number): boolean {
+    const page = this.#pages.get(host >>> 12);
+    if (!page) return false;
+    const first = (host & 0xfff) >>> LINE_SHIFT;
+    const last = ((host & 0xfff) + length - 1) >>> LINE_SHIFT;
+    for (let line = first; line <= last; line++) {
+      if (page.lines[line >>> 5]! & (1 << (line & 31))) return true;
+    }
+    return false;
+  }
+
   /** Host memory changed: drops what was decoded from it. Returns true if anything was dropped. */
   written(host: number, length: number): boolean {
     if (length <= 0) return false;

@@ -18,6 +18,8 @@ export interface Core {
   readonly jumpCache: number;
   /** A device was accessed, or code was written, since this was last cleared: the block must end. */
   leaveBlock: boolean;
+  /** Budget not in ST_BUDGET but still this run's. */
+  held: number;
   /** Budget at the start of the tier's run. */
   startBudget: number;
 }
@@ -31,6 +33,7 @@ export function createCore(views: Views, state: CpuState): Core {
     tlb: state.base + 4096,
     jumpCache: state.base + 4096 + 2 * TLB_SIZE,
     leaveBlock: false,
+    held: 0,
     startBudget: 0,
   };
 }

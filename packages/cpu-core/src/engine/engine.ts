@@ -1,16 +1,25 @@
 /** Makes processors in a shared memory and keeps what they have decoded in step with it. */
-import { SmmError } from '@smm/x86-defs';
+import { SEG_CS, SmmError } from '@smm/x86-defs';
+import * as L from '../layout.ts';
 import type { ProcessorBehaviour, RamWindow } from '../ports.ts';
 import { Processor, type ProcessorPorts } from '../processor.ts';
 import { CpuState, Views } from '../state.ts';
 import type { CpuModel } from '../system/models.ts';
+import { BlockBuilder } from './block-builder.ts';
 import { CodePages } from './code-pages.ts';
 import { CORE_SIZE, type Core, createCore } from './core.ts';
 import { Evaluator } from './evaluator.ts';
 import { Fetcher } from './fetch.ts';
 import { GuestMemory } from './guest-memory.ts';
 import { HELPERS } from './helper-table.ts';
+import { clearJumpCache } from './jump-cache.ts';
 import { Stepper } from './stepper.ts';
+import { TLB_SIZE } from './tlb.ts';
+import { generate } from './wasm/program.ts';
+import { type RunFunctions, WasmTier } from './wasm-tier.ts';
+
+/** Bytes of decoded code without which there is no point in running. */
+const MINIMUM_CACHE = 65_536;
 
 /** How instructions are executed. */
 export type TierName = 'wasm' | 'evaluator';
@@ -47,7 +56,9 @@ export class Engine {
   readonly #views: Views;
   readonly #cores: Core[] = [];
   readonly #code: CodePages;
-  #free: number;
+  /** End of the part not given to processors: they are laid out from the end, decoded code from the start. */
+  #end: number;
+  #generated: { module: WebAssembly.Module; builder: BlockBuilder } | undefined;
 
   /** @throws SmmError `ENGINE_LAYOUT` if the engine's part is misaligned or outside the window. */
   constructor(options: EngineOptions) {
@@ -63,7 +74,7 @@ export class Engine {
     this.#options = options;
     this.#views = new Views(window);
     this.#code = new CodePages(this.#views, this.#cores);
-    this.#free = cacheOffset;
+    this.#end = cacheOffset + cacheSize;
   }
 
   /**
@@ -71,17 +82,7 @@ export class Engine {
    * @throws SmmError `ENGINE_FULL` if the engine's memory is too small for one more.
    */
   createProcessor(options: CreateProcessorOptions): Processor {
-    const base = this.#free;
-    const end = this.#options.cacheOffset + this.#options.cacheSize;
-    if (base + CORE_SIZE > end) {
-      throw new SmmError(
-        'ENGINE_FULL',
-        `no room for processor ${options.index}: ${CORE_SIZE} bytes needed, ${end - base} left`,
-        'Give the engine a larger cacheSize.',
-        { index: options.index },
-      );
-    }
-    this.#free += CORE_SIZE;
+    const base = this.#allocate(options.index);
     const core = createCore(this.#views, new CpuState(this.#views, base));
     const { index, ports, model, behaviour } = options;
     const cpu = new Processor({ index, state: core.state, ports, model, ...(behaviour && { behaviour }) });
@@ -89,12 +90,64 @@ export class Engine {
     const memory = new GuestMemory(core, this.#code);
     cpu.memory = memory;
     const fetcher = new Fetcher(core, memory);
-    const stepper = new Stepper(core, fetcher, HELPERS);
-    cpu.tier = new Evaluator(core, fetcher, stepper);
+    const stepper = new Stepper(core, fetcher, memory, HELPERS);
+    cpu.tier =
+      options.tier === 'evaluator'
+        ? new Evaluator(core, fetcher, stepper)
+        : this.#wasmTier(core, memory, fetcher, stepper);
     memory.flush();
+    cpu.onModeChanged = modeHook(core);
     this.#cores.push(core);
     cpu.reset('power-up', options.bsp);
     return cpu;
+  }
+
+  #allocate(index: number): number {
+    const base = Math.floor((this.#end - CORE_SIZE) / 4096) * 4096;
+    const room = base - this.#options.cacheOffset;
+    if (room < MINIMUM_CACHE || this.#generated?.builder.shrink(base) === false) {
+      throw new SmmError(
+        'ENGINE_FULL',
+        `no room for processor ${index}: it needs ${CORE_SIZE} bytes beside ${MINIMUM_CACHE} of decoded code`,
+        'Give the engine a larger cacheSize, and create processors before running any.',
+        { index },
+      );
+    }
+    this.#end = base;
+    return base;
+  }
+
+  #wasmTier(core: Core, memory: GuestMemory, fetcher: Fetcher, stepper: Stepper): WasmTier {
+    const { window, cacheOffset } = this.#options;
+    if (!(window instanceof WebAssembly.Memory)) {
+      throw new SmmError(
+        'ENGINE_WINDOW',
+        'the wasm tier needs a WebAssembly.Memory as window',
+        "Make the window with createWindow, or choose tier 'evaluator'.",
+      );
+    }
+    if (!this.#generated) {
+      const shared = !(window.buffer instanceof ArrayBuffer);
+      const program = generate(window.buffer.byteLength / 65536, shared);
+      this.#generated = {
+        module: new WebAssembly.Module(program.bytes as BufferSource),
+        builder: new BlockBuilder(this.#views, this.#code, program, cacheOffset, this.#end),
+      };
+    }
+    const { module, builder } = this.#generated;
+    let tier: WasmTier | undefined;
+    const instance = new WebAssembly.Instance(module, {
+      env: {
+        memory: window,
+        slow: (state: number, record: number, access: number) => tier!.slow(state, record >>> 0, access),
+        execute: (state: number, record: number) => tier!.execute(state, record >>> 0),
+        lookup: (state: number, slot: number) => tier!.lookup(state, slot >>> 0),
+        abort: (state: number, record: number) => tier!.abort(state, record >>> 0),
+      },
+    });
+    const functions = instance.exports as unknown as RunFunctions;
+    tier = new WasmTier(core, memory, fetcher, stepper, this.#code, builder, functions);
+    return tier;
   }
 
   /** Tells that host memory changed other than by a processor's store: DMA, a debugger, a restored snapshot. */
@@ -109,4 +162,18 @@ export class Engine {
   get touchedPages(): Uint8Array {
     return this.#code.touched;
   }
+}
+
+/** Chooses the TLB by privilege, and empties the jump cache where the code segment moved: it knows RIPs only. */
+function modeHook(core: Core): () => void {
+  let base = Number.NaN;
+  let limit = Number.NaN;
+  return () => {
+    const { state, views } = core;
+    state.set32(L.ST_TLB, state.mode & L.MODE_USER ? core.tlb + TLB_SIZE : core.tlb);
+    if (state.segBase(SEG_CS) === base && state.segLimit(SEG_CS) === limit) return;
+    base = state.segBase(SEG_CS);
+    limit = state.segLimit(SEG_CS);
+    clearJumpCache(views.i32, core.jumpCache);
+  };
 }

@@ -42,7 +42,7 @@ export class Evaluator implements Tier {
 export function retiredNow(core: Core): number {
   const { state, views } = core;
   const before = views.f64[(state.base + L.ST_RETIRED) >>> 3]!;
-  return before + core.startBudget - (state.get32(L.ST_BUDGET) | 0);
+  return before + core.startBudget - core.held - (state.get32(L.ST_BUDGET) | 0);
 }
 
 /** The instruction at RIP, or undefined where it cannot be fetched. */

@@ -14,7 +14,7 @@ import {
 import type { LinearMemory } from '../tier.ts';
 import type { CodePages } from './code-pages.ts';
 import type { Core } from './core.ts';
-import { JUMP_CACHE_SIZE } from './jump-cache.ts';
+import { clearJumpCache } from './jump-cache.ts';
 import { high32, low32, TLB_ADDEND, TLB_EXEC_TAG, TLB_SIZE, TLB_WRITE_TAG, tlbEntry } from './tlb.ts';
 
 const RFLAGS_AC = 0x0004_0000;
@@ -28,6 +28,9 @@ export class GuestMemory implements LinearMemory {
   readonly #result: TranslateResult;
   /** Guest-physical page of the last device translation. */
   #devicePage = 0;
+  /** Device pages this instruction has asked about, by ACCESS_*: linear page and guest-physical page. One walk per instruction. */
+  readonly #deviceLinear = [Number.NaN, Number.NaN, Number.NaN];
+  readonly #deviceGpa = [0, 0, 0];
 
   constructor(core: Core, code: CodePages) {
     this.#core = core;
@@ -76,7 +79,24 @@ export class GuestMemory implements LinearMemory {
     return this.#devicePage + (linear & 0xfff);
   }
 
+  /** A new instruction: devices are translated anew. */
+  beginInstruction(): void {
+    this.#deviceLinear.fill(Number.NaN);
+  }
+
+  /** A device page already translated in this instruction (a write translation serves the read of the same operand). */
+  #sameDevice(linear: number, access: number): boolean {
+    const page = linear - (linear & 0xfff);
+    for (const known of access === ACCESS_READ ? [ACCESS_READ, ACCESS_WRITE] : [access]) {
+      if (this.#deviceLinear[known] !== page) continue;
+      this.#devicePage = this.#deviceGpa[known];
+      return true;
+    }
+    return false;
+  }
+
   #miss(linear: number, access: number, user: boolean, entry: number): number {
+    if (this.#sameDevice(linear, access)) return -1;
     const { cpu, state, views } = this.#core;
     const request = this.#request;
     const result = this.#result;
@@ -95,6 +115,8 @@ export class GuestMemory implements LinearMemory {
     if (result.outcome === TRANSLATED_SHUTDOWN) return cpu.faultShutdown(result.reason);
     if (result.outcome === TRANSLATED_DEVICE || (access === ACCESS_WRITE && !result.writable)) {
       this.#devicePage = result.gpaPage;
+      this.#deviceLinear[access] = linear - (linear & 0xfff);
+      this.#deviceGpa[access] = result.gpaPage;
       return -1;
     }
     const page = low32(linear) & ~0xfff;
@@ -222,7 +244,7 @@ export class GuestMemory implements LinearMemory {
 
   flush(linear?: number): void {
     const { views, tlb, jumpCache } = this.#core;
-    views.i32.fill(0, jumpCache >>> 2, (jumpCache + JUMP_CACHE_SIZE) >>> 2);
+    clearJumpCache(views.i32, jumpCache);
     if (linear === undefined) {
       views.i32.fill(-1, tlb >>> 2, (tlb + 2 * TLB_SIZE) >>> 2);
       return;

@@ -9,6 +9,7 @@ import { nextRip } from './branch.ts';
 import type { Core } from './core.ts';
 import { EvalBuilder } from './eval-builder.ts';
 import { codeSize, type Fetcher } from './fetch.ts';
+import type { GuestMemory } from './guest-memory.ts';
 
 /** A helper: one instruction in TypeScript. ST_RIP is the next instruction's, `cpu.insnRip` its own. */
 export type Helper = (cpu: Processor, insn: Insn) => void;
@@ -20,23 +21,27 @@ export class Stepper {
   readonly #core: Core;
   readonly #fetcher: Fetcher;
   readonly #builder: EvalBuilder;
+  readonly #memory: GuestMemory;
   readonly #helpers: readonly (Helper | undefined)[];
   /** An error other than a guest fault, to be thrown by the tier. */
   error: unknown;
 
-  constructor(core: Core, fetcher: Fetcher, helpers: readonly (Helper | undefined)[]) {
+  constructor(core: Core, fetcher: Fetcher, memory: GuestMemory, helpers: readonly (Helper | undefined)[]) {
     this.#core = core;
     this.#fetcher = fetcher;
+    this.#memory = memory;
     this.#builder = new EvalBuilder(core.cpu);
     this.#helpers = helpers;
   }
 
   /**
    * Executes the instruction at RIP and takes its budget.
+   * `begun`: it was started elsewhere and its translations hold.
    * @returns -1 to go on, else the EXIT_* that ends the run (EXIT_BUDGET never).
    */
-  step(): number {
-    const { state, cpu } = this.#core;
+  step(begun = false): number {
+    if (!begun) this.#memory.beginInstruction();
+    const { state } = this.#core;
     const rip = state.rip;
     let insn: Insn;
     try {
@@ -46,7 +51,7 @@ export class Stepper {
     }
     const exit = this.execute(insn, rip);
     if (exit === -1) state.set32(L.ST_BUDGET, state.get32(L.ST_BUDGET) - 1);
-    return exit === -1 ? this.#after(cpu) : exit;
+    return exit === -1 ? this.after() : exit;
   }
 
   /** Executes one instruction without touching the budget. RIP is left on it if it faults. */
@@ -72,8 +77,9 @@ export class Stepper {
     return -1;
   }
 
-  #after(cpu: Processor): number {
-    const { state } = cpu;
+  /** -1, or the EXIT_* that the instruction just done asks for. */
+  after(): number {
+    const { state } = this.#core;
     if (state.activity & IDLE) return L.EXIT_HALT;
     return state.get32(L.ST_EXIT_REQUEST) ? L.EXIT_EVENT : -1;
   }

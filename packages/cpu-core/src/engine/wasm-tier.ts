@@ -1,0 +1,287 @@
+/** Tier 0: the generated interpreter and its driver. */
+import type { Insn } from '../insn.ts';
+import * as L from '../layout.ts';
+import { ACCESS_READ, ACCESS_WRITE } from '../ports.ts';
+import type { Tier } from '../tier.ts';
+import { type BlockBuilder, modelOf } from './block-builder.ts';
+import type { Block, CodePages } from './code-pages.ts';
+import type { Core } from './core.ts';
+import { peek, retiredNow } from './evaluator.ts';
+import { type Fetcher, linearRip } from './fetch.ts';
+import type { GuestMemory } from './guest-memory.ts';
+import { JUMP_CACHE_ENTRY_SIZE, jumpCacheIndex } from './jump-cache.ts';
+import type { Stepper } from './stepper.ts';
+import { ENGINE_LINEAR, type Imports } from './wasm/program.ts';
+import * as R from './wasm/record.ts';
+import type { Model } from './wasm/wasm-builder.ts';
+
+/** The generated loops: state base, 0, block header. */
+export type RunFunctions = Readonly<Record<Model, (state: number, record: number, block: number) => void>>;
+
+/** Not enough budget for the block at RIP, or the tail is done. */
+const BACK_BUDGET = 16;
+/** The evaluator is to execute the instruction at RIP, whose translations hold. */
+const BACK_STEP = 17;
+/** Look up RIP again: the mode changed, or code did. */
+const BACK_CONTINUE = 18;
+/** Budget of one stay in generated code: V8 replaces a running function by its optimised code only when it is entered again. */
+const CHUNK = 500_000;
+
+/** Runs a processor with generated code; the evaluator executes what that leaves. */
+export class WasmTier implements Tier, Imports {
+  readonly #core: Core;
+  readonly #memory: GuestMemory;
+  readonly #fetcher: Fetcher;
+  readonly #stepper: Stepper;
+  readonly #code: CodePages;
+  readonly #builder: BlockBuilder;
+  readonly #functions: RunFunctions;
+  #back = BACK_BUDGET;
+
+  constructor(
+    core: Core,
+    memory: GuestMemory,
+    fetcher: Fetcher,
+    stepper: Stepper,
+    code: CodePages,
+    builder: BlockBuilder,
+    functions: RunFunctions,
+  ) {
+    this.#core = core;
+    this.#memory = memory;
+    this.#fetcher = fetcher;
+    this.#stepper = stepper;
+    this.#code = code;
+    this.#builder = builder;
+    this.#functions = functions;
+  }
+
+  get #budget(): number {
+    return this.#core.state.get32(L.ST_BUDGET) | 0;
+  }
+
+  run(): void {
+    const { state } = this.#core;
+    this.#core.startBudget = this.#budget;
+    this.#core.held = 0;
+    const exit = this.#loop();
+    state.set32(L.ST_BUDGET, this.#budget + this.#core.held);
+    this.#core.held = 0;
+    state.set32(L.ST_EXIT, exit);
+    if (exit === L.EXIT_ERROR) throw this.#stepper.error;
+  }
+
+  #loop(): number {
+    const core = this.#core;
+    const { state } = core;
+    for (;;) {
+      if (this.#budget <= 0 && core.held === 0) return L.EXIT_BUDGET;
+      const total = this.#budget + core.held;
+      const chunk = Math.min(total, CHUNK);
+      core.held = total - chunk;
+      state.set32(L.ST_BUDGET, chunk);
+      this.#back = BACK_BUDGET;
+      const block = this.#find();
+      if (block) this.#enter(block);
+      const back = this.#back;
+      if (back === BACK_STEP) {
+        const exit = this.#stepper.step(true);
+        if (exit !== -1) return exit;
+      } else if (back < BACK_BUDGET) return back;
+    }
+  }
+
+  /** Runs generated code from a block on, or its first instructions where the budget does not reach to its end. */
+  #enter(block: Block): void {
+    const core = this.#core;
+    const { state, views } = core;
+    const run = this.#functions[modelOf(block.mode)];
+    const header = block.host >>> 2;
+    const count = views.i32[header + (R.H_COUNT >>> 2)]!;
+    const budget = this.#budget;
+    if (count <= budget) {
+      run(state.base, 0, block.host);
+      return;
+    }
+    if (core.held) {
+      // A chunk's end is nobody's business: take from what is held back.
+      const more = Math.min(core.held, CHUNK);
+      core.held -= more;
+      state.set32(L.ST_BUDGET, budget + more);
+      return;
+    }
+    this.#tail(block, run, count, budget);
+  }
+
+  /** The tail of a budget: the block with flags exact everywhere and an exit where the budget ends. */
+  #tail(block: Block, run: RunFunctions[Model], count: number, budget: number): void {
+    const { state, views } = this.#core;
+    const { i32, u16 } = views;
+    const at = (k: number): number => block.host + R.HEADER_SIZE + k * R.RECORD_SIZE;
+    const fast: number[] = [];
+    for (let k = 0; k <= budget; k++) {
+      const record = at(k) >>> 1;
+      fast.push(u16[record]!);
+      u16[record] = k === budget ? R.HANDLER_EXIT : u16[record + 1]!;
+    }
+    i32[(block.host + R.H_COUNT) >>> 2] = budget;
+    i32[(block.host + R.H_TAKEN) >>> 2] = budget;
+    run(state.base, 0, block.host);
+    for (let k = 0; k <= budget; k++) u16[at(k) >>> 1] = fast[k]!;
+    i32[(block.host + R.H_COUNT) >>> 2] = block.dead ? R.DEAD : count;
+    i32[(block.host + R.H_TAKEN) >>> 2] = count;
+    if (this.#back === BACK_BUDGET) state.rip = this.#ripOf(block, at(budget));
+  }
+
+  #ripOf(block: Block, record: number): bigint {
+    const offset = this.#core.views.u32[(record + R.R_OFFSET) >>> 2]!;
+    const rip = block.rip + BigInt(offset);
+    return (block.mode & L.MODE_CODE_MASK) === 2 ? BigInt.asUintN(64, rip) : BigInt.asUintN(32, rip);
+  }
+
+  /** The block at RIP, decoded if need be; undefined with the reason in #back. */
+  #find(): Block | undefined {
+    const core = this.#core;
+    const { state, cpu } = core;
+    const { mode, rip } = state;
+    this.#memory.beginInstruction();
+    try {
+      const inside = (mode & L.MODE_CODE_MASK) === 2 || rip <= BigInt(state.segLimit(1));
+      const linear = linearRip(core, rip);
+      const canonical = linear < 0x8000_0000_0000 && linear >= -0x8000_0000_0000;
+      // An unfetchable RIP: the step raises the fault.
+      const host = inside && canonical ? this.#memory.fetchOffset(linear, (mode & L.MODE_USER) !== 0) : -1;
+      if (host < 0) {
+        this.#back = BACK_STEP;
+        return undefined;
+      }
+      let block = this.#code.find(host, rip, mode, state.segLimit(1));
+      if (block?.tail) {
+        const second = this.#memory.fetchOffset(
+          linear + 0x1000 - (linear & 0xfff),
+          (mode & L.MODE_USER) !== 0,
+        );
+        if (second !== block.tailPage) block = undefined;
+      }
+      block ??= this.#builder.build(core, this.#fetcher, host);
+      if (!block) {
+        this.#back = BACK_STEP;
+        return undefined;
+      }
+      this.#enterJumpCache(block);
+      return block;
+    } catch (error) {
+      if (error === cpu.pendingFault) this.#back = L.EXIT_FAULT;
+      else {
+        this.#stepper.error = error;
+        this.#back = L.EXIT_ERROR;
+      }
+      return undefined;
+    }
+  }
+
+  #enterJumpCache(block: Block): void {
+    const { views, jumpCache } = this.#core;
+    const low = Number(block.rip & 0xffff_ffffn);
+    const entry = (jumpCache + jumpCacheIndex(low) * JUMP_CACHE_ENTRY_SIZE) >>> 2;
+    views.u64[entry >>> 1] = block.rip;
+    views.i32[entry + 2] = block.mode;
+    views.i32[entry + 3] = block.host;
+  }
+
+  lookup(_state: number, slot: number): number {
+    const { generation } = this.#builder;
+    const block = this.#find();
+    if (!block) return 0;
+    if (slot && this.#builder.generation === generation) {
+      const { i32 } = this.#core.views;
+      if (block.tail) i32[slot >>> 2] = R.LINK_NEVER;
+      else {
+        i32[slot >>> 2] = block.host;
+        block.incoming.push(slot);
+      }
+    }
+    return block.host;
+  }
+
+  /** Puts RIP on the record's instruction; gives back the budget of it and of all after it. Returns that number. */
+  #rewind(record: number): number {
+    const { state, views } = this.#core;
+    const header = state.get32(L.ST_BLOCK);
+    const block = this.#builder.blockAt(this.#core, header);
+    const index = (record - header - R.HEADER_SIZE) / R.RECORD_SIZE;
+    state.rip = this.#ripOf(block, record);
+    const back = views.i32[(header + R.H_TAKEN) >>> 2]! - index;
+    state.set32(L.ST_BUDGET, this.#budget + back);
+    return back;
+  }
+
+  slow(_state: number, record: number, access: number): number {
+    const core = this.#core;
+    const { cpu, state } = core;
+    const size = access & 0xff;
+    const write = (access & 0x100) !== 0;
+    const linear = state.getSigned(ENGINE_LINEAR);
+    const user = (state.mode & L.MODE_USER) !== 0;
+    this.#memory.beginInstruction();
+    const crosses = (linear & 0xfff) + size > 0x1000;
+    const canonical = linear < 0x8000_0000_0000 && linear >= -0x8000_0000_0000;
+    if (crosses || !canonical) {
+      this.abort(0, record);
+      return -1;
+    }
+    try {
+      const host = this.#memory.translate(linear, write ? ACCESS_WRITE : ACCESS_READ, user);
+      if (host >= 0 && !(write && this.#code.isCode(host) && this.#code.hits(host, size))) return host;
+      this.abort(0, record);
+    } catch (error) {
+      this.#rewind(record);
+      if (error === cpu.pendingFault) this.#back = L.EXIT_FAULT;
+      else {
+        this.#stepper.error = error;
+        this.#back = L.EXIT_ERROR;
+      }
+    }
+    return -1;
+  }
+
+  abort(_state: number, record: number): void {
+    this.#rewind(record);
+    this.#back = BACK_STEP;
+  }
+
+  execute(_state: number, record: number): number {
+    const core = this.#core;
+    const { state, views } = core;
+    const insn = this.#builder.instruction(views.i32[(record + R.R_IMM) >>> 2]!);
+    const rest = this.#rewind(record);
+    const { mode } = state;
+    core.leaveBlock = false;
+    this.#memory.beginInstruction();
+    let exit = this.#stepper.execute(insn, state.rip);
+    if (exit !== -1) {
+      this.#back = exit;
+      return 1;
+    }
+    state.set32(L.ST_BUDGET, this.#budget - 1);
+    exit = this.#stepper.after();
+    if (exit !== -1) {
+      this.#back = exit;
+      return 1;
+    }
+    if (core.leaveBlock || state.mode !== mode) {
+      this.#back = BACK_CONTINUE;
+      return 1;
+    }
+    state.set32(L.ST_BUDGET, this.#budget - (rest - 1));
+    return 0;
+  }
+
+  retiredNow(): number {
+    return retiredNow(this.#core);
+  }
+
+  peek(): Insn | undefined {
+    return peek(this.#core, this.#fetcher);
+  }
+}

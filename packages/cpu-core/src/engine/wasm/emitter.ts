@@ -1,0 +1,178 @@
+/** WebAssembly bytes into a growing buffer. Source: WebAssembly Core Specification, "Binary Format". */
+
+/** Value types. */
+export const I32 = 0x7f;
+export const I64 = 0x7e;
+
+/** Opcodes by their names in the text format (dots as underscores). */
+export const W = {
+  block: 0x02,
+  loop: 0x03,
+  if: 0x04,
+  else: 0x05,
+  end: 0x0b,
+  br: 0x0c,
+  br_if: 0x0d,
+  br_table: 0x0e,
+  return: 0x0f,
+  call: 0x10,
+  call_indirect: 0x11,
+  drop: 0x1a,
+  select: 0x1b,
+  local_get: 0x20,
+  local_set: 0x21,
+  local_tee: 0x22,
+  i32_load: 0x28,
+  i64_load: 0x29,
+  i32_load8_u: 0x2d,
+  i32_load16_u: 0x2f,
+  i64_load8_u: 0x31,
+  i64_load16_u: 0x33,
+  i64_load32_s: 0x34,
+  i64_load32_u: 0x35,
+  i32_store: 0x36,
+  i64_store: 0x37,
+  i64_store8: 0x3c,
+  i64_store16: 0x3d,
+  i64_store32: 0x3e,
+  i32_const: 0x41,
+  i64_const: 0x42,
+  i32_eqz: 0x45,
+  i32_eq: 0x46,
+  i32_ne: 0x47,
+  i32_lt_s: 0x48,
+  i32_gt_u: 0x4b,
+  i32_le_u: 0x4d,
+  i64_eqz: 0x50,
+  i64_eq: 0x51,
+  i64_ne: 0x52,
+  i64_lt_s: 0x53,
+  i64_lt_u: 0x54,
+  i64_le_s: 0x57,
+  i64_le_u: 0x58,
+  i32_popcnt: 0x69,
+  i32_add: 0x6a,
+  i32_sub: 0x6b,
+  i32_mul: 0x6c,
+  i32_and: 0x71,
+  i32_or: 0x72,
+  i32_xor: 0x73,
+  i32_shl: 0x74,
+  i32_shr_s: 0x75,
+  i32_shr_u: 0x76,
+  i64_clz: 0x79,
+  i64_ctz: 0x7a,
+  i64_add: 0x7c,
+  i64_sub: 0x7d,
+  i64_mul: 0x7e,
+  i64_div_s: 0x7f,
+  i64_div_u: 0x80,
+  i64_rem_s: 0x81,
+  i64_rem_u: 0x82,
+  i64_and: 0x83,
+  i64_or: 0x84,
+  i64_xor: 0x85,
+  i64_shl: 0x86,
+  i64_shr_s: 0x87,
+  i64_shr_u: 0x88,
+  i32_wrap_i64: 0xa7,
+  i64_extend_i32_s: 0xac,
+  i64_extend_i32_u: 0xad,
+  i64_extend8_s: 0xc2,
+  i64_extend16_s: 0xc3,
+  i64_extend32_s: 0xc4,
+} as const;
+
+/** No result. */
+export const VOID = 0x40;
+
+/** A growing byte buffer with the encodings of the binary format. */
+export class Emitter {
+  #bytes = new Uint8Array(4096);
+  #length = 0;
+
+  /** What was written so far. */
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Bytes as they are (opcodes). */
+  op(...bytes: number[]): this {
+    for (const byte of bytes) this.#push(byte);
+    return this;
+  }
+
+  #push(byte: number): void {
+    if (this.#length === this.#bytes.length) {
+      const larger = new Uint8Array(this.#length * 2);
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+    }
+    this.#bytes[this.#length++] = byte;
+  }
+
+  /** Unsigned LEB128, below 2^32. */
+  unsigned(value: number): this {
+    let rest = value >>> 0;
+    while (rest > 0x7f) {
+      this.#push((rest & 0x7f) | 0x80);
+      rest >>>= 7;
+    }
+    this.#push(rest);
+    return this;
+  }
+
+  /** Signed LEB128 of a 64-bit value. */
+  signed(value: bigint): this {
+    let rest = BigInt.asIntN(64, value);
+    for (;;) {
+      const byte = Number(rest & 0x7fn);
+      rest >>= 7n;
+      const done = (rest === 0n && !(byte & 0x40)) || (rest === -1n && (byte & 0x40) !== 0);
+      this.#push(done ? byte : byte | 0x80);
+      if (done) return this;
+    }
+  }
+
+  /** Bytes from another buffer. */
+  append(bytes: Uint8Array): this {
+    for (const byte of bytes) this.#push(byte);
+    return this;
+  }
+
+  /** A name: length and UTF-8 (ASCII only here). */
+  name(text: string): this {
+    this.unsigned(text.length);
+    for (const char of text) this.#push(char.charCodeAt(0));
+    return this;
+  }
+
+  i32(value: number): this {
+    return this.op(W.i32_const).signed(BigInt(value | 0));
+  }
+  i64(value: bigint): this {
+    return this.op(W.i64_const).signed(value);
+  }
+  get(local: number): this {
+    return this.op(W.local_get).unsigned(local);
+  }
+  set(local: number): this {
+    return this.op(W.local_set).unsigned(local);
+  }
+  tee(local: number): this {
+    return this.op(W.local_tee).unsigned(local);
+  }
+  /** A load or store at a constant offset; declared unaligned. */
+  mem(opcode: number, offset: number): this {
+    return this.op(opcode, 0).unsigned(offset);
+  }
+  call(index: number): this {
+    return this.op(W.call).unsigned(index);
+  }
+  br(depth: number): this {
+    return this.op(W.br).unsigned(depth);
+  }
+  brIf(depth: number): this {
+    return this.op(W.br_if).unsigned(depth);
+  }
+}

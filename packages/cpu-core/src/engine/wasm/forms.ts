@@ -1,0 +1,189 @@
+/** Which instruction forms get a handler of their own in the generated code. Others are executed by TypeScript: right, but slower. */
+import { Insn, K_IMM, K_MEM, K_NONE, K_REG, K_REL, REG_NONE } from '../../insn.ts';
+import { OP, type OpName } from '../../ops.ts';
+import type { Model } from './wasm-builder.ts';
+
+/** What tells one handler from another: no register numbers, no values. */
+export function formKey(i: Insn, noFlags: boolean): number {
+  const log = (size: number): number => 31 - Math.clz32(size || 1);
+  const imm64 = i.op === OP.MOV && i.size === 8 && i.kind1 === K_IMM && i.immHigh !== i.imm >> 31;
+  let key = i.op;
+  key = key * 4 + log(i.size);
+  key = key * 4 + log(i.size0);
+  key = key * 4 + (i.kind1 === K_IMM ? 0 : log(i.size1));
+  key = key * 8 + (i.kind0 & 7);
+  key = key * 8 + (i.kind1 & 7);
+  key = key * 8 + (i.kind2 & 7);
+  key = key * 16 + (USES_CONDITION.has(i.op) ? i.cc : 0);
+  const memory = i.kind0 === K_MEM || i.kind1 === K_MEM || i.kind2 === K_MEM;
+  key = key * 2 + (memory && i.index !== REG_NONE ? 1 : 0);
+  key = key * 2 + (imm64 ? 1 : 0);
+  return key * 2 + (noFlags ? 1 : 0);
+}
+
+const USES_CONDITION: ReadonlySet<number> = new Set([OP.JCC, OP.SETCC, OP.CMOVCC]);
+
+/** One form: an example instruction. */
+export interface Form {
+  insn: Insn;
+  noFlags: boolean;
+}
+
+interface Operand {
+  kind: number;
+  size: number;
+}
+
+const r = (size: number): Operand => ({ kind: K_REG, size });
+const m = (size: number): Operand => ({ kind: K_MEM, size });
+const imm: Operand = { kind: K_IMM, size: 0 };
+
+class FormList {
+  readonly forms: Form[] = [];
+  readonly #indexed: readonly number[];
+
+  constructor(model: Model) {
+    this.#indexed = model === 'general' ? [] : [REG_NONE, 0];
+  }
+
+  /** Adds a form; one with a memory operand in both its indexed and its plain variant. */
+  add(
+    op: OpName,
+    size: number,
+    operands: readonly Operand[],
+    extra: Partial<Insn> = {},
+    noFlags = false,
+  ): void {
+    const memory = operands.some((o) => o.kind === K_MEM) || extra.kind1 === K_MEM;
+    for (const index of memory ? this.#indexed : [REG_NONE]) {
+      const insn = new Insn();
+      insn.op = OP[op];
+      insn.size = size;
+      insn.operands = operands.length;
+      const [a, b, c] = operands;
+      insn.kind0 = a?.kind ?? K_NONE;
+      insn.kind1 = b?.kind ?? K_NONE;
+      insn.kind2 = c?.kind ?? K_NONE;
+      insn.size0 = a?.size ?? 0;
+      insn.size1 = b?.size ?? 0;
+      insn.size2 = c?.size ?? 0;
+      insn.index = index;
+      Object.assign(insn, extra);
+      this.forms.push({ insn, noFlags });
+    }
+  }
+}
+
+/** All forms of a model. */
+export function formsOf(model: Model): Form[] {
+  const list = new FormList(model);
+  const general = model === 'general';
+  const native = model === 'flat64' ? 8 : 4;
+  const sizes = model === 'flat64' ? [1, 4, 8] : general ? [1, 2, 4] : [1, 4];
+  const wide = sizes.filter((w) => w > 1);
+
+  const both = (op: OpName, size: number, operands: Operand[]): void => {
+    list.add(op, size, operands);
+    if (operands.every((o) => o.kind !== K_MEM)) list.add(op, size, operands, {}, true);
+  };
+  for (const w of sizes) {
+    for (const op of ['ADD', 'SUB', 'AND', 'OR', 'XOR'] as const) {
+      both(op, w, [r(w), r(w)]);
+      both(op, w, [r(w), imm]);
+      list.add(op, w, [r(w), m(w)]);
+      if (w > 1) {
+        list.add(op, w, [m(w), r(w)]);
+        list.add(op, w, [m(w), imm]);
+      }
+    }
+    for (const operands of [
+      [r(w), r(w)],
+      [r(w), imm],
+      [m(w), r(w)],
+      [m(w), imm],
+    ]) {
+      list.add('CMP', w, operands);
+      list.add('TEST', w, operands);
+      list.add('MOV', w, operands);
+    }
+    list.add('CMP', w, [r(w), m(w)]);
+    list.add('MOV', w, [r(w), m(w)]);
+    both('NEG', w, [r(w)]);
+    list.add('NOT', w, [r(w)]);
+  }
+  for (const w of wide) {
+    list.add('ADC', w, [r(w), r(w)]);
+    list.add('ADC', w, [r(w), imm]);
+    list.add('SBB', w, [r(w), r(w)]);
+    list.add('SBB', w, [r(w), imm]);
+    both('INC', w, [r(w)]);
+    both('DEC', w, [r(w)]);
+    list.add('INC', w, [m(w)]);
+    list.add('DEC', w, [m(w)]);
+    for (const op of ['SHL', 'SHR', 'SAR'] as const) {
+      both(op, w, [r(w), imm]);
+      list.add(op, w, [r(w), r(1)]);
+    }
+    for (const op of ['ROL', 'ROR'] as const) list.add(op, w, [r(w), imm]);
+    both('IMUL', w, [r(w), r(w)]);
+    both('IMUL', w, [r(w), r(w), imm]);
+    if (!general) list.add('IMUL', w, [r(w), m(w)]);
+    list.add('MUL', w, [r(w)]);
+    list.add('IMUL1', w, [r(w)]);
+    if (w === 4) {
+      list.add('DIV', w, [r(w)]);
+      list.add('IDIV', w, [r(w)]);
+    }
+    list.add('XCHG', w, [r(w), r(w)]);
+    list.add('BSWAP', w, [r(w)]);
+    list.add('BSF', w, [r(w), r(w)]);
+    list.add('BSR', w, [r(w), r(w)]);
+    for (const op of ['BT', 'BTS', 'BTR'] as const) {
+      list.add(op, w, [r(w), imm]);
+      list.add(op, w, [r(w), r(w)]);
+    }
+    list.add('CBW', w, []);
+    list.add('CWD', w, []);
+    for (const from of [1, 2] as const) {
+      list.add('MOVZX', w, [r(w), r(from)]);
+      list.add('MOVSX', w, [r(w), r(from)]);
+      if (general) continue;
+      list.add('MOVZX', w, [r(w), m(from)]);
+      list.add('MOVSX', w, [r(w), m(from)]);
+    }
+    for (let cc = 2; cc < 16; cc++) {
+      if (cc === 0xa || cc === 0xb) continue;
+      list.add('CMOVCC', w, [r(w), r(w)], { cc });
+    }
+    if (!general) list.add('LEA', w, [r(w), { kind: K_MEM, size: w }]);
+  }
+  if (model === 'flat64') {
+    list.add('MOVSX', 8, [r(8), r(4)]);
+    list.add('MOVSX', 8, [r(8), m(4)]);
+    list.add('MOV', 8, [r(8), imm], { immHigh: 1 });
+  }
+  for (let cc = 0; cc < 16; cc++) {
+    list.add('SETCC', 1, [r(1)], { cc });
+    for (const size of general ? [2, 4] : [native]) {
+      list.add('JCC', size, [{ kind: K_REL, size }], { cc });
+    }
+  }
+  for (const size of general ? [2, 4] : [native]) list.add('JMP', size, [{ kind: K_REL, size }]);
+  if (!general) {
+    list.add('PUSH', native, [r(native)]);
+    list.add('PUSH', native, [imm]);
+    list.add('PUSH', native, [m(native)]);
+    list.add('POP', native, [r(native)]);
+    list.add('LEAVE', native, []);
+    list.add('CALL', native, [{ kind: K_REL, size: native }]);
+    list.add('CALL', native, [r(native)]);
+    list.add('CALL', native, [m(native)]);
+    list.add('JMP', native, [r(native)]);
+    list.add('JMP', native, [m(native)]);
+    list.add('RET', native, []);
+    list.add('RET', native, [imm]);
+  }
+  for (const op of ['CLC', 'STC', 'CMC', 'CLD', 'STD', 'LFENCE', 'MFENCE', 'SFENCE'] as const)
+    list.add(op, native, []);
+  return list.forms;
+}

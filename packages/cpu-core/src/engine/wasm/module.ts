@@ -1,0 +1,97 @@
+/** Puts a module together. Source: WebAssembly Core Specification, "Modules" in "Binary Format". */
+import { Emitter, W } from './emitter.ts';
+
+/** Parameters and results. */
+export interface Signature {
+  params: readonly number[];
+  results: readonly number[];
+}
+
+/** A function body: locals after the parameters as runs of one type, then code without the final `end`. */
+export interface Body {
+  signature: Signature;
+  locals: readonly (readonly [count: number, type: number])[];
+  code: Uint8Array;
+}
+
+/** Imported functions come first in the index space, then the bodies in order of {@link ModuleBuilder.reserve}. */
+export class ModuleBuilder {
+  readonly #imports: { name: string; signature: Signature }[] = [];
+  readonly #bodies: (Body | undefined)[] = [];
+  readonly #exports: { name: string; index: number }[] = [];
+
+  /** Declares an imported function; all imports before the first {@link reserve}. Returns its index. */
+  importFunction(name: string, signature: Signature): number {
+    this.#imports.push({ name, signature });
+    return this.#imports.length - 1;
+  }
+
+  /** Index of a function whose body comes later. */
+  reserve(): number {
+    this.#bodies.push(undefined);
+    return this.#imports.length + this.#bodies.length - 1;
+  }
+
+  /** Supplies a body. */
+  define(index: number, body: Body, exportName?: string): void {
+    this.#bodies[index - this.#imports.length] = body;
+    if (exportName !== undefined) this.#exports.push({ name: exportName, index });
+  }
+
+  /** The module. `pages`: size of the imported memory `env.memory`, initial = maximum. */
+  build(pages: number, shared: boolean): Uint8Array {
+    const types: Signature[] = [];
+    const typeOf = (signature: Signature): number => {
+      const same = types.findIndex(
+        (t) =>
+          String(t.params) === String(signature.params) && String(t.results) === String(signature.results),
+      );
+      if (same >= 0) return same;
+      types.push(signature);
+      return types.length - 1;
+    };
+    const bodies = this.#bodies.map((body, i) => {
+      if (!body) throw new RangeError(`wasm: function ${i} has no body`);
+      return body;
+    });
+    const imports = new Emitter().unsigned(this.#imports.length + 1);
+    for (const { name, signature } of this.#imports) {
+      imports.name('env').name(name).op(0).unsigned(typeOf(signature));
+    }
+    imports
+      .name('env')
+      .name('memory')
+      .op(2, shared ? 3 : 1)
+      .unsigned(pages)
+      .unsigned(pages);
+    const functions = new Emitter().unsigned(bodies.length);
+    for (const body of bodies) functions.unsigned(typeOf(body.signature));
+    const exports = new Emitter().unsigned(this.#exports.length);
+    for (const { name, index } of this.#exports) exports.name(name).op(0).unsigned(index);
+    const code = new Emitter().unsigned(bodies.length);
+    for (const body of bodies) {
+      const one = new Emitter().unsigned(body.locals.length);
+      for (const [count, type] of body.locals) one.unsigned(count).op(type);
+      one.append(body.code).op(W.end);
+      code.unsigned(one.bytes.length).append(one.bytes);
+    }
+    const typeSection = new Emitter().unsigned(types.length);
+    for (const type of types) {
+      typeSection
+        .op(0x60)
+        .unsigned(type.params.length)
+        .op(...type.params);
+      typeSection.unsigned(type.results.length).op(...type.results);
+    }
+    const out = new Emitter().op(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00);
+    const sections: [number, Emitter][] = [
+      [1, typeSection],
+      [2, imports],
+      [3, functions],
+      [7, exports],
+      [10, code],
+    ];
+    for (const [id, section] of sections) out.op(id).unsigned(section.bytes.length).append(section.bytes);
+    return out.bytes.slice();
+  }
+}
