@@ -11,7 +11,7 @@ import { CORE_SIZE, type Core, createCore } from './core.ts';
 import { Evaluator } from './evaluator.ts';
 import { Fetcher } from './fetch.ts';
 import { GuestMemory } from './guest-memory.ts';
-import { HELPERS } from './helper-table.ts';
+import { HELPERS } from '../system/helpers.ts';
 import { clearJumpCache } from './jump-cache.ts';
 import { Stepper } from './stepper.ts';
 import { TLB_SIZE } from './tlb.ts';

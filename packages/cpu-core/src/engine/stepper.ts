@@ -5,14 +5,13 @@ import * as L from '../layout.ts';
 import { OP_NAMES } from '../ops.ts';
 import type { Processor } from '../processor.ts';
 import { SEMANTICS } from '../semantics/semantics.ts';
+import type { Helper } from '../system/helpers.ts';
 import { nextRip } from './branch.ts';
 import type { Core } from './core.ts';
 import { EvalBuilder } from './eval-builder.ts';
 import { codeSize, type Fetcher } from './fetch.ts';
 import type { GuestMemory } from './guest-memory.ts';
 
-/** A helper: one instruction in TypeScript. ST_RIP is the next instruction's, `cpu.insnRip` its own. */
-export type Helper = (cpu: Processor, insn: Insn) => void;
 
 const IDLE = L.ACT_HALTED | L.ACT_SHUTDOWN | L.ACT_WAIT_SIPI;
 
