@@ -106,7 +106,7 @@ export function runRom(
       ],
       ...args,
     ],
-    { timeout: 60_000, encoding: 'utf8' },
+    { timeout: 20_000, encoding: 'utf8' },
   );
   if (result.status !== 1) {
     throw new Error(`QEMU ended with ${result.status ?? result.signal}: ${result.stderr}`);
