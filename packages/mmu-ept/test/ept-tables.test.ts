@@ -10,7 +10,9 @@ import {
   EptTables,
   FlatMemory,
   MemorySlots,
+  NestedWalker,
   TdpMmu,
+  unpagedState,
 } from '../src/index.ts';
 
 const OPTIONS: EptOptions = { accessedDirty: false, executeOnly: false, hostMaxPhyAddr: 46 };
@@ -136,6 +138,9 @@ describe('accessed and dirty flags of EPT', () => {
     expect(memory.read32(leaf)).toBe(0x7137);
     expect(ept.walk(0x3000, 2, EPT_ORIGIN_FINAL, false).dirtyOk).toBe(true);
     expect(memory.read32(leaf)).toBe(0x7337);
+    memory.write32(leaf, 0x7137);
+    const t = new NestedWalker(memory).walk(ept, unpagedState(), 0x3000, 0, false, false);
+    expect([t.rights, t.tlbRights, t.dirtyOk]).toEqual([7, 5, false]);
     expect(memory.read32(0)).toBe(0x1107); // the root entry is accessed too
   });
 });
