@@ -121,6 +121,12 @@ export function buildFirmware(options: FirmwareOptions): Firmware {
     const details = { handlerSize, templateSize };
     throw new SmmError('FIRMWARE_IMAGE', 'a template is too large', 'Shorten it.', details);
   }
+  const startup = relocator.symbols.get('SmmStartup') ?? 0;
+  if (startup >> 12 !== (startup + sizeBetween(relocator, 'SmmStartup', 'SmmStartup16End') - 1) >> 12) {
+    throw new SmmError('FIRMWARE_IMAGE', 'SmmStartup crosses a page', 'Align it to more than its size.', {
+      startup,
+    });
+  }
   const flash = new FlashWriter();
   const flashSymbols = {
     ...common,

@@ -51,22 +51,24 @@ export const logLines = {
 
 /** What {@link expectedLog} needs besides the tiles. */
 export interface ExpectedLogRequest extends TileRequest {
+  /** APIC ids of the processors, ascending; 0, 1, 2... if absent. */
+  readonly apicIds?: readonly number[];
   /** Address of the relocation stack, only for the 2024 shape: symbol `SmmStacks`. */
   readonly smmStacks?: number;
   /** Size of the relocation stack in bytes, only for the 2024 shape: symbol `SMM_STACK_SIZE`. */
   readonly smmStackSize?: number;
 }
 
-function lines2015(plan: TilePlan): string[] {
+function lines2015(plan: TilePlan, ids: readonly number[]): string[] {
   const lines = [logLines.tileSize2015(plan.tileSize)];
-  plan.smbase.forEach((smbase, id) => {
-    lines.push(logLines.cpu(id, id, smbase, plan.saveState[id] ?? 0));
+  plan.smbase.forEach((smbase, index) => {
+    lines.push(logLines.cpu(index, ids[index] ?? 0, smbase, plan.saveState[index] ?? 0));
   });
-  for (let id = 1; id < plan.smbase.length; id++) lines.push(logLines.sending(id), logLines.processed(id));
+  for (const id of ids.slice(1)) lines.push(logLines.sending(id), logLines.processed(id));
   return lines;
 }
 
-function lines2024(plan: TilePlan, request: ExpectedLogRequest): string[] {
+function lines2024(plan: TilePlan, ids: readonly number[], request: ExpectedLogRequest): string[] {
   const lines = [
     logLines.relocationStart(),
     logLines.relocationSize(plan.bufferSize),
@@ -77,23 +79,23 @@ function lines2024(plan: TilePlan, request: ExpectedLogRequest): string[] {
     logLines.relocationDone(),
     logLines.tileSize2024(plan.tileSize),
   ];
-  plan.smbase.forEach((smbase, id) => {
-    lines.push(logLines.cpu(id, id, smbase, plan.saveState[id] ?? 0));
+  plan.smbase.forEach((smbase, index) => {
+    lines.push(logLines.cpu(index, ids[index] ?? 0, smbase, plan.saveState[index] ?? 0));
   });
   return lines;
 }
 
 /**
- * The debug log of a boot in which everything works, for processors with APIC ids 0, 1, 2...; the BSP has id 0. Each line ends in a
- * newline.
+ * The debug log of a boot in which everything works; the first of the APIC ids is the BSP's. Each line ends in a newline.
  */
 export function expectedLog(request: ExpectedLogRequest): string {
   const plan = planTiles(request);
   const { cpus } = request;
-  const lines = request.shape === '2015' ? lines2015(plan) : lines2024(plan, request);
+  const ids = request.apicIds ?? plan.smbase.map((_, index) => index);
+  const lines = request.shape === '2015' ? lines2015(plan, ids) : lines2024(plan, ids, request);
   lines.push(logLines.moduleExit());
-  plan.smbase.forEach((smbase, id) => {
-    lines.push(logLines.firstSmi(id, id, smbase, true));
+  plan.smbase.forEach((smbase, index) => {
+    lines.push(logLines.firstSmi(index, ids[index] ?? 0, smbase, true));
   });
   lines.push(logLines.firstSmiCount(cpus, cpus), logLines.end());
   return `${lines.join('\n')}\n`;

@@ -17,7 +17,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface QemuRun {
   readonly program: 'qemu-system-i386' | 'qemu-system-x86_64';
   readonly image: Uint8Array;
-  readonly cpus: number;
+  /** Number, or QEMU's topology. */
+  readonly cpus: number | string;
   /** MiB. */
   readonly memory: number;
   readonly cpu?: string;

@@ -84,6 +84,15 @@ describe.skipIf(!available)('in real QEMU', () => {
     120_000,
   );
 
+  it('runs with gaps in the APIC ids', async () => {
+    const { image, handlerSize } = buildFirmware({ bitness: 64, shape: '2015' });
+    const cpus = '6,sockets=2,cores=3';
+    const run = await runQemu({ program: 'qemu-system-x86_64', image, cpus, memory: 2048, until: END });
+    const apicIds = [0, 1, 2, 4, 5, 6];
+    expect(run.log).toBe(expectedLog({ tolud: 0x8000_0000, cpus: 6, apicIds, shape: '2015', handlerSize }));
+    run.dispose();
+  }, 30_000);
+
   const emptyLeaf = 'qemu64,level=13,cpuid-0xb=off';
   it.each([
     {

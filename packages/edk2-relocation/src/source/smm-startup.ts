@@ -37,6 +37,8 @@ SmmInitTemplate:
         jmp     ebp
 SmmInitTemplateEnd:
 
+; QEMU 7.2 truncates EIP to 16 bits where a translation block ends for want of room, as at a page boundary: stay in one page.
+align 128, db 0
 SmmStartup:
         mov     eax, strict dword 0
 gSmmCr3 equ $ - 4
@@ -51,6 +53,7 @@ gSmmCr0 equ $ - 4
         mov     di, DATA32
         mov     cr0, eax
         jmp     dword CODE32:SmmStartup32
+SmmStartup16End:
 bits 32
 SmmStartup32:
         movzx   edi, di
@@ -80,6 +83,8 @@ SmmInitTemplateTarget:
         dq      SmmStartup
 SmmInitTemplateEnd:
 
+; QEMU 7.2 truncates EIP to 16 bits where a translation block ends for want of room, as at a page boundary: stay in one page.
+align 128, db 0
 SmmStartup:
         mov     eax, strict dword 0
 gSmmCr3 equ $ - 4
@@ -98,6 +103,7 @@ ${variant.has('Q8') ? nxeWithBranch() : ''}
 gSmmCr0 equ $ - 4
         mov     cr0, eax                ; PE and PG together
         jmp     dword CODE64:SmmStartup64
+SmmStartup16End:
 bits 64
 SmmStartup64:
         mov     esp, SmmInitStackTop
