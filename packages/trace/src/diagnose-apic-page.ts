@@ -17,6 +17,10 @@ const PRIVATE_PAGES = new Map([
 /** VM-exit interruption information of a #PF: valid, error code, hardware exception, vector 14. */
 const PAGE_FAULT_INFO = 0x80000b0en;
 const OFFSET_MASK = 0xfffn;
+const APIC_ID = 0x20n;
+const ICR_LOW = 0x300n;
+/** How far from the machine's own event KVM's line of the same moment can stand. */
+const NEIGHBOURS = 6;
 
 /** Address of a fault in KVM's MMU, whether by an EPT violation or by a #PF under shadow paging. */
 function faultAddress(event: TraceEvent): bigint | undefined {
@@ -98,17 +102,36 @@ function consequence(facts: TraceFacts, episode: SmmEpisode): string {
   return `VCPU ${vcpu} left SMM with SMBASE ${hexOf(left)}${whose}${plan}`;
 }
 
-/** First access after a stay in SMM that did reach the APIC. */
+/** First access after a stay in SMM that did reach the APIC: its VM exit and all that it shows until the next entry. */
 function accessOutside(facts: TraceFacts, episode: SmmEpisode): number[] {
   if (episode.leave === undefined) return [];
   const inSmm = new Set(facts.episodes.flatMap(({ inside }) => inside));
-  const after = facts.events
-    .map((event, index) => ({ event, index }))
-    .slice(episode.leave + 1)
-    .filter(({ event, index }) => vcpuOf(event) === episode.vcpu && !inSmm.has(index) && reachesApic(event));
-  const exit = after.find(({ event }) => event.name === 'kvm_exit');
-  const access = after.find(({ event }) => event.name !== 'kvm_exit' && event.name !== 'kvm_mmio');
-  return [exit, access].flatMap((found) => (found ? [found.index] : []));
+  const shown: number[] = [];
+  for (let index = episode.leave + 1; index < facts.events.length; index++) {
+    const event = facts.at(index);
+    if (vcpuOf(event) !== episode.vcpu || inSmm.has(index)) continue;
+    if (shown.length > 0 && event.name === 'kvm_entry') break;
+    if (reachesApic(event) || (shown.length > 0 && event.name === 'kvm_emulate_insn')) shown.push(index);
+    if (shown.length > 0 && event.name === 'smm_apic_read') break;
+  }
+  return shown;
+}
+
+/** KVM's own line of an entry or a leaving, where the trace has both. */
+function kvmLine(
+  facts: TraceFacts,
+  vcpu: number,
+  boundary: number | undefined,
+  entering: boolean,
+): number | undefined {
+  if (boundary === undefined || facts.at(boundary).name === 'kvm_enter_smm') return undefined;
+  const from = Math.max(0, boundary - NEIGHBOURS);
+  const at = facts.events
+    .slice(from, boundary + NEIGHBOURS + 1)
+    .findIndex(
+      (event) => event.name === 'kvm_enter_smm' && event.vcpu === vcpu && event.entering === entering,
+    );
+  return at < 0 ? undefined : from + at;
 }
 
 /** True if the accesses did no harm: every SMBASE is right, and nothing was written that an APIC should have got. */
@@ -141,6 +164,7 @@ export function apicPageInSmm(facts: TraceFacts): Diagnosis[] {
   if (touches.length === 0 || isHarmless(facts, touches)) return [];
   const main =
     touches.find(({ episode }) => facts.isWrong(episode)) ??
+    touches.find(({ write, address }) => write && (address & OFFSET_MASK) === ICR_LOW) ??
     touches.find(({ write }) => write) ??
     touches.find(({ episode }) => episode.vcpu !== 0) ??
     touches[0]!;
@@ -148,10 +172,11 @@ export function apicPageInSmm(facts: TraceFacts): Diagnosis[] {
   const outside = accessOutside(facts, episode);
   const wrong = facts.isWrong(episode) === true;
   const touched = `VCPU ${episode.vcpu} ${write ? 'wrote' : 'read'} ${upper(address)} (${registerName(address)}) in SMM without an APIC access: an ordinary page of memory answered in place of the local APIC`;
-  const outcome =
-    write && !wrong
-      ? 'so the write never reached the APIC, and an IPI sent from SMM is lost'
-      : `${wrong ? "so it took another CPU's identity" : 'so what it read there was not its APIC id'}: ${consequence(facts, episode)}`;
+  const lost = !wrong && (write || (address & OFFSET_MASK) !== APIC_ID);
+  const identity = wrong ? "so it took another CPU's identity" : 'so what it read there was not its APIC id';
+  const outcome = lost
+    ? 'so nothing that it writes there reaches the APIC, and an IPI sent from SMM is lost'
+    : `${identity}: ${consequence(facts, episode)}`;
   const proof = outside.length > 0 ? ' Outside SMM its accesses to the same page do reach the APIC.' : '';
   const others = silentStays(facts, episode);
   return [
@@ -162,9 +187,11 @@ export function apicPageInSmm(facts: TraceFacts): Diagnosis[] {
       sentence: `${touched}, ${outcome}.${proof}`,
       vcpu: episode.vcpu,
       evidence: facts.evidence([
+        kvmLine(facts, episode.vcpu, episode.enter, true),
         episode.enter,
         ...faultsOf(facts, episode),
         main.index,
+        kvmLine(facts, episode.vcpu, episode.leave, false),
         episode.leave,
         ...outside,
         ...others.flatMap(({ enter, leave }) => [enter, leave]),

@@ -54,7 +54,7 @@ export function smiNeverTaken(facts: TraceFacts): Diagnosis[] {
     const halt = haltBefore(facts, vcpu, index);
     const wakes = facts.events
       .slice(index + 1)
-      .some((later) => vcpuOf(later) === vcpu && (later.name === 'kvm_entry' || later.name === 'smm_wake'));
+      .some((later) => vcpuOf(later) === vcpu && (later.name === 'kvm_exit' || later.name === 'smm_wake'));
     const stuck = facts.context.outcome === 'stuck';
     if (halt !== undefined && !wakes) {
       return [

@@ -5,12 +5,17 @@ import { DEFAULT_SMBASE, type SmmEpisode } from './smm-episodes.ts';
 
 const MASK_32K = 0x7fffn;
 const APIC_ID_REGISTER = 0x20;
+/** Where a save-state map can have SMBASE, from the SMBASE that it was saved at: 32-bit, then AMD64. */
+const SMBASE_FIELDS: readonly bigint[] = [0xfef8n, 0xff00n];
 
 /** The SMBASE that was stored during a stay, last. */
-function lastWrite(facts: TraceFacts, episode: SmmEpisode): { index: number; value: bigint } | undefined {
+function lastWrite(
+  facts: TraceFacts,
+  episode: SmmEpisode,
+): { index: number; value: bigint; gpa: bigint } | undefined {
   for (const index of [...episode.inside].reverse()) {
     const event = facts.at(index);
-    if (event.name === 'smm_smbase_write') return { index, value: event.value };
+    if (event.name === 'smm_smbase_write') return { index, value: event.value, gpa: event.gpa };
   }
   return undefined;
 }
@@ -161,19 +166,27 @@ export function sharedSmbase(facts: TraceFacts): Diagnosis[] {
   return [];
 }
 
-/** An SMBASE that is not the planned one, for no reason that another rule knows. */
+/** An SMBASE that is not the planned one: Q6 if a store meant for another field hit it, else for no known reason. */
 export function wrongSmbase(facts: TraceFacts): Diagnosis[] {
   for (const episode of facts.firsts.values()) {
     const planned = facts.planned(episode.vcpu);
-    if (planned === undefined || episode.left === undefined || episode.left === planned) continue;
+    const { left, vcpu, smbase } = episode;
+    if (planned === undefined || left === undefined || left === planned) continue;
+    const write = lastWrite(facts, episode);
+    const offset = write === undefined || smbase === undefined ? undefined : write.gpa - smbase;
+    const astray = offset !== undefined && !SMBASE_FIELDS.includes(offset);
+    const why = astray
+      ? ` What changed the field was a store to offset ${hexOf(offset)} of the SMBASE, where it does not begin: the handler follows another save-state map.`
+      : '';
     return [
       {
         id: 'wrong-smbase',
+        ...(astray && { quirk: 'Q6' }),
         title: 'A CPU got an SMBASE that was not planned',
-        sentence: `VCPU ${episode.vcpu} left SMM with SMBASE ${hexOf(episode.left)}, where ${hexOf(planned)} was planned.`,
-        vcpu: episode.vcpu,
-        evidence: facts.evidence([episode.enter, lastWrite(facts, episode)?.index, episode.leave]),
-        confidence: 'certain',
+        sentence: `VCPU ${vcpu} left SMM with SMBASE ${hexOf(left)}, where ${hexOf(planned)} was planned.${why}`,
+        vcpu,
+        evidence: facts.evidence([episode.enter, write?.index, episode.leave]),
+        confidence: astray ? 'likely' : 'certain',
       },
     ];
   }

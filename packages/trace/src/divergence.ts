@@ -54,6 +54,11 @@ export interface DivergenceOptions {
   readonly form?: TraceForm;
   /** Ports whose values are time, not compared; the PM timer of OVMF's Q35, 608h, if absent. */
   readonly ignorePorts?: readonly number[];
+  /**
+   * What it means that one history only ends earlier. `compare` (the default): that VCPU hangs, so it is a
+   * divergence. `ignore`: both runs came to their end, where a last event may or may not be recorded.
+   */
+  readonly tails?: 'compare' | 'ignore';
 }
 
 interface Step extends GuestVisible {
@@ -155,7 +160,7 @@ export function firstDivergence(
   b: readonly TraceEvent[],
   options: DivergenceOptions = {},
 ): DivergenceReport {
-  const { context = 4, form = '2015', ignorePorts = [PM_TIMER_PORT] } = options;
+  const { context = 4, form = '2015', ignorePorts = [PM_TIMER_PORT], tails = 'compare' } = options;
   const inB = new Set(kindsOf(b));
   const kinds = kindsOf(a).filter((kind) => inB.has(kind));
   const historyA = historyOf(a, new Set(kinds), ignorePorts);
@@ -169,6 +174,7 @@ export function firstDivergence(
     const stepA = stepsA[at];
     const stepB = stepsB[at];
     if (!stepA && !stepB) continue;
+    if (tails === 'ignore' && !(stepA && stepB)) continue;
     const sideA = side(stepA);
     const sideB = side(stepB);
     perVcpu.push({

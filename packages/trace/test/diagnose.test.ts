@@ -18,7 +18,7 @@ describe("the mail's own trace", () => {
     expect(diagnosis?.sentence).toContain('FEE00020');
     expect(diagnosis?.sentence).toContain('7ffc1000');
     // Entry, violation, fault, leaving, then the access outside SMM that works.
-    expect(diagnosis?.evidence.map(({ index }) => lines[index])).toEqual([2, 5, 6, 10, 13, 15]);
+    expect(diagnosis?.evidence.map(({ index }) => lines[index])).toEqual([2, 5, 6, 10, 13, 14, 15, 16]);
     expect(diagnosis?.evidence[2]?.line).toBe('kvm_page_fault:       address fee00020 error_code 181');
   });
 
@@ -95,6 +95,27 @@ describe('Q1, the APIC page in SMM', () => {
     expect(rest).toEqual([]);
     expect(diagnosis).toMatchObject({ quirk: 'Q1', vcpu: 0 });
     expect(diagnosis?.sentence).toMatch(/wrote FEE00300 \(APIC_ICR\).*lost/);
+  });
+
+  it('from KVM’s events alone, a fault at another register than the ID is a lost access, not a wrong id', () => {
+    const events = kvm(`${HEAD}
+      1 kvm_exit: reason EPT_VIOLATION rip 0x7ffd23ae info 181 0
+      1 kvm_page_fault: address fee00310 error_code 181
+      1 kvm_enter_smm: vcpu 1: leaving SMM, smbase 0x7ffc1800`);
+    expect(diagnose(events)[0]).toMatchObject({ quirk: 'Q1', confidence: 'likely' });
+    expect(diagnose(events)[0]?.sentence).toMatch(/FEE00310 \(APIC_ICR2\).*IPI sent from SMM is lost/);
+  });
+
+  it('shows KVM’s lines beside the machine’s own where the trace has both', () => {
+    const run = start([0, 1]).add(
+      { name: 'kvm_enter_smm', vcpu: 1, smbase: 0x30000n, entering: true },
+      { name: 'smm_enter', vcpu: 1, smbase: 0x30000n, rip: 1n },
+      { name: 'smm_apic_read', vcpu: 1, register: 0x20, value: 0, rip: 1n, inSmm: true, reached: 'memory' },
+      { name: 'smm_rsm', vcpu: 1, oldSmbase: 0x30000n, newSmbase: 0x7ffc1000n, rip: 1n },
+      { name: 'kvm_enter_smm', vcpu: 1, smbase: 0x7ffc1000n, entering: false },
+    );
+    const names = diagnose(run.events, STUCK)[0]?.evidence.map(({ line }) => line.split(':')[0]);
+    expect(names).toEqual(['kvm_enter_smm', 'smm_enter', 'smm_apic_read', 'smm_rsm', 'kvm_enter_smm']);
   });
 
   it('has another face without unrestricted guest: the empty identity map', () => {
@@ -207,6 +228,13 @@ describe('other failures have names of their own, never Q1', () => {
       run.add({ name: 'smm_rsm', vcpu, oldSmbase: 0x30000n, newSmbase: 0x7ffc1000n, rip: 1n });
     }
     expect(ids(run.events, STUCK)).toEqual([[undefined, 'shared-smbase']]);
+  });
+
+  it('Q6: a store by another save-state map hits half of the field', () => {
+    const run = start([0, 1]).add({ name: 'smm_enter', vcpu: 1, smbase: 0x30000n, rip: 1n });
+    run.add({ name: 'smm_smbase_write', vcpu: 1, gpa: 0x3ff02n, value: 2n, rip: 1n });
+    run.add({ name: 'smm_rsm', vcpu: 1, oldSmbase: 0x30000n, newSmbase: 0x20000n, rip: 1n });
+    expect(ids(run.events, STUCK)).toEqual([['Q6', 'wrong-smbase']]);
   });
 
   it('a CPU that never comes back, and an SMBASE for which there is no reason', () => {

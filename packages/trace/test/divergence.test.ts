@@ -48,6 +48,17 @@ describe('firstDivergence', () => {
     expect(firstDivergence(goodRun(), slow).first).toBeUndefined();
   });
 
+  it('a history that ends earlier is a divergence, unless both runs are known to have come to their end', () => {
+    const whole = goodRunOfTwo();
+    const cut = whole.slice(0, -1);
+    expect(firstDivergence(whole, cut).first).toMatchObject({ vcpu: 0, a: { index: whole.length - 1 } });
+    expect(firstDivergence(whole, cut).first?.b).toBeUndefined();
+    expect(firstDivergence(whole, cut, { tails: 'ignore' }).perVcpu).toEqual([]);
+    expect(firstDivergence(whole, mailRun(), { tails: 'ignore' }).perVcpu.map(({ vcpu }) => vcpu)).toEqual([
+      1,
+    ]);
+  });
+
   it('compares a run of ours with a real KVM trace on what both can tell', () => {
     const real = kvm(`
       0 kvm_entry: vcpu 0
