@@ -9,8 +9,10 @@ import {
   type SaveStateLayout,
   type SmmSaveState,
 } from '@smm/x86-defs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { decodeSaveState, encodeSaveState } from '../src/index.ts';
+
+vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const missing = ['nasm', 'qemu-system-i386', 'qemu-system-x86_64'].find(
   (tool) => spawnSync(tool, ['--version']).error !== undefined,

@@ -11,8 +11,9 @@ export function buildModel(
   ramBytes: number,
   decodeSmram: Decoder = () => [],
   options: Partial<Q35Options> = {},
+  romBytes = 0x1_0000,
 ) {
-  const window = new Uint8Array(ramBytes + 0x1_0000);
+  const window = new Uint8Array(ramBytes + romBytes);
   const memory = new PhysicalAddressSpace({ ram: window });
   const io = new IoPortSpace();
   const clock = new VirtualClock();
@@ -33,7 +34,7 @@ export function buildModel(
     },
     {
       ram: { hostOffset: 0, sizeBytes: ramBytes },
-      rom: { hostOffset: ramBytes, sizeBytes: 0x1_0000 },
+      rom: { hostOffset: ramBytes, sizeBytes: romBytes },
       cpuCount: 1,
       ...options,
     },

@@ -40,8 +40,23 @@ export function assemble(source: string, dir: string): Buffer {
   return readFileSync(out);
 }
 
+/** The firmware image: the probe at the end, before it `i & FFh` in byte i. */
+export interface Image {
+  sizeBytes: number;
+  pflash: boolean;
+}
+
+/** What {@link Image} holds in front of the probe. */
+export function imageFiller(sizeBytes: number): Uint8Array {
+  return Uint8Array.from({ length: sizeBytes }, (_, i) => i & 0xff);
+}
+
 /** Runs the accesses from power-on; extra QEMU arguments follow. */
-export function runOnQemu(accesses: readonly Access[], args: readonly string[] = ['-m', '256']): number[] {
+export function runOnQemu(
+  accesses: readonly Access[],
+  args: readonly string[] = ['-m', '256'],
+  image: Image = { sizeBytes: 0x1_0000, pflash: false },
+): number[] {
   if ((accesses.length + 1) * 16 > LIST_ROOM) throw new Error(`${accesses.length} accesses do not fit`);
   const dir = mkdtempSync(join(tmpdir(), 'q35-oracle-'));
   try {
@@ -62,9 +77,9 @@ export function runOnQemu(accesses: readonly Access[], args: readonly string[] =
       list.setUint32(i * 16 + 4, address, true);
       list.setUint32(i * 16 + 8, value, true);
     });
-    writeFileSync(join(dir, 'rom.bin'), rom);
+    writeFileSync(join(dir, 'rom.bin'), Buffer.concat([imageFiller(image.sizeBytes - rom.length), rom]));
     const output = join(dir, 'output');
-    runRom(join(dir, 'rom.bin'), output, args);
+    runRom(join(dir, 'rom.bin'), output, args, image.pflash);
     const bytes = readFileSync(output);
     const expected = accesses.filter(reads).length;
     if (bytes.length !== expected * 4) {
@@ -78,14 +93,9 @@ export function runOnQemu(accesses: readonly Access[], args: readonly string[] =
 }
 
 /** Runs a ROM file until it writes to port F4h; what it writes to port 402h goes to `output`. */
-export function runRom(
-  rom: string,
-  output: string,
-  args: readonly string[],
-  binary = 'qemu-system-x86_64',
-): void {
+export function runRom(rom: string, output: string, args: readonly string[], pflash: boolean): void {
   const result = spawnSync(
-    binary,
+    'qemu-system-x86_64',
     [
       ...[
         '-machine',
@@ -97,7 +107,8 @@ export function runRom(
         '-nodefaults',
         '-no-user-config',
       ],
-      ...['-bios', rom, '-chardev', `file,id=dbg,path=${output}`],
+      ...(pflash ? ['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${rom}`] : ['-bios', rom]),
+      ...['-chardev', `file,id=dbg,path=${output}`],
       ...[
         '-device',
         'isa-debugcon,iobase=0x402,chardev=dbg',

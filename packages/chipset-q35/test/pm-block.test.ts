@@ -1,0 +1,80 @@
+import { VirtualClock } from '@smm/bus';
+import fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
+import { PmBlock } from '../src/index.ts';
+import { configWrite } from './support/model.ts';
+import { type Access, oracleMissing, runOnQemu } from './support/qemu-oracle.ts';
+
+vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
+
+const missing = oracleMissing();
+
+function block(smiLocked = () => false) {
+  const clock = new VirtualClock();
+  const sleeps: number[] = [];
+  const pm = new PmBlock({ clock, smiLocked, sleep: (type) => sleeps.push(type) });
+  return { clock, pm, sleeps };
+}
+
+describe('PM timer', () => {
+  it('counts_3579545_Hz_in_24_bits_exactly_for_104_days', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 9e15 }), (ns) => {
+        const { clock, pm } = block();
+        clock.advanceTo(ns);
+        expect(BigInt(pm.in(0x608, 4, 0))).toBe(((BigInt(ns) * 3_579_545n) / 1_000_000_000n) % 0x100_0000n);
+      }),
+    );
+  });
+
+  it('TMROF_is_set_by_each_change_of_bit_23_and_cleared_by_writing_1', () => {
+    const { clock, pm } = block();
+    const half = (0x80_0000 / 3_579_545) * 1e9;
+    clock.advanceTo(Math.floor(half - 1000));
+    expect(pm.in(0x600, 2, 0)).toBe(0);
+    clock.advanceTo(Math.ceil(half + 1000));
+    expect(pm.in(0x600, 2, 0)).toBe(1);
+    pm.out(0x600, 2, 0, 0);
+    expect(pm.in(0x600, 2, 0)).toBe(1);
+    pm.out(0x600, 2, 1, 0);
+    expect(pm.in(0x600, 2, 0)).toBe(0);
+    clock.advanceTo(Math.ceil(2 * half + 1000));
+    const saved = structuredClone(pm.save());
+    expect(pm.in(0x600, 2, 0)).toBe(1);
+    pm.reset();
+    expect(pm.in(0x600, 2, 0)).toBe(0);
+    pm.restore(saved);
+    expect(pm.in(0x600, 2, 0)).toBe(1);
+  });
+
+  it.skipIf(missing !== undefined)(`QEMU's timer has 24 bits and this frequency too ${missing ?? ''}`, () => {
+    const accesses: Access[] = [...configWrite(0xf8, 0x40, 4, 0x601), ...configWrite(0xf8, 0x44, 1, 0x80)];
+    for (let i = 0; i < 20; i++) {
+      accesses.push({ kind: 'in', port: 0x608, size: 4 }, { kind: 'wait', loops: 100_000 });
+    }
+    // Virtual time moves 1 ns per instruction: two instructions a loop make 200 us, 716 ticks.
+    const values = runOnQemu(accesses, ['-m', '64', '-icount', 'shift=0,sleep=off']);
+    for (const [i, value] of values.entries()) {
+      expect(value).toBeLessThan(0x100_0000);
+      if (i === 0) continue;
+      expect(value - values[i - 1]!).toBeGreaterThanOrEqual(714);
+      expect(value - values[i - 1]!).toBeLessThanOrEqual(720);
+    }
+  });
+});
+
+describe('PM1 control', () => {
+  it('SLP_EN_reports_the_sleep_type_and_does_not_stick', () => {
+    const { pm, sleeps } = block();
+    pm.out(0x604, 2, 0x2401, 0);
+    expect(sleeps).toEqual([1]);
+    expect(pm.in(0x604, 2, 0)).toBe(0x0401);
+  });
+
+  it('offsets_without_a_register_read_all_ones', () => {
+    const { pm } = block();
+    expect([pm.in(0x60c, 4, 0), pm.in(0x660, 2, 0), pm.in(0x60a, 4, 0)]).toEqual([
+      0xffff_ffff, 0xffff, 0xffff_0000,
+    ]);
+  });
+});
