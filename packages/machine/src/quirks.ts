@@ -153,7 +153,7 @@ export const QUIRKS: readonly Quirk[] = [
     symptom: 'Each SMI costs the whole synchronisation timeout and the other processors do not take part.',
     confidence: 'read',
     status: 'shown',
-    effects: { firmware: 'Q10' },
+    effects: { firmware: 'Q10' as never },
   },
   ...(
     [

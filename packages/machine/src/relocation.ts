@@ -1,6 +1,6 @@
 /** One relocation from reset to its outcome: builds our firmware and the machine, runs it, and says what became of it. */
 import { cpuModel } from '@smm/cpu-core';
-import { buildFirmware, type Firmware, type FirmwareShape } from '@smm/edk2-relocation';
+import { buildFirmware, type Firmware, type FirmwareShape, logLines, planTiles } from '@smm/edk2-relocation';
 import type { TraceSink } from '@smm/trace';
 import { SAVE_STATE_AMD64, SAVE_STATE_LEGACY32_KVM, SAVE_STATE_LEGACY32_QEMU, type SaveStateLayout } from '@smm/x86-defs';
 import { proveEndlessLoop } from './endless-loop.ts';
@@ -128,8 +128,8 @@ export function runRelocation(relocation: Relocation): RelocationReport {
 function judge(relocation: Relocation, stop: MachineStop, proof: LoopProof | undefined): RelocationReport {
   const { machine, firmware, options } = relocation;
   const planned = plannedSmbases(relocation);
-  const finished = firmware !== undefined && machine.log.includes(firmware.lastLine);
-  const context: WaitContext = { relocation, proof, finished };
+  const finished = firmware !== undefined && machine.log.includes(logLines.end());
+  const context: WaitContext = { machine, firmware, proof, finished };
   const cpus = machine.processors.map((_, id): CpuReport => {
     const { state } = machine.processors[id]!;
     return {
@@ -166,7 +166,10 @@ function judge(relocation: Relocation, stop: MachineStop, proof: LoopProof | und
 }
 
 function plannedSmbases({ firmware, machine, options }: Relocation): readonly number[] {
-  return firmware === undefined ? [] : firmware.plan(machine.chipset.memoryMap.ram.belowBytes, options.cpus ?? 1).smbase;
+  if (firmware === undefined) return [];
+  const { handlerSize, tsegMb } = firmware;
+  const tolud = machine.chipset.memoryMap.ram.belowBytes;
+  return planTiles({ tolud, cpus: options.cpus ?? 1, shape: options.edk2 ?? '2015', handlerSize, tsegMb }).smbase;
 }
 
 function activity(machine: Machine, id: number, proof: LoopProof | undefined): CpuActivity {
