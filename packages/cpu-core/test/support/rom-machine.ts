@@ -1,0 +1,100 @@
+/** Runs 64 KiB ROM images, below 1 MB and at the top of 4 GB, on a flat machine, and in QEMU for comparison. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TierName } from '../../src/engine/engine.ts';
+import { cpuModel } from '../../src/system/models.ts';
+import { FlatMachine } from './flat-machine.ts';
+
+/** Where debug bytes go. */
+const DEBUG_PORT = 0x402;
+const DATA = new URL('../data/', import.meta.url).pathname;
+
+/** Machine code of `test/data/NAME.asm`. */
+export function assembleRom(name: string): Uint8Array {
+  const folder = mkdtempSync(join(tmpdir(), 'smm-rom-'));
+  try {
+    const out = join(folder, 'rom.bin');
+    execFileSync('nasm', ['-f', 'bin', '-o', out, join(DATA, `${name}.asm`)], { stdio: 'pipe' });
+    return new Uint8Array(readFileSync(out));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** True if qemu-system-x86_64 is there. */
+export const HAS_QEMU = ['/usr/bin/qemu-system-x86_64', '/usr/local/bin/qemu-system-x86_64'].some(existsSync);
+
+/** Bytes that the ROM writes to port 402h in QEMU until it writes to port F4h. */
+export function runInQemu(rom: Uint8Array, model: string): Uint8Array {
+  const folder = mkdtempSync(join(tmpdir(), 'smm-qemu-'));
+  try {
+    const image = join(folder, 'rom.bin');
+    const out = join(folder, 'out.bin');
+    writeFileSync(image, rom);
+    try {
+      const device = [
+        '-device',
+        'isa-debugcon,iobase=0x402,chardev=d',
+        '-device',
+        'isa-debug-exit,iobase=0xf4',
+      ];
+      const machine = ['-machine', 'q35', '-cpu', model, '-m', '32', '-display', 'none', '-nodefaults'];
+      const files = ['-bios', image, '-chardev', `file,id=d,path=${out}`];
+      execFileSync('qemu-system-x86_64', [...machine, ...files, ...device], {
+        timeout: 30_000,
+        stdio: 'pipe',
+      });
+    } catch (error) {
+      // isa-debug-exit ends QEMU with an odd status
+      if ((error as { status?: number }).status !== 1) throw error;
+    }
+    return new Uint8Array(readFileSync(out));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** The same here. */
+export function runHere(
+  rom: Uint8Array,
+  model: string,
+  tier: TierName = 'evaluator',
+  budget = 20_000_000,
+): Uint8Array {
+  const bytes: number[] = [];
+  let ended = false;
+  const machine: FlatMachine = new FlatMachine({
+    ram: 1 << 20,
+    tier,
+    model: cpuModel(model),
+    ports: {
+      io: {
+        in: (_port, size) => (size === 1 ? 0xff : size === 2 ? 0xffff : 0xffff_ffff),
+        out: (port, size, value) => {
+          if (port === DEBUG_PORT && size === 1) bytes.push(value);
+          if (port === 0xf4) {
+            ended = true;
+            machine.cpu.requestExit();
+          }
+        },
+      },
+    },
+  });
+  machine.map = (page) => (page >= 0xffff_0000 ? page - 0xfff0_0000 : page);
+  machine.load(0xf0000, rom);
+  const exit = machine.cpu.run(budget);
+  if (!ended)
+    throw new Error(
+      `the ROM stopped: ${exit.reason} after ${bytes.length} bytes, RIP ${machine.cpu.state.rip.toString(16)}`,
+    );
+  return Uint8Array.from(bytes);
+}
+
+/** Little-endian dwords as hexadecimal words, eight a line: differences read well. */
+export function dump(bytes: Uint8Array): string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const words = Array.from({ length: bytes.length >> 2 }, (_, i) => view.getUint32(i * 4, true).toString(16));
+  return words.map((word, i) => `${i}: ${word}`).join('\n');
+}
