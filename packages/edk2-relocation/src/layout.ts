@@ -1,5 +1,49 @@
 /** Where things are: flash, low RAM, the two images, save-state fields and selectors. All addresses are guest-physical. */
-import { SMM_DEFAULT_SMBASE, SMRAM_SAVE_STATE_MAP_OFFSET } from '@smm/x86-defs';
+import {
+  APIC_DEFAULT_PHYS_BASE,
+  APIC_DEST_ALLBUT,
+  APIC_DM_INIT,
+  APIC_DM_SMI,
+  APIC_DM_STARTUP,
+  APIC_ICR,
+  APIC_ICR_BUSY,
+  APIC_ICR2,
+  APIC_ID,
+  APIC_INT_ASSERT,
+  APIC_SPIV,
+  APIC_SPIV_APIC_ENABLED,
+  IA32_APIC_BASE,
+  IA32_EFER,
+  ICH9_ACPI_CNTL,
+  ICH9_ACPI_CNTL_ACPI_EN,
+  ICH9_APM_CNT,
+  ICH9_APM_STS,
+  ICH9_GEN_PMCON_1,
+  ICH9_GEN_PMCON_1_SMI_LOCK,
+  ICH9_PMBASE,
+  ICH9_PMBASE_OFS_SMI_EN,
+  ICH9_SMI_EN_APMC_EN,
+  ICH9_SMI_EN_GBL_SMI_EN,
+  MCH_ESMRAMC,
+  MCH_ESMRAMC_SM_CACHE,
+  MCH_ESMRAMC_SM_L1,
+  MCH_ESMRAMC_SM_L2,
+  MCH_ESMRAMC_T_EN,
+  MCH_ESMRAMC_TSEG_1MB,
+  MCH_ESMRAMC_TSEG_2MB,
+  MCH_ESMRAMC_TSEG_8MB,
+  MCH_SMRAM,
+  MCH_SMRAM_D_LCK,
+  MCH_SMRAM_D_OPEN,
+  MCH_TSEGMB,
+  SAVE_STATE_AMD64,
+  SAVE_STATE_LEGACY32_QEMU,
+  type SaveStateFieldName,
+  type SaveStateLayout,
+  SMM_DEFAULT_SMBASE,
+  SMM_HANDLER_OFFSET,
+  SMRAM_SAVE_STATE_MAP_OFFSET,
+} from '@smm/x86-defs';
 
 /** Size of the flash image in bytes. */
 export const FLASH_SIZE = 0x1_0000;
@@ -44,21 +88,70 @@ export const PLATFORM_FIELDS = {
 /** More processors than xAPIC ids. */
 export const MAX_PROCESSORS = 255;
 
-const MAP = SMM_DEFAULT_SMBASE + 0x8000;
+const ENTRY = SMM_DEFAULT_SMBASE + SMM_HANDLER_OFFSET;
 
-/**
- * Save-state fields at the power-up SMBASE, in the 32-bit and in the AMD64 layout.
- * AMD APM volume 2, "SMM State-Save Area"; Intel SDM volume 3, "SMRAM State Save Map".
- */
+/** Address of a save-state field at the power-up SMBASE. */
+function savedAt(layout: SaveStateLayout, name: SaveStateFieldName): number {
+  const field = layout.fields.find((candidate) => candidate.name === name);
+  if (field === undefined) throw new RangeError(`the ${layout.name} map has no ${name}`);
+  return ENTRY + field.offset;
+}
+
+/** Save-state fields at the power-up SMBASE, in the 32-bit and in the AMD64 layout. Guest-physical. */
 export const SAVE_STATE = {
-  saveRevision: MAP + 0x7efc,
-  saveSmbase32: MAP + 0x7ef8,
-  saveEip32: MAP + 0x7ff0,
-  saveAutoHalt32: MAP + 0x7f02,
-  saveSmbase64: MAP + 0x7f00,
-  saveRip64: MAP + 0x7f78,
-  saveAutoHalt64: MAP + 0x7ec9,
-  saveEfer64: MAP + 0x7ed0,
+  saveRevision: savedAt(SAVE_STATE_AMD64, 'revision'),
+  saveSmbase32: savedAt(SAVE_STATE_LEGACY32_QEMU, 'smbase'),
+  saveEip32: savedAt(SAVE_STATE_LEGACY32_QEMU, 'rip'),
+  saveAutoHalt32: savedAt(SAVE_STATE_LEGACY32_QEMU, 'autoHaltRestart'),
+  saveSmbase64: savedAt(SAVE_STATE_AMD64, 'smbase'),
+  saveRip64: savedAt(SAVE_STATE_AMD64, 'rip'),
+  saveAutoHalt64: savedAt(SAVE_STATE_AMD64, 'autoHaltRestart'),
+  saveEfer64: savedAt(SAVE_STATE_AMD64, 'efer'),
+} as const;
+
+/** Registers and bits that the sources name. */
+const REGISTER_SYMBOLS: Readonly<Record<string, number>> = {
+  APIC_ID,
+  APIC_SPIV,
+  APIC_SPIV_APIC_ENABLED,
+  APIC_ICR,
+  APIC_ICR2,
+  APIC_ICR_BUSY,
+  ICR_SMI: APIC_INT_ASSERT | APIC_DM_SMI,
+  ICR_SMI_OTHERS: APIC_DEST_ALLBUT | APIC_INT_ASSERT | APIC_DM_SMI,
+  ICR_INIT_OTHERS: APIC_DEST_ALLBUT | APIC_INT_ASSERT | APIC_DM_INIT,
+  ICR_SIPI_OTHERS: APIC_DEST_ALLBUT | APIC_INT_ASSERT | APIC_DM_STARTUP,
+  IA32_APIC_BASE,
+  IA32_EFER,
+  PCI_CONFIG_ADDRESS: 0xcf8,
+  PCI_CONFIG_DATA: 0xcfc,
+  PCI_MCH: 0x8000_0000,
+  PCI_LPC: 0x8000_f800,
+  PM_IO_BASE: 0x600,
+  ICH9_PMBASE,
+  ICH9_ACPI_CNTL,
+  ICH9_ACPI_CNTL_ACPI_EN,
+  ICH9_GEN_PMCON_1,
+  ICH9_GEN_PMCON_1_SMI_LOCK,
+  ICH9_PMBASE_OFS_SMI_EN,
+  ICH9_SMI_EN_APMC_EN,
+  ICH9_SMI_EN_GBL_SMI_EN,
+  ICH9_APM_CNT,
+  ICH9_APM_STS,
+  MCH_TSEGMB,
+  MCH_SMRAM,
+  MCH_SMRAM_D_OPEN,
+  MCH_SMRAM_D_LCK,
+  MCH_ESMRAMC,
+  MCH_ESMRAMC_T_EN,
+  MCH_ESMRAMC_CACHE: MCH_ESMRAMC_SM_CACHE | MCH_ESMRAMC_SM_L1 | MCH_ESMRAMC_SM_L2,
+};
+
+/** TSEG size bits of ESMRAMC by MiB. */
+export const ESMRAMC_TSEG_SIZE = {
+  1: MCH_ESMRAMC_TSEG_1MB,
+  2: MCH_ESMRAMC_TSEG_2MB,
+  8: MCH_ESMRAMC_TSEG_8MB,
 } as const;
 
 /** Selectors of edk2's SMM GDT. edk2 UefiCpuPkg/PiSmmCpuDxeSmm, "SmiEntry". */
@@ -85,8 +178,9 @@ export const COMMON_SYMBOLS: Readonly<Record<string, number>> = {
   ...PLATFORM_FIELDS,
   ...SAVE_STATE,
   ...SELECTORS,
+  ...REGISTER_SYMBOLS,
   SMM_DEFAULT_SMBASE,
-  SMM_INIT_TEMPLATE: MAP,
+  SMM_INIT_TEMPLATE: ENTRY,
   SMM_INIT_SAVE_STATE: SMM_DEFAULT_SMBASE + SMRAM_SAVE_STATE_MAP_OFFSET,
   SAVE_STATE_MAP_SIZE,
   BACK_BUF_SIZE,
@@ -98,5 +192,5 @@ export const COMMON_SYMBOLS: Readonly<Record<string, number>> = {
   SMM_IMAGE_SIZE,
   DXE_IMAGE_SIZE,
   AP_START_VECTOR,
-  LOCAL_APIC_BASE: 0xfee0_0000,
+  LOCAL_APIC_BASE: APIC_DEFAULT_PHYS_BASE,
 };

@@ -120,7 +120,7 @@ ApIdle:
 .sleep:
         hlt
 .awake:
-        mov     ebx, LOCAL_APIC_BASE + 20h
+        mov     ebx, LOCAL_APIC_BASE + APIC_ID
 .whoAmI:
         mov     ebx, [${bx}]            ; 8B 1B
         shr     ebx, 24

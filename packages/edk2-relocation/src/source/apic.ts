@@ -14,15 +14,6 @@ export function apicLibrary({ bx, cx, si }: Width, variant: FirmwareVariant): st
 ; ---------------------------------------------------------------------------
 ; Local APIC in xAPIC mode
 ; ---------------------------------------------------------------------------
-XAPIC_ID_OFFSET         equ 20h
-XAPIC_SPURIOUS_OFFSET   equ 0F0h
-XAPIC_ICR_LOW_OFFSET    equ 300h
-XAPIC_ICR_HIGH_OFFSET   equ 310h
-ICR_SMI                 equ 00004200h
-ICR_SMI_OTHERS          equ 000C4200h
-ICR_INIT_OTHERS         equ 000C4500h
-ICR_SIPI_OTHERS         equ 000C4600h
-
 ; eax = initial APIC id from CPUID. Changes ecx, edx.
 GetInitialApicId:
         push    ${bx}
@@ -49,7 +40,7 @@ GetApicId:
         call    GetInitialApicId
         cmp     eax, 100h
         jae     .done
-        mov     ecx, LOCAL_APIC_BASE + XAPIC_ID_OFFSET
+        mov     ecx, LOCAL_APIC_BASE + APIC_ID
 .read:
         mov     eax, [${cx}]
         shr     eax, 24
@@ -63,21 +54,21 @@ SendIpi:
         push    ${bx}
         push    ${si}
         mov     esi, LOCAL_APIC_BASE
-        mov     ebx, [${si} + XAPIC_ICR_HIGH_OFFSET]
+        mov     ebx, [${si} + APIC_ICR2]
 .waitIdle:
-        mov     ecx, [${si} + XAPIC_ICR_LOW_OFFSET]
-        test    ecx, 1000h              ; delivery status
+        mov     ecx, [${si} + APIC_ICR]
+        test    ecx, APIC_ICR_BUSY
         jnz     .waitIdle
 .waitIdleEnd:
         shl     edx, 24
-        mov     [${si} + XAPIC_ICR_HIGH_OFFSET], edx
-        mov     [${si} + XAPIC_ICR_LOW_OFFSET], eax
+        mov     [${si} + APIC_ICR2], edx
+        mov     [${si} + APIC_ICR], eax
 .waitSent:
-        mov     ecx, [${si} + XAPIC_ICR_LOW_OFFSET]
-        test    ecx, 1000h
+        mov     ecx, [${si} + APIC_ICR]
+        test    ecx, APIC_ICR_BUSY
         jnz     .waitSent
 .waitSentEnd:
-        mov     [${si} + XAPIC_ICR_HIGH_OFFSET], ebx
+        mov     [${si} + APIC_ICR2], ebx
         pop     ${si}
         pop     ${bx}
         popf

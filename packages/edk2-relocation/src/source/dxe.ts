@@ -1,4 +1,5 @@
 /** The image in normal RAM: wakes the APs, starts the SMM image, closes TSEG, raises the first normal SMI and reports. */
+import { ESMRAMC_TSEG_SIZE } from '../layout.ts';
 import type { FirmwareVariant } from '../variant.ts';
 import { apCode, wakeAps } from './ap-startup.ts';
 import { apicLibrary } from './apic.ts';
@@ -29,7 +30,7 @@ EnterLongModePaging:
         mov     eax, cr4
         or      eax, 20h                ; PAE
         mov     cr4, eax
-        mov     ecx, 0C0000080h         ; IA32_EFER
+        mov     ecx, IA32_EFER
         rdmsr
         or      ah, ${variant.has('Q25') ? '9                   ; LME, NXE (without NX in CPUID this faults)' : '1                   ; LME'}
         wrmsr
@@ -44,36 +45,35 @@ bits 64
 
 /** SMI_EN, SMI_LOCK; TSEG closed (T_EN) and locked (D_LCK); then the SMI. Intel ICH9 and Q35 data sheets. */
 function firstSmi({ bx, di }: Width, variant: FirmwareVariant): string {
-  const size = { 1: 0, 2: 1, 8: 2 }[variant.tsegMb];
   return `
-        mov     dx, 630h                ; SMI_EN
+        mov     dx, PM_IO_BASE + ICH9_PMBASE_OFS_SMI_EN
         in      eax, dx
-        or      eax, 21h                ; APMC_EN, GBL_SMI_EN
+        or      eax, ICH9_SMI_EN_APMC_EN | ICH9_SMI_EN_GBL_SMI_EN
         out     dx, eax
-        mov     eax, 8000F8A0h          ; 00:1F.0 GEN_PMCON_1
-        mov     dx, 0CF8h
+        mov     eax, PCI_LPC + ICH9_GEN_PMCON_1
+        mov     dx, PCI_CONFIG_ADDRESS
         out     dx, eax
-        mov     dx, 0CFCh
+        mov     dx, PCI_CONFIG_DATA
         in      ax, dx
-        or      al, 10h                 ; SMI_LOCK
+        or      al, ICH9_GEN_PMCON_1_SMI_LOCK
         out     dx, ax
 ; SmmAccess: close, then lock.
-        mov     eax, 8000009Ch          ; 00:00.0 SMRAM (9Dh), ESMRAMC (9Eh)
-        mov     dx, 0CF8h
+        mov     eax, PCI_MCH + (MCH_ESMRAMC & ~3)
+        mov     dx, PCI_CONFIG_ADDRESS
         out     dx, eax
-        mov     dx, 0CFEh
-        mov     al, ${0x38 | (size << 1) | 1}              ; T_EN: TSEG visible only in SMM
+        mov     dx, PCI_CONFIG_DATA + (MCH_ESMRAMC & 3)
+        mov     al, MCH_ESMRAMC_CACHE | ${ESMRAMC_TSEG_SIZE[variant.tsegMb]} | MCH_ESMRAMC_T_EN ; visible only in SMM
         out     dx, al
-        mov     dx, 0CFDh
+        mov     dx, PCI_CONFIG_DATA + (MCH_SMRAM & 3)
         in      al, dx
-        and     al, 0BFh                ; D_OPEN off
-        or      al, 10h                 ; D_LCK
+        and     al, ~MCH_SMRAM_D_OPEN & 0FFh
+        or      al, MCH_SMRAM_D_LCK
         out     dx, al
 ; First normal SMI. QEMU may run some instructions after the OUT before the SMI arrives, so wait for its handler's word.
         xor     eax, eax
-        out     0B3h, al
+        out     ICH9_APM_STS, al
 TriggerSmi:
-        out     0B2h, al
+        out     ICH9_APM_CNT, al
 WaitForFirstSmi:
         mov     eax, [abs gFirstSmiDone]
         test    eax, eax
@@ -134,8 +134,8 @@ DxeProtected:
         mov     ss, eax
 ${variant.bitness === 64 ? toLongMode(variant) : ''}
 DxeMain:
-        mov     eax, 10Fh               ; local APIC on, spurious vector 0Fh
-        mov     ecx, LOCAL_APIC_BASE + XAPIC_SPURIOUS_OFFSET
+        mov     eax, APIC_SPIV_APIC_ENABLED | 0Fh ; spurious vector 0Fh
+        mov     ecx, LOCAL_APIC_BASE + APIC_SPIV
         mov     [${width.cx}], eax
         call    WakeUpAps
 ${variant.shape === '2024' ? '        call    SmmRelocationInit\n' : ''}        mov     eax, [abs gSmmImageBase]

@@ -29,7 +29,7 @@ export function identityMap({ di, dx }: Width, options: IdentityMapOptions): str
         test    edx, 1 << 20            ; no-execute supported?
         jz      .done
         mov     dword [${di} + ${directories + 4}], 80000000h
-        mov     ecx, 0C0000080h         ; IA32_EFER
+        mov     ecx, IA32_EFER
         rdmsr
         or      ah, 8                   ; NXE
         wrmsr

@@ -1,9 +1,9 @@
 /** Code executed in place from flash: reset vector, platform set-up, loading of the two images. */
+import { ESMRAMC_TSEG_SIZE } from '../layout.ts';
 import type { FirmwareVariant } from '../variant.ts';
 
 /** The last bytes of the flash. `org` is the address of the first of them; the last 16 are the reset vector. */
 export function flashCode(variant: FirmwareVariant): string {
-  const size = { 1: 0, 2: 1, 8: 2 }[variant.tsegMb];
   return `
 bits 16
         org     FLASH_CODE_BASE
@@ -45,7 +45,7 @@ Start32:
         mov     gs, eax
         mov     ss, eax
 ; Only the BSP initialises. (QEMU lets an SMI wake an AP that has never been started, at the reset vector.)
-        mov     ecx, 1Bh                ; IA32_APIC_BASE
+        mov     ecx, IA32_APIC_BASE
         rdmsr
         test    ah, 1                   ; BSP flag
         jnz     Bsp
@@ -83,19 +83,19 @@ Bsp:
         movzx   eax, al
         mov     [gExpectedAps], eax
 ; Power management I/O at 600h.
-        mov     eax, 8000F840h          ; 00:1F.0 PMBASE
-        mov     ecx, 600h
+        mov     eax, PCI_LPC + ICH9_PMBASE
+        mov     ecx, PM_IO_BASE
         call    WritePci32
-        mov     eax, 8000F844h          ; ACPI_CNTL
-        mov     dx, 0CF8h
+        mov     eax, PCI_LPC + ICH9_ACPI_CNTL
+        mov     dx, PCI_CONFIG_ADDRESS
         out     dx, eax
-        mov     dx, 0CFCh
+        mov     dx, PCI_CONFIG_DATA
         in      al, dx
-        or      al, 80h                 ; ACPI_EN
+        or      al, ICH9_ACPI_CNTL_ACPI_EN
         out     dx, al
-        mov     dx, 630h                ; SMI_EN
+        mov     dx, PM_IO_BASE + ICH9_PMBASE_OFS_SMI_EN
         in      eax, dx
-        test    al, 20h                 ; APMC_EN set at reset: no SMM here
+        test    al, ICH9_SMI_EN_APMC_EN ; set at reset: no SMM here
         jz      HaveSmm
         mov     esi, NoSmmText
 NoSmmNext:
@@ -109,14 +109,14 @@ NoSmmText:
         db      'SmmControl2DxeEntryPoint: this Q35 implementation lacks SMI', 10, 0
 HaveSmm:
 ; TSEG: base, size, still open (T_EN = 0).
-        mov     eax, 800000ACh          ; 00:00.0 TSEGMB
+        mov     eax, PCI_MCH + MCH_TSEGMB
         mov     ecx, [gTsegBase]
         call    WritePci32
-        mov     eax, 8000009Ch
-        mov     dx, 0CF8h
+        mov     eax, PCI_MCH + (MCH_ESMRAMC & ~3)
+        mov     dx, PCI_CONFIG_ADDRESS
         out     dx, eax
-        mov     dx, 0CFEh               ; ESMRAMC
-        mov     al, ${0x38 | (size << 1)}
+        mov     dx, PCI_CONFIG_DATA + (MCH_ESMRAMC & 3)
+        mov     al, MCH_ESMRAMC_CACHE | ${ESMRAMC_TSEG_SIZE[variant.tsegMb]}
         out     dx, al
 ; Load both images and go.
         mov     esi, SmmBlob
@@ -162,10 +162,10 @@ ReadCmos:
 
 ; Configuration register eax = ecx. Changes eax, edx.
 WritePci32:
-        mov     dx, 0CF8h
+        mov     dx, PCI_CONFIG_ADDRESS
         out     dx, eax
         mov     eax, ecx
-        mov     dx, 0CFCh
+        mov     dx, PCI_CONFIG_DATA
         out     dx, eax
         ret
 

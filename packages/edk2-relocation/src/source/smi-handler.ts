@@ -91,7 +91,7 @@ function entry64(): string {
         push    CODE64
         lea     eax, [edi + (SmiLong - gcSmiHandlerTemplate + 8000h)]
         push    eax
-        mov     ecx, 0C0000080h                 ; IA32_EFER
+        mov     ecx, IA32_EFER
         rdmsr
         or      ah, 1                           ; LME
         wrmsr

@@ -7,7 +7,7 @@ function nxeWithBranch(): string {
         mov     eax, 80000001h
         cpuid
         mov     ebx, edx
-        mov     ecx, 0C0000080h         ; IA32_EFER
+        mov     ecx, IA32_EFER
         rdmsr
         test    ebx, 1 << 20            ; no-execute supported?
         jz      short SmmStartupNoNx    ; Q8: 16-bit, so a taken jump truncates EIP
@@ -95,7 +95,7 @@ gSmmCr4 equ $ - 4
         or      ax, 200h                ; OSFXSR: the handler saves xmm registers
         mov     cr4, eax
 ${variant.has('Q8') ? nxeWithBranch() : ''}
-        mov     ecx, 0C0000080h         ; IA32_EFER
+        mov     ecx, IA32_EFER
         rdmsr
         or      ah, 1                   ; LME
         wrmsr
