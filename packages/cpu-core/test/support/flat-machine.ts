@@ -54,6 +54,8 @@ export class FlatMachine {
   onDevice: (access: DeviceAccess) => void = () => {};
   /** Linear page to physical page (byte addresses); identity by default. -1: page fault. */
   map: (page: number, request: TranslateRequest) => number = (page) => page;
+  /** Told the vector of every exception before it is delivered. */
+  onFault: (vector: number) => void = () => {};
   /** Ports written by OUT: [port, value]. */
   readonly out: [number, number][] = [];
   readonly ramSize: number;
@@ -133,6 +135,7 @@ export class FlatMachine {
           throw new Error('the flat machine has no save-state codec');
         },
       },
+      observer: { interruptDelivered: (_cpu, vector) => this.onFault(vector) },
       time: { tsc: () => BigInt(Math.floor(this.cpu?.retiredNow() ?? 0)) },
     };
   }
