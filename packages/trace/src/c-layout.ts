@@ -40,7 +40,7 @@ export interface PlacedField {
 }
 
 /** Size in bytes of the fields that every record begins with: type, flags, preemption count, pid. */
-export const COMMON_SIZE = 8;
+const COMMON_SIZE = 8;
 
 const SIZES: Readonly<Record<CType, number>> = {
   'unsigned int': 4,

@@ -14,6 +14,7 @@ import {
 } from './dat-format.ts';
 import type { TraceEvent, TraceEventName } from './events.ts';
 import { eventNameOf, membersFromRaw } from './table.ts';
+import { inReportOrder } from './text-format.ts';
 import { inferVcpus } from './vcpus.ts';
 
 /** What a trace.dat file holds. */
@@ -282,7 +283,7 @@ export function readTraceDat(bytes: Uint8Array): TraceDat {
       `The file holds no KVM and no machine event (${decoder.skipped} records of other tracepoints).`,
     );
   }
-  const events = decoder.events.sort((a, b) => a.ts - b.ts || a.cpu - b.cpu);
+  const events = inReportOrder(decoder.events);
   return {
     events: inferVcpus(events),
     cpus,

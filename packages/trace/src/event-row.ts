@@ -8,10 +8,10 @@ import type { Template } from './template.ts';
 export type MemberKind = 'number' | 'bigint' | 'boolean' | 'bytes' | 'text' | readonly string[];
 
 /** Members of an event that its table row must describe. */
-export type OwnMember<E> = Exclude<keyof E, 'name' | Exclude<keyof EventBase, 'vcpu'>>;
+type OwnMember<E> = Exclude<keyof E, 'name' | Exclude<keyof EventBase, 'vcpu'>>;
 
 /** The kind that fits the type of a member, so that the compiler compares table and union. */
-export type KindOf<T> = [T] extends [number]
+type KindOf<T> = [T] extends [number]
   ? 'number'
   : [T] extends [bigint]
     ? 'bigint'

@@ -24,6 +24,6 @@ export { type PlannedCpu, plannedCpu, plannedSmbases } from './planned.ts';
 export { readTrace, type TraceFile } from './read-trace.ts';
 export { filterSink, TraceBuffer, TraceRing, teeSink } from './sinks.ts';
 export { EVENT_NAMES } from './table.ts';
-export { formatEvent, formatMessage, formatTrace, type TextOptions } from './text-format.ts';
+export { formatEvent, formatMessage, formatTrace, inReportOrder, type TextOptions } from './text-format.ts';
 export { type ParsedText, type ParseOptions, parseTraceText } from './text-parse.ts';
 export { inferVcpus } from './vcpus.ts';

@@ -66,3 +66,12 @@ export function formatTrace(events: readonly TraceEvent[], options: TextOptions 
   const cpus = options.cpus ?? events.reduce((most, event) => Math.max(most, event.cpu + 1), 1);
   return [`cpus=${cpus}`, ...events.map((event) => formatEvent(event, options)), ''].join('\n');
 }
+
+/**
+ * Events in the order of `trace-cmd report`, which is also that of `readTraceDat`: by time in whole
+ * nanoseconds, then by host CPU, then as they were. A copy. Runs whose CPUs have clocks of their own, and
+ * events of one time, stand otherwise in the order in which they were recorded.
+ */
+export function inReportOrder(events: readonly TraceEvent[]): TraceEvent[] {
+  return [...events].sort((a, b) => Math.round(a.ts) - Math.round(b.ts) || a.cpu - b.cpu);
+}

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import {
   EVENT_NAMES,
   formatTrace,
+  inReportOrder,
   isTraceDat,
   readTraceDat,
   type TraceEvent,
@@ -82,6 +83,17 @@ describe.skipIf(!hasTraceCmd())('trace-cmd report', () => {
     expect(bytes.length).toBeGreaterThan(100 * 4096);
     expect(traceCmd('report', file)).toBe(formatTrace(events));
     expect(readTraceDat(bytes).events).toEqual(events);
+  });
+
+  it('orders CPUs by time, then by number, whatever the order of recording', () => {
+    const file = join(folder, 'order.dat');
+    const times = [5, 3, 3, 9, 3, 5, 1];
+    const events = times.map(
+      (us, i): TraceEvent => ({ name: 'smm_sipi', ts: us * 1000, cpu: (7 - i) % 3, vcpu: 0, vector: i }),
+    );
+    writeFileSync(file, writeTraceDat(events));
+    expect(traceCmd('report', file)).toBe(formatTrace(inReportOrder(events)));
+    expect(inReportOrder(events)).not.toEqual(events);
   });
 
   it('is read back from a file that trace-cmd itself wrote', () => {
