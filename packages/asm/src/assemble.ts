@@ -182,10 +182,12 @@ class Pass {
       }
       // `es:` cannot be a label, so a colon after a reserved word falls through to the error of #define.
       if (colon || !isReserved(first.text)) {
-        if (!colon && (second === undefined || second.kind !== 'name' || !isReserved(second.text))) {
-          if (second !== undefined) {
-            throw new AsmError('ASM_UNKNOWN_INSTRUCTION', `'${first.text}' is not an instruction`);
-          }
+        // Without a colon a label must stand before an instruction; alone it is more likely a misspelt one.
+        if (!colon && (second?.kind !== 'name' || !isReserved(second.text))) {
+          throw new AsmError(
+            'ASM_UNKNOWN_INSTRUCTION',
+            `'${first.text}' is not an instruction (a label takes a colon)`,
+          );
         }
         reader.next();
         if (colon) reader.next();

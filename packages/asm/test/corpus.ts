@@ -211,6 +211,15 @@ function integerLines(bits: Bits): string[] {
       lines.push(`${name} ${a}, cl`, `${name} ${a}, byte ${memory}`);
       if (size !== 'word') lines.push(`${name} ${a}, cx`, `${name} ${a}, word ${memory}`);
     }
+    if (size !== 'word') lines.push(`movnti ${memory}, ${a}`);
+    lines.push(
+      `movbe ${a}, ${memory}`,
+      `movbe ${memory}, ${b}`,
+      `rdrand ${a}`,
+      `rdseed ${b}`,
+      `ud1 ${a}, ${b}`,
+      `ud0 ${b}, ${memory}`,
+    );
     lines.push(`str ${a}`, `sldt ${b}`, `smsw ${a}`);
   }
   for (const condition of CC) {
@@ -229,7 +238,7 @@ const PLAIN = `
 movsb movsw movsd cmpsb cmpsw cmpsd stosb stosw stosd lodsb lodsw lodsd scasb scasw scasd insb insw insd outsb outsw outsd
 cbw cwde cwd cdq cmc clc stc cli sti cld std lahf sahf xlat xlatb leave int3 int1 nop pause ud2 hlt
 iret iretd iretw ret retn retf cpuid rdmsr wrmsr rdtsc rdpmc rsm clts invd wbinvd syscall sysret sysenter sysexit rdtscp vmcall
-xgetbv xsetbv monitor mwait fninit finit fnclex wait lfence mfence sfence emms pushf popf pushfw popfw`
+xgetbv xsetbv clac stac fnop monitor mwait fninit finit fnclex wait lfence mfence sfence emms pushf popf pushfw popfw`
   .trim()
   .split(/\s+/);
 const NOT_64 = 'pusha popa pushad popad pushaw popaw pushfd popfd daa das aaa aas aam aad into salc'.split(
@@ -348,6 +357,9 @@ function systemLines(bits: Bits): string[] {
     `lgdt [cs:${memory.slice(1)}`,
     `o32 lgdt [cs:${memory.slice(1)}`,
     `clflush ${memory}`,
+    `xsave ${memory}`,
+    `xrstor ${memory}`,
+    `prefetchw ${memory}`,
     `prefetchnta ${memory}`,
   );
   for (const name of ['movaps', 'movups', 'movdqa', 'movdqu']) {

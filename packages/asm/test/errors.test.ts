@@ -15,6 +15,7 @@ function failure(source: string): SmmError {
 describe('a mistake is reported with code, line and text', () => {
   it.each([
     ['frobnicate eax', 'ASM_UNKNOWN_INSTRUCTION'],
+    ['frobnicate', 'ASM_UNKNOWN_INSTRUCTION'],
     ['rep frobnicate', 'ASM_UNKNOWN_INSTRUCTION'],
     ['mov eax, ebx ecx', 'ASM_SYNTAX'],
     ['mov eax,', 'ASM_SYNTAX'],

@@ -69,19 +69,33 @@ export const DXE_IMAGE_SIZE = 0x4_0000;
 
 /** Fields of the platform block by symbol name. */
 export const PLATFORM_FIELDS = {
+  /** Top of low usable DRAM, 32 bit. */
   gTolud: PLATFORM_BASE,
+  /** First address of TSEG, 32 bit. */
   gTsegBase: PLATFORM_BASE + 0x04,
+  /** Load address of the SMM image, 32 bit. */
   gSmmImageBase: PLATFORM_BASE + 0x08,
+  /** Load address of the DXE image, 32 bit. */
   gDxeImageBase: PLATFORM_BASE + 0x0c,
+  /** Number of processors, 32 bit. */
   gNumberOfProcessors: PLATFORM_BASE + 0x10,
+  /** Number of APs that CMOS 5Fh promises, 32 bit. */
   gExpectedAps: PLATFORM_BASE + 0x14,
+  /** APs that have taken a stack, 32 bit. */
   gApSlots: PLATFORM_BASE + 0x18,
+  /** APs that have registered, 32 bit. */
   gApsFinished: PLATFORM_BASE + 0x1c,
+  /** 1 when the handler of the first normal SMI has its result, 32 bit. */
   gFirstSmiDone: PLATFORM_BASE + 0x20,
+  /** Processors that checked in, 32 bit. */
   gCheckInCount: PLATFORM_BASE + 0x24,
+  /** APIC ids, ascending, 32 bit each. */
   gProcessorId: PLATFORM_BASE + 0x400,
+  /** Planned SMBASEs by index, 32 bit each. */
   gSmmBaseHob: PLATFORM_BASE + 0x800,
+  /** 1 for each processor index whose handler ran, 8 bit each. */
   gCheckIn: PLATFORM_BASE + 0xc00,
+  /** Initial APIC id of the processor that ran the handler of an index, 8 bit each. */
   gCheckInApicId: PLATFORM_BASE + 0xd00,
 } as const;
 

@@ -311,5 +311,13 @@ arpl Ew,Gw : 63 /r !64
 nop : 90
 nop Ev : 0f 1f /0
 pause : 90 pf3
+movnti Md,Gd : 0f c3 /r
+movnti Mq,Gq : 0f c3 /r o64
+movbe Gv,Mv : 0f 38 f0 /r
+movbe Mv,Gv : 0f 38 f1 /r
+rdrand Rv : 0f c7 /6
+rdseed Rv : 0f c7 /7
+ud0 Gv,Ev : 0f ff /r
+ud1 Gv,Ev : 0f b9 /r
 ud2 : 0f 0b
 `;

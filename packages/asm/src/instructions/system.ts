@@ -86,7 +86,13 @@ fxsave64 M : 0f ae /0 o64
 fxrstor64 M : 0f ae /1 o64
 ldmxcsr Md : 0f ae /2
 stmxcsr Md : 0f ae /3
+xsave M : 0f ae /4
+xrstor M : 0f ae /5
 clflush M : 0f ae /7
+clac : 0f 01 ca
+stac : 0f 01 cb
+prefetchw M : 0f 0d /1
+fnop : d9 d0
 lfence : 0f ae e8
 mfence : 0f ae f0
 sfence : 0f ae f8
