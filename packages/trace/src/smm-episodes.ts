@@ -41,16 +41,13 @@ function boundaryOf(event: TraceEvent, machine: boolean): Boundary | undefined {
 
 /**
  * KVM's leaving line shows the new SMBASE in 2015 and the old one since 5.1. If any stay leaves with another
- * SMBASE than it entered with, the lines show the new one. If none does, only the next entry tells, or the
- * fields of a kernel that is surely older.
+ * SMBASE than it entered with, the lines show the new one. If none does, only the VCPU's next entry tells.
  */
-function settleSmbases(episodes: readonly SmmEpisode[], events: readonly TraceEvent[]): void {
+function settleSmbases(episodes: readonly SmmEpisode[]): void {
   const showsNew = episodes.some(
     ({ smbase, left }) => smbase !== undefined && left !== undefined && smbase !== left,
   );
-  const entries = events.filter((event) => event.name === 'kvm_entry');
-  const oldKernel = entries.length > 0 && entries.every((event) => event.rip === undefined);
-  if (showsNew || oldKernel) return;
+  if (showsNew) return;
   for (const [i, episode] of episodes.entries()) {
     if (episode.left === undefined || episode.smbase === undefined) continue;
     const next = episodes.slice(i + 1).find(({ vcpu }) => vcpu === episode.vcpu)?.smbase;
@@ -84,6 +81,6 @@ export function smmEpisodes(events: readonly TraceEvent[]): SmmEpisode[] {
       open.delete(vcpu);
     }
   }
-  if (!machine) settleSmbases(episodes, events);
+  if (!machine) settleSmbases(episodes);
   return episodes;
 }

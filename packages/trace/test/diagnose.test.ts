@@ -270,6 +270,18 @@ describe('good runs', () => {
     expect(diagnose(kvm(good.replace(/kvm_enter_smm/g, 'kvm_smm_transition')))).toEqual([]);
   });
 
+  it('have none where a kernel of today, which shows the old SMBASE, was printed in the words of 2015', () => {
+    const first = `
+      0 kvm_entry: vcpu 0
+      0 kvm_enter_smm: vcpu 0: entering SMM, smbase 0x30000
+      0 kvm_enter_smm: vcpu 0: leaving SMM, smbase 0x30000`;
+    const next = `
+      0 kvm_enter_smm: vcpu 0: entering SMM, smbase 0x7ffc1000
+      0 kvm_enter_smm: vcpu 0: leaving SMM, smbase 0x7ffc1000`;
+    expect(diagnose(kvm(first))).toEqual([]);
+    expect(diagnose(kvm(first + next))).toEqual([]);
+  });
+
   it('nothing at all is nothing', () => {
     expect(diagnose([])).toEqual([]);
   });
