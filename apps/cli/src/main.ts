@@ -1,1 +1,36 @@
-export {};
+/** Process entry: connects the program to node. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { EXIT, type Io } from './io.ts';
+import { smm } from './program.ts';
+
+const io: Io = {
+  out: (text) => {
+    process.stdout.write(text);
+  },
+  err: (text) => {
+    process.stderr.write(text);
+  },
+  outIsTerminal: process.stdout.isTTY === true,
+  errIsTerminal: process.stderr.isTTY === true,
+  columns: process.stdout.columns ?? process.stderr.columns,
+  env: process.env,
+  readFile: (path) => readFileSync(path),
+  writeFile: (path, content) => {
+    writeFileSync(path, content);
+  },
+  readInput: () => readFileSync(0),
+  breathe: () => new Promise((resolve) => setImmediate(resolve)),
+};
+
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    // The reader has gone (`smm matrix | head`): nobody is left to tell.
+    process.exit(error.code === 'EPIPE' ? EXIT.OK : EXIT.GUEST_FAILED);
+  });
+}
+process.once('SIGINT', () => {
+  if (io.errIsTerminal) io.err('\r\x1b[K');
+  process.exit(EXIT.INTERRUPTED);
+});
+
+process.exitCode = await smm(process.argv.slice(2), io);

@@ -35,7 +35,7 @@ export interface Explanation {
   readonly diagnoses: readonly Diagnosis[];
   /** The smallest set of quirks without which it relocates; empty if it passes, or fails without them too. */
   readonly causes: readonly Quirk[];
-  /** Other changes that were tried; empty if it passes. */
+  /** Other changes that were tried; empty if it passes, or if not asked for. */
   readonly remedies: readonly Remedy[];
   /** Why each quirk in force does not bite; empty if it fails. */
   readonly harmless: readonly string[];
@@ -43,9 +43,15 @@ export interface Explanation {
   readonly losses: readonly string[];
 }
 
+/** How much to explain. */
+export interface ExplainChoices {
+  /** Try other changes than removing quirks on a failing configuration. Default true. */
+  readonly remedies?: boolean;
+}
+
 /** Explains a configuration; see {@link explainSteps}. */
-export function explain(options: RelocationOptions): Explanation {
-  const steps = explainSteps(options);
+export function explain(options: RelocationOptions, choices: ExplainChoices = {}): Explanation {
+  const steps = explainSteps(options, choices);
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;
@@ -53,7 +59,10 @@ export function explain(options: RelocationOptions): Explanation {
 }
 
 /** Yields what it is about to run, so that a caller can show progress or stop; returns the explanation. */
-export function* explainSteps(options: RelocationOptions): Generator<string, Explanation> {
+export function* explainSteps(
+  options: RelocationOptions,
+  choices: ExplainChoices = {},
+): Generator<string, Explanation> {
   yield 'the configuration';
   const run = traced('this configuration', options);
   const quirks = inForce(options).map(findQuirk);
@@ -79,7 +88,7 @@ export function* explainSteps(options: RelocationOptions): Generator<string, Exp
     divergence,
     diagnoses,
     causes,
-    remedies: passes ? [] : yield* tryRemedies(options),
+    remedies: passes || choices.remedies === false ? [] : yield* tryRemedies(options),
     harmless,
     losses: passes ? lostInSmm(run) : [],
   };

@@ -5,7 +5,7 @@
  */
 export type { Accelerator } from './accelerator.ts';
 export { proveEndlessLoop } from './endless-loop.ts';
-export { type Explanation, explain, explainSteps, type Remedy } from './explain.ts';
+export { type ExplainChoices, type Explanation, explain, explainSteps, type Remedy } from './explain.ts';
 export {
   DEFAULT_SLICES,
   type ExploreGroup,

@@ -1,0 +1,53 @@
+/** `smm diagnose`: what a trace shows, ours or a real one. */
+import { diagnose } from '@smm/trace';
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { evidenceExcerpt } from '../render/excerpt.ts';
+import { diagnosisToJson } from '../render/explanation.ts';
+import { colours, counted, wrap } from '../render/text.ts';
+import { formOfEvents, loadTrace } from '../trace-file.ts';
+
+const HELP = `
+Reads the text of trace-cmd report, whole or in pieces as pasted into mails, a trace.dat of version 6, or a
+.jsonl; '-' is standard input. Exit code 0 if the trace could be read, whatever it shows.
+
+Examples:
+  trace-cmd report | smm diagnose -
+  smm diagnose trace.dat
+  smm relocate -smp 2 --bitness 32 --host rhel7-3.10.0-323 --trace - | smm diagnose -
+`;
+
+/** Adds `diagnose`. */
+export function diagnoseCommand(program: Command, { io }: Context): void {
+  program
+    .command('diagnose')
+    .description('say what went wrong in a trace, ours or a real one from trace-cmd')
+    .argument('<file>', "trace, or '-' for standard input")
+    .option('--json', 'print JSON')
+    .addHelpText('after', HELP)
+    .action((file: string, flags: { readonly json?: boolean }) => {
+      const { events, format, planned } = loadTrace(file, io);
+      const form = formOfEvents(events);
+      const found = diagnose(events, { form, ...(planned.length > 0 && { planned }) });
+      if (flags.json === true) {
+        const diagnoses = found.map((diagnosis) => diagnosisToJson(diagnosis));
+        io.out(`${JSON.stringify({ version: 1, format, events: events.length, diagnoses }, null, 2)}\n`);
+        return;
+      }
+      const colour = colours(io);
+      const parts = [
+        `${counted(events.length, 'event')} of ${file === '-' ? 'standard input' : file} (${format}).`,
+      ];
+      if (found.length === 0) parts.push('', 'No known failure shows in this trace.');
+      for (const diagnosis of found) {
+        const { title, quirk, confidence, sentence } = diagnosis;
+        parts.push(
+          '',
+          colour.bold(`${title} (${quirk === undefined ? '' : `${quirk}, `}${confidence})`),
+          wrap(sentence, io),
+          ...evidenceExcerpt(diagnosis, events, form).map((line) => `    ${line}`),
+        );
+      }
+      io.out(`${parts.join('\n')}\n`);
+    });
+}

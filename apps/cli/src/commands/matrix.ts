@@ -1,0 +1,120 @@
+/** `smm matrix`: the table of the mail of October 2015, and the cause of its hang. */
+import { explainSteps, type RelocationOptions, type RelocationReport } from '@smm/machine';
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { drain, run } from '../drive.ts';
+import type { Io } from '../io.ts';
+import { once } from '../options.ts';
+import { checkCpus, oneOf, parseMemory, wholeNumber } from '../qemu-values.ts';
+import { renderCause } from '../render/explanation.ts';
+import { progressLine } from '../render/progress.ts';
+import { mailResult } from '../render/report.ts';
+import { runToJson } from '../render/run-json.ts';
+import { colours, table, wrap } from '../render/text.ts';
+
+interface Flags {
+  readonly memory?: string;
+  readonly edk2?: string;
+  readonly smp?: string;
+  readonly json?: boolean;
+}
+
+interface Row {
+  readonly options: RelocationOptions;
+  readonly report: RelocationReport;
+}
+
+const MAILS_HOST = 'rhel7-3.10.0-323';
+const FIXED_HOST = 'linux-current';
+const COLUMNS = ['bitness', 'accel', 'VCPUs', 'host', 'result'];
+
+const HELP = `
+Each row is a run of the same firmware. Host ${MAILS_HOST} is the mail's, ${FIXED_HOST} has the faults fixed.
+Under the table: why the mail's row (32, kvm, 2) fails, and the trace lines that prove it.
+
+Examples:
+  smm matrix
+  smm matrix -smp 1,2,8 -m 512
+  smm matrix --edk2 2024              no APIC ID is read in SMM: nothing hangs
+`;
+
+/** Adds `matrix`. */
+export function matrixCommand(program: Command, { io }: Context): void {
+  program
+    .command('matrix')
+    .description('the table of the mail of October 2015, with the cause of its hang')
+    .option('--smp <list>', 'numbers of CPUs (default: 1,2,4)', once('-smp'))
+    .option('-m, --memory <size>', 'guest memory: MiB, or with M or G (default: 2048)', once('-m'))
+    .option('--edk2 <shape>', 'firmware: 2015 or 2024 (default: 2015)', once('--edk2'))
+    .option('--json', 'print JSON')
+    .addHelpText('after', HELP)
+    .action(async (flags: Flags) => {
+      const rows = await runRows(configurations(flags), io);
+      if (flags.json === true) {
+        io.out(
+          `${JSON.stringify({ version: 1, rows: rows.map((row) => ({ ...runToJson({ ...row, events: [] }), result: mailResult(row.report) })) }, null, 2)}\n`,
+        );
+        return;
+      }
+      io.out(
+        `${table(
+          COLUMNS,
+          rows.map((row) => cells(row, io)),
+          io,
+        )}\n\n`,
+      );
+      io.out(await cause(rows, io));
+    });
+}
+
+function configurations({ memory, edk2, smp }: Flags): RelocationOptions[] {
+  const guest = {
+    memoryMiB: memory === undefined ? 2048 : parseMemory(memory),
+    edk2: edk2 === undefined ? ('2015' as const) : oneOf('--edk2', edk2, ['2015', '2024']),
+  };
+  const counts = (smp ?? '1,2,4').split(',').map((text) => checkCpus(wholeNumber('-smp', text)));
+  const hosts: readonly Partial<RelocationOptions>[] = [
+    { accelerator: 'tcg' },
+    { accelerator: 'kvm', host: MAILS_HOST },
+    { accelerator: 'kvm', host: FIXED_HOST },
+  ];
+  return ([32, 64] as const).flatMap((bitness) =>
+    hosts.flatMap((host) => counts.map((cpus) => ({ ...guest, ...host, bitness, cpus }))),
+  );
+}
+
+async function runRows(list: readonly RelocationOptions[], io: Io): Promise<Row[]> {
+  const progress = progressLine(io);
+  const rows: Row[] = [];
+  for (const options of list) {
+    const label = `${rows.length + 1} of ${list.length}`;
+    const { report } = await run(options, io, progress, { label });
+    rows.push({ options, report });
+  }
+  return rows;
+}
+
+function cells({ options, report }: Row, io: Io): string[] {
+  const colour = colours(io);
+  const paint = report.outcome === 'relocated' ? colour.green : colour.red;
+  const { bitness, accelerator = 'tcg', cpus, host } = options;
+  return [String(bitness), accelerator, String(cpus), host ?? '-', paint(mailResult(report))];
+}
+
+/** Explains the mail's own row, or else the first that fails. */
+async function cause(rows: readonly Row[], io: Io): Promise<string> {
+  const failing = rows.filter(({ report }) => report.outcome !== 'relocated');
+  const row =
+    failing.find(
+      ({ options }) => options.bitness === 32 && options.cpus === 2 && options.host === MAILS_HOST,
+    ) ?? failing[0];
+  if (row === undefined)
+    return `${wrap(`Every configuration relocates. 'smm explain --host ${MAILS_HOST}' with the same options says why.`, io)}\n`;
+  const progress = progressLine(io);
+  const explanation = await drain(explainSteps(row.options, { remedies: false }), io, (step) => {
+    progress.show(`why: running ${step}...`);
+  });
+  progress.clear();
+  const { bitness, accelerator, cpus, host } = row.options;
+  return `Why ${bitness} ${accelerator} ${cpus} on ${host ?? 'this machine'} fails:\n\n${renderCause(explanation, io)}`;
+}

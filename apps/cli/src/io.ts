@@ -1,0 +1,28 @@
+/** What the program touches of the outside world, so that tests can stand in for it. */
+
+/** The outside world of one invocation. */
+export interface Io {
+  /** Writes to standard output. */
+  readonly out: (text: string | Uint8Array) => void;
+  /** Writes to standard error. */
+  readonly err: (text: string) => void;
+  /** Standard output is a terminal. */
+  readonly outIsTerminal: boolean;
+  /** Standard error is a terminal. */
+  readonly errIsTerminal: boolean;
+  /** Columns of the terminal; undefined if there is none. */
+  readonly columns: number | undefined;
+  /** Environment variables. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Reads a whole file; throws what node:fs throws. */
+  readonly readFile: (path: string) => Uint8Array;
+  /** Writes a whole file; throws what node:fs throws. */
+  readonly writeFile: (path: string, content: Uint8Array | string) => void;
+  /** Reads all of standard input. */
+  readonly readInput: () => Uint8Array;
+  /** Lets signals and output through between two pieces of work. */
+  readonly breathe: () => Promise<void>;
+}
+
+/** Exit codes. */
+export const EXIT = { OK: 0, GUEST_FAILED: 1, USAGE: 2, INTERRUPTED: 130 } as const;

@@ -1,0 +1,97 @@
+/** The subcommands, put together. */
+import { Command, CommanderError } from 'commander';
+import { normaliseArguments } from './arguments.ts';
+import { diagnoseCommand } from './commands/diagnose.ts';
+import { explainCommand } from './commands/explain.ts';
+import { exploreCommand } from './commands/explore.ts';
+import { firmwareCommand } from './commands/firmware.ts';
+import { matrixCommand } from './commands/matrix.ts';
+import { quirksCommand } from './commands/quirks.ts';
+import { relocateCommand } from './commands/relocate.ts';
+import { traceCommand } from './commands/trace.ts';
+import type { Context } from './context.ts';
+import { EXIT, type Io } from './io.ts';
+import { colours } from './render/text.ts';
+import { paragraphOf } from './usage-error.ts';
+import { VERSION } from './version.ts';
+
+const HELP = `
+Long options may be written with one dash, as QEMU does: -smp 2 is --smp 2.
+Exit codes: 0 as asked, 1 the guest failed, 2 the command line or a file makes no sense.
+
+Examples:
+  smm matrix                                     the table of the mail of October 2015, and the cause of its hang
+  smm relocate -smp 2 --bitness 32 -accel kvm --host rhel7-3.10.0-323
+  smm explain -smp 2 --bitness 32 --host rhel7-3.10.0-323
+  smm explore -smp 2 --host rhel7-3.10.0-323 --runs 1000
+  trace-cmd report | smm diagnose -
+
+Each subcommand's help has more: smm help explain. The known faults: smm help quirks, smm quirks.
+`;
+
+/** Runs the program; returns the exit code. */
+export async function smm(args: readonly string[], io: Io): Promise<number> {
+  let code: number = EXIT.OK;
+  const program = buildProgram({
+    io,
+    exitWith: (wanted) => {
+      code = wanted;
+    },
+  });
+  try {
+    await program.parseAsync(normaliseArguments(args, optionsWithValue(program)), { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE;
+    const { text, exitCode } = paragraphOf(error);
+    io.err(`${io.errIsTerminal ? '\r\x1b[K' : ''}smm: ${text}\n`);
+    const { SMM_DEBUG: debug } = io.env;
+    if (debug && error instanceof Error) io.err(`${error.stack}\n`);
+    return exitCode;
+  }
+}
+
+function buildProgram(context: Context): Command {
+  const { io } = context;
+  const program = new Command('smm')
+    .description(
+      'An x86 SMP machine down to System Management Mode, and the SMBASE relocation that runs on it.',
+    )
+    .version(VERSION, '--version', 'print the version')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.out(text),
+      writeErr: (text) => io.err(text),
+      getOutHelpWidth: () => Math.min(io.columns ?? 100, 120),
+      getErrHelpWidth: () => Math.min(io.columns ?? 100, 120),
+      getOutHasColors: () => colours(io).isColorSupported,
+      getErrHasColors: () => false,
+      outputError: (text, write) =>
+        write(
+          `smm: ${text
+            .replace(/^error: /, '')
+            .trim()
+            .replace(/\s*\n\s*/g, ' ')}. See smm --help.\n`,
+        ),
+    })
+    .addHelpText('after', HELP)
+    .showSuggestionAfterError();
+  matrixCommand(program, context);
+  relocateCommand(program, context);
+  explainCommand(program, context);
+  exploreCommand(program, context);
+  diagnoseCommand(program, context);
+  traceCommand(program, context);
+  quirksCommand(program, context);
+  firmwareCommand(program, context);
+  return program;
+}
+
+/** Every option of every subcommand that takes a value, in both its forms. */
+function optionsWithValue(command: Command): Set<string> {
+  const own = command.options.filter((option) => option.required || option.optional);
+  return new Set([
+    ...own.flatMap(({ long, short }) => [long, short].filter((flag) => flag !== undefined)),
+    ...command.commands.flatMap((child) => [...optionsWithValue(child)]),
+  ]);
+}

@@ -1,0 +1,91 @@
+/** Trace files: the format of a file to write is told by its name, that of a file to read by its content. */
+import {
+  formatTrace,
+  readTrace,
+  type TraceEvent,
+  type TraceFile,
+  type TraceForm,
+  writeJsonl,
+  writePerfetto,
+  writeTraceDat,
+} from '@smm/trace';
+import type { Io } from './io.ts';
+import { asUsage, fileError, UsageError } from './usage-error.ts';
+
+type Writer = (events: readonly TraceEvent[], form: TraceForm) => Uint8Array | string;
+
+const WRITERS: readonly {
+  readonly endings: readonly string[];
+  readonly what: string;
+  readonly write: Writer;
+}[] = [
+  { endings: ['.dat'], what: 'trace.dat v6', write: (events, form) => writeTraceDat(events, { form }) },
+  {
+    endings: ['.json', '.perfetto-trace', '.pftrace'],
+    what: 'Perfetto TrackEvent',
+    write: (events) => writePerfetto(events),
+  },
+  { endings: ['.jsonl'], what: 'JSONL', write: (events) => writeJsonl(events) },
+  { endings: ['.txt'], what: 'trace-cmd text', write: (events, form) => formatTrace(events, { form }) },
+];
+
+/** The endings that {@link writeTrace} knows, for help texts. */
+export const TRACE_ENDINGS =
+  '.dat (trace-cmd), .perfetto-trace (ui.perfetto.dev), .jsonl, .txt (trace-cmd report)';
+
+/** Refuses a name whose ending tells no format; before a long run, not after it. */
+export function checkTraceName(path: string): void {
+  writerFor(path);
+}
+
+function writerFor(path: string): (typeof WRITERS)[number] {
+  if (path === '-') return WRITERS[WRITERS.length - 1]!;
+  const found = WRITERS.find(({ endings }) => endings.some((ending) => path.endsWith(ending)));
+  if (found === undefined) {
+    throw new UsageError(
+      `the name ${path} does not say which trace format to write`,
+      `Use one of ${TRACE_ENDINGS}.`,
+    );
+  }
+  return found;
+}
+
+/** Writes a trace; `-` is standard output, as text. Returns what was written, in words. */
+export function writeTrace(path: string, events: readonly TraceEvent[], form: TraceForm, io: Io): string {
+  const { what, write } = writerFor(path);
+  const content = write(events, form);
+  if (path === '-') {
+    io.out(content);
+    return what;
+  }
+  try {
+    io.writeFile(path, content);
+  } catch (error) {
+    throw fileError('write the trace', path, error);
+  }
+  return what;
+}
+
+/** Reads a trace in any of the formats; `-` is standard input. */
+export function loadTrace(path: string, io: Io): TraceFile {
+  const name = path === '-' ? 'standard input' : path;
+  let bytes: Uint8Array;
+  try {
+    bytes = path === '-' ? io.readInput() : io.readFile(path);
+  } catch (error) {
+    throw fileError('read the trace', name, error);
+  }
+  return asUsage(`cannot read ${name}`, () => decode(bytes));
+}
+
+function decode(bytes: Uint8Array): TraceFile {
+  if (bytes.length === 0) throw new UsageError('the file is empty', 'Give a trace with at least one event.');
+  const trace = readTrace(bytes);
+  if (trace.events.length > 0) return trace;
+  throw new UsageError('it holds no KVM or machine event', "Record with 'trace-cmd record -e kvm'.");
+}
+
+/** Form of a trace that was read: today's where an event has what only today's kernels record. */
+export function formOfEvents(events: readonly TraceEvent[]): TraceForm {
+  return events.some((event) => event.name === 'kvm_entry' && event.rip !== undefined) ? 'current' : '2015';
+}
