@@ -32,5 +32,5 @@ export type {
 export { RegisterFile } from './register-file.ts';
 export type { AccessSize, TxAttrs } from './transaction.ts';
 export { TX_DEBUG, TX_DMA, TX_SMM, txInitiator } from './transaction.ts';
-export type { VirtualClockState } from './virtual-clock.ts';
+export type { ArmedAlarm, VirtualClockState } from './virtual-clock.ts';
 export { VirtualClock } from './virtual-clock.ts';

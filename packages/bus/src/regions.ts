@@ -26,6 +26,7 @@ export interface RegionPlacement {
 
 /** RAM, or ROM when `readonly`. */
 export interface RamRegion extends RegionPlacement {
+  /** RAM or ROM. */
   readonly kind: 'ram';
   /** Where the region's first byte lies in the RAM window, bytes. */
   readonly hostOffset: number;
@@ -35,6 +36,7 @@ export interface RamRegion extends RegionPlacement {
 
 /** A device's registers. */
 export interface MmioRegion extends RegionPlacement {
+  /** Device registers. */
   readonly kind: 'mmio';
   /** Gets every access, or with `hostOffset` every write. */
   readonly device: MmioDevice;
@@ -46,6 +48,7 @@ export interface MmioRegion extends RegionPlacement {
 
 /** Nothing answers here, whatever lies below in priority: reads give all-ones, writes are dropped, both are reported. */
 export interface HoleRegion extends RegionPlacement {
+  /** Nothing. */
   readonly kind: 'hole';
 }
 

@@ -3,6 +3,14 @@ import { SmmError } from '@smm/x86-defs';
 import type { Alarm, Clock } from './clock.ts';
 import type { Snapshottable } from './device.ts';
 
+/** An armed alarm in a snapshot. */
+export interface ArmedAlarm {
+  /** The name it was created with. */
+  name: string;
+  /** When it expires, virtual nanoseconds. */
+  atNs: number;
+}
+
 /** Architectural state of a {@link VirtualClock}. */
 export interface VirtualClockState {
   /** Layout version of this object. */
@@ -10,7 +18,7 @@ export interface VirtualClockState {
   /** Virtual nanoseconds since power-on. */
   nowNs: number;
   /** Armed alarms, in creation order. */
-  alarms: { name: string; atNs: number }[];
+  alarms: ArmedAlarm[];
 }
 
 /** More alarms than this at one instant means that a callback re-arms itself for the present. */

@@ -6,5 +6,5 @@ export type { SaveStateOptions } from './save-state-codec.ts';
 export { decodeSaveState, encodeSaveState, readSaveStateField, SaveStateCodec } from './save-state-codec.ts';
 export type { SmramDecodeOptions } from './smram-decode.ts';
 export { decodeSmram, tsegSizeBytes } from './smram-decode.ts';
-export type { TileCheckOptions, TileProblem } from './tiles.ts';
+export type { SmramExtent, TileCheckOptions, TileProblem } from './tiles.ts';
 export { checkTiles } from './tiles.ts';

@@ -3,6 +3,14 @@ import { SMM_HANDLER_OFFSET, SMRAM_SAVE_STATE_MAP_OFFSET } from '@smm/x86-defs';
 
 const SAVE_STATE_MAP_SIZE = 0x400;
 
+/** A stretch of SMRAM. */
+export interface SmramExtent {
+  /** First guest-physical address. */
+  readonly start: number;
+  /** Size in bytes. */
+  readonly sizeBytes: number;
+}
+
 /** What to check against. All sizes in bytes. */
 export interface TileCheckOptions {
   /** Bytes of SMI entry code at SMBASE+8000h; default: up to the tile's end or the save-state map, whichever is first. */
@@ -12,7 +20,7 @@ export interface TileCheckOptions {
   /** Required alignment of SMBASE: 8000h for families 4 and 5, 1 (default) for later ones. */
   readonly alignment?: number;
   /** The SMRAM that everything must lie in; default anywhere. */
-  readonly smram?: { readonly start: number; readonly sizeBytes: number };
+  readonly smram?: SmramExtent;
 }
 
 /** One thing wrong with a plan. Indexes are processor indexes, addresses guest-physical. */
