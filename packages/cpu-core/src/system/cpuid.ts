@@ -37,8 +37,6 @@ export interface CpuidContext {
   osxsave: boolean;
   /** The local APIC is enabled (1:EDX.APIC). */
   apicEnabled: boolean;
-  /** EFER.LMA is set: Intel processors show SYSCALL only then. */
-  longMode: boolean;
 }
 
 function leaf1(model: CpuModel, c: CpuidContext): CpuidRegisters {
@@ -59,6 +57,7 @@ function leaf4(model: CpuModel, subleaf: number, c: CpuidContext): CpuidRegister
     [0x121, 0x1c0_003f, 0x3f, 1],
     [0x122, 0x1c0_003f, 0x3f, 1],
     [0x143, 0x3c0_003f, 0xfff, 1],
+    [0x163, 0x3c0_003f, 0x3fff, 6],
   ];
   const row = rows[subleaf];
   return row ? [row[0] | cores, row[1], row[2], row[3]] : ZERO;
@@ -81,7 +80,6 @@ function extended(model: CpuModel, leaf: number, c: CpuidContext): CpuidRegister
       let edx = word(model, '80000001.edx');
       let ecx = word(model, '80000001.ecx');
       if (vendor === 'AuthenticAMD') edx |= word(model, '1.edx') & AMD_ALIASES;
-      else if (!c.longMode) edx &= ~(1 << 11);
       if (c.topology.logicalProcessors > 1 && vendor === 'AuthenticAMD') ecx |= 1 << 1; // CmpLegacy
       return [modelSignature(model), 0, ecx, edx];
     }
@@ -158,7 +156,6 @@ export function execCpuid(cpu: Processor, _insn: Insn): void {
     topology: cpu.topology,
     osxsave: (s.cr4 & CR4_OSXSAVE) !== 0,
     apicEnabled: base === undefined || (base & 0x800n) !== 0n,
-    longMode: cpu.longMode,
   });
   s.setGpr32(0, eax);
   s.setGpr32(3, ebx);
