@@ -1,0 +1,234 @@
+/**
+ * QEMU's firmware configuration device: selector, data port, DMA, file directory, writable files.
+ * Not modelled: the MMIO variant, writes through the data port (removed from QEMU in 2.4).
+ * Source: QEMU docs/specs/fw_cfg.rst, "QEMU Firmware Configuration (fw_cfg) Device".
+ */
+import { type AccessSize, type PioDevice, type Snapshottable, TX_DEBUG, TX_DMA, type TxAttrs } from '@smm/bus';
+import { SmmError } from '@smm/x86-defs';
+
+/** Selector port, 16 bit; the data port follows it. */
+export const FW_CFG_PORT = 0x510;
+/** DMA address port, 64 bit big-endian: high half at 514h, low half at 518h starts the transfer. */
+export const FW_CFG_DMA_PORT = 0x514;
+
+/** Key: signature `QEMU`. */
+export const FW_CFG_SIGNATURE = 0x00;
+/** Key: feature bits, bit 0 traditional interface, bit 1 DMA. */
+export const FW_CFG_ID = 0x01;
+/** Key: number of processors, 16 bit. */
+export const FW_CFG_NB_CPUS = 0x05;
+/** Key: boot menu wanted, 16 bit. */
+export const FW_CFG_BOOT_MENU = 0x0e;
+/** Key: largest number of processors, 16 bit. */
+export const FW_CFG_MAX_CPUS = 0x0f;
+/** Key: file directory. */
+export const FW_CFG_FILE_DIR = 0x19;
+/** First key of a file. */
+export const FW_CFG_FILE_FIRST = 0x20;
+
+const DMA_ERROR = 0x01;
+const DMA_READ = 0x02;
+const DMA_SKIP = 0x04;
+const DMA_SELECT = 0x08;
+const DMA_WRITE = 0x10;
+/** What the DMA address register reads: `QEMU CFG`. */
+const DMA_SIGNATURE = [0x5145_4d55, 0x2043_4647] as const;
+
+/** A named file. */
+export interface FwCfgFile {
+  /** Name of at most 55 ASCII characters, such as `etc/system-states`. */
+  readonly name: string;
+  /** Contents; the guest's writes change them. */
+  readonly data: Uint8Array;
+  /** The guest may write by DMA. */
+  readonly writable?: boolean;
+  /** Called when the guest selects the file, before it reads. */
+  readonly onSelect?: () => void;
+}
+
+/** What the device reaches. */
+export interface FwCfgPorts {
+  /** Reads guest-physical memory. */
+  readonly readBlock: (gpa: number, into: Uint8Array, attrs: TxAttrs) => void;
+  /** Writes guest-physical memory. */
+  readonly writeBlock: (gpa: number, bytes: Uint8Array, attrs: TxAttrs) => void;
+}
+
+/** Architectural state of an {@link FwCfg}. */
+export interface FwCfgState {
+  /** Layout version of this object. */
+  version: 1;
+  /** Selected key, -1 for none. */
+  key: number;
+  /** Read position in bytes. */
+  offset: number;
+  /** High half of the DMA address. */
+  dmaHigh: number;
+  /** Contents of the writable files, by name. */
+  files: { name: string; data: Uint8Array }[];
+}
+
+/** The device. Items are little-endian where they are numbers; the directory and the DMA structure are big-endian. */
+export class FwCfg implements PioDevice, Snapshottable<FwCfgState> {
+  readonly name = 'fw-cfg';
+  // wiring
+  readonly #ports: FwCfgPorts;
+  readonly #items = new Map<number, Uint8Array>();
+  readonly #files: readonly FwCfgFile[];
+  readonly #initial: readonly Uint8Array[];
+  // architectural state
+  #key = -1;
+  #offset = 0;
+  #dmaHigh = 0;
+
+  /**
+   * @param files - sorted by name here, as QEMU sorts them
+   * @throws SmmError `FW_CFG_NAME` for a name that is too long or taken
+   */
+  constructor(ports: FwCfgPorts, cpuCount: number, files: readonly FwCfgFile[]) {
+    this.#ports = ports;
+    this.#files = [...files].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+    this.#files.forEach(({ name }, i) => {
+      if (name.length > 55 || name === this.#files[i + 1]?.name) {
+        throw new SmmError('FW_CFG_NAME', `fw_cfg file name ${name} is too long or taken`, 'Use unique names of at most 55 characters.', { name });
+      }
+    });
+    this.#initial = this.#files.map((file) => file.data.slice());
+    this.#items.set(FW_CFG_SIGNATURE, new TextEncoder().encode('QEMU'));
+    this.#items.set(FW_CFG_ID, littleEndian(3, 4));
+    this.#items.set(FW_CFG_NB_CPUS, littleEndian(cpuCount, 2));
+    this.#items.set(FW_CFG_MAX_CPUS, littleEndian(cpuCount, 2));
+    this.#items.set(FW_CFG_BOOT_MENU, littleEndian(0, 2));
+    this.#items.set(FW_CFG_FILE_DIR, directory(this.#files));
+    this.#files.forEach((file, i) => {
+      this.#items.set(FW_CFG_FILE_FIRST + i, file.data);
+    });
+  }
+
+  /** IN: data bytes at 511h, the DMA signature at 514h; the selector is write-only. */
+  in(port: number, size: AccessSize, attrs: TxAttrs): number {
+    if (port === FW_CFG_PORT + 1 && size === 1) return this.#nextByte((attrs & TX_DEBUG) !== 0);
+    if (port >= FW_CFG_DMA_PORT && port < FW_CFG_DMA_PORT + 8) {
+      let value = 0;
+      for (let i = size - 1; i >= 0; i--) value = value * 256 + dmaSignatureByte(port + i - FW_CFG_DMA_PORT);
+      return value;
+    }
+    return 0;
+  }
+
+  /** OUT: selector (16 bit at 510h), DMA address halves (32 bit, big-endian). Other writes are ignored. */
+  out(port: number, size: AccessSize, value: number, _attrs: TxAttrs): void {
+    if (port === FW_CFG_PORT && size === 2) this.#select(value);
+    else if (port === FW_CFG_DMA_PORT && size === 4) this.#dmaHigh = swap32(value);
+    else if (port === FW_CFG_DMA_PORT + 4 && size === 4) {
+      const high = this.#dmaHigh;
+      this.#dmaHigh = 0;
+      this.#transfer(high * 0x1_0000_0000 + swap32(value));
+    }
+  }
+
+  /** System reset: selection and writable files to their initial state. */
+  reset(): void {
+    this.#key = -1;
+    this.#offset = 0;
+    this.#dmaHigh = 0;
+    this.#files.forEach((file, i) => {
+      file.data.set(this.#initial[i]!);
+    });
+  }
+
+  save(): FwCfgState {
+    return {
+      version: 1,
+      key: this.#key,
+      offset: this.#offset,
+      dmaHigh: this.#dmaHigh,
+      files: this.#files.map(({ name, data }) => ({ name, data: data.slice() })),
+    };
+  }
+
+  restore(state: FwCfgState): void {
+    if (state.version !== 1) {
+      throw new SmmError(
+        'SNAPSHOT_VERSION',
+        `fw_cfg snapshot has version ${String(state.version)}, this code reads 1`,
+        'Restore with the release that saved it.',
+        { version: state.version },
+      );
+    }
+    this.#key = state.key;
+    this.#offset = state.offset;
+    this.#dmaHigh = state.dmaHigh;
+    for (const { name, data } of state.files) this.#files.find((file) => file.name === name)?.data.set(data);
+  }
+
+  #select(key: number): void {
+    this.#key = key & 0x3fff; // bit 14 write, bit 15 architecture-specific: the same items here
+    this.#offset = 0;
+    this.#files[this.#key - FW_CFG_FILE_FIRST]?.onSelect?.();
+  }
+
+  #nextByte(debug: boolean): number {
+    const byte = this.#items.get(this.#key)?.[this.#offset] ?? 0;
+    if (!debug) this.#offset++;
+    return byte;
+  }
+
+  /** One DMA command: control, length and address in a structure at `gpa`, completed at once. */
+  #transfer(gpa: number): void {
+    const block = new Uint8Array(16);
+    this.#ports.readBlock(gpa, block, TX_DMA);
+    const view = new DataView(block.buffer);
+    const control = view.getUint32(0);
+    if (control & DMA_SELECT) this.#select(control >>> 16);
+    const ok = this.#move(control, view.getUint32(4), view.getUint32(8) * 0x1_0000_0000 + view.getUint32(12));
+    const status = new Uint8Array(4);
+    new DataView(status.buffer).setUint32(0, ok ? 0 : DMA_ERROR);
+    this.#ports.writeBlock(gpa, status, TX_DMA);
+  }
+
+  #move(control: number, length: number, address: number): boolean {
+    const data = this.#items.get(this.#key);
+    const available = Math.max(0, Math.min(length, (data?.length ?? 0) - this.#offset));
+    const at = this.#offset;
+    if (control & DMA_READ) {
+      // Past the end of an item, and from an item that does not exist, reads give zeros.
+      const bytes = new Uint8Array(length);
+      if (data !== undefined) bytes.set(data.subarray(at, at + available));
+      this.#ports.writeBlock(address, bytes, TX_DMA);
+    } else if (control & DMA_WRITE) {
+      const file = this.#files[this.#key - FW_CFG_FILE_FIRST];
+      if (file?.writable !== true || available < length) return false;
+      this.#ports.readBlock(address, file.data.subarray(at, at + length), TX_DMA);
+    } else if (!(control & DMA_SKIP)) return true;
+    this.#offset = Math.min(this.#offset + length, data?.length ?? 0);
+    return true;
+  }
+}
+
+/** Little-endian bytes of a number of at most 48 bits. */
+export function littleEndian(value: number, bytes: number): Uint8Array {
+  return Uint8Array.from({ length: bytes }, (_, i) => Math.floor(value / 256 ** i) & 0xff);
+}
+
+function directory(files: readonly FwCfgFile[]): Uint8Array {
+  const bytes = new Uint8Array(4 + files.length * 64);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, files.length);
+  files.forEach(({ name, data }, i) => {
+    const at = 4 + i * 64;
+    view.setUint32(at, data.length);
+    view.setUint16(at + 4, FW_CFG_FILE_FIRST + i);
+    bytes.set(new TextEncoder().encode(name), at + 8);
+  });
+  return bytes;
+}
+
+function dmaSignatureByte(index: number): number {
+  const half = DMA_SIGNATURE[index < 4 ? 0 : 1];
+  return (half >>> (24 - 8 * (index & 3))) & 0xff;
+}
+
+function swap32(value: number): number {
+  return ((value << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24)) >>> 0;
+}
