@@ -107,7 +107,7 @@ class FlashWriter {
 /**
  * Builds a flash image that relocates SMBASE as edk2 does, on QEMU's q35 or a machine like it.
  *
- * Throws {@link SmmError} `FIRMWARE_QUIRK` when the quirks do not fit the shape or width.
+ * Throws SmmError `FIRMWARE_QUIRK` when the quirks do not fit the shape or width.
  */
 export function buildFirmware(options: FirmwareOptions): Firmware {
   const variant = variantOf(options);

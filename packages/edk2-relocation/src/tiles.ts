@@ -47,7 +47,7 @@ export function tileSize2015(handlerSize: number): number {
 export const TILE_SIZE_2024 = 0x2000;
 
 /**
- * Computes the tiles as the firmware does. Throws {@link SmmError} `FIRMWARE_TILES` when they cannot be placed.
+ * Computes the tiles as the firmware does. Throws SmmError `FIRMWARE_TILES` when they cannot be placed.
  */
 export function planTiles(request: TileRequest): TilePlan {
   const { tolud, cpus, shape, handlerSize = 0x300, tsegMb = 8 } = request;

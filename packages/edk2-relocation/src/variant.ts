@@ -90,7 +90,7 @@ export interface FirmwareVariant {
   has(quirk: FirmwareQuirk): boolean;
 }
 
-/** Throws {@link SmmError} `FIRMWARE_QUIRK` when `quirks` do not fit the rest. */
+/** Throws SmmError `FIRMWARE_QUIRK` when `quirks` do not fit the rest. */
 export function checkQuirks(quirks: readonly FirmwareQuirk[], bitness: 32 | 64, shape: FirmwareShape): void {
   for (const quirk of quirks) {
     const info = FIRMWARE_QUIRKS[quirk];

@@ -129,6 +129,40 @@ describe.skipIf(!available)('in real QEMU', () => {
     30_000,
   );
 
+  it('reports a CPU that does not come to the first normal SMI, after a bounded wait', async () => {
+    // With Q5 both CPUs register as APIC id 0, so under the shared flag of 2024 the AP is never sent its SMBASE.
+    const { image } = buildFirmware({ bitness: 64, shape: '2024', quirks: ['Q5'] });
+    const run = await runQemu({
+      program: 'qemu-system-x86_64',
+      image,
+      cpus: 2,
+      memory: 2048,
+      cpu: emptyLeaf,
+      until: END,
+    });
+    expect(run.finished).toBe(true);
+    expect(run.log).toContain(
+      `${logLines.firstSmi(0, 0, 0x7f7f_9000, false)}\n${logLines.firstSmi(1, 0, 0x7f7f_b000, true)}`,
+    );
+    expect(run.log).toContain(logLines.firstSmiCount(1, 2));
+    run.dispose();
+  }, 30_000);
+
+  it('relocates with Q8 and Q24 where they do not bite', async () => {
+    const { image } = buildFirmware({ bitness: 64, shape: '2015', quirks: ['Q8', 'Q24'] });
+    const cpu = 'qemu64,+nx';
+    const run = await runQemu({
+      program: 'qemu-system-x86_64',
+      image,
+      cpus: 2,
+      memory: 2048,
+      cpu,
+      until: END,
+    });
+    expect(run.finished).toBe(true);
+    run.dispose();
+  }, 30_000);
+
   it('does without Q5 on the CPU that Q5 fails on', async () => {
     const { image } = buildFirmware({ bitness: 64, shape: '2015' });
     const run = await runQemu({
