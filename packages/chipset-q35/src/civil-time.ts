@@ -22,7 +22,7 @@ const DAYS_PER_ERA = 146_097;
 const EPOCH_OFFSET = 719_468;
 
 /** Days since 1970-01-01. Years are counted from March, so that the leap day comes last. */
-export function daysFromCivil(year: number, month: number, day: number): number {
+function daysFromCivil(year: number, month: number, day: number): number {
   const y = month <= 2 ? year - 1 : year;
   const era = Math.floor(y / 400);
   const yearOfEra = y - era * 400;

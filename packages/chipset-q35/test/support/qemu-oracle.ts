@@ -29,12 +29,12 @@ export function oracleMissing(): string | undefined {
 }
 
 /** True for accesses that give a number. */
-export function reads(access: Access): boolean {
+function reads(access: Access): boolean {
   return ['in', 'read', 'smm-read', 'smi'].includes(access.kind);
 }
 
 /** Assembles a NASM source to a flat binary. */
-export function assemble(source: string, dir: string): Buffer {
+function assemble(source: string, dir: string): Buffer {
   const out = join(dir, 'rom.bin');
   execFileSync('nasm', ['-f', 'bin', '-o', out, source]);
   return readFileSync(out);
@@ -93,7 +93,7 @@ export function runOnQemu(
 }
 
 /** Runs a ROM file until it writes to port F4h; what it writes to port 402h goes to `output`. */
-export function runRom(rom: string, output: string, args: readonly string[], pflash: boolean): void {
+function runRom(rom: string, output: string, args: readonly string[], pflash: boolean): void {
   const result = spawnSync(
     'qemu-system-x86_64',
     [
