@@ -8,7 +8,13 @@ import { BORDER, PROGRAM, randomProgram } from './support/random-program.ts';
 
 const SEEDS = process.env['SMM_ORACLE_FULL'] ? 60 : 4;
 
-function prepare(tier: 'wasm' | 'evaluator', code: Uint8Array, bits: Bits, processors: number, seed: number): FlatMachine {
+function prepare(
+  tier: 'wasm' | 'evaluator',
+  code: Uint8Array,
+  bits: Bits,
+  processors: number,
+  seed: number,
+): FlatMachine {
   const m = new FlatMachine({ tier, processors });
   m.load(PROGRAM, code);
   const random = new Random(seed);
@@ -17,7 +23,8 @@ function prepare(tier: 'wasm' | 'evaluator', code: Uint8Array, bits: Bits, proce
   for (const cpu of m.cpus) {
     m.start(bits, PROGRAM, 0x8000 + cpu.index * 0x800, cpu);
     for (const register of [0, 1, 2, 5, 7, 8, 13]) {
-      if (bits === 64 || register < 8) cpu.state.setGpr64(register, bits === 64 ? random.value() : BigInt(random.next()));
+      if (bits === 64 || register < 8)
+        cpu.state.setGpr64(register, bits === 64 ? random.value() : BigInt(random.next()));
     }
     cpu.state.setGpr64(6, BigInt(BORDER));
     cpu.state.setGpr64(3, BigInt(random.below(8)));
@@ -51,17 +58,30 @@ describe.each([16, 32, 64] as const)('%i-bit random programs', (bits) => {
           const [a, b] = [wasm, evaluator].map((m) => {
             const cpu = m.cpus[i % processors]!;
             const exit = cpu.run(slice);
-            return { ...exit, rip: cpu.state.rip.toString(16), hash: stateHash(cpu, RAM), devices: m.accesses.length };
+            return {
+              ...exit,
+              rip: cpu.state.rip.toString(16),
+              hash: stateHash(cpu, RAM),
+              devices: m.accesses.length,
+            };
           });
           if (a!.hash !== b!.hash) {
             const registers = (m: FlatMachine): string[] => {
               const s = m.cpus[i % processors]!.state;
-              return [s.rflags.toString(16), ...Array.from({ length: 16 }, (_, r) => s.gpr64(r).toString(16))];
+              return [
+                s.rflags.toString(16),
+                ...Array.from({ length: 16 }, (_, r) => s.gpr64(r).toString(16)),
+              ];
             };
-            expect({ seed, i, registers: registers(wasm) }, source).toEqual({ seed, i, registers: registers(evaluator) });
+            expect({ seed, i, registers: registers(wasm) }, source).toEqual({
+              seed,
+              i,
+              registers: registers(evaluator),
+            });
           }
           expect(a, `seed ${seed}, slice ${i}`).toEqual(b);
-          if (b!.reason !== 'budget') throw new Error(`seed ${seed}: the program stopped: ${b!.reason} at ${b!.rip}`);
+          if (b!.reason !== 'budget')
+            throw new Error(`seed ${seed}: the program stopped: ${b!.reason} at ${b!.rip}`);
         }
       }
     });

@@ -43,7 +43,8 @@ function native(vectors: Vector[], program: string): DataView {
   return new DataView(out.buffer, out.byteOffset, out.length);
 }
 
-const hex = (bytes: Iterable<number>): string => Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join(' ');
+const hex = (bytes: Iterable<number>): string =>
+  Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join(' ');
 
 /** Runs one vector here; returns what differs from the native result, or undefined. */
 function difference(m: FlatMachine, v: Vector, out: DataView, at: number): string | undefined {
@@ -70,11 +71,13 @@ function difference(m: FlatMachine, v: Vector, out: DataView, at: number): strin
   if (vector !== -1) return `here vector ${vector}`;
   for (let r = 0; r < 16; r++) {
     const want = out.getBigUint64(at + r * 8, true);
-    if (state.gpr64(r) !== want) return `register ${r}: ${state.gpr64(r).toString(16)}, native ${want.toString(16)}`;
+    if (state.gpr64(r) !== want)
+      return `register ${r}: ${state.gpr64(r).toString(16)}, native ${want.toString(16)}`;
   }
   const mask = (STATUS | 0x400) & ~v.undefinedFlags;
   const flags = Number(out.getBigUint64(at + 128, true));
-  if ((state.rflags & mask) !== (flags & mask)) return `flags ${(state.rflags & mask).toString(16)}, native ${(flags & mask).toString(16)}`;
+  if ((state.rflags & mask) !== (flags & mask))
+    return `flags ${(state.rflags & mask).toString(16)}, native ${(flags & mask).toString(16)}`;
   const memory = new Uint8Array(512);
   memory.set(m.ram.subarray(0x10f00, 0x11000));
   memory.set(m.ram.subarray(0x14000, 0x14100), 0x100);

@@ -179,13 +179,20 @@ export class BlockBuilder {
     rip: bigint,
     next: bigint,
   ): boolean {
-    const { i32, u8, i64 } = core.views;
+    const { i32, u8, u16, i64 } = core.views;
     const at = record >>> 2;
-    i32[at + (R.R_OFFSET >>> 2)] = Number(BigInt.asUintN(32, rip - block.rip));
+    u16[(record + R.R_OFFSET) >>> 1] = Number(BigInt.asUintN(16, rip - block.rip));
     const target = insn.kind0 === K_REL ? relativeTarget(core.cpu, insn, next) : 0n;
-    const handler = this.#eligible(block, model, insn, target)
-      ? this.#program.handlers[model].get(formKey(insn, false))
-      : undefined;
+    const far = usesSegmentBase(insn);
+    let handler: number | undefined;
+    let index: number | undefined;
+    if (this.#eligible(block, model, insn, target)) {
+      if (!far) handler = this.#program.handlers[model].get(formKey(insn, false));
+      if (handler === undefined) {
+        index = this.#program.functions[model].get(formKey(insn, false, true));
+        if (index !== undefined) handler = R.HANDLER_CALL;
+      }
+    }
     if (handler === undefined) {
       i32[at] = R.HANDLER_EXECUTE | (R.HANDLER_EXECUTE << 16);
       i32[at + (R.R_IMM >>> 2)] = this.#instructions.length;
@@ -193,6 +200,8 @@ export class BlockBuilder {
       return false;
     }
     i32[at] = handler | (handler << 16);
+    if (index !== undefined) u16[(record + R.R_FUNCTION) >>> 1] = index;
+    u8[record + R.R_SEGMENT] = (far ? L.ST_SEG_BASE + insn.segment * 8 : L.ST_ZERO) >>> 3;
     u8[record + R.R_REG] = insn.kind0 === K_REG ? insn.val0 : 0;
     u8[record + R.R_REG + 1] = insn.kind1 === K_REG ? insn.val1 : 0;
     u8[record + R.R_REG + 2] = insn.kind2 === K_REG ? insn.val2 : 0;
@@ -233,11 +242,13 @@ export class BlockBuilder {
     if (memory) {
       if (model === 'general' || i.addressSize !== native) return false;
       if (i.op !== OP.LEA) {
-        if (model === 'flat64' ? i.segment >= SEG_FS : !FLAT_SEGMENTS.has(i.segment)) return false;
+        if (model === 'flat32' && !FLAT_SEGMENTS.has(i.segment)) return false;
         if ((i.op === OP.BT || i.op === OP.BTS || i.op === OP.BTR || i.op === OP.BTC) && i.kind1 !== K_IMM)
           return false;
       }
     }
+    if (LOOPS.has(i.op) && i.addressSize !== native) return false;
+    if (STACK.has(i.op) && model === 'general') return false;
     if (i.kind0 !== K_REL) return true;
     return model === 'flat64' ? isCanonical(target) : target <= BigInt(block.limit);
   }
@@ -249,7 +260,7 @@ export class BlockBuilder {
     for (let k = count - 1; k >= 0; k--) {
       const insn = list[k]!;
       const at = (block.host + R.HEADER_SIZE + k * R.RECORD_SIZE) >>> 1;
-      if (u16[at] === R.HANDLER_EXECUTE) {
+      if (u16[at] === R.HANDLER_EXECUTE || u16[at] === R.HANDLER_CALL) {
         live = true;
         continue;
       }
@@ -269,6 +280,15 @@ export class BlockBuilder {
       }
     }
   }
+}
+
+const LOOPS: ReadonlySet<number> = new Set([OP.LOOP, OP.LOOPE, OP.LOOPNE, OP.JCXZ]);
+const STACK: ReadonlySet<number> = new Set([OP.PUSH, OP.POP, OP.CALL, OP.RET, OP.LEAVE]);
+
+/** A memory operand with an FS or GS override. */
+function usesSegmentBase(i: Insn): boolean {
+  const memory = i.kind0 === K_MEM || i.kind1 === K_MEM || i.kind2 === K_MEM;
+  return memory && i.op !== OP.LEA && i.segment >= SEG_FS;
 }
 
 const FLAT_SEGMENTS: ReadonlySet<number> = new Set([SEG_ES, SEG_SS, SEG_DS]);

@@ -12,7 +12,6 @@ import { EvalBuilder } from './eval-builder.ts';
 import { codeSize, type Fetcher } from './fetch.ts';
 import type { GuestMemory } from './guest-memory.ts';
 
-
 const IDLE = L.ACT_HALTED | L.ACT_SHUTDOWN | L.ACT_WAIT_SIPI;
 
 /** Single steps of one processor. */

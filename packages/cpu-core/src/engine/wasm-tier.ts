@@ -134,7 +134,7 @@ export class WasmTier implements Tier, Imports {
   }
 
   #ripOf(block: Block, record: number): bigint {
-    const offset = this.#core.views.u32[(record + R.R_OFFSET) >>> 2]!;
+    const offset = this.#core.views.u16[(record + R.R_OFFSET) >>> 1]!;
     const rip = block.rip + BigInt(offset);
     return (block.mode & L.MODE_CODE_MASK) === 2 ? BigInt.asUintN(64, rip) : BigInt.asUintN(32, rip);
   }

@@ -87,7 +87,15 @@ shifts.forEach((name, digit) => {
   rows.push({ name, op: [0xd0], shape: 'rm', digit, byteForm: true, undef, count: 'one' });
   rows.push({ name, op: [0xd2], shape: 'rm', digit, byteForm: true, undef, count: 'cl' });
 });
-rows.push({ name: 'SHLD', op: [0x0f, 0xa4], shape: 'rm,r', imm: 'ib', undef: 'shld', count: 'imm', sizes: [4, 8] });
+rows.push({
+  name: 'SHLD',
+  op: [0x0f, 0xa4],
+  shape: 'rm,r',
+  imm: 'ib',
+  undef: 'shld',
+  count: 'imm',
+  sizes: [4, 8],
+});
 rows.push({ name: 'SHRD', op: [0x0f, 0xad], shape: 'rm,r', undef: 'shld', count: 'cl', sizes: [4, 8] });
 ['BT', 'BTS', 'BTR', 'BTC'].forEach((name, i) => {
   rows.push({ name, op: [0x0f, 0xa3 + i * 8], shape: 'rm,r', undef: 'bt' });

@@ -28,7 +28,8 @@ export function randomProgram(random: Random, bits: Bits, device: boolean): stri
   const plainReg = (w: number): string => (w === 1 ? random.pick(['al', 'cl', 'dl']) : reg(w));
   const mem = (w: number): string => {
     const disp = random.below(40) - 20;
-    const index = random.below(3) === 0 ? (bits === 16 ? `+${bx}` : `+${bx}*${random.pick([1, 2, 4, 8])}`) : '';
+    const index =
+      random.below(3) === 0 ? (bits === 16 ? `+${bx}` : `+${bx}*${random.pick([1, 2, 4, 8])}`) : '';
     // Now and then data on the code's own page.
     if (random.below(12) === 0 && bits !== 16) return `${WORD[w]} [${PROGRAM + 0xe00 + random.below(64)}]`;
     return `${WORD[w]} [${si}${index}${disp < 0 ? disp : `+${disp}`}]`;
@@ -44,7 +45,12 @@ export function randomProgram(random: Random, bits: Bits, device: boolean): stri
       case 1:
       case 2: {
         const op = random.pick(['add', 'or', 'adc', 'sbb', 'and', 'sub', 'xor', 'cmp', 'test']);
-        const forms = [`${reg(w)}, ${reg(w)}`, `${reg(w)}, ${imm(w)}`, `${mem(w)}, ${reg(w)}`, `${mem(w)}, ${imm(w)}`];
+        const forms = [
+          `${reg(w)}, ${reg(w)}`,
+          `${reg(w)}, ${imm(w)}`,
+          `${mem(w)}, ${reg(w)}`,
+          `${mem(w)}, ${imm(w)}`,
+        ];
         if (op !== 'test') forms.push(`${reg(w)}, ${mem(w)}`);
         lines.push(`${op} ${random.pick(forms)}`);
         return;
@@ -54,11 +60,15 @@ export function randomProgram(random: Random, bits: Bits, device: boolean): stri
         return;
       case 4: {
         const op = random.pick(['shl', 'shr', 'sar', 'rol', 'ror', 'rcl', 'rcr']);
-        lines.push(`${op} ${random.below(2) ? reg(w) : mem(w)}, ${random.below(3) ? random.below(40) : 'cl'}`);
+        lines.push(
+          `${op} ${random.below(2) ? reg(w) : mem(w)}, ${random.below(3) ? random.below(40) : 'cl'}`,
+        );
         return;
       }
       case 5:
-        lines.push(`mov ${random.pick([`${reg(w)}, ${mem(w)}`, `${mem(w)}, ${reg(w)}`, `${mem(w)}, ${imm(w)}`])}`);
+        lines.push(
+          `mov ${random.pick([`${reg(w)}, ${mem(w)}`, `${mem(w)}, ${reg(w)}`, `${mem(w)}, ${imm(w)}`])}`,
+        );
         return;
       case 6: {
         const to = random.pick(sizes.filter((x) => x > 1));
@@ -89,7 +99,13 @@ export function randomProgram(random: Random, bits: Bits, device: boolean): stri
       }
       case 12: {
         const again = `L${label++}`;
-        lines.push(`mov cl, ${1 + random.below(4)}`, `${again}:`, `add ${mem(1)}, cl`, 'dec cl', `jnz ${again}`);
+        lines.push(
+          `mov cl, ${1 + random.below(4)}`,
+          `${again}:`,
+          `add ${mem(1)}, cl`,
+          'dec cl',
+          `jnz ${again}`,
+        );
         return;
       }
       case 13:
@@ -107,7 +123,10 @@ export function randomProgram(random: Random, bits: Bits, device: boolean): stri
         lines.push(`xor byte [S1+1], ${random.below(256)}`);
         return;
       case 16:
-        if (w > 1) lines.push(`${random.pick(['bt', 'bts', 'btr', 'btc'])} ${random.below(2) ? reg(w) : mem(w)}, ${random.below(64)}`);
+        if (w > 1)
+          lines.push(
+            `${random.pick(['bt', 'bts', 'btr', 'btc'])} ${random.below(2) ? reg(w) : mem(w)}, ${random.below(64)}`,
+          );
         else lines.push(`xchg ${reg(4)}, ${mem(4)}`);
         return;
       case 17:
@@ -115,13 +134,21 @@ export function randomProgram(random: Random, bits: Bits, device: boolean): stri
         else lines.push(`lea ${reg(native)}, [${si}+${bx}+${random.below(100)}]`);
         return;
       case 18:
-        lines.push(`${random.pick(['xadd', 'cmpxchg'])} ${random.below(2) ? plainReg(w) : mem(w)}, ${plainReg(w)}`);
+        lines.push(
+          `${random.pick(['xadd', 'cmpxchg'])} ${random.below(2) ? plainReg(w) : mem(w)}, ${plainReg(w)}`,
+        );
         return;
       case 19:
-        lines.push(random.pick(['lahf', 'sahf', 'cbw', 'cwd', 'cwde', 'cdq', 'clc', 'stc', 'cmc', 'cld', 'nop']));
+        lines.push(
+          random.pick(['lahf', 'sahf', 'cbw', 'cwd', 'cwde', 'cdq', 'clc', 'stc', 'cmc', 'cld', 'nop']),
+        );
         return;
       case 20:
-        lines.push('xor edx, edx', 'mov ecx, 77', `${random.pick(['div', 'idiv'])} ecx`.replace('idiv ecx', 'div ecx'));
+        lines.push(
+          'xor edx, edx',
+          'mov ecx, 77',
+          `${random.pick(['div', 'idiv'])} ecx`.replace('idiv ecx', 'div ecx'),
+        );
         return;
       case 21: {
         const target = `L${label++}`;
@@ -135,10 +162,14 @@ export function randomProgram(random: Random, bits: Bits, device: boolean): stri
         return;
       }
       case 23:
-        if (device && bits !== 16) lines.push(`mov ${reg(4)}, [${bits === 64 ? 'r15' : 'DEVICE'}+${random.below(16) * 4}]`);
+        if (device && bits !== 16)
+          lines.push(`mov ${reg(4)}, [${bits === 64 ? 'r15' : 'DEVICE'}+${random.below(16) * 4}]`);
         return;
       case 24:
-        if (device && bits !== 16) lines.push(`add dword [${bits === 64 ? 'r15' : 'DEVICE'}+${random.below(16) * 4}], ${random.below(99)}`);
+        if (device && bits !== 16)
+          lines.push(
+            `add dword [${bits === 64 ? 'r15' : 'DEVICE'}+${random.below(16) * 4}], ${random.below(99)}`,
+          );
         return;
       case 25:
         lines.push('call S1');

@@ -4,7 +4,7 @@ import { OP, type OpName } from '../../ops.ts';
 import type { Model } from './wasm-builder.ts';
 
 /** What tells one handler from another: no register numbers, no values. */
-export function formKey(i: Insn, noFlags: boolean): number {
+export function formKey(i: Insn, noFlags: boolean, indexed = i.index !== REG_NONE): number {
   const log = (size: number): number => 31 - Math.clz32(size || 1);
   const imm64 = i.op === OP.MOV && i.size === 8 && i.kind1 === K_IMM && i.immHigh !== i.imm >> 31;
   let key = i.op;
@@ -16,7 +16,7 @@ export function formKey(i: Insn, noFlags: boolean): number {
   key = key * 8 + (i.kind2 & 7);
   key = key * 16 + (USES_CONDITION.has(i.op) ? i.cc : 0);
   const memory = i.kind0 === K_MEM || i.kind1 === K_MEM || i.kind2 === K_MEM;
-  key = key * 2 + (memory && i.index !== REG_NONE ? 1 : 0);
+  key = key * 2 + (memory && indexed ? 1 : 0);
   key = key * 2 + (imm64 ? 1 : 0);
   return key * 2 + (noFlags ? 1 : 0);
 }
@@ -42,8 +42,8 @@ class FormList {
   readonly forms: Form[] = [];
   readonly #indexed: readonly number[];
 
-  constructor(model: Model) {
-    this.#indexed = model === 'general' ? [] : [REG_NONE, 0];
+  constructor(model: Model, indexed: readonly number[]) {
+    this.#indexed = model === 'general' ? [] : indexed;
   }
 
   /** Adds a form; one with a memory operand in both its indexed and its plain variant. */
@@ -76,7 +76,7 @@ class FormList {
 
 /** All forms of a model. */
 export function formsOf(model: Model): Form[] {
-  const list = new FormList(model);
+  const list = new FormList(model, [REG_NONE, 0]);
   const general = model === 'general';
   const native = model === 'flat64' ? 8 : 4;
   const sizes = model === 'flat64' ? [1, 4, 8] : general ? [1, 2, 4] : [1, 4];
@@ -185,5 +185,68 @@ export function formsOf(model: Model): Form[] {
   }
   for (const op of ['CLC', 'STC', 'CMC', 'CLD', 'STD', 'LFENCE', 'MFENCE', 'SFENCE'] as const)
     list.add(op, native, []);
+  return list.forms;
+}
+
+/** Forms that get a function: those without a handler in the loop that a description can be compiled for. */
+export function coldFormsOf(model: Model): Form[] {
+  const list = new FormList(model, [0]);
+  const general = model === 'general';
+  const native = model === 'flat64' ? 8 : 4;
+  const sizes = model === 'flat64' ? [1, 2, 4, 8] : [1, 2, 4];
+  const memory = (w: number): Operand[] => (general ? [r(w)] : [r(w), m(w)]);
+  for (const w of sizes) {
+    for (const x of memory(w)) {
+      for (const op of ['ADD', 'OR', 'ADC', 'SBB', 'AND', 'SUB', 'XOR', 'CMP', 'TEST', 'MOV'] as const) {
+        list.add(op, w, [x, r(w)]);
+        list.add(op, w, [x, imm]);
+        if (x.kind === K_MEM) list.add(op, w, [r(w), x]);
+      }
+      for (const op of ['INC', 'DEC', 'NEG', 'NOT', 'MUL', 'IMUL1', 'DIV', 'IDIV'] as const)
+        list.add(op, w, [x]);
+      for (const op of ['SHL', 'SHR', 'SAR', 'ROL', 'ROR'] as const) {
+        list.add(op, w, [x, imm]);
+        list.add(op, w, [x, r(1)]);
+      }
+      for (const op of ['XADD', 'CMPXCHG', 'XCHG'] as const) list.add(op, w, [x, r(w)]);
+      list.add('XCHG', w, [r(w), x]);
+      if (w === 1) {
+        for (let cc = 0; cc < 16; cc++) list.add('SETCC', 1, [x], { cc });
+        continue;
+      }
+      for (const op of ['BT', 'BTS', 'BTR', 'BTC'] as const) {
+        list.add(op, w, [x, imm]);
+        if (x.kind === K_REG) list.add(op, w, [x, r(w)]);
+      }
+      for (const op of ['BSF', 'BSR', 'IMUL'] as const) list.add(op, w, [r(w), x]);
+      list.add('IMUL', w, [r(w), x, imm]);
+      for (let cc = 0; cc < 16; cc++) list.add('CMOVCC', w, [r(w), x], { cc });
+    }
+    if (w === 1) continue;
+    for (const from of [1, 2] as const) {
+      for (const x of memory(from)) {
+        list.add('MOVZX', w, [r(w), x]);
+        list.add('MOVSX', w, [r(w), x]);
+      }
+    }
+    if (w === 8) for (const x of memory(4)) list.add('MOVSX', 8, [r(8), x]);
+    if (!general) list.add('LEA', w, [r(w), m(w)]);
+    if (!general && w > 2) list.add('MOVNTI', w, [m(w), r(w)]);
+    list.add('CBW', w, []);
+    list.add('CWD', w, []);
+    list.add('BSWAP', w, [r(w)]);
+  }
+  for (const op of ['LAHF', 'SAHF'] as const) list.add(op, 1, []);
+  if (general) return list.forms;
+  for (const w of [2, native]) {
+    for (const x of memory(w)) list.add('PUSH', w, [x]);
+    list.add('PUSH', w, [imm]);
+    list.add('POP', w, [r(w)]);
+  }
+  list.add('CALL', native, [m(native)]);
+  list.add('JMP', native, [m(native)]);
+  for (const op of ['LOOP', 'LOOPE', 'LOOPNE', 'JCXZ'] as const) {
+    list.add(op, native, [{ kind: K_REL, size: native }], { addressSize: native });
+  }
   return list.forms;
 }

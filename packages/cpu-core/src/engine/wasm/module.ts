@@ -18,6 +18,8 @@ export interface Body {
 export class ModuleBuilder {
   readonly #imports: { name: string; signature: Signature }[] = [];
   readonly #bodies: (Body | undefined)[] = [];
+  readonly #table: number[] = [];
+  readonly #types: Signature[] = [];
   readonly #exports: { name: string; index: number }[] = [];
 
   /** Declares an imported function; all imports before the first {@link reserve}. Returns its index. */
@@ -32,6 +34,22 @@ export class ModuleBuilder {
     return this.#imports.length + this.#bodies.length - 1;
   }
 
+  /** Puts a function into the table. Returns its index there. */
+  inTable(index: number): number {
+    this.#table.push(index);
+    return this.#table.length - 1;
+  }
+
+  /** Index of a type, for `call_indirect`. */
+  type(signature: Signature): number {
+    const same = this.#types.findIndex(
+      (t) => String(t.params) === String(signature.params) && String(t.results) === String(signature.results),
+    );
+    if (same >= 0) return same;
+    this.#types.push(signature);
+    return this.#types.length - 1;
+  }
+
   /** Supplies a body. */
   define(index: number, body: Body, exportName?: string): void {
     this.#bodies[index - this.#imports.length] = body;
@@ -40,23 +58,13 @@ export class ModuleBuilder {
 
   /** The module. `pages`: size of the imported memory `env.memory`, initial = maximum. */
   build(pages: number, shared: boolean): Uint8Array {
-    const types: Signature[] = [];
-    const typeOf = (signature: Signature): number => {
-      const same = types.findIndex(
-        (t) =>
-          String(t.params) === String(signature.params) && String(t.results) === String(signature.results),
-      );
-      if (same >= 0) return same;
-      types.push(signature);
-      return types.length - 1;
-    };
     const bodies = this.#bodies.map((body, i) => {
       if (!body) throw new RangeError(`wasm: function ${i} has no body`);
       return body;
     });
     const imports = new Emitter().unsigned(this.#imports.length + 1);
     for (const { name, signature } of this.#imports) {
-      imports.name('env').name(name).op(0).unsigned(typeOf(signature));
+      imports.name('env').name(name).op(0).unsigned(this.type(signature));
     }
     imports
       .name('env')
@@ -65,9 +73,11 @@ export class ModuleBuilder {
       .unsigned(pages)
       .unsigned(pages);
     const functions = new Emitter().unsigned(bodies.length);
-    for (const body of bodies) functions.unsigned(typeOf(body.signature));
+    for (const body of bodies) functions.unsigned(this.type(body.signature));
     const exports = new Emitter().unsigned(this.#exports.length);
     for (const { name, index } of this.#exports) exports.name(name).op(0).unsigned(index);
+    const elements = new Emitter().unsigned(1).op(0).i32(0).op(W.end).unsigned(this.#table.length);
+    for (const index of this.#table) elements.unsigned(index);
     const code = new Emitter().unsigned(bodies.length);
     for (const body of bodies) {
       const one = new Emitter().unsigned(body.locals.length);
@@ -75,8 +85,8 @@ export class ModuleBuilder {
       one.append(body.code).op(W.end);
       code.unsigned(one.bytes.length).append(one.bytes);
     }
-    const typeSection = new Emitter().unsigned(types.length);
-    for (const type of types) {
+    const typeSection = new Emitter().unsigned(this.#types.length);
+    for (const type of this.#types) {
       typeSection
         .op(0x60)
         .unsigned(type.params.length)
@@ -88,7 +98,9 @@ export class ModuleBuilder {
       [1, typeSection],
       [2, imports],
       [3, functions],
+      [4, new Emitter().op(1, 0x70, 0).unsigned(this.#table.length)],
       [7, exports],
+      [9, elements],
       [10, code],
     ];
     for (const [id, section] of sections) out.op(id).unsigned(section.bytes.length).append(section.bytes);

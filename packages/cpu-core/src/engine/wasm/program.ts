@@ -6,7 +6,7 @@ import { SEMANTICS } from '../../semantics/semantics.ts';
 import { JUMP_CACHE_ENTRIES, JUMP_CACHE_ENTRY_SIZE } from '../jump-cache.ts';
 import { TLB_SIZE } from '../tlb.ts';
 import { Emitter, I32, I64, VOID, W } from './emitter.ts';
-import { type Form, formKey, formsOf } from './forms.ts';
+import { coldFormsOf, type Form, formKey, formsOf } from './forms.ts';
 import { ModuleBuilder } from './module.ts';
 import * as R from './record.ts';
 import {
@@ -45,6 +45,8 @@ export interface Program {
   readonly bytes: Uint8Array;
   /** Handlers by form, one map per model. */
   readonly handlers: Readonly<Record<Model, ReadonlyMap<number, number>>>;
+  /** Functions in the table by form with an index register (or no memory), one map per model. */
+  readonly functions: Readonly<Record<Model, ReadonlyMap<number, number>>>;
 }
 
 /** Generates the module for a memory of `pages` 64 KiB pages. */
@@ -73,18 +75,31 @@ export function generate(pages: number, shared: boolean): Program {
     flat64: new Map(),
     general: new Map(),
   };
+  const table: Record<Model, Map<number, number>> = {
+    flat32: new Map(),
+    flat64: new Map(),
+    general: new Map(),
+  };
+  for (const model of MODELS) {
+    for (const form of coldFormsOf(model)) {
+      const index = m.reserve();
+      m.define(index, formFunction(model, form, functions));
+      table[model].set(formKey(form.insn, false), m.inTable(index));
+    }
+  }
+  const indirect = m.type(HANDLER_SIGNATURE);
   for (const model of MODELS) {
     const forms = new Map<number, Form>();
     for (const form of formsOf(model)) forms.set(formKey(form.insn, form.noFlags), form);
     let next = R.HANDLER_FIRST;
     for (const key of forms.keys()) handlers[model].set(key, next++);
-    const code = runFunction(model, [...forms.values()], functions, execute);
+    const code = runFunction(model, [...forms.values()], functions, execute, indirect);
     m.define(m.reserve(), code, model);
   }
-  return { bytes: m.build(pages, shared), handlers };
+  return { bytes: m.build(pages, shared), handlers, functions: table };
 }
 
-function runFunction(model: Model, forms: Form[], functions: Functions, execute: number) {
+function runFunction(model: Model, forms: Form[], functions: Functions, execute: number, indirect: number) {
   const e = new Emitter();
   const count = R.HANDLER_FIRST + forms.length;
   e.get(LOCAL_STATE).mem(W.i32_load, L.ST_TLB).set(LOCAL_TLB);
@@ -112,6 +127,17 @@ function runFunction(model: Model, forms: Form[], functions: Functions, execute:
         .call(execute)
         .brIf(next + 2);
       nextRecord(e, next);
+    } else if (k === R.HANDLER_CALL) {
+      // 0: go on; 1: leave; else the next block.
+      e.get(LOCAL_STATE).get(LOCAL_RECORD).get(LOCAL_RECORD).mem(W.i32_load16_u, R.R_FUNCTION);
+      e.op(W.call_indirect).unsigned(indirect).op(0).tee(LOCAL_BLOCK).op(W.i32_eqz, W.if, VOID);
+      nextRecord(e, next + 1);
+      e.op(W.end)
+        .get(LOCAL_BLOCK)
+        .i32(1)
+        .op(W.i32_ne)
+        .brIf(next + 1)
+        .br(next + 2);
     } else if (k === R.HANDLER_CONTINUE) b.jumpToStateRip();
     else if (k === R.HANDLER_NEXT) b.jumpNext();
     else {
@@ -133,6 +159,29 @@ function runFunction(model: Model, forms: Form[], functions: Functions, execute:
     code: e.bytes,
   };
 }
+
+/** A form as a function (state, record) -> 0 to go on, 1 to leave, or the next block. */
+function formFunction(model: Model, { insn }: Form, functions: Functions) {
+  const e = new Emitter();
+  e.get(LOCAL_STATE).mem(W.i32_load, L.ST_TLB).set(LOCAL_TLB).op(W.block, VOID, W.block, VOID);
+  const b = new WasmBuilder(e, functions, model, 1, 0);
+  b.segmented = true;
+  b.begin(insn);
+  SEMANTICS.get(insn.op)!(b, insn);
+  if (!b.jumped) e.i32(0).op(W.return);
+  e.op(W.end).get(LOCAL_BLOCK).op(W.return, W.end).i32(1);
+  return {
+    signature: HANDLER_SIGNATURE,
+    locals: [
+      [2, I32],
+      [POOL64, I64],
+      [POOL32, I32],
+    ] as const,
+    code: e.bytes,
+  };
+}
+
+const HANDLER_SIGNATURE = { params: [I32, I32], results: [I32] };
 
 function nextRecord(e: Emitter, next: number): void {
   e.get(LOCAL_RECORD).i32(R.RECORD_SIZE).op(W.i32_add).set(LOCAL_RECORD).br(next);

@@ -24,12 +24,16 @@ export const R_HANDLER = 0;
 export const R_EXACT = 2;
 /** Record: distance from the block's RIP, 16 bit. */
 export const R_OFFSET = 4;
+/** Record: function of {@link HANDLER_CALL}, an index into the table, 16 bit. */
+export const R_FUNCTION = 6;
 /** Record: offsets into the register file of operands 0, 1, 2, base and index, 8 bit each. */
 export const R_REG = 8;
 export const R_BASE = 11;
 export const R_INDEX = 12;
 /** Record: log2 of the index scale, 8 bit. */
 export const R_SCALE = 13;
+/** Record: state-page offset, divided by 8, of the segment base to add (ST_ZERO for none), 8 bit. Only functions look at it. */
+export const R_SEGMENT = 14;
 /** Record: immediate, 32 bit; or index of the instruction object. */
 export const R_IMM = 16;
 /** Record: displacement or 64-bit immediate, 64 bit. */
@@ -59,5 +63,7 @@ export const HANDLER_EXECUTE = 1;
 export const HANDLER_CONTINUE = 2;
 /** Handler 3: go on at the next RIP of the extension. */
 export const HANDLER_NEXT = 3;
+/** Handler 4: a function in the table. */
+export const HANDLER_CALL = 4;
 /** First handler generated from semantics. */
-export const HANDLER_FIRST = 4;
+export const HANDLER_FIRST = 5;

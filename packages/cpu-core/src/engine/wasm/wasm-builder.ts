@@ -3,6 +3,7 @@
 import { STATUS_FLAGS } from '../../flags.ts';
 import { type Insn, K_IMM, K_MEM, K_REG, REG_RIP } from '../../insn.ts';
 import * as L from '../../layout.ts';
+import { OP } from '../../ops.ts';
 import type { Builder, Width } from '../../semantics/builder.ts';
 import { TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_READ_TAG, TLB_WRITE_TAG } from '../tlb.ts';
 import { type Emitter, VOID, W } from './emitter.ts';
@@ -33,6 +34,8 @@ export const POOL64 = 64;
 export const LOCAL_POOL32: number = LOCAL_POOL64 + POOL64;
 export const POOL32 = 40;
 
+const RAX = 0;
+const RDX = 2;
 const RSP = 4;
 
 /** Lazy flags just made by the first half of a fused pair. */
@@ -66,6 +69,8 @@ export class WasmBuilder implements Builder<number, number> {
   readonly goLabel: number;
   /** The handler has left by itself (jump). */
   jumped = false;
+  /** Add the segment base that the record names (64-bit FS and GS). */
+  segmented = false;
   /** Leave the flags alone: nobody looks at them. */
   noFlags = false;
 
@@ -371,6 +376,11 @@ export class WasmBuilder implements Builder<number, number> {
       e.op(wide ? W.i64_shl : W.i32_shl, wide ? W.i64_add : W.i32_add);
     }
     this.#field(wide ? W.i64_load : W.i32_load, R.R_DISP);
+    if (wide && this.segmented && i.op !== OP.LEA) {
+      e.op(W.i64_add).get(LOCAL_STATE);
+      this.#field(W.i32_load8_u, R.R_SEGMENT);
+      e.i32(3).op(W.i32_shl, W.i32_add).mem(W.i64_load, 0);
+    }
     if (wide) e.op(W.i64_add);
     else e.op(W.i32_add, W.i64_extend_i32_u);
     return this.#new64();
@@ -674,7 +684,19 @@ export class WasmBuilder implements Builder<number, number> {
     this.#e.br(this.#depth + this.exitLabel);
     this.jumped = true;
   }
-  divideWide(): void {
-    throw new RangeError('wasm: 64-bit division goes to the evaluator');
+  divideWide(signed: boolean): void {
+    // Dividends of 64 bits here; the evaluator does the others, and raises the faults.
+    const divisor = this.read(0);
+    const low = this.reg(RAX, 8);
+    const high = this.reg(RDX, 8);
+    const zero = this.const(0n);
+    const fits = this.equal(high, signed ? this.sar(8, low, this.const(63n)) : zero);
+    this.faultIf(this.not(fits));
+    this.faultIf(this.equal(divisor, zero));
+    if (signed) this.faultIf(this.equal(divisor, this.const(-1n)));
+    const quotient = signed ? this.divS(low, divisor) : this.divU(low, divisor);
+    const remainder = signed ? this.remS(low, divisor) : this.remU(low, divisor);
+    this.setReg(RAX, 8, quotient);
+    this.setReg(RDX, 8, remainder);
   }
 }
