@@ -259,6 +259,7 @@ export function matchRow(
     if (!place(operand, row.operands[index] ?? '', row, draft, bits)) return draft.untied ? 'size' : 'other';
   }
   if (row.flags.has('d64') && bits === 64 && draft.size === 32) return 'other';
+  if (row.flags.has('modesize') && bits === 64 && draft.size === 16) return 'other';
   return {
     operandSize: row.operandSize === 0 ? draft.size : row.operandSize,
     reg: draft.reg,

@@ -101,9 +101,11 @@ mov Cm,Rm : 0f 22 /r
 mov Dm,Rm : 0f 23 /r
 
 movzx Gv,Eb : 0f b6 /r
-movzx Gv,Ew : 0f b7 /r
+movzx Gd,Ew : 0f b7 /r o32
+movzx Gq,Ew : 0f b7 /r o64
 movsx Gv,Eb : 0f be /r
-movsx Gv,Ew : 0f bf /r
+movsx Gd,Ew : 0f bf /r o32
+movsx Gq,Ew : 0f bf /r o64
 movsx Gq,Ed : 63 /r o64
 movsxd Gq,Ed : 63 /r o64 any
 lea Gv,M : 8d /r

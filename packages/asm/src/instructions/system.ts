@@ -67,7 +67,6 @@ rdpmc : 0f 33
 rsm : 0f aa
 syscall : 0f 05
 sysret : 0f 07
-sysretq : 0f 07 o64
 sysenter : 0f 34
 sysexit : 0f 35
 
