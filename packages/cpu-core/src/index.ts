@@ -3,6 +3,8 @@
  * @packageDocumentation
  */
 export { type CreateProcessorOptions, Engine, type EngineOptions, type TierName } from './engine/engine.ts';
+export { type HostRange, stateHash } from './engine/state-hash.ts';
+export { Interpreter } from './engine/wasm/interpreter.ts';
 export { createWindow } from './engine/window.ts';
 export * from './ports.ts';
 export { Processor, type ProcessorOptions, type ProcessorPorts, type RunExit } from './processor.ts';

@@ -15,7 +15,7 @@ import { GuestMemory } from './guest-memory.ts';
 import { clearJumpCache } from './jump-cache.ts';
 import { Stepper } from './stepper.ts';
 import { TLB_SIZE } from './tlb.ts';
-import { generate } from './wasm/program.ts';
+import { Interpreter } from './wasm/interpreter.ts';
 import { type RunFunctions, WasmTier } from './wasm-tier.ts';
 
 /** Bytes of decoded code without which there is no point in running. */
@@ -32,6 +32,8 @@ export interface EngineOptions {
   cacheOffset: number;
   /** Size of that part, bytes. 102,400 per processor, the rest for decoded code: 16 MiB is plenty. */
   cacheSize: number;
+  /** Generated code to share with other engines; each makes its own (50 ms) by default. */
+  interpreter?: Interpreter;
 }
 
 /** What a processor is made of. */
@@ -127,12 +129,10 @@ export class Engine {
       );
     }
     if (!this.#generated) {
-      const shared = !(window.buffer instanceof ArrayBuffer);
-      const program = generate(window.buffer.byteLength / 65536, shared);
-      this.#generated = {
-        module: new WebAssembly.Module(program.bytes as BufferSource),
-        builder: new BlockBuilder(this.#views, this.#code, program, cacheOffset, this.#end),
-      };
+      const interpreter = this.#options.interpreter ?? new Interpreter();
+      const { program, module } = interpreter.forMemory(!(window.buffer instanceof ArrayBuffer));
+      const builder = new BlockBuilder(this.#views, this.#code, program, cacheOffset, this.#end);
+      this.#generated = { module, builder };
     }
     const { module, builder } = this.#generated;
     let tier: WasmTier | undefined;

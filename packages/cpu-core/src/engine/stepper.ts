@@ -3,7 +3,6 @@ import { UnmodelledError } from '@smm/x86-defs';
 import type { Insn } from '../insn.ts';
 import * as L from '../layout.ts';
 import { OP_NAMES } from '../ops.ts';
-import type { Processor } from '../processor.ts';
 import { SEMANTICS } from '../semantics/semantics.ts';
 import type { Helper } from '../system/helpers.ts';
 import { nextRip } from './branch.ts';
@@ -41,6 +40,7 @@ export class Stepper {
     if (!begun) this.#memory.beginInstruction();
     const { state } = this.#core;
     const rip = state.rip;
+    this.#core.cpu.insnRip = rip;
     let insn: Insn;
     try {
       insn = this.#fetcher.fetch(rip);

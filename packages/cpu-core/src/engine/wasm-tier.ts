@@ -144,6 +144,7 @@ export class WasmTier implements Tier, Imports {
     const core = this.#core;
     const { state, cpu } = core;
     const { mode, rip } = state;
+    cpu.insnRip = rip;
     this.#memory.beginInstruction();
     try {
       const inside = (mode & L.MODE_CODE_MASK) === 2 || rip <= BigInt(state.segLimit(1));
@@ -223,19 +224,22 @@ export class WasmTier implements Tier, Imports {
     const write = (access & 0x100) !== 0;
     const linear = state.getSigned(ENGINE_LINEAR);
     const user = (state.mode & L.MODE_USER) !== 0;
+    // A translator may ask which instruction this is and what time: both must be exact while it works.
+    const rest = this.#rewind(record);
+    cpu.insnRip = state.rip;
+    this.#back = BACK_STEP;
     this.#memory.beginInstruction();
     const crosses = (linear & 0xfff) + size > 0x1000;
     const canonical = linear < 0x8000_0000_0000 && linear >= -0x8000_0000_0000;
-    if (crosses || !canonical) {
-      this.abort(0, record);
-      return -1;
-    }
+    if (crosses || !canonical) return -1;
     try {
       const host = this.#memory.translate(linear, write ? ACCESS_WRITE : ACCESS_READ, user);
-      if (host >= 0 && !(write && this.#code.isCode(host) && this.#code.hits(host, size))) return host;
-      this.abort(0, record);
+      if (host >= 0 && !(write && this.#code.isCode(host) && this.#code.hits(host, size))) {
+        state.set32(L.ST_BUDGET, this.#budget - rest);
+        this.#back = BACK_BUDGET;
+        return host;
+      }
     } catch (error) {
-      this.#rewind(record);
       if (error === cpu.pendingFault) this.#back = L.EXIT_FAULT;
       else {
         this.#stepper.error = error;

@@ -88,7 +88,7 @@ export const VOID = 0x40;
 
 /** A growing byte buffer with the encodings of the binary format. */
 export class Emitter {
-  #bytes = new Uint8Array(4096);
+  #bytes = new Uint8Array(512);
   #length = 0;
 
   /** What was written so far. */
@@ -134,9 +134,28 @@ export class Emitter {
     }
   }
 
+  /** Signed LEB128 of a 32-bit value. */
+  signed32(value: number): this {
+    let rest = value | 0;
+    while (rest < -64 || rest > 63) {
+      this.#push((rest & 0x7f) | 0x80);
+      rest >>= 7;
+    }
+    this.#push(rest & 0x7f);
+    return this;
+  }
+
   /** Bytes from another buffer. */
   append(bytes: Uint8Array): this {
-    for (const byte of bytes) this.#push(byte);
+    let size = this.#bytes.length;
+    while (size < this.#length + bytes.length) size *= 2;
+    if (size > this.#bytes.length) {
+      const larger = new Uint8Array(size);
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+    }
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
     return this;
   }
 
@@ -148,7 +167,7 @@ export class Emitter {
   }
 
   i32(value: number): this {
-    return this.op(W.i32_const).signed(BigInt(value | 0));
+    return this.op(W.i32_const).signed32(value);
   }
   i64(value: bigint): this {
     return this.op(W.i64_const).signed(value);

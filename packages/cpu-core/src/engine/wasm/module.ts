@@ -56,8 +56,8 @@ export class ModuleBuilder {
     if (exportName !== undefined) this.#exports.push({ name: exportName, index });
   }
 
-  /** The module. `pages`: size of the imported memory `env.memory`, initial = maximum. */
-  build(pages: number, shared: boolean): Uint8Array {
+  /** The module. The imported memory `env.memory` may have any size. */
+  build(shared: boolean): Uint8Array {
     const bodies = this.#bodies.map((body, i) => {
       if (!body) throw new RangeError(`wasm: function ${i} has no body`);
       return body;
@@ -69,9 +69,9 @@ export class ModuleBuilder {
     imports
       .name('env')
       .name('memory')
-      .op(2, shared ? 3 : 1)
-      .unsigned(pages)
-      .unsigned(pages);
+      .op(2, shared ? 3 : 0)
+      .unsigned(1);
+    if (shared) imports.unsigned(65536); // a shared memory has to have a maximum
     const functions = new Emitter().unsigned(bodies.length);
     for (const body of bodies) functions.unsigned(this.type(body.signature));
     const exports = new Emitter().unsigned(this.#exports.length);

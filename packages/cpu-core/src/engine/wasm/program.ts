@@ -49,8 +49,8 @@ export interface Program {
   readonly functions: Readonly<Record<Model, ReadonlyMap<number, number>>>;
 }
 
-/** Generates the module for a memory of `pages` 64 KiB pages. */
-export function generate(pages: number, shared: boolean): Program {
+/** Generates the module, for memories of any size. */
+export function generate(shared: boolean): Program {
   const m = new ModuleBuilder();
   const three = { params: [I32, I32, I32], results: [I32] };
   const slow = m.importFunction('slow', three);
@@ -96,7 +96,7 @@ export function generate(pages: number, shared: boolean): Program {
     const code = runFunction(model, [...forms.values()], functions, execute, indirect);
     m.define(m.reserve(), code, model);
   }
-  return { bytes: m.build(pages, shared), handlers, functions: table };
+  return { bytes: m.build(shared), handlers, functions: table };
 }
 
 function runFunction(model: Model, forms: Form[], functions: Functions, execute: number, indirect: number) {
