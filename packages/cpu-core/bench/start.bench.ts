@@ -11,7 +11,9 @@ test('start', () => {
     const t2 = process.cpuUsage().user;
     console.log(
       `${program.bytes.length} bytes; generate ${(t1 - t0) / 1000} ms, compile ${(t2 - t1) / 1000} ms; ` +
-        Object.entries(program.handlers).map(([m, h]) => `${m} ${h.size}+${program.functions[m as 'flat32'].size}`).join(', '),
+        Object.entries(program.handlers)
+          .map(([m, h]) => `${m} ${h.size}+${program.functions[m as 'flat32'].size}`)
+          .join(', '),
     );
   }
 });
