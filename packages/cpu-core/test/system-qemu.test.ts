@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { assembleRom, dump, HAS_QEMU, runHere, runInQemu } from './support/rom-machine.ts';
 
 describe.skipIf(!HAS_QEMU)('against QEMU', () => {
-  it.each(['protected'])('%s', (name) => {
+  it.each(['protected', 'long'])('%s', (name) => {
     const rom = assembleRom(name);
     expect(dump(runHere(rom, 'qemu64'))).toBe(dump(runInQemu(rom, 'qemu64')));
   });

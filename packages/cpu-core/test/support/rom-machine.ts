@@ -61,15 +61,26 @@ export function runHere(
   rom: Uint8Array,
   model: string,
   tier: TierName = 'evaluator',
-  budget = 20_000_000,
+  budget = 200_000,
 ): Uint8Array {
   const bytes: number[] = [];
   let ended = false;
+  let cr8 = 0;
   const machine: FlatMachine = new FlatMachine({
     ram: 1 << 20,
     tier,
     model: cpuModel(model),
     ports: {
+      apic: {
+        pendingVector: () => -1,
+        acknowledge: () => 0,
+        getCr8: () => cr8,
+        setCr8: (value) => {
+          cr8 = value;
+        },
+        readMsr: () => undefined,
+        writeMsr: () => false,
+      },
       io: {
         in: (_port, size) => (size === 1 ? 0xff : size === 2 ? 0xffff : 0xffff_ffff),
         out: (port, size, value) => {
