@@ -6,9 +6,11 @@ export { type CreateProcessorOptions, Engine, type EngineOptions, type TierName 
 export { type HostRange, stateHash } from './engine/state-hash.ts';
 export { Interpreter } from './engine/wasm/interpreter.ts';
 export { createWindow } from './engine/window.ts';
+export { GuestFault } from './fault.ts';
+export { Insn } from './insn.ts';
 export * from './ports.ts';
 export { Processor, type ProcessorOptions, type ProcessorPorts, type RunExit } from './processor.ts';
 export { CpuState, Views } from './state.ts';
-export { type CpuModel, type CpuTopology, cpuModel } from './system/models.ts';
+export { CPU_MODELS, type CpuModel, type CpuTopology, cpuModel } from './system/models.ts';
 export type { ProcessorSnapshot } from './system/snapshot.ts';
 export type { LinearMemory, Tier } from './tier.ts';
