@@ -188,6 +188,47 @@ export function formsOf(model: Model): Form[] {
   return list.forms;
 }
 
+/** A comparison and the conditional jump after it, in one handler. */
+export interface Pair {
+  first: Form;
+  jump: Insn;
+}
+
+/** Key of a pair. */
+export function pairKey(first: Insn, jump: Insn): number {
+  return (formKey(first, false) * 4 + (31 - Math.clz32(jump.size))) * 16 + jump.cc;
+}
+
+const RELATIONS: readonly number[] = [2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14, 15];
+const ZERO_AND_SIGN: readonly number[] = [4, 5, 8, 9];
+
+/** Pairs that get a handler. */
+export function pairsOf(model: Model): Pair[] {
+  const pairs: Pair[] = [];
+  const sizes = model === 'flat64' ? [1, 4, 8] : model === 'flat32' ? [1, 4] : [];
+  const native = model === 'flat64' ? 8 : 4;
+  const add = (op: OpName, w: number, operands: readonly Operand[], conditions: readonly number[]): void => {
+    const list = new FormList(model, [REG_NONE, 0]);
+    list.add(op, w, operands);
+    const jumps = new FormList(model, []);
+    for (const cc of conditions) jumps.add('JCC', native, [{ kind: K_REL, size: native }], { cc });
+    for (const first of list.forms) for (const { insn } of jumps.forms) pairs.push({ first, jump: insn });
+  };
+  for (const w of sizes) {
+    add('TEST', w, [r(w), r(w)], w === 1 ? ZERO_AND_SIGN : RELATIONS);
+    add('CMP', w, [r(w), imm], RELATIONS);
+    add('TEST', w, [r(w), imm], [4, 5]);
+    if (w === 1) {
+      add('CMP', w, [m(w), imm], [4, 5]);
+      continue;
+    }
+    add('CMP', w, [r(w), r(w)], RELATIONS);
+    for (const op of ['DEC', 'INC'] as const) add(op, w, [r(w)], ZERO_AND_SIGN);
+    for (const op of ['SUB', 'ADD', 'AND'] as const) add(op, w, [r(w), imm], [4, 5]);
+  }
+  return pairs;
+}
+
 /** Forms that get a function: those without a handler in the loop that a description can be compiled for. */
 export function coldFormsOf(model: Model): Form[] {
   const list = new FormList(model, [0]);

@@ -16,8 +16,10 @@ export class Interpreter {
 
   /** @internal */
   forMemory(shared: boolean): Compiled {
-    if (shared) return (this.#shared ??= compile(true));
-    return (this.#plain ??= compile(false));
+    const compiled = (shared ? this.#shared : this.#plain) ?? compile(shared);
+    if (shared) this.#shared = compiled;
+    else this.#plain = compiled;
+    return compiled;
   }
 }
 
