@@ -34,11 +34,13 @@ export function proveEndlessLoop(machine: Machine): LoopProof | undefined {
 }
 
 function loopPeriod(machine: Machine, processor: Processor): number | undefined {
-  const start = fingerprint(processor);
-  const { rip } = processor.state;
+  const { state } = processor;
+  const start = registers(processor);
+  const { rip, rflags, activity } = state;
   for (let n = 1; n <= LONGEST_LOOP; n++) {
     machine.step(processor.index);
-    if (processor.state.rip === rip && fingerprint(processor) === start) return n;
+    if (state.rip !== rip || state.rflags !== rflags || state.activity !== activity) continue;
+    if (registers(processor).every((word, i) => word === start[i])) return n;
   }
   return undefined;
 }
@@ -50,11 +52,11 @@ const STATE_RANGES: readonly (readonly [number, number])[] = [
   [536, 2048], // x87, SSE and model-specific registers
 ];
 
-/** All registers that instructions can change, as one string. */
-function fingerprint({ state }: Processor): string {
-  const words: string[] = [state.rip.toString(16), state.rflags.toString(16), state.activity.toString(16)];
+/** All registers that instructions can change, except RIP, RFLAGS and the activity. */
+function registers({ state }: Processor): number[] {
+  const words: number[] = [];
   for (const [from, to] of STATE_RANGES) {
-    for (let offset = from; offset < to; offset += 8) words.push(state.get64(offset).toString(16));
+    for (let offset = from; offset < to; offset += 4) words.push(state.get32(offset));
   }
-  return words.join(' ');
+  return words;
 }

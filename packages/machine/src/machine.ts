@@ -379,9 +379,9 @@ export class Machine {
     return { stores: this.#stores, reads: new Map(this.#reads) };
   }
 
-  /** Runs one processor for exactly one instruction (fewer if it cannot go on). */
+  /** Runs one processor for exactly one instruction (fewer if it cannot go on). The trace shows no preemption after it. */
   step(index: number): void {
-    this.#turn(index, 1);
+    this.#turn(index, 1, false);
   }
 
   #buildAccelerator(): Accelerator {
@@ -522,12 +522,12 @@ export class Machine {
     };
   }
 
-  #turn(index: number, slice: number): void {
+  #turn(index: number, slice: number, preemptible = true): void {
     const processor = this.processors[index]!;
     this.#current = processor;
     this.accelerator.turnStarts(index);
     let left = slice;
-    let preempted = true;
+    let preempted = preemptible;
     try {
       while (left > 0 && this.shutdownReason === undefined) {
         const nowNs = this.clock.now();

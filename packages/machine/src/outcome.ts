@@ -1,6 +1,9 @@
 /** What became of a relocation: one word, what each processor does, and the proof when it hangs. */
 
-/** One word for a run. */
+/**
+ * One word for a run. `relocated`: every CPU has its planned SMBASE, whatever the first normal SMI then loses ({@link RelocationReport.firstSmi});
+ * `wrong-smbase`: the firmware believes that it is done and a CPU has another SMBASE, whatever that leads to; `stuck`: nothing will ever go on.
+ */
 export type RelocationOutcome = 'relocated' | 'stuck' | 'shutdown' | 'wrong-smbase' | 'budget-exhausted';
 
 /** What a processor is doing at the end. */
@@ -42,6 +45,8 @@ export interface RelocationReport {
   readonly summary: string;
   /** By index. */
   readonly cpus: readonly CpuReport[];
+  /** CPUs that checked in at the first normal SMI, as the firmware counted them; undefined if it did not get there. */
+  readonly firstSmi: { readonly entered: number; readonly of: number } | undefined;
   /** Debug log, one entry per line. */
   readonly log: readonly string[];
   /** Present when the run hangs in a proven endless loop. */
