@@ -3,8 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { assembleRom, dump, HAS_QEMU, runHere, runInQemu } from './support/rom-machine.ts';
 
 describe.skipIf(!HAS_QEMU)('against QEMU', () => {
-  it.each(['protected', 'long'])('%s', (name) => {
+  it.each([
+    ['protected', 'evaluator'],
+    ['protected', 'wasm'],
+    ['long', 'evaluator'],
+    ['long', 'wasm'],
+  ] as const)('%s (%s)', (name, tier) => {
     const rom = assembleRom(name);
-    expect(dump(runHere(rom, 'qemu64'))).toBe(dump(runInQemu(rom, 'qemu64')));
+    expect(dump(runHere(rom, 'qemu64', tier))).toBe(dump(runInQemu(rom, 'qemu64')));
   });
 });
