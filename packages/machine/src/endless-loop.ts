@@ -25,7 +25,11 @@ export function proveEndlessLoop(machine: Machine): LoopProof | undefined {
   const quiet = stores === 0 && machine.deviceAccesses === accesses;
   const still = machine.runnable();
   if (!quiet || still.length === 0 || still.some((id) => !periods.has(id))) return undefined;
-  const loops = still.map((id) => ({ id, period: periods.get(id)!, reads: [...new Set(reads.get(id) ?? [])] }));
+  const loops = still.map((id) => ({
+    id,
+    period: periods.get(id)!,
+    reads: [...new Set(reads.get(id) ?? [])],
+  }));
   const who = loops.map(({ id, period }) => `CPU ${id} repeats ${period} instructions`).join(', ');
   return {
     loops,

@@ -175,7 +175,13 @@ export class Machine {
     new Uint8Array(this.#buffer).set(options.flash, plan.romOffset);
     this.#scheduler = new Scheduler(options.schedule);
     this.#recorder = new Recorder(options.trace, () => this.#now(), options.comm);
-    const unclaimed = (space: 'memory' | 'io', address: number, size: number, write: boolean, attrs: number): void =>
+    const unclaimed = (
+      space: 'memory' | 'io',
+      address: number,
+      size: number,
+      write: boolean,
+      attrs: number,
+    ): void =>
       this.#recorder.emit(attrs & 0xffff, {
         name: 'smm_unclaimed',
         vcpu: attrs & 0xffff,
@@ -218,7 +224,10 @@ export class Machine {
     this.chipset = buildChipset({
       space: this.space,
       ports: this.ports,
-      clock: { now: () => this.#now(), createAlarm: (name, onExpire) => this.clock.createAlarm(name, onExpire) },
+      clock: {
+        now: () => this.#now(),
+        createAlarm: (name, onExpire) => this.clock.createAlarm(name, onExpire),
+      },
       plan,
       cpus: options.cpus,
       smi: (processor) => this.#chipsetSmi(processor),
@@ -421,7 +430,12 @@ export class Machine {
       flavour,
       ...(accelerator === 'tcg'
         ? {}
-        : { behaviour: { apicIdOnInit: accelerator.switches.apicIdOnInit, smiFromIcr: accelerator.switches.smiFromIcr } }),
+        : {
+            behaviour: {
+              apicIdOnInit: accelerator.switches.apicIdOnInit,
+              smiFromIcr: accelerator.switches.smiFromIcr,
+            },
+          }),
       observer: apicObserver(this.#recorder, inKernel),
     });
   }
@@ -435,7 +449,10 @@ export class Machine {
     const apic = new LocalApic({
       apicId: index,
       bus,
-      clock: { now: () => this.#now(), createAlarm: (name, f) => this.clock.createAlarm(`${name}-${index}`, f) },
+      clock: {
+        now: () => this.#now(),
+        createAlarm: (name, f) => this.clock.createAlarm(`${name}-${index}`, f),
+      },
       bsp: index === 0,
       x2apic: model.features.has('x2apic'),
       physicalAddressBits: model.physBits,
@@ -568,7 +585,8 @@ export class Machine {
 
   /** A device may have set an earlier alarm than the running turn was planned for. */
   #deadlinesMoved(): void {
-    if (this.#current !== undefined && this.clock.nextExpiry() < this.#turnDeadline) this.#current.requestExit();
+    if (this.#current !== undefined && this.clock.nextExpiry() < this.#turnDeadline)
+      this.#current.requestExit();
   }
 
   #chipsetSmi(target: number | 'all'): void {

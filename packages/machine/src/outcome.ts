@@ -32,7 +32,11 @@ export interface CpuReport {
 /** Why a run will never go on. */
 export interface LoopProof {
   /** Processors that spin, with the period of each in instructions and the addresses they read (linear). */
-  readonly loops: readonly { readonly id: number; readonly period: number; readonly reads: readonly number[] }[];
+  readonly loops: readonly {
+    readonly id: number;
+    readonly period: number;
+    readonly reads: readonly number[];
+  }[];
   /** One sentence. */
   readonly sentence: string;
 }

@@ -2,7 +2,13 @@
 import { cpuModel } from '@smm/cpu-core';
 import { buildFirmware, type Firmware, type FirmwareShape, logLines, planTiles } from '@smm/edk2-relocation';
 import type { TraceSink } from '@smm/trace';
-import { SAVE_STATE_AMD64, SAVE_STATE_LEGACY32_KVM, SAVE_STATE_LEGACY32_QEMU, type SaveStateLayout } from '@smm/x86-defs';
+import {
+  SAVE_STATE_AMD64,
+  SAVE_STATE_LEGACY32_KVM,
+  SAVE_STATE_LEGACY32_QEMU,
+  type SaveStateLayout,
+  UnmodelledError,
+} from '@smm/x86-defs';
 import { proveEndlessLoop } from './endless-loop.ts';
 import { resolveSwitches } from './hosts.ts';
 import { KvmAccelerator } from './kvm/kvm.ts';
@@ -50,8 +56,8 @@ export interface RelocationOptions {
   readonly progress?: (instructions: number, logLines: number) => void;
 }
 
-/** Instructions of all processors between two looks at whether the machine hangs. */
-const CHECK_EVERY = 2_000_000;
+/** Instructions of all processors between two looks at whether the machine hangs: often at first, for most runs are short. */
+const CHECK_EVERY = { early: 250_000, late: 2_000_000, earlyUntil: 2_000_000 };
 
 /** A built relocation: the machine can be run, saved and restored by hand. */
 export interface Relocation {
@@ -65,12 +71,19 @@ export interface Relocation {
 
 /** Default budget: generous for the number of processors. */
 export function defaultBudget(cpus: number): number {
-  return 40_000_000 + cpus * cpus * 40_000 + cpus * 4_000_000;
+  return 12_000_000 + cpus * cpus * 40_000 + cpus * 4_000_000;
 }
 
 /** Builds firmware and machine. Throws `SmmError`s for options that do not fit together. */
 export function prepareRelocation(options: RelocationOptions): Relocation {
-  const { cpus = 1, memoryMiB = 2048, bitness = 64, accelerator = 'tcg', edk2 = '2015', tsegMb = 8 } = options;
+  const {
+    cpus = 1,
+    memoryMiB = 2048,
+    bitness = 64,
+    accelerator = 'tcg',
+    edk2 = '2015',
+    tsegMb = 8,
+  } = options;
   const switches = resolveSwitches({ accelerator, host: options.host, quirks: options.quirks });
   const model = cpuModel(options.cpu ?? (bitness === 32 ? 'coreduo,-nx' : 'qemu64'));
   const firmware =
@@ -111,24 +124,57 @@ export function relocate(options: RelocationOptions): RelocationReport {
 export function runRelocation(relocation: Relocation): RelocationReport {
   const { machine, options } = relocation;
   const budget = options.budget ?? defaultBudget(options.cpus ?? 1);
-  let stop: MachineStop = 'budget';
-  let proof: LoopProof | undefined;
+  const end: End = { stop: 'budget', proof: undefined, unmodelled: undefined };
   while (machine.retired < budget) {
-    // Looks at fixed instruction counts, so that a run continued from a snapshot takes the same course.
-    const nextCheck = (Math.floor(machine.retired / CHECK_EVERY) + 1) * CHECK_EVERY;
-    stop = machine.run({ instructions: Math.min(nextCheck, budget) - machine.retired });
+    const wasDone = isDone(relocation);
+    try {
+      end.stop = machine.run({
+        instructions: Math.min(nextCheck(machine.retired), budget) - machine.retired,
+      });
+    } catch (error) {
+      if (!(error instanceof UnmodelledError && isAstray(relocation))) throw error;
+      end.unmodelled = error;
+    }
     options.progress?.(machine.retired, machine.log.length);
-    if (stop !== 'budget') break;
-    proof = proveEndlessLoop(machine);
-    if (proof !== undefined) break;
+    // When the firmware was done a whole period ago, whoever still runs has nothing to add.
+    if (end.unmodelled !== undefined || end.stop !== 'budget' || wasDone) break;
+    end.proof = proveEndlessLoop(machine);
+    if (end.proof !== undefined) break;
   }
-  return judge(relocation, stop, proof);
+  return judge(relocation, end);
 }
 
-function judge(relocation: Relocation, stop: MachineStop, proof: LoopProof | undefined): RelocationReport {
+/** How a run ended. */
+interface End {
+  stop: MachineStop;
+  proof: LoopProof | undefined;
+  /** What a CPU met that is not modelled, on its way from a wrong SMBASE. */
+  unmodelled: UnmodelledError | undefined;
+}
+
+/** Looks come at fixed instruction counts, so that a run continued from a snapshot takes the same course. */
+function nextCheck(retired: number): number {
+  const every = retired < CHECK_EVERY.earlyUntil ? CHECK_EVERY.early : CHECK_EVERY.late;
+  return (Math.floor(retired / every) + 1) * every;
+}
+
+/** The firmware wrote its last line. */
+function isDone({ machine, firmware }: Relocation): boolean {
+  return firmware !== undefined && machine.log.includes(logLines.end());
+}
+
+/** The firmware believes that all CPUs are relocated, and one is not: the next SMI starts it where no handler is. */
+function isAstray(relocation: Relocation): boolean {
+  const { machine, firmware } = relocation;
+  if (firmware === undefined || !machine.log.includes(logLines.moduleExit())) return false;
+  return plannedSmbases(relocation).some((smbase, id) => machine.processors[id]!.state.smbase !== smbase);
+}
+
+function judge(relocation: Relocation, end: End): RelocationReport {
+  const { proof } = end;
   const { machine, firmware, options } = relocation;
   const planned = plannedSmbases(relocation);
-  const finished = firmware !== undefined && machine.log.includes(logLines.end());
+  const finished = isDone(relocation);
   const context: WaitContext = { machine, firmware, proof, finished };
   const cpus = machine.processors.map((_, id): CpuReport => {
     const { state } = machine.processors[id]!;
@@ -143,25 +189,21 @@ function judge(relocation: Relocation, stop: MachineStop, proof: LoopProof | und
       smmEntries: machine.smmEntries[id]!,
     };
   });
-  const { outcome, summary } = verdict(relocation, stop, proof, cpus, finished);
+  const firstSmi = finished ? firstSmiOf(machine.log, cpus.length) : undefined;
+  const { outcome, summary } = verdict(relocation, end, cpus, firstSmi);
   const { accelerator } = machine;
   return {
     outcome,
     summary,
     cpus,
+    firstSmi,
     log: [...machine.log],
     proof,
     shutdown: machine.shutdownReason,
     instructions: machine.retired,
     virtualNs: machine.clock.now(),
     exits: accelerator instanceof KvmAccelerator ? new Map(accelerator.exits.counts) : new Map(),
-    notes:
-      options.kvm?.kernelIrqchip === false
-        ? [
-            'kernel_irqchip=off puts the local APICs into user space: KVM has no APIC-access page then, and SMM sees the same registers. ' +
-              "That QEMU of 2015 could then only be killed with SIGKILL is a fault of that program and not modelled.",
-          ]
-        : [],
+    notes: notesOf(relocation, end, cpus, firstSmi),
   };
 }
 
@@ -169,7 +211,8 @@ function plannedSmbases({ firmware, machine, options }: Relocation): readonly nu
   if (firmware === undefined) return [];
   const { handlerSize, tsegMb } = firmware;
   const tolud = machine.chipset.memoryMap.ram.belowBytes;
-  return planTiles({ tolud, cpus: options.cpus ?? 1, shape: options.edk2 ?? '2015', handlerSize, tsegMb }).smbase;
+  return planTiles({ tolud, cpus: options.cpus ?? 1, shape: options.edk2 ?? '2015', handlerSize, tsegMb })
+    .smbase;
 }
 
 function activity(machine: Machine, id: number, proof: LoopProof | undefined): CpuActivity {
@@ -178,30 +221,87 @@ function activity(machine: Machine, id: number, proof: LoopProof | undefined): C
   return proof?.loops.some((loop) => loop.id === id) === true ? 'spinning' : 'running';
 }
 
-function verdict(
-  { machine, firmware }: Relocation,
-  stop: MachineStop,
-  proof: LoopProof | undefined,
+/** What the firmware's own report of the first normal SMI says. */
+function firstSmiOf(log: readonly string[], cpus: number): RelocationReport['firstSmi'] {
+  for (let entered = 0; entered <= cpus; entered++) {
+    if (log.includes(logLines.firstSmiCount(entered, cpus))) return { entered, of: cpus };
+  }
+  return undefined;
+}
+
+/** Indices of the CPUs of which the firmware says that they did not come to the first normal SMI. */
+function absentees(log: readonly string[]): number[] {
+  return log.flatMap((line) => {
+    const match = /^First SMI: CPU\[([0-9A-F]+)\].*did not check in$/.exec(line);
+    return match === null ? [] : [Number.parseInt(match[1]!, 16)];
+  });
+}
+
+function notesOf(
+  { machine, options }: Relocation,
+  { unmodelled }: End,
   cpus: readonly CpuReport[],
-  finished: boolean,
+  firstSmi: RelocationReport['firstSmi'],
+): string[] {
+  const notes: string[] = [];
+  if (options.kvm?.kernelIrqchip === false && options.accelerator === 'kvm') {
+    notes.push(
+      'kernel_irqchip=off puts the local APICs into user space: KVM has no APIC-access page then, and SMM sees the same registers. ' +
+        'That QEMU of 2015 could then only be killed with SIGKILL is a fault of that program and not modelled.',
+    );
+  }
+  if (firstSmi !== undefined && firstSmi.entered < firstSmi.of && cpus.every(isPlaced)) {
+    const missing = absentees(machine.log).map((id) => `CPU ${id}`);
+    notes.push(
+      `Every CPU has its SMBASE, but the first normal SMI reached ${firstSmi.entered} of ${firstSmi.of}: ${missing.join(', ')} missed it, and will miss the next ones.`,
+    );
+  }
+  if (unmodelled !== undefined)
+    notes.push(`The run ended at something that is not modelled: ${unmodelled.message}.`);
+  return notes;
+}
+
+function isPlaced(cpu: CpuReport): boolean {
+  return cpu.smbase === cpu.planned;
+}
+
+function verdict(
+  relocation: Relocation,
+  { stop, proof, unmodelled }: End,
+  cpus: readonly CpuReport[],
+  firstSmi: RelocationReport['firstSmi'],
 ): { outcome: RelocationOutcome; summary: string } {
-  const wrong = cpus.filter((cpu) => cpu.smbase !== cpu.planned);
-  const wrongText = wrong.map((cpu) => `CPU ${cpu.id} has SMBASE ${hex(cpu.smbase)} where ${hex(cpu.planned)} was planned`).join(', ');
-  if (stop === 'shutdown') return { outcome: 'shutdown', summary: `shut down: ${machine.shutdownReason}` };
+  const { machine, firmware } = relocation;
+  const wrongText = cpus
+    .filter((cpu) => !isPlaced(cpu))
+    .map((cpu) => `CPU ${cpu.id} has SMBASE ${hex(cpu.smbase)} where ${hex(cpu.planned)} was planned`)
+    .join(', ');
+  const shutDown = stop === 'shutdown' ? `shut down: ${machine.shutdownReason}` : undefined;
+  if (isAstray(relocation)) {
+    const garbage = unmodelled && 'the next SMI started a CPU where no handler is';
+    const consequence = shutDown ?? garbage;
+    return {
+      outcome: 'wrong-smbase',
+      summary: [wrongText, ...(consequence ? [consequence] : [])].join('; '),
+    };
+  }
+  if (shutDown !== undefined) return { outcome: 'shutdown', summary: shutDown };
   if (firmware === undefined) {
     if (stop === 'idle') return { outcome: 'relocated', summary: 'the ROM ran until every processor halted' };
-  } else if (finished) {
-    if (wrong.length > 0) return { outcome: 'wrong-smbase', summary: wrongText };
-    const missing = machine.log.filter((line) => line.endsWith('did not check in'));
-    if (missing.length > 0) {
-      return { outcome: 'stuck', summary: `${missing.length} of ${cpus.length} CPUs did not check in at the first normal SMI` };
-    }
-    return { outcome: 'relocated', summary: `${cpus.length} of ${cpus.length} CPUs relocated and entered a normal SMI at their own SMBASE` };
+  } else if (firstSmi !== undefined) {
+    const { entered, of } = firstSmi;
+    const summary =
+      entered === of
+        ? `${of} of ${of} CPUs relocated and entered a normal SMI at their own SMBASE`
+        : `${of} of ${of} CPUs relocated, but only ${entered} of them entered the first normal SMI`;
+    return { outcome: 'relocated', summary };
   }
   if (stop === 'idle' || proof !== undefined) {
     const waits = cpus.filter((cpu) => cpu.waitingOn !== undefined && cpu.state === 'spinning');
     const what = waits.map((cpu) => `CPU ${cpu.id} ${cpu.waitingOn}`).join('; ');
-    const parts = [what || 'every processor is halted and nothing will wake one', wrongText].filter((text) => text !== '');
+    const parts = [what || 'every processor is halted and nothing will wake one', wrongText].filter(
+      (text) => text !== '',
+    );
     return { outcome: 'stuck', summary: `stuck in SMBASE relocation: ${parts.join('; ')}` };
   }
   return {
