@@ -293,3 +293,17 @@ describe('SMI and activity', () => {
     expect(m.cpu.state.get32(L.ST_IDTR_LIMIT)).toBe(0);
   });
 });
+
+it('leaves EFER alone where the layout cannot hold it (legacy, revision 20000h)', () => {
+  const m = machine();
+  const codec = amd64Codec();
+  m.cpu.ports.saveState = {
+    revision: 0x2_0000,
+    save: codec.save,
+    restore: (area) => ({ ...codec.restore(area), efer: 0n }),
+  };
+  m.cpu.state.efer = 0x800;
+  m.cpu.raiseSmi();
+  m.cpu.run(1); // RSM
+  expect([m.cpu.state.smm, m.cpu.state.efer]).toEqual([false, 0x800]);
+});

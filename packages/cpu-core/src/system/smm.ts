@@ -82,6 +82,11 @@ function captureState(cpu: Processor, halted: boolean): SmmSaveState {
   };
 }
 
+/** True if the layout has EFER. The legacy 32-bit one (revision low half 0) has not: SMM then leaves EFER alone, as KVM does. */
+function savesEfer(cpu: Processor): boolean {
+  return (cpu.ports.saveState.revision & 0xffff) !== 0;
+}
+
 /** Enters SMM. `halted`: the SMI found the processor in HLT. */
 export function enterSmm(cpu: Processor, halted: boolean): void {
   const s = cpu.state;
@@ -101,7 +106,7 @@ export function enterSmm(cpu: Processor, halted: boolean): void {
 
   s.cr0 = (s.cr0 & ~(CR0_PE | CR0_EM | CR0_TS | CR0_PG)) >>> 0;
   s.cr4 = 0;
-  s.efer = 0;
+  s.efer = savesEfer(cpu) ? 0 : s.efer & ~EFER_LMA;
   s.rflags = 2;
   s.rip = BigInt(SMM_HANDLER_OFFSET);
   s.set32(L.ST_DR7, 0x400);
@@ -150,7 +155,7 @@ function applyState(cpu: Processor, state: SmmSaveState): void {
   s.cr0 = Number(state.cr0 & 0xffff_ffffn) | 0x10;
   s.cr3 = Number(state.cr3 & 0xf_ffff_ffff_ffffn);
   s.cr4 = Number(state.cr4 & 0xffff_ffffn);
-  const efer = Number(state.efer & 0xffff_ffffn);
+  const efer = savesEfer(cpu) ? Number(state.efer & 0xffff_ffffn) : s.efer;
   s.efer = efer & EFER_LME && s.cr0 & CR0_PG ? efer | EFER_LMA : efer & ~EFER_LMA;
   s.set32(L.ST_DR6, Number(state.dr6 & 0xffff_ffffn));
   s.set32(L.ST_DR7, Number(state.dr7 & 0xffff_ffffn));
