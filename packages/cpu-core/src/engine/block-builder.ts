@@ -11,7 +11,7 @@ import type { Block, CodePages } from './code-pages.ts';
 import type { Core } from './core.ts';
 import { codeSize, type Fetcher } from './fetch.ts';
 import { FLAGS_KEEPS, FLAGS_SETS, flagUse } from './flag-use.ts';
-import { formKey } from './wasm/forms.ts';
+import { formKey, pairKey } from './wasm/forms.ts';
 import type { Program } from './wasm/program.ts';
 import * as R from './wasm/record.ts';
 import type { Model } from './wasm/wasm-builder.ts';
@@ -166,6 +166,8 @@ export class BlockBuilder {
       record += 2 * R.RECORD_SIZE;
     }
     this.#dropDeadFlags(core, block, model, list, count);
+    if (jumps && last.op === OP.JCC && count > 1)
+      this.#fuse(core, block, model, list[count - 2]!, last, count);
     this.#free = record;
   }
 
@@ -251,6 +253,15 @@ export class BlockBuilder {
     if (STACK.has(i.op) && model === 'general') return false;
     if (i.kind0 !== K_REL) return true;
     return model === 'flat64' ? isCanonical(target) : target <= BigInt(block.limit);
+  }
+
+  /** Joins a comparison with the conditional jump after it; the exact handlers stay apart. */
+  #fuse(core: Core, block: Block, model: Model, first: Insn, jump: Insn, count: number): void {
+    const { u16 } = core.views;
+    const record = (block.host + R.HEADER_SIZE + (count - 2) * R.RECORD_SIZE) >>> 1;
+    if (u16[record]! < R.HANDLER_FIRST || u16[record + (R.RECORD_SIZE >>> 1)]! < R.HANDLER_FIRST) return;
+    const pair = this.#program.pairs[model].get(pairKey(first, jump));
+    if (pair !== undefined) u16[record] = pair;
   }
 
   /** Replaces handlers whose flags nobody sees: overwritten before a use, with nothing in between that may leave the block. */

@@ -6,7 +6,7 @@ import { SEMANTICS } from '../../semantics/semantics.ts';
 import { JUMP_CACHE_ENTRIES, JUMP_CACHE_ENTRY_SIZE } from '../jump-cache.ts';
 import { TLB_SIZE } from '../tlb.ts';
 import { Emitter, I32, I64, VOID, W } from './emitter.ts';
-import { coldFormsOf, type Form, formKey, formsOf } from './forms.ts';
+import { coldFormsOf, type Form, formKey, formsOf, type Pair, pairKey, pairsOf } from './forms.ts';
 import { ModuleBuilder } from './module.ts';
 import * as R from './record.ts';
 import {
@@ -45,6 +45,8 @@ export interface Program {
   readonly bytes: Uint8Array;
   /** Handlers by form, one map per model. */
   readonly handlers: Readonly<Record<Model, ReadonlyMap<number, number>>>;
+  /** Handlers of a comparison with the jump after it, one map per model. */
+  readonly pairs: Readonly<Record<Model, ReadonlyMap<number, number>>>;
   /** Functions in the table by form with an index register (or no memory), one map per model. */
   readonly functions: Readonly<Record<Model, ReadonlyMap<number, number>>>;
 }
@@ -75,6 +77,11 @@ export function generate(shared: boolean): Program {
     flat64: new Map(),
     general: new Map(),
   };
+  const pairs: Record<Model, Map<number, number>> = {
+    flat32: new Map(),
+    flat64: new Map(),
+    general: new Map(),
+  };
   const table: Record<Model, Map<number, number>> = {
     flat32: new Map(),
     flat64: new Map(),
@@ -93,15 +100,24 @@ export function generate(shared: boolean): Program {
     for (const form of formsOf(model)) forms.set(formKey(form.insn, form.noFlags), form);
     let next = R.HANDLER_FIRST;
     for (const key of forms.keys()) handlers[model].set(key, next++);
-    const code = runFunction(model, [...forms.values()], functions, execute, indirect);
+    const fused = pairsOf(model);
+    for (const { first, jump } of fused) pairs[model].set(pairKey(first.insn, jump), next++);
+    const code = runFunction(model, [...forms.values()], fused, functions, execute, indirect);
     m.define(m.reserve(), code, model);
   }
-  return { bytes: m.build(shared), handlers, functions: table };
+  return { bytes: m.build(shared), handlers, pairs, functions: table };
 }
 
-function runFunction(model: Model, forms: Form[], functions: Functions, execute: number, indirect: number) {
+function runFunction(
+  model: Model,
+  forms: Form[],
+  fused: Pair[],
+  functions: Functions,
+  execute: number,
+  indirect: number,
+) {
   const e = new Emitter();
-  const count = R.HANDLER_FIRST + forms.length;
+  const count = R.HANDLER_FIRST + forms.length + fused.length;
   e.get(LOCAL_STATE).mem(W.i32_load, L.ST_TLB).set(LOCAL_TLB);
   e.op(W.block, VOID, W.loop, VOID);
   // A block: is there budget for all of it?
@@ -140,7 +156,13 @@ function runFunction(model: Model, forms: Form[], functions: Functions, execute:
         .br(next + 2);
     } else if (k === R.HANDLER_CONTINUE) b.jumpToStateRip();
     else if (k === R.HANDLER_NEXT) b.jumpNext();
-    else {
+    else if (k >= R.HANDLER_FIRST + forms.length) {
+      const { first, jump } = fused[k - R.HANDLER_FIRST - forms.length]!;
+      b.begin(first.insn);
+      SEMANTICS.get(first.insn.op)!(b, first.insn);
+      b.begin(jump, R.RECORD_SIZE);
+      SEMANTICS.get(jump.op)!(b, jump);
+    } else {
       const { insn, noFlags } = forms[k - R.HANDLER_FIRST]!;
       b.noFlags = noFlags;
       b.begin(insn);
