@@ -6,10 +6,17 @@ import { dirname, join, relative, resolve } from 'node:path';
 const FLOOR = {
   'x86-defs': 0,
   asm: 0.5,
-  bus: 1, trace: 1, 'edk2-relocation': 1,
-  'cpu-core': 2, 'mmu-ept': 2, xapic: 2, smram: 2, 'chipset-q35': 2,
+  bus: 1,
+  trace: 1,
+  'edk2-relocation': 1,
+  'cpu-core': 2,
+  'mmu-ept': 2,
+  xapic: 2,
+  smram: 2,
+  'chipset-q35': 2,
   machine: 3,
-  cli: 4, bench: 4,
+  cli: 4,
+  bench: 4,
 };
 const problems = [];
 const files = (dir) =>
@@ -18,21 +25,35 @@ const files = (dir) =>
     return statSync(path).isDirectory() ? files(path) : path.endsWith('.ts') ? [path] : [];
   });
 const IMPORT = /^\s*(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?'([^']+)'/gm;
-const BANNED = [/\bDate\.now\(/, /\bnew Date\(/, /\bperformance\./, /\bMath\.random\(/, /from 'node:/, /await fetch\(/, /globalThis\./];
+const BANNED = [
+  /\bDate\.now\(/,
+  /\bnew Date\(/,
+  /\bperformance\./,
+  /\bMath\.random\(/,
+  /from 'node:/,
+  /await fetch\(/,
+  /globalThis\./,
+];
 
 const root = resolve(import.meta.dirname, '..');
 const units = [
-  ...readdirSync(join(root, 'packages')).map((name) => ({ name, dir: join(root, 'packages', name), model: true })),
+  ...readdirSync(join(root, 'packages')).map((name) => ({
+    name,
+    dir: join(root, 'packages', name),
+    model: true,
+  })),
   ...readdirSync(join(root, 'apps')).map((name) => ({ name, dir: join(root, 'apps', name), model: false })),
 ];
 for (const { name, dir, model } of units) {
   const floor = FLOOR[name];
-  if (floor === undefined) problems.push(`${name} has no floor: add it to scripts/check-boundaries.mjs and docs/ARCHITECTURE.md`);
+  if (floor === undefined)
+    problems.push(`${name} has no floor: add it to scripts/check-boundaries.mjs and docs/ARCHITECTURE.md`);
   const manifest = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'));
   const declared = new Set(Object.keys(manifest.dependencies ?? {}).filter((dep) => dep.startsWith('@smm/')));
   if (model) {
     for (const dep of Object.keys(manifest.dependencies ?? {})) {
-      if (!dep.startsWith('@smm/')) problems.push(`${name}: run-time dependency ${dep}; model packages depend on @smm/* only`);
+      if (!dep.startsWith('@smm/'))
+        problems.push(`${name}: run-time dependency ${dep}; model packages depend on @smm/* only`);
     }
   }
   const used = new Set();
@@ -50,19 +71,24 @@ for (const { name, dir, model } of units) {
         used.add(`@smm/${target}`);
         if (rest.length > 0) problems.push(`${where}: deep import ${specifier}`);
         if (FLOOR[target] === undefined) problems.push(`${where}: unknown package ${specifier}`);
-        if (FLOOR[target] >= floor) problems.push(`${where}: ${name} (floor ${floor}) imports ${target} (floor ${FLOOR[target]})`);
+        if (FLOOR[target] >= floor)
+          problems.push(`${where}: ${name} (floor ${floor}) imports ${target} (floor ${FLOOR[target]})`);
       } else if (specifier.startsWith('.')) {
         const target = resolve(dirname(file), specifier);
         if (!existsSync(target)) problems.push(`${where}: ${specifier} does not exist`);
         if (target.endsWith('/src/index.ts')) problems.push(`${where}: imports its own package's index`);
-        if (!typeOnly && !/^\s*(import|export)\s*\{\s*(type\s[^,}]+,?\s*)+\}/.test(statement)) edges.push(target);
+        if (!typeOnly && !/^\s*(import|export)\s*\{\s*(type\s[^,}]+,?\s*)+\}/.test(statement))
+          edges.push(target);
       }
     }
     graph.set(file, edges);
   }
-  for (const dep of used) if (!declared.has(dep)) problems.push(`${name}: imports ${dep} without declaring it`);
-  for (const dep of declared) if (!used.has(dep)) problems.push(`${name}: declares ${dep} without importing it`);
-  findCycles(graph).forEach((cycle) => problems.push(`${name}: run-time cycle ${cycle.map((f) => relative(dir, f)).join(' -> ')}`));
+  for (const dep of used)
+    if (!declared.has(dep)) problems.push(`${name}: imports ${dep} without declaring it`);
+  for (const dep of declared)
+    if (!used.has(dep)) problems.push(`${name}: declares ${dep} without importing it`);
+  for (const cycle of findCycles(graph))
+    problems.push(`${name}: run-time cycle ${cycle.map((f) => relative(dir, f)).join(' -> ')}`);
 }
 
 function findCycles(graph) {

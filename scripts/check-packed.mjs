@@ -28,7 +28,9 @@ function installAlone(name, tarballs) {
   const add = (dep) => {
     if (needed.has(dep)) return;
     needed.set(dep, tarballs.get(dep));
-    const { dependencies = {} } = JSON.parse(readFileSync(join(root, 'packages', dep, 'package.json'), 'utf8'));
+    const { dependencies = {} } = JSON.parse(
+      readFileSync(join(root, 'packages', dep, 'package.json'), 'utf8'),
+    );
     for (const other of Object.keys(dependencies)) add(other.replace('@smm/', ''));
   };
   add(name);
@@ -38,21 +40,41 @@ function installAlone(name, tarballs) {
   run('mkdir', ['-p', dir]);
   writeFileSync(
     join(dir, 'package.json'),
-    JSON.stringify({ name: 'consumer', private: true, type: 'module', dependencies, overrides: dependencies }),
+    JSON.stringify({
+      name: 'consumer',
+      private: true,
+      type: 'module',
+      dependencies,
+      overrides: dependencies,
+    }),
   );
-  run('npm', ['install', '--no-audit', '--no-fund', '--silent', '--offline', '--ignore-scripts'], { cwd: dir });
+  run('npm', ['install', '--no-audit', '--no-fund', '--silent', '--offline', '--ignore-scripts'], {
+    cwd: dir,
+  });
   writeFileSync(join(dir, 'example.ts'), source);
   return { dir, expected: [...source.matchAll(/\/\/ => (.*)$/gm)].map((match) => match[1]).join('\n') };
 }
 
 const browser = existsSync(CHROMIUM)
-  ? await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-component-update', '--disable-sync'] })
+  ? await chromium.launch({
+      executablePath: CHROMIUM,
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    })
   : undefined;
 if (browser === undefined) console.log(`no browser at ${CHROMIUM}: the browser half is skipped`);
 try {
   const tarballs = new Map(
     names.map((name) => {
-      const [{ filename }] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', work], { cwd: join(root, 'packages', name) }));
+      const [{ filename }] = JSON.parse(
+        run('npm', ['pack', '--json', '--pack-destination', work], { cwd: join(root, 'packages', name) }),
+      );
       return [name, join(work, filename)];
     }),
   );
@@ -61,15 +83,31 @@ try {
     run(esbuild, ['example.ts', '--format=esm', '--outfile=example.mjs', '--log-level=error'], { cwd: dir });
     check(name, 'in Node', run(process.execPath, ['example.mjs'], { cwd: dir }).trimEnd(), expected);
     if (browser === undefined) continue;
-    run(esbuild, ['example.ts', '--bundle', '--platform=browser', '--format=esm', '--outfile=bundle.js', '--log-level=error'], { cwd: dir });
+    run(
+      esbuild,
+      [
+        'example.ts',
+        '--bundle',
+        '--platform=browser',
+        '--format=esm',
+        '--outfile=bundle.js',
+        '--log-level=error',
+      ],
+      { cwd: dir },
+    );
     const page = await browser.newPage();
     const lines = [];
     const errors = [];
     page.on('console', (message) => lines.push(message.text()));
     page.on('pageerror', (error) => errors.push(error.message));
     await page.goto('about:blank');
-    await page.addScriptTag({ type: 'module', content: `${readFileSync(join(dir, 'bundle.js'), 'utf8')}\nwindow.finished = true;` });
-    await page.waitForFunction('window.finished === true', undefined, { timeout: 60_000 }).catch(() => errors.push('did not finish'));
+    await page.addScriptTag({
+      type: 'module',
+      content: `${readFileSync(join(dir, 'bundle.js'), 'utf8')}\nwindow.finished = true;`,
+    });
+    await page
+      .waitForFunction('window.finished === true', undefined, { timeout: 60_000 })
+      .catch(() => errors.push('did not finish'));
     await page.close();
     if (errors.length > 0) throw new Error(`@smm/${name} in Chromium: ${errors.join('; ')}`);
     check(name, 'in Chromium', lines.join('\n'), expected);
