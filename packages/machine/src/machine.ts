@@ -541,6 +541,8 @@ export class Machine {
 
   #turn(index: number, slice: number, preemptible = true): void {
     const processor = this.processors[index]!;
+    this.#turnStartNs = this.clock.now();
+    this.#turnStartRetired = processor.retiredNow();
     this.#current = processor;
     this.accelerator.turnStarts(index);
     let left = slice;

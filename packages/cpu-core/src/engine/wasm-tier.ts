@@ -191,6 +191,8 @@ export class WasmTier implements Tier, Imports {
   }
 
   lookup(_state: number, slot: number): number {
+    // Nothing may be fetched for an instruction that this run does not reach: the translator would hear of it too early.
+    if (this.#budget <= 0) return 0;
     const { generation } = this.#builder;
     const block = this.#find();
     if (!block) return 0;

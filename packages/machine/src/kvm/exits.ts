@@ -77,6 +77,11 @@ export class ExitTrace {
     this.#recorder.emit(vcpu, { name: 'kvm_entry', vcpu, rip, immediateExit: false });
   }
 
+  /** A VM entry behind the current instruction, which the hypervisor has done itself. */
+  resume(vcpu: number): void {
+    this.entry(vcpu, this.#processor(vcpu).state.rip);
+  }
+
   /** The processor is in the hypervisor without an exit of its own (it slept). */
   outside(vcpu: number): void {
     this.#inGuest[vcpu] = false;

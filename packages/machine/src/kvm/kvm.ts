@@ -25,7 +25,7 @@ import type { PagingFeatures } from '../paging.ts';
 import type { Recorder } from '../recorder.ts';
 import type { KvmSwitches } from '../switches.ts';
 import { EptStrategy } from './ept-strategy.ts';
-import { ExitTrace, KVM_EXIT, VMX_EXIT } from './exits.ts';
+import { ExitTrace, INTR_INFO_HOST_TIMER, KVM_EXIT, VMX_EXIT } from './exits.ts';
 import { kvmObserver } from './observer.ts';
 import type { KvmOptions } from './options.ts';
 import { ShadowStrategy } from './shadow-strategy.ts';
@@ -146,12 +146,13 @@ export class KvmAccelerator implements Accelerator, Translator {
   }
 
   turnStarts(processor: number): void {
-    this.exits.entry(processor);
+    this.exits.resume(processor);
   }
 
   turnEnded(processor: number, preempted: boolean): void {
     if (!preempted || !this.exits.on) return;
-    this.exits.exit(processor, VMX_EXIT.EXTERNAL_INTERRUPT, 0n, 0x8000_00efn);
+    const { rip } = this.#p.processor(processor).state;
+    this.exits.exit(processor, VMX_EXIT.EXTERNAL_INTERRUPT, 0n, INTR_INFO_HOST_TIMER, rip);
   }
 
   reset(): void {
@@ -208,7 +209,7 @@ export class KvmAccelerator implements Accelerator, Translator {
     const value = bus.read(gpa, size, attrs);
     this.#mmio(vcpu, false, gpa, size, value);
     if (!this.#inKernel(page)) this.exits.userspace(vcpu, KVM_EXIT.MMIO);
-    this.exits.entry(vcpu);
+    this.exits.resume(vcpu);
     return value;
   }
 
@@ -235,7 +236,7 @@ export class KvmAccelerator implements Accelerator, Translator {
     this.#mmio(vcpu, true, gpa, size, value);
     bus.write(gpa, size, value, attrs);
     if (!this.#inKernel(page)) this.exits.userspace(vcpu, KVM_EXIT.MMIO);
-    this.exits.entry(vcpu);
+    this.exits.resume(vcpu);
   }
 
   #inKernel(page: number): boolean {
@@ -253,6 +254,6 @@ export class KvmAccelerator implements Accelerator, Translator {
   #pio(vcpu: number, port: number, size: number, val: number, write: boolean): void {
     this.#p.recorder.emit(vcpu, { name: 'kvm_pio', vcpu, write, port, size, count: 1, val });
     this.exits.userspace(vcpu, KVM_EXIT.IO);
-    this.exits.entry(vcpu);
+    this.exits.resume(vcpu);
   }
 }

@@ -19,7 +19,7 @@ export function kvmObserver(exits: ExitTrace, ports: KvmPorts, tables: TableEven
     smiEntered(vcpu, smbase, rip, halted) {
       if (!halted) exits.exit(vcpu, VMX_EXIT.EXTERNAL_INTERRUPT, 0n, 0x8000_00f2n, rip); // the kick that takes it out of the guest
       recorder.emit(vcpu, { name: 'kvm_enter_smm', vcpu, smbase: BigInt(smbase), entering: true });
-      exits.entry(vcpu);
+      exits.resume(vcpu);
     },
     rsmStarting(vcpu, rip) {
       exits.exit(vcpu, VMX_EXIT.EXCEPTION_NMI, 0n, INTR_INFO_INVALID_OPCODE, rip);
@@ -28,7 +28,7 @@ export function kvmObserver(exits: ExitTrace, ports: KvmPorts, tables: TableEven
     smmLeft(vcpu, oldSmbase, newSmbase) {
       const smbase = BigInt(switches.leaveSmmTrace === 'new-smbase' ? newSmbase : oldSmbase);
       recorder.emit(vcpu, { name: 'kvm_enter_smm', vcpu, smbase, entering: false });
-      exits.entry(vcpu);
+      exits.resume(vcpu);
     },
     halted(vcpu, rip) {
       exits.exit(vcpu, VMX_EXIT.HLT, 0n, 0n, rip);
@@ -40,7 +40,7 @@ export function kvmObserver(exits: ExitTrace, ports: KvmPorts, tables: TableEven
     interruptDelivered(vcpu, vector, kind) {
       if (kind === 'interrupt') {
         recorder.emit(vcpu, { name: 'kvm_inj_virq', vcpu, vector, soft: false, reinjected: false });
-        exits.entry(vcpu);
+        exits.resume(vcpu);
       }
     },
     shutdown(vcpu, _reason, rip) {
@@ -61,12 +61,12 @@ export function kvmObserver(exits: ExitTrace, ports: KvmPorts, tables: TableEven
         found: true,
         usedMaxBasic: false,
       });
-      exits.entry(vcpu);
+      exits.resume(vcpu);
     },
     msr(vcpu, write, index, value, fault, rip) {
       exits.exit(vcpu, write ? VMX_EXIT.MSR_WRITE : VMX_EXIT.MSR_READ, 0n, 0n, rip);
       recorder.emit(vcpu, { name: 'kvm_msr', vcpu, write, ecx: index, data: value, exception: fault });
-      exits.entry(vcpu);
+      exits.resume(vcpu);
     },
     controlRegister(vcpu, write, register, gpr, value, rip) {
       if (write && register !== 8) tables.flushed(register === 3 ? Number(value & 0xf_ffff_ffff_ffffn) : processor(vcpu).state.cr3);
@@ -76,16 +76,16 @@ export function kvmObserver(exits: ExitTrace, ports: KvmPorts, tables: TableEven
       const info = register | (write ? 0 : 0x10) | (gpr << 8);
       exits.exit(vcpu, VMX_EXIT.CR_ACCESS, BigInt(info), 0n, rip);
       recorder.emit(vcpu, { name: 'kvm_cr', vcpu, write, cr: register, val: value });
-      exits.entry(vcpu);
+      exits.resume(vcpu);
     },
     instruction(vcpu, name, operand, rip) {
       if (name === 'INVLPG') tables.invlpg(processor(vcpu).state.cr3, operand);
       if (name === 'INVLPG' && !options.ept) {
         exits.exit(vcpu, VMX_EXIT.INVLPG, BigInt(operand), 0n, rip);
-        exits.entry(vcpu);
+        exits.resume(vcpu);
       } else if (name === 'WBINVD') {
         exits.exit(vcpu, VMX_EXIT.WBINVD, 0n, 0n, rip);
-        exits.entry(vcpu);
+        exits.resume(vcpu);
       }
     },
   };
