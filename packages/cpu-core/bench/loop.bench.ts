@@ -46,10 +46,16 @@ for (const bits of [32, 64] as const) {
     const r = bits === 64 ? 'r' : 'e';
     m.load(0x1000, assemble(kernel(r, r, bits / 8), { bits, org: 0x1000 }));
     m.start(bits, 0x1000);
-    m.cpu.run(20_000_000);
-    const before = process.cpuUsage().user;
-    m.cpu.run(100_000_000);
-    const us = process.cpuUsage().user - before;
-    console.log(`${bits}-bit: ${(100_000_000 / us).toFixed(0)} MIPS`);
+    // The optimised code of a loop this large takes a while to arrive: show the climb.
+    for (let i = 0; i < 6; i++) {
+      const before = process.cpuUsage().user;
+      const wall = performance.now();
+      m.cpu.run(50_000_000);
+      const cpu = process.cpuUsage().user - before;
+      const ms = performance.now() - wall;
+      console.log(
+        `${bits}-bit: ${(50_000_000 / cpu).toFixed(0)} MIPS by CPU time, ${(50_000 / ms).toFixed(0)} by the clock`,
+      );
+    }
   });
 }

@@ -143,7 +143,7 @@ describe.each(['evaluator', 'wasm'] as const)('%s', (tier) => {
     expect(m.cpu.run(budget)).toEqual({ reason: 'budget', retired: budget });
     expect(m.cpu.run(2)).toEqual({ reason: 'budget', retired: 2 });
     expect(m.cpu.state.gpr64(0)).toBe(BigInt((budget - 1) / 4 + 1));
-    expect(m.cpu.state.gpr64(2)).toBe(0n);
+    expect(m.cpu.state.gpr64(3)).toBe(BigInt((budget - 1) / 4 + 1));
     expect(m.cpu.state.gpr64(1)).toBe(BigInt((budget - 1) / 4 + 1));
     expect(m.cpu.state.rip).toBe(BigInt(AT + 9));
   });

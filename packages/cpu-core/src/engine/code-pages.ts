@@ -141,6 +141,7 @@ export class CodePages {
     const end = host + length;
     let dropped = false;
     for (let number = host >>> 12; number * 4096 < end; number++) {
+      this.touched[number] = 1;
       if (this.#isCode[number] !== 1) continue;
       const base = number * 4096;
       const from = Math.max(host, base);

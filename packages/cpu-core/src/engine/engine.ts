@@ -156,7 +156,7 @@ export class Engine {
   }
 
   /**
-   * One byte per 4 KiB host page: 1 if a processor may have written it since the byte was last cleared by the caller (who
+   * One byte per 4 KiB host page: 1 if a processor may have written it, or {@link written} named it, since the byte was last cleared by the caller (who
    * then also flushes all processors, or it may stay 0).
    */
   get touchedPages(): Uint8Array {

@@ -7,7 +7,7 @@ import type { Core } from './core.ts';
 import type { GuestMemory } from './guest-memory.ts';
 
 const MAX_LENGTH = 15;
-const CACHE_LIMIT = 1 << 16;
+const CACHE_LIMIT = 1 << 12;
 
 /** Code size of a mode word. */
 export function codeSize(mode: number): CodeSize {
