@@ -1,5 +1,5 @@
 /** The machine: processors, local APICs, memory and chipset under an accelerator, driven by a deterministic scheduler. */
-import { IoPortSpace, PhysicalAddressSpace, TX_DEBUG, VirtualClock, type VirtualClockState } from '@smm/bus';
+import { type Clock, IoPortSpace, PhysicalAddressSpace, TX_DEBUG, VirtualClock, type VirtualClockState } from '@smm/bus';
 import type { Q35Chipset } from '@smm/chipset-q35';
 import {
   ACCESS_EXEC,
@@ -36,7 +36,7 @@ import type { KvmSwitches } from './switches.ts';
 import { TcgAccelerator } from './tcg.ts';
 import { TouchedPages } from './touched-pages.ts';
 
-/** Virtual nanoseconds per instruction: 125 million instructions per virtual second. */
+/** Virtual nanoseconds per instruction unless the options say otherwise: 125 million instructions per virtual second. */
 export const NS_PER_INSTRUCTION = 8;
 
 /** What a machine is built from. */
@@ -61,6 +61,8 @@ export interface MachineOptions {
   readonly trace?: TraceSink | undefined;
   /** Thread name in traces, at most 15 characters. */
   readonly comm: string;
+  /** Virtual nanoseconds per instruction. Default {@link NS_PER_INSTRUCTION}. */
+  readonly nsPerInstruction?: number;
   /** Which interpreter runs the guest. Default `wasm`. */
   readonly tier?: 'wasm' | 'evaluator';
 }
@@ -74,6 +76,16 @@ export interface RunLimits {
   readonly instructions: number;
   /** Asked after every round; true ends the run. */
   readonly until?: () => boolean;
+}
+
+/** A device beside the chipset. */
+export interface AttachedDevice {
+  /** System reset. */
+  reset(): void;
+  /** Copies the state out. */
+  save(): unknown;
+  /** Puts a saved state back. */
+  restore(state: never): void;
 }
 
 /** Everything a machine is, as plain structured-cloneable data. Memory holds the touched pages only. */
@@ -104,6 +116,8 @@ export interface MachineSnapshot {
   readonly apics: readonly LocalApicState[];
   /** Devices. */
   readonly chipset: ReturnType<Q35Chipset['save']>;
+  /** Devices beside the chipset. */
+  readonly attached: readonly { readonly name: string; readonly state: unknown }[];
   /** Pool of host pages. */
   readonly hostPages: HostPagesState;
   /** Touched pages of the machine's memory. */
@@ -147,6 +161,8 @@ export class Machine {
   readonly #recorder: Recorder;
   readonly #bus: GuestBus;
   #scheduler: Scheduler;
+  readonly #attached = new Map<string, AttachedDevice>();
+  readonly #nsPerInstruction: number;
   #line = '';
   /** Processors that may have something to do, by index. */
   readonly #awake: Uint8Array;
@@ -164,6 +180,7 @@ export class Machine {
   /** Builds the machine and powers it on. Throws `SmmError`s for options that do not fit together. */
   constructor(options: MachineOptions) {
     this.#options = options;
+    this.#nsPerInstruction = options.nsPerInstruction ?? NS_PER_INSTRUCTION;
     this.#awake = new Uint8Array(options.cpus);
     const plan = planMemory(options.cpus, options.memoryMiB, options.flash.length);
     this.plan = plan;
@@ -286,6 +303,7 @@ export class Machine {
     this.#scheduler = new Scheduler(schedule);
     this.clock.restore({ version: 1, nowNs: 0, alarms: [] });
     this.chipset.reset();
+    for (const device of this.#attached.values()) device.reset();
     this.accelerator.reset();
     this.apics.forEach((apic) => {
       apic.reset('power-up');
@@ -319,6 +337,7 @@ export class Machine {
       processors: this.processors.map((processor) => processor.save()),
       apics: this.apics.map((apic) => apic.save()),
       chipset: this.chipset.save(),
+      attached: [...this.#attached].map(([name, device]) => ({ name, state: device.save() })),
       hostPages: this.#pages.save(),
       memory: this.#touched.save(),
       accelerator: this.accelerator.save(),
@@ -352,6 +371,7 @@ export class Machine {
     this.#scheduler.restore(snapshot.scheduler);
     this.#pages.restore(snapshot.hostPages);
     this.chipset.restore(snapshot.chipset);
+    for (const { name, state } of snapshot.attached) this.#attached.get(name)?.restore(state as never);
     this.accelerator.restore(snapshot.accelerator);
     this.apics.forEach((apic, index) => {
       apic.restore(snapshot.apics[index]!);
@@ -360,6 +380,30 @@ export class Machine {
       processor.restore(snapshot.processors[index]!);
     });
     this.clock.restore(snapshot.clock);
+  }
+
+  /** Virtual time as devices see it: exact at the current instruction. */
+  get deviceClock(): Clock {
+    return {
+      now: () => this.#now(),
+      createAlarm: (name, onExpire) => this.clock.createAlarm(name, onExpire),
+    };
+  }
+
+  /** The machine's memory, by host offset. Tell {@link Machine.written} of every change. */
+  get bytes(): Uint8Array {
+    return new Uint8Array(this.#buffer);
+  }
+
+  /** Host memory was changed by a device. */
+  written(hostOffset: number, sizeBytes: number): void {
+    this.#touched.markRange(hostOffset, sizeBytes);
+    this.#engine.written(hostOffset, sizeBytes);
+  }
+
+  /** Adds a device to resets and snapshots; its ports and regions are the caller's to register. */
+  attach(name: string, device: AttachedDevice): void {
+    this.#attached.set(name, device);
   }
 
   /** Reads guest-physical memory without side effects, as a processor in or out of SMM sees it. */
@@ -552,14 +596,14 @@ export class Machine {
         const nowNs = this.clock.now();
         this.#turnStartNs = nowNs;
         this.#turnStartRetired = processor.retiredNow();
-        const untilAlarm = Math.ceil((this.clock.nextExpiry() - nowNs) / NS_PER_INSTRUCTION);
+        const untilAlarm = Math.ceil((this.clock.nextExpiry() - nowNs) / this.#nsPerInstruction);
         const budget = Math.max(1, Math.min(left, untilAlarm));
-        this.#turnDeadline = nowNs + budget * NS_PER_INSTRUCTION;
+        this.#turnDeadline = nowNs + budget * this.#nsPerInstruction;
         const exit = processor.run(budget);
         const used = processor.retiredNow() - this.#turnStartRetired;
         left -= used;
         this.retired += used;
-        this.clock.advanceTo(nowNs + used * NS_PER_INSTRUCTION);
+        this.clock.advanceTo(nowNs + used * this.#nsPerInstruction);
         if (exit.reason === 'halted' || exit.reason === 'wait-for-sipi' || exit.reason === 'shutdown') {
           this.#awake[index] = 0;
           preempted = false;
@@ -577,7 +621,7 @@ export class Machine {
   #now(): number {
     const p = this.#current;
     if (p === undefined) return this.clock.now();
-    return this.#turnStartNs + (p.retiredNow() - this.#turnStartRetired) * NS_PER_INSTRUCTION;
+    return this.#turnStartNs + (p.retiredNow() - this.#turnStartRetired) * this.#nsPerInstruction;
   }
 
   #syncTime(): void {
