@@ -6,12 +6,19 @@ import type { RamWindow } from './ports.ts';
 
 /** Views of the whole engine memory; valid for ever because it never grows. */
 export class Views {
+  /** Bytes. */
   readonly u8: Uint8Array;
+  /** Unsigned 16-bit words; index = host offset / 2. */
   readonly u16: Uint16Array;
+  /** Signed 32-bit words; index = host offset / 4. */
   readonly i32: Int32Array;
+  /** Unsigned 32-bit words; index = host offset / 4. */
   readonly u32: Uint32Array;
+  /** Unsigned 64-bit words; index = host offset / 8. */
   readonly u64: BigUint64Array;
+  /** Signed 64-bit words; index = host offset / 8. */
   readonly i64: BigInt64Array;
+  /** Doubles; index = host offset / 8. */
   readonly f64: Float64Array;
   /** For unaligned accesses, little-endian. */
   readonly data: DataView;
@@ -31,6 +38,7 @@ export class Views {
 
 /** One processor's registers. Numbers are unsigned 32 bit unless said; bigints unsigned 64 bit. */
 export class CpuState {
+  /** Views of the memory that holds the state page. */
   readonly views: Views;
   /** Host offset of the state page, 4 KiB aligned. */
   readonly base: number;
@@ -77,6 +85,7 @@ export class CpuState {
   gpr64(register: number): bigint {
     return this.get64(register * 8);
   }
+  /** Writes a general register, 64 bit. */
   setGpr64(register: number, value: bigint): void {
     this.set64(register * 8, value);
   }
@@ -89,9 +98,11 @@ export class CpuState {
     this.set32(register * 8, value);
     this.set32(register * 8 + 4, 0);
   }
+  /** Low 16 bits of a general register. */
   gpr16(register: number): number {
     return this.views.u16[(this.base + register * 8) >>> 1]!;
   }
+  /** 16-bit write: keeps the other 48 bits. */
   setGpr16(register: number, value: number): void {
     this.views.u16[(this.base + register * 8) >>> 1] = value;
   }
@@ -99,6 +110,7 @@ export class CpuState {
   gpr8(byteOffset: number): number {
     return this.views.u8[this.base + byteOffset]!;
   }
+  /** Writes a byte register; offset as in `gpr8`. */
   setGpr8(byteOffset: number, value: number): void {
     this.views.u8[this.base + byteOffset] = value;
   }
@@ -107,6 +119,7 @@ export class CpuState {
   get rip(): bigint {
     return this.get64(L.ST_RIP);
   }
+  /** Writes RIP. */
   set rip(value: bigint) {
     this.set64(L.ST_RIP, value);
   }
@@ -128,9 +141,11 @@ export class CpuState {
     this.set32(L.ST_CC_OP, L.CC_EAGER);
   }
 
+  /** CR0, 32 bit. */
   get cr0(): number {
     return this.get32(L.ST_CR0);
   }
+  /** Raw write: no checks, no mode change. */
   set cr0(value: number) {
     this.set32(L.ST_CR0, value);
   }
@@ -138,6 +153,7 @@ export class CpuState {
   get cr2(): number {
     return this.getSigned(L.ST_CR2);
   }
+  /** Writes CR2. */
   set cr2(value: number) {
     this.setNumber(L.ST_CR2, value);
   }
@@ -145,18 +161,23 @@ export class CpuState {
   get cr3(): number {
     return this.getNumber(L.ST_CR3);
   }
+  /** Raw write: no checks, no TLB flush. */
   set cr3(value: number) {
     this.setNumber(L.ST_CR3, value);
   }
+  /** CR4, 32 bit. */
   get cr4(): number {
     return this.get32(L.ST_CR4);
   }
+  /** Raw write: no checks, no TLB flush. */
   set cr4(value: number) {
     this.set32(L.ST_CR4, value);
   }
+  /** IA32_EFER, 32 bit. */
   get efer(): number {
     return this.get32(L.ST_EFER);
   }
+  /** Raw write: no checks, no mode change. */
   set efer(value: number) {
     this.set32(L.ST_EFER, value);
   }
@@ -164,6 +185,7 @@ export class CpuState {
   get smbase(): number {
     return this.get32(L.ST_SMBASE);
   }
+  /** Writes SMBASE; the next SMI uses it. */
   set smbase(value: number) {
     this.set32(L.ST_SMBASE, value);
   }
@@ -171,6 +193,7 @@ export class CpuState {
   get mode(): number {
     return this.get32(L.ST_MODE);
   }
+  /** Raw write: the caller flushes what depends on it. */
   set mode(value: number) {
     this.set32(L.ST_MODE, value);
   }
@@ -178,6 +201,7 @@ export class CpuState {
   get activity(): number {
     return this.get32(L.ST_ACTIVITY);
   }
+  /** Raw write: the caller requests an exit where it matters. */
   set activity(value: number) {
     this.set32(L.ST_ACTIVITY, value);
   }
@@ -190,6 +214,7 @@ export class CpuState {
   segBase(segment: number): number {
     return this.getSigned(L.ST_SEG_BASE + segment * 8);
   }
+  /** Writes the hidden base alone; `modeChanged` is the caller's. */
   setSegBase(segment: number, base: number): void {
     this.setNumber(L.ST_SEG_BASE + segment * 8, base);
   }
@@ -197,6 +222,7 @@ export class CpuState {
   segLimit(segment: number): number {
     return this.get32(L.ST_SEG_LIMIT + segment * 4);
   }
+  /** Writes the hidden limit alone, in bytes. */
   setSegLimit(segment: number, limit: number): void {
     this.set32(L.ST_SEG_LIMIT + segment * 4, limit);
   }
@@ -204,6 +230,7 @@ export class CpuState {
   segSelector(segment: number): number {
     return this.get32(L.ST_SEG_SELECTOR + segment * 4);
   }
+  /** Writes the selector alone, 16 bit. */
   setSegSelector(segment: number, selector: number): void {
     this.set32(L.ST_SEG_SELECTOR + segment * 4, selector & 0xffff);
   }
@@ -211,6 +238,7 @@ export class CpuState {
   segAttr(segment: number): number {
     return this.get32(L.ST_SEG_ATTR + segment * 4);
   }
+  /** Writes the hidden attributes alone, 16 bit. */
   setSegAttr(segment: number, attributes: number): void {
     this.set32(L.ST_SEG_ATTR + segment * 4, attributes & 0xffff);
   }

@@ -27,23 +27,41 @@ export interface DescriptorTableState {
 export interface SmmSaveState {
   /** RAX RCX RDX RBX RSP RBP RSI RDI R8..R15. */
   gpr: bigint[];
+  /** Instruction pointer of the interrupted flow: offset in CS. */
   rip: bigint;
+  /** RFLAGS. */
   rflags: bigint;
+  /** CR0. */
   cr0: bigint;
+  /** CR3: guest-physical page-table base and its flags. */
   cr3: bigint;
+  /** CR4. */
   cr4: bigint;
+  /** IA32_EFER; 0 in layouts that have no place for it. */
   efer: bigint;
+  /** DR6. */
   dr6: bigint;
+  /** DR7. */
   dr7: bigint;
+  /** ES. */
   es: SegmentState;
+  /** CS. */
   cs: SegmentState;
+  /** SS; its DPL is the CPL. */
   ss: SegmentState;
+  /** DS. */
   ds: SegmentState;
+  /** FS. */
   fs: SegmentState;
+  /** GS. */
   gs: SegmentState;
+  /** LDTR. */
   ldtr: SegmentState;
+  /** Task register. */
   tr: SegmentState;
+  /** GDTR. */
   gdtr: DescriptorTableState;
+  /** IDTR. */
   idtr: DescriptorTableState;
   /** SMBASE, guest-physical, 32 bit. */
   smbase: number;
