@@ -111,6 +111,8 @@ export class Processor {
   insn: Insn = new Insn();
 
   #running = false;
+  /** Inside the tier: the budget in the state page is what is left of a run. */
+  #inTier = false;
   #exitRequested = false;
   #softwareInterrupt = false;
 
@@ -237,7 +239,7 @@ export class Processor {
 
   /** Instructions retired since power-up, REP iterations counted, as of the instruction now executing. */
   retiredNow(): number {
-    return this.#running
+    return this.#inTier
       ? this.tier.retiredNow()
       : this.state.views.f64[(this.state.base + L.ST_RETIRED) >>> 3]!;
   }
@@ -318,7 +320,12 @@ export class Processor {
     const chunk = stepping || shadow ? 1 : Math.min(left, 0x3fff_ffff);
     this.#softwareInterrupt = false;
     s.set32(L.ST_BUDGET, chunk);
-    this.tier.run();
+    this.#inTier = true;
+    try {
+      this.tier.run();
+    } finally {
+      this.#inTier = false;
+    }
     const used = chunk - (s.get32(L.ST_BUDGET) | 0);
     s.views.f64[(s.base + L.ST_RETIRED) >>> 3]! += used;
     const exit = s.get32(L.ST_EXIT);
