@@ -119,6 +119,20 @@ describe.each(['evaluator', 'wasm'] as const)('%s', (tier) => {
     expect(seen).toEqual([2]);
   });
 
+  test('a translator sees the RIP and the time of the access', () => {
+    const m = machine(32, 'inc eax\ninc eax\nmov [0x9000],eax\nstop: jmp stop');
+    const seen: [string, number][] = [];
+    m.map = (page, request) => {
+      if (request.linear === 0x9000) seen.push([m.cpu.state.rip.toString(16), m.cpu.retiredNow()]);
+      return page;
+    };
+    m.cpu.run(50);
+    // The evaluator has RIP on the next instruction by then, as helpers do; insnRip is the instruction's.
+    expect(m.cpu.insnRip).toBeGreaterThanOrEqual(BigInt(AT + 2));
+    expect(seen[0]![1]).toBe(2);
+    if (tier === 'wasm') expect(seen[0]![0]).toBe((AT + 2).toString(16));
+  });
+
   test('every access to a device translates once, also where it is read and written', () => {
     const m = machine(32, `add dword [${DEVICE}],1\nstop: jmp stop`);
     let asked = 0;
