@@ -5,7 +5,7 @@ import { REGISTERS, type Register } from './registers.ts';
 import type { TokenReader } from './tokens.ts';
 
 /** A size keyword or distance in front of an operand. */
-export interface OperandHints {
+interface OperandHints {
   /** Width in bits from byte, word, dword, qword, oword; 0 when none was written. */
   readonly size: number;
   /** `short`, `near`, `far` or none. */
@@ -15,13 +15,13 @@ export interface OperandHints {
 }
 
 /** A register operand. */
-export interface RegisterOperand extends OperandHints {
+interface RegisterOperand extends OperandHints {
   readonly kind: 'register';
   readonly register: Register;
 }
 
 /** A number or a jump target. */
-export interface ImmediateOperand extends OperandHints {
+interface ImmediateOperand extends OperandHints {
   readonly kind: 'immediate';
   readonly value: Value;
 }
@@ -39,7 +39,7 @@ export interface MemoryOperand extends OperandHints {
 }
 
 /** `selector:offset`. */
-export interface FarOperand extends OperandHints {
+interface FarOperand extends OperandHints {
   readonly kind: 'far';
   readonly selector: Value;
   readonly offset: Value;

@@ -1,7 +1,7 @@
 /** Register names as the assembler understands them. */
 
 /** Kinds of registers that an operand can name. */
-export type RegisterClass = 'general' | 'segment' | 'control' | 'debug' | 'xmm' | 'ip';
+type RegisterClass = 'general' | 'segment' | 'control' | 'debug' | 'xmm' | 'ip';
 
 /** One register: `code` is the number in ModRM (0-15), `size` its width in bits. */
 export interface Register {

@@ -42,7 +42,7 @@ const ESCAPES: Readonly<Record<string, number>> = {
 };
 
 /** The integer that a NASM literal means, or undefined when it is none: 10, 0x1F, 1Fh, 0b1, 1b, 0o7, 7o, 1_000. */
-export function parseNumber(text: string): bigint | undefined {
+function parseNumber(text: string): bigint | undefined {
   const plain = text.replaceAll('_', '').toLowerCase();
   const forms: readonly (readonly [RegExp, string])[] = [
     [/^0[xh]([0-9a-f]+)$/, '0x'],

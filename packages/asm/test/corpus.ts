@@ -25,7 +25,7 @@ function registersOf(bits: Bits): Registers {
 }
 
 /** Effective addresses without brackets. */
-export function addressesOf(bits: Bits): string[] {
+function addressesOf(bits: Bits): string[] {
   const sixteen = [
     'bx',
     'si',

@@ -112,7 +112,7 @@ function savedAt(layout: SaveStateLayout, name: SaveStateFieldName): number {
 }
 
 /** Save-state fields at the power-up SMBASE, in the 32-bit and in the AMD64 layout. Guest-physical. */
-export const SAVE_STATE = {
+const SAVE_STATE = {
   saveRevision: savedAt(SAVE_STATE_AMD64, 'revision'),
   saveSmbase32: savedAt(SAVE_STATE_LEGACY32_QEMU, 'smbase'),
   saveEip32: savedAt(SAVE_STATE_LEGACY32_QEMU, 'rip'),
@@ -169,7 +169,7 @@ export const ESMRAMC_TSEG_SIZE = {
 } as const;
 
 /** Selectors of edk2's SMM GDT. edk2 UefiCpuPkg/PiSmmCpuDxeSmm, "SmiEntry". */
-export const SELECTORS = {
+const SELECTORS = {
   CODE32: 0x08,
   DATA32: 0x20,
   CODE64: 0x38,
@@ -183,7 +183,7 @@ export const SAVE_STATE_MAP_SIZE = 0x400;
 /** Size of the processor SMM descriptor. */
 export const PSD_SIZE = 0x60;
 /** Where the processor SMM descriptor is, offset from SMBASE. */
-export const PSD_OFFSET = 0xfb00;
+const PSD_OFFSET = 0xfb00;
 /** Largest SMI handler that 16 and more CPUs with 800h tiles leave room for. */
 export const MAX_SMI_HANDLER_SIZE = 0x300;
 

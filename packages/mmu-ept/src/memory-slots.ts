@@ -17,7 +17,7 @@ export type AddressSpaceId = 0 | 1;
 /** First slot id that user space cannot use. Linux 4.4 arch/x86/include/asm/kvm_host.h, KVM_USER_MEM_SLOTS. */
 export const KVM_USER_MEM_SLOTS = 509;
 /** Private slot of the TSS for real mode by virtual-8086 mode. */
-export const TSS_PRIVATE_MEMSLOT = KVM_USER_MEM_SLOTS;
+export const TSS_PRIVATE_MEMSLOT = KVM_USER_MEM_SLOTS + 0;
 /** Private slot of the APIC-access page. */
 export const APIC_ACCESS_PAGE_PRIVATE_MEMSLOT = KVM_USER_MEM_SLOTS + 1;
 /** Private slot of the identity-map page table. */

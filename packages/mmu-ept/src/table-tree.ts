@@ -3,7 +3,7 @@ import { PAGE_SIZE, TWO_POW_32 } from './paging-bits.ts';
 import type { HostTablePort } from './table-memory.ts';
 
 /** Byte offset of the entry for `address` (48 bits, signed or not) in a table of `level`, 4 to 1. */
-export function tableOffset(address: number, level: number): number {
+function tableOffset(address: number, level: number): number {
   const low = address >>> 0;
   if (level === 1) return ((low >>> 12) & 0x1ff) * 8;
   if (level === 2) return ((low >>> 21) & 0x1ff) * 8;

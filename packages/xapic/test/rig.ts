@@ -8,7 +8,7 @@ import {
   type ProcessorSink,
 } from '@smm/xapic';
 
-export interface Cpu {
+interface Cpu {
   readonly apic: LocalApic;
   /** `smi`, `nmi`, `init`, `sipi 9f`, in order of arrival. */
   readonly events: string[];

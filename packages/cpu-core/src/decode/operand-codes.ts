@@ -55,7 +55,7 @@ export const A_EMW = 24;
 export const A_I2 = 25;
 
 /** Width: none or not modelled. */
-export const W_NONE = 0;
+const W_NONE = 0;
 /** Width: effective operand size. */
 export const W_V = 1;
 /** Width: effective operand size, at most 4. */

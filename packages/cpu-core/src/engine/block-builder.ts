@@ -17,7 +17,7 @@ import * as R from './wasm/record.ts';
 import type { Model } from './wasm/wasm-builder.ts';
 
 /** Most instructions of a block. */
-export const BLOCK_LIMIT = 32;
+const BLOCK_LIMIT = 32;
 /** Most bytes of a block in the op cache. */
 const BLOCK_BYTES = R.HEADER_SIZE + (BLOCK_LIMIT + 2) * R.RECORD_SIZE;
 

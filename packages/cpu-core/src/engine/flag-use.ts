@@ -7,7 +7,7 @@ export const FLAGS_KEEPS = 0;
 /** Sets all six without reading them, cannot fault. */
 export const FLAGS_SETS = 1;
 /** Anything else. */
-export const FLAGS_NEEDS = 2;
+const FLAGS_NEEDS = 2;
 
 const SETTERS: ReadonlySet<number> = new Set([
   OP.ADD,

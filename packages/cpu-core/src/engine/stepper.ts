@@ -92,7 +92,7 @@ export class Stepper {
 }
 
 /** The error for an instruction that nothing implements. */
-export function unmodelled(insn: Insn, rip: bigint, mode: number): UnmodelledError {
+function unmodelled(insn: Insn, rip: bigint, mode: number): UnmodelledError {
   const bytes = Array.from(insn.bytes.subarray(0, insn.length), (x) => x.toString(16).padStart(2, '0')).join(
     ' ',
   );

@@ -55,7 +55,7 @@ export function checkCodeOffset(cpu: Processor, code: Descriptor, offset: bigint
 }
 
 /** True for 64-bit code that also claims a 32-bit default. */
-export function badLongCode(cpu: Processor, d: Descriptor): boolean {
+function badLongCode(cpu: Processor, d: Descriptor): boolean {
   const both = SEG_ATTR_L | SEG_ATTR_DB;
   return cpu.longMode && (d.attributes & both) === both;
 }

@@ -148,7 +148,7 @@ export function execPopf(cpu: Processor, insn: Insn): void {
 }
 
 /** SMAP looks at RFLAGS.AC: translations made under the old one are void. */
-export function alignmentFlagChanged(cpu: Processor, old: number): void {
+function alignmentFlagChanged(cpu: Processor, old: number): void {
   if (cpu.state.cr4 & CR4_SMAP && (cpu.state.rflags ^ old) & RFLAGS_AC) cpu.flushAll();
 }
 

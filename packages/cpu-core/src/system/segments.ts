@@ -54,7 +54,7 @@ export interface Descriptor {
 }
 
 /** Splits the two dwords of a descriptor. */
-export function parseDescriptor(selector: number, at: number, low: number, high: number): Descriptor {
+function parseDescriptor(selector: number, at: number, low: number, high: number): Descriptor {
   const attributes = (high >>> 8) & 0xf0ff;
   const raw = (low & 0xffff) | (high & 0xf_0000);
   return {

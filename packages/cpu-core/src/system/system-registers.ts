@@ -91,7 +91,7 @@ export function requireCpl0(cpu: Processor): void {
 }
 
 /** Writes CR0 with its checks; long mode becomes active or inactive with paging. */
-export function writeCr0(cpu: Processor, value: number): void {
+function writeCr0(cpu: Processor, value: number): void {
   const s = cpu.state;
   const old = s.cr0;
   const next = ((value & CR0_BITS) | CR0_ET) >>> 0;

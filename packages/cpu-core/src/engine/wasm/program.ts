@@ -25,7 +25,7 @@ import {
 export const ENGINE_LINEAR: number = L.ST_ENGINE;
 
 /** The models, in the order of the exported functions. */
-export const MODELS: readonly Model[] = ['flat32', 'flat64', 'general'];
+const MODELS: readonly Model[] = ['flat32', 'flat64', 'general'];
 
 /** What TypeScript provides to the generated code. All offsets are host offsets; -1 or 0 as described makes it return. */
 export interface Imports {

@@ -28,10 +28,10 @@ export const LOCAL_RECORD = 1;
 export const LOCAL_BLOCK = 2;
 export const LOCAL_TLB = 3;
 /** First local of the 64-bit pool. */
-export const LOCAL_POOL64 = 4;
+const LOCAL_POOL64 = 4;
 export const POOL64 = 64;
 /** First local of the 32-bit pool. */
-export const LOCAL_POOL32: number = LOCAL_POOL64 + POOL64;
+const LOCAL_POOL32: number = LOCAL_POOL64 + POOL64;
 export const POOL32 = 40;
 
 const RAX = 0;
