@@ -1,17 +1,8 @@
 /** Runs guests in pieces, so that Ctrl-C and progress get their turn. */
-import {
-  defaultBudget,
-  prepareRelocation,
-  type RelocationOptions,
-  type RelocationReport,
-  runRelocation,
-} from '@smm/machine';
+import { prepareRelocation, type RelocationOptions, type RelocationReport, runInPieces } from '@smm/machine';
 import { TraceBuffer, type TraceEvent } from '@smm/trace';
 import type { Io } from './io.ts';
 import type { Progress } from './render/progress.ts';
-
-/** Instructions between two breaths: a multiple of the machine's own interval, so that a run takes the same course. */
-const PIECE = 4_000_000;
 
 /** A finished run. */
 export interface Run {
@@ -31,23 +22,15 @@ export async function run(
   { label = 'running', trace = false } = {},
 ): Promise<Run> {
   const buffer = new TraceBuffer();
-  const budget = options.budget ?? defaultBudget(options.cpus ?? 1);
   progress.show(`${label}...`);
   const prepared = prepareRelocation(trace ? { ...options, trace: buffer.sink } : options);
-  for (let end = PIECE; ; end += PIECE) {
-    const report = runRelocation({
-      ...prepared,
-      options: { ...prepared.options, budget: Math.min(end, budget) },
-    });
-    if (report.outcome !== 'budget-exhausted' || end >= budget) {
-      progress.clear();
-      return { options, report, events: buffer.events };
-    }
+  const report = await drain(runInPieces(prepared), io, ({ instructions, log }) => {
     progress.show(
-      `${label}: ${Math.round(report.instructions / 1e6)} million instructions, ${report.log.length} log lines`,
+      `${label}: ${(instructions / 1e6).toFixed(1)} million instructions, ${log.length} log lines`,
     );
-    await io.breathe();
-  }
+  });
+  progress.clear();
+  return { options, report, events: buffer.events };
 }
 
 /** Drains a generator of steps, showing each and breathing between them. */

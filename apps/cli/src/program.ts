@@ -66,13 +66,7 @@ function buildProgram(context: Context): Command {
       getErrHelpWidth: () => Math.min(io.columns ?? 100, 120),
       getOutHasColors: () => colours(io).isColorSupported,
       getErrHasColors: () => false,
-      outputError: (text, write) =>
-        write(
-          `smm: ${text
-            .replace(/^error: /, '')
-            .trim()
-            .replace(/\s*\n\s*/g, ' ')}. See smm --help.\n`,
-        ),
+      outputError: (text, write) => write(`smm: ${parserMessage(text)} See smm --help.\n`),
     })
     .addHelpText('after', HELP)
     .showSuggestionAfterError();
@@ -94,4 +88,13 @@ function optionsWithValue(command: Command): Set<string> {
     ...own.flatMap(({ long, short }) => [long, short].filter((flag) => flag !== undefined)),
     ...command.commands.flatMap((child) => [...optionsWithValue(child)]),
   ]);
+}
+
+/** The parser's message as one sentence. */
+function parserMessage(text: string): string {
+  const line = text
+    .replace(/^error: /, '')
+    .trim()
+    .replace(/\s*\n\s*/g, ' ');
+  return /[.?)]$/.test(line) ? line : `${line}.`;
 }

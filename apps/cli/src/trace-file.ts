@@ -1,6 +1,7 @@
 /** Trace files: the format of a file to write is told by its name, that of a file to read by its content. */
 import {
   formatTrace,
+  isTraceDat,
   readTrace,
   type TraceEvent,
   type TraceFile,
@@ -80,6 +81,12 @@ export function loadTrace(path: string, io: Io): TraceFile {
 
 function decode(bytes: Uint8Array): TraceFile {
   if (bytes.length === 0) throw new UsageError('the file is empty', 'Give a trace with at least one event.');
+  if (!isTraceDat(bytes) && bytes.includes(0)) {
+    throw new UsageError(
+      'it is neither text nor a trace.dat',
+      'Give the text of trace-cmd report, a trace.dat of version 6, or a .jsonl of ours; Perfetto files are only written.',
+    );
+  }
   const trace = readTrace(bytes);
   if (trace.events.length > 0) return trace;
   throw new UsageError('it holds no KVM or machine event', "Record with 'trace-cmd record -e kvm'.");

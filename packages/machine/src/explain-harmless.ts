@@ -26,10 +26,10 @@ export function lostInSmm({ events, report }: TracedRun): string[] {
       `${counted(lost.length, 'write')} to local APIC registers from SMM went to an ordinary page and never reached an APIC${what}.`,
     );
   }
-  const missing = report.log.filter((line) => line.endsWith('did not check in'));
-  if (missing.length > 0) {
+  const { firstSmi } = report;
+  if (firstSmi !== undefined && firstSmi.entered < firstSmi.of) {
     losses.push(
-      `At the first normal SMI ${missing.length} of ${report.cpus.length} CPUs did not check in: the CPU that took it gathers the others by SMI IPIs.`,
+      `The first normal SMI reached ${firstSmi.entered} of ${firstSmi.of} CPUs: the CPU that takes it gathers the others by SMI IPIs.`,
     );
   }
   return losses;

@@ -5,6 +5,7 @@
 import { type Diagnosis, type DivergenceReport, firstDivergence } from '@smm/trace';
 import { lostInSmm, whyHarmless } from './explain-harmless.ts';
 import { DEFAULT_HOST, findHost, quirksInForce } from './hosts.ts';
+import type { RelocationReport } from './outcome.ts';
 import { findQuirk, type Quirk } from './quirks.ts';
 import { type RelocationOptions, relocate } from './relocation.ts';
 import { diagnoseRun, type TracedRun, traced, traceFormOf } from './traced-run.ts';
@@ -15,8 +16,8 @@ export interface Remedy {
   readonly change: string;
   /** True if the changed configuration relocates. */
   readonly helps: boolean;
-  /** Its outcome in a sentence. */
-  readonly summary: string;
+  /** What became of it. */
+  readonly report: RelocationReport;
 }
 
 /** An explained configuration. */
@@ -171,8 +172,8 @@ function* tryRemedies(options: RelocationOptions): Generator<string, Remedy[]> {
   const tried: Remedy[] = [];
   for (const [change, changed] of remediesFor(options)) {
     yield change;
-    const { outcome, summary } = relocate(changed);
-    tried.push({ change, helps: outcome === 'relocated', summary });
+    const report = relocate(changed);
+    tried.push({ change, helps: report.outcome === 'relocated', report });
   }
   return tried;
 }

@@ -3,8 +3,9 @@
  * some is.
  */
 import { SmmError } from '@smm/x86-defs';
-import type { RelocationOutcome } from './outcome.ts';
-import { prepareRelocation, type RelocationOptions, runRelocation } from './relocation.ts';
+import type { RelocationOutcome, RelocationReport } from './outcome.ts';
+import { runInPieces } from './pieces.ts';
+import { prepareRelocation, type Relocation, type RelocationOptions } from './relocation.ts';
 import type { Schedule } from './scheduler.ts';
 
 /** What to explore. */
@@ -82,12 +83,20 @@ export function* exploreRuns(options: ExploreOptions): Generator<ExploreRun, Exp
       slice: ordered[index % ordered.length]!,
     };
     relocation.machine.reset(schedule);
-    const { outcome, summary, cpus } = runRelocation(relocation);
+    const { outcome, summary, cpus } = settle(relocation);
     const run = { index, schedule, outcome, summary, smbases: cpus.map((cpu) => cpu.smbase) };
     done.push(run);
     yield run;
   }
   return reportOf(done);
+}
+
+function settle(relocation: Relocation): RelocationReport {
+  const pieces = runInPieces(relocation);
+  for (;;) {
+    const piece = pieces.next();
+    if (piece.done === true) return piece.value;
+  }
 }
 
 /** Runs all schedules; see {@link exploreRuns}. */

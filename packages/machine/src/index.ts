@@ -35,6 +35,7 @@ export {
 } from './machine.ts';
 export { MAX_MEMORY_MIB, type MemoryPlan, planMemory } from './memory-plan.ts';
 export type { CpuActivity, CpuReport, LoopProof, RelocationOutcome, RelocationReport } from './outcome.ts';
+export { runInPieces } from './pieces.ts';
 export { findQuirk, QUIRKS, type Quirk } from './quirks.ts';
 export {
   defaultBudget,

@@ -1,10 +1,10 @@
 /** An explanation, for a person and as JSON. */
-import { type Explanation, findHost, HOSTS, type Quirk, traceFormOf } from '@smm/machine';
+import { type Explanation, HOSTS, type Quirk, traceFormOf } from '@smm/machine';
 import type { Diagnosis, Divergence } from '@smm/trace';
 import type { Io } from '../io.ts';
 import { describeConfiguration } from './configuration.ts';
 import { evidenceExcerpt } from './excerpt.ts';
-import { outcomeLine } from './report.ts';
+import { mailResult, outcomeLine } from './report.ts';
 import { runToJson } from './run-json.ts';
 import { colours, counted, table, wrap } from './text.ts';
 
@@ -27,7 +27,8 @@ export function renderCause(explanation: Explanation, io: Io): string {
   const sentences = [
     ...(first === undefined ? [] : [first.sentence]),
     divergenceSentence(explanation),
-    ...causes.map((quirk) => causeSentence(quirk)),
+    ...(causes.length === 0 ? [] : [causeSentences(causes)]),
+    ...causes.map(fixSentence),
   ];
   const lines = first === undefined ? [] : ['', ...excerptOf(first, explanation)];
   return `${[wrap(sentences.join(' '), io), ...lines].join('\n')}\n`;
@@ -46,7 +47,9 @@ function failingParts(explanation: Explanation, io: Io): string[] {
     '',
     title('Cause'),
     ...causeParts(causes, quirks, io),
-    ...(causes.length === 0 ? [] : ['', title('Fix'), ...causes.flatMap((quirk) => fixParts(quirk, io))]),
+    ...(causes.length === 0
+      ? []
+      : ['', title('Fix'), ...causes.map((quirk) => wrap(fixSentence(quirk), io, '  '))]),
     ...(remedies.length === 0
       ? []
       : [
@@ -54,7 +57,7 @@ function failingParts(explanation: Explanation, io: Io): string[] {
           title('Other changes that were tried'),
           table(
             ['change', 'relocates', 'result'],
-            remedies.map(({ change, helps, summary }) => [change, helps ? 'yes' : 'no', summary]),
+            remedies.map(({ change, helps, report }) => [change, helps ? 'yes' : 'no', mailResult(report)]),
             io,
           ),
         ]),
@@ -68,15 +71,15 @@ function passingParts(explanation: Explanation, io: Io): string[] {
     reference === undefined
       ? []
       : divergence?.first === undefined
-        ? [wrap(`It agrees with ${reference.label} on everything that the guest can notice.`, io)]
-        : [wrap(divergenceSentence(explanation), io)];
+        ? [wrap(`It agrees with ${reference.label} on everything that the guest can notice.`, io, '  ')]
+        : [wrap(`${divergenceSentence(explanation)} Both relocate.`, io, '  ')];
   return [
     '',
     title('Why it passes'),
     ...(quirks.length === 0
       ? [wrap('No known fault is in force.', io, '  ')]
       : harmless.map((reason) => wrap(reason, io, '  '))),
-    ...agreement.map((text) => `  ${text.replaceAll('\n', '\n  ')}`),
+    ...agreement,
     ...(losses.length === 0
       ? []
       : [
@@ -137,7 +140,7 @@ function excerptOf(diagnosis: Diagnosis, { run }: Explanation): string[] {
 }
 
 function causeParts(causes: readonly Quirk[], quirks: readonly Quirk[], io: Io): string[] {
-  if (causes.length > 0) return causes.map((quirk) => wrap(causeSentence(quirk, causes.length), io, '  '));
+  if (causes.length > 0) return [wrap(causeSentences(causes), io, '  ')];
   const text =
     quirks.length === 0
       ? 'No known fault is in force: the firmware, the ROM or the configuration itself is the cause.'
@@ -145,19 +148,23 @@ function causeParts(causes: readonly Quirk[], quirks: readonly Quirk[], io: Io):
   return [wrap(text, io, '  ')];
 }
 
-function causeSentence(quirk: Quirk, together = 1): string {
-  const { id, title, component, before } = quirk;
+function causeSentences(causes: readonly Quirk[]): string {
+  const each = causes.map(
+    ({ id, title, component, before }, index) =>
+      `${index === 0 ? (causes.length === 1 ? 'The cause is' : 'There is more than one cause:') : 'And'} ${id}, ${component}: ${lowerFirst(title)}. ${before}`,
+  );
+  const ids = causes.map(({ id }) => id).join(' and ');
   const proof =
-    together === 1
-      ? `With ${id} alone removed the same configuration relocates.`
-      : 'Each of these alone keeps it from relocating.';
-  return `The cause is ${id}, ${component}: ${lowerFirst(title)}. ${before} ${proof}`;
+    causes.length === 1
+      ? `With ${ids} alone removed the same configuration relocates.`
+      : `Only with all of ${ids} removed the same configuration relocates.`;
+  return [...each, proof].join(' ');
 }
 
-function fixParts({ id, component, commit, after }: Quirk, io: Io): string[] {
-  const hosts = HOSTS.filter(({ name }) => !findHost(name).quirks.includes(id)).map(({ name }) => name);
-  const where = component === 'KVM' ? ` Hosts that have it: ${hosts.join(', ')}.` : '';
-  return [wrap(`${component}, ${commit}: ${lowerFirst(after)}${where}`, io, '  ')];
+function fixSentence({ id, component, commit, after }: Quirk): string {
+  const fixed = HOSTS.filter(({ quirks }) => !quirks.includes(id)).map(({ name }) => name);
+  const where = component === 'KVM' ? ` Hosts without it: ${fixed.join(', ')}.` : '';
+  return `${id} was ended by ${commit} (${component}): ${lowerFirst(after)}${where}`;
 }
 
 function lowerFirst(text: string): string {
@@ -194,7 +201,12 @@ export function explanationToJson(explanation: Explanation): Record<string, unkn
       before,
       after,
     })),
-    remedies,
+    remedies: remedies.map(({ change, helps, report }) => ({
+      change,
+      helps,
+      outcome: report.outcome,
+      summary: report.summary,
+    })),
     harmless,
     losses,
   };

@@ -27,11 +27,11 @@ export function renderRun({ options, report }: Run, io: Io): string {
   return `${parts.join('\n')}\n`;
 }
 
-/** `stuck: ...` in red, `relocated: ...` in green. */
+/** The summary, with its outcome before it where it does not begin so; green or red. */
 export function outcomeLine({ outcome, summary }: RelocationReport, io: Io): string {
   const colour = colours(io);
-  const word = outcome === 'relocated' ? colour.green(outcome) : colour.red(outcome);
-  return `${word}: ${summary.startsWith(`${outcome} `) ? summary.slice(outcome.length + 1) : summary}.`;
+  const text = summary.startsWith(outcome) ? summary : `${outcome}: ${summary}`;
+  return `${outcome === 'relocated' ? colour.green(text) : colour.red(text)}.`;
 }
 
 function cpuTable(report: RelocationReport, io: Io): string {
@@ -46,22 +46,20 @@ function cpuTable(report: RelocationReport, io: Io): string {
 }
 
 /** The result in the mail's words, for the last column of its table. */
-export function mailResult({ outcome, summary, cpus, log }: RelocationReport): string {
-  const bases = cpus.map((cpu) => bare(cpu.smbase)).join(' ');
+export function mailResult({ outcome, summary, cpus, firstSmi }: RelocationReport): string {
   if (outcome === 'relocated') {
-    const missing = log.filter((line) => line.endsWith('did not check in')).length;
-    const first =
-      missing === 0
-        ? 'all CPUs in the first normal SMI'
-        : `${missing} of ${cpus.length} CPUs lost in the first normal SMI`;
-    return `relocated: SMBASE ${bases}, ${first}`;
+    const bases = cpus.map((cpu) => bare(cpu.smbase)).join(' ');
+    const all = firstSmi === undefined || firstSmi.entered === firstSmi.of;
+    const first = all ? 'all CPUs' : `${firstSmi.entered} of ${firstSmi.of} CPUs`;
+    return `relocated: SMBASE ${bases}, ${first} in the first normal SMI`;
   }
-  if (outcome === 'stuck') {
-    const thief = cpus.find((cpu) => cpu.smbase !== cpu.planned);
-    const owner = cpus.find((cpu) => cpu !== thief && cpu.planned === thief?.smbase);
-    if (thief !== undefined && owner !== undefined) {
+  if (outcome !== 'stuck') return `${outcome}: ${summary}`;
+  for (const thief of cpus) {
+    const owner = cpus.find((cpu) => cpu !== thief && cpu.planned === thief.smbase);
+    if (owner !== undefined) {
       return `stuck in SMBASE relocation, VCPU ${thief.id} took VCPU ${owner.id}'s SMBASE`;
     }
   }
-  return summary;
+  const [first] = cpus.filter((cpu) => cpu.state === 'spinning' && cpu.waitingOn !== undefined);
+  return `stuck in SMBASE relocation${first === undefined ? '' : `, VCPU ${first.id} ${first.waitingOn}`}`;
 }

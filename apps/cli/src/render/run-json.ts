@@ -20,6 +20,7 @@ export function runToJson({ options, report }: Run): Record<string, unknown> {
       rip: hex(BigInt.asUintN(64, cpu.rip)),
       smmEntries: cpu.smmEntries,
     })),
+    firstSmi: report.firstSmi ?? null,
     log: report.log,
     proof:
       report.proof === undefined
