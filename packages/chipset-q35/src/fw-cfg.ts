@@ -3,8 +3,16 @@
  * Not modelled: the MMIO variant, writes through the data port (removed from QEMU in 2.4).
  * Source: QEMU docs/specs/fw_cfg.rst, "QEMU Firmware Configuration (fw_cfg) Device".
  */
-import { type AccessSize, type PioDevice, type Snapshottable, TX_DEBUG, TX_DMA, type TxAttrs } from '@smm/bus';
+import {
+  type AccessSize,
+  type PioDevice,
+  type Snapshottable,
+  TX_DEBUG,
+  TX_DMA,
+  type TxAttrs,
+} from '@smm/bus';
 import { SmmError } from '@smm/x86-defs';
+import { requireVersion1 } from './snapshot.ts';
 
 /** Selector port, 16 bit; the data port follows it. */
 export const FW_CFG_PORT = 0x510;
@@ -15,6 +23,8 @@ export const FW_CFG_DMA_PORT = 0x514;
 export const FW_CFG_SIGNATURE = 0x00;
 /** Key: feature bits, bit 0 traditional interface, bit 1 DMA. */
 export const FW_CFG_ID = 0x01;
+/** Key: RAM in bytes, 64 bit. */
+export const FW_CFG_RAM_SIZE = 0x03;
 /** Key: number of processors, 16 bit. */
 export const FW_CFG_NB_CPUS = 0x05;
 /** Key: boot menu wanted, 16 bit. */
@@ -25,6 +35,12 @@ export const FW_CFG_MAX_CPUS = 0x0f;
 export const FW_CFG_FILE_DIR = 0x19;
 /** First key of a file. */
 export const FW_CFG_FILE_FIRST = 0x20;
+/** Bit 15 of a key: items of the architecture, a space of their own. */
+export const FW_CFG_ARCH_LOCAL = 0x8000;
+/** Bit 14 of a key: once meant writing, ignored. */
+const WRITE_CHANNEL = 0x4000;
+/** Longest run of zeros written at once when the guest reads past an item. */
+const ZEROS = 0x1_0000;
 
 const DMA_ERROR = 0x01;
 const DMA_READ = 0x02;
@@ -64,16 +80,17 @@ export interface FwCfgState {
   offset: number;
   /** High half of the DMA address. */
   dmaHigh: number;
-  /** Contents of the writable files, by name. */
+  /** Contents of the files that change: those that the guest or the machine writes. */
   files: { name: string; data: Uint8Array }[];
 }
 
 /** The device. Items are little-endian where they are numbers; the directory and the DMA structure are big-endian. */
 export class FwCfg implements PioDevice, Snapshottable<FwCfgState> {
+  /** Name in traces. */
   readonly name = 'fw-cfg';
   // wiring
   readonly #ports: FwCfgPorts;
-  readonly #items = new Map<number, Uint8Array>();
+  readonly #items: ReadonlyMap<number, Uint8Array>;
   readonly #files: readonly FwCfgFile[];
   readonly #initial: readonly Uint8Array[];
   // architectural state
@@ -82,32 +99,43 @@ export class FwCfg implements PioDevice, Snapshottable<FwCfgState> {
   #dmaHigh = 0;
 
   /**
-   * @param files - sorted by name here, as QEMU sorts them
-   * @throws SmmError `FW_CFG_NAME` for a name that is too long or taken
+   * The files are sorted by name as QEMU sorts them, and get their keys in that order. `items` holds further items by key, such as
+   * {@link FW_CFG_ARCH_LOCAL} ones and {@link FW_CFG_RAM_SIZE}; they replace those made here. Throws `SmmError` `FW_CFG_NAME` for a file name that is too long or taken.
    */
-  constructor(ports: FwCfgPorts, cpuCount: number, files: readonly FwCfgFile[]) {
+  constructor(
+    ports: FwCfgPorts,
+    cpuCount: number,
+    files: readonly FwCfgFile[],
+    items: ReadonlyMap<number, Uint8Array> = new Map(),
+  ) {
     this.#ports = ports;
     this.#files = [...files].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
     this.#files.forEach(({ name }, i) => {
       if (name.length > 55 || name === this.#files[i + 1]?.name) {
-        throw new SmmError('FW_CFG_NAME', `fw_cfg file name ${name} is too long or taken`, 'Use unique names of at most 55 characters.', { name });
+        throw new SmmError(
+          'FW_CFG_NAME',
+          `fw_cfg file name ${name} is too long or taken`,
+          'Use unique names of at most 55 characters.',
+          { name },
+        );
       }
     });
     this.#initial = this.#files.map((file) => file.data.slice());
-    this.#items.set(FW_CFG_SIGNATURE, new TextEncoder().encode('QEMU'));
-    this.#items.set(FW_CFG_ID, littleEndian(3, 4));
-    this.#items.set(FW_CFG_NB_CPUS, littleEndian(cpuCount, 2));
-    this.#items.set(FW_CFG_MAX_CPUS, littleEndian(cpuCount, 2));
-    this.#items.set(FW_CFG_BOOT_MENU, littleEndian(0, 2));
-    this.#items.set(FW_CFG_FILE_DIR, directory(this.#files));
-    this.#files.forEach((file, i) => {
-      this.#items.set(FW_CFG_FILE_FIRST + i, file.data);
-    });
+    this.#items = new Map<number, Uint8Array>([
+      [FW_CFG_SIGNATURE, new TextEncoder().encode('QEMU')],
+      [FW_CFG_ID, littleEndian(3, 4)],
+      [FW_CFG_NB_CPUS, littleEndian(cpuCount, 2)],
+      [FW_CFG_BOOT_MENU, littleEndian(0, 2)],
+      [FW_CFG_MAX_CPUS, littleEndian(cpuCount, 2)],
+      [FW_CFG_FILE_DIR, directory(this.#files)],
+      ...this.#files.map((file, i): [number, Uint8Array] => [FW_CFG_FILE_FIRST + i, file.data]),
+      ...items,
+    ]);
   }
 
-  /** IN: data bytes at 511h, the DMA signature at 514h; the selector is write-only. */
+  /** IN: data bytes at 510h and 511h, the DMA signature at 514h. Words and dwords of the former two read 0. */
   in(port: number, size: AccessSize, attrs: TxAttrs): number {
-    if (port === FW_CFG_PORT + 1 && size === 1) return this.#nextByte((attrs & TX_DEBUG) !== 0);
+    if (port <= FW_CFG_PORT + 1 && size === 1) return this.#nextByte((attrs & TX_DEBUG) !== 0);
     if (port >= FW_CFG_DMA_PORT && port < FW_CFG_DMA_PORT + 8) {
       let value = 0;
       for (let i = size - 1; i >= 0; i--) value = value * 256 + dmaSignatureByte(port + i - FW_CFG_DMA_PORT);
@@ -137,25 +165,22 @@ export class FwCfg implements PioDevice, Snapshottable<FwCfgState> {
     });
   }
 
+  /** Copies the state out. */
   save(): FwCfgState {
     return {
       version: 1,
       key: this.#key,
       offset: this.#offset,
       dmaHigh: this.#dmaHigh,
-      files: this.#files.map(({ name, data }) => ({ name, data: data.slice() })),
+      files: this.#files
+        .filter((file) => file.writable === true || file.onSelect !== undefined)
+        .map(({ name, data }) => ({ name, data: data.slice() })),
     };
   }
 
+  /** Puts a saved state back. Throws `SmmError` `SNAPSHOT_VERSION` for another version. */
   restore(state: FwCfgState): void {
-    if (state.version !== 1) {
-      throw new SmmError(
-        'SNAPSHOT_VERSION',
-        `fw_cfg snapshot has version ${String(state.version)}, this code reads 1`,
-        'Restore with the release that saved it.',
-        { version: state.version },
-      );
-    }
+    requireVersion1(this.name, state);
     this.#key = state.key;
     this.#offset = state.offset;
     this.#dmaHigh = state.dmaHigh;
@@ -163,7 +188,7 @@ export class FwCfg implements PioDevice, Snapshottable<FwCfgState> {
   }
 
   #select(key: number): void {
-    this.#key = key & 0x3fff; // bit 14 write, bit 15 architecture-specific: the same items here
+    this.#key = key & ~WRITE_CHANNEL;
     this.#offset = 0;
     this.#files[this.#key - FW_CFG_FILE_FIRST]?.onSelect?.();
   }
@@ -188,20 +213,21 @@ export class FwCfg implements PioDevice, Snapshottable<FwCfgState> {
   }
 
   #move(control: number, length: number, address: number): boolean {
-    const data = this.#items.get(this.#key);
-    const available = Math.max(0, Math.min(length, (data?.length ?? 0) - this.#offset));
+    const data = this.#items.get(this.#key) ?? new Uint8Array(0);
     const at = this.#offset;
+    const available = Math.min(length, Math.max(0, data.length - at));
+    this.#offset += (control & (DMA_READ | DMA_WRITE | DMA_SKIP)) === 0 ? 0 : available;
     if (control & DMA_READ) {
+      this.#ports.writeBlock(address, data.subarray(at, at + available), TX_DMA);
       // Past the end of an item, and from an item that does not exist, reads give zeros.
-      const bytes = new Uint8Array(length);
-      if (data !== undefined) bytes.set(data.subarray(at, at + available));
-      this.#ports.writeBlock(address, bytes, TX_DMA);
-    } else if (control & DMA_WRITE) {
-      const file = this.#files[this.#key - FW_CFG_FILE_FIRST];
-      if (file?.writable !== true || available < length) return false;
-      this.#ports.readBlock(address, file.data.subarray(at, at + length), TX_DMA);
-    } else if (!(control & DMA_SKIP)) return true;
-    this.#offset = Math.min(this.#offset + length, data?.length ?? 0);
+      const zeros = new Uint8Array(Math.min(ZEROS, length - available));
+      for (let done = available; done < length; done += ZEROS) {
+        this.#ports.writeBlock(address + done, zeros.subarray(0, Math.min(ZEROS, length - done)), TX_DMA);
+      }
+    } else if ((control & DMA_WRITE) !== 0 && length > 0) {
+      if (this.#files[this.#key - FW_CFG_FILE_FIRST]?.writable !== true || available < length) return false;
+      this.#ports.readBlock(address, data.subarray(at, at + length), TX_DMA);
+    }
     return true;
   }
 }

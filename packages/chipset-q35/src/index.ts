@@ -7,6 +7,14 @@ export { Apm } from './apm.ts';
 export type { CivilTime } from './civil-time.ts';
 export type { CmosContents, CmosRtcState } from './cmos-rtc.ts';
 export { CMOS_INDEX_PORT, CMOS_SHUTDOWN_STATUS, CmosRtc, cmosFill } from './cmos-rtc.ts';
+export type { CpuHotplugOptions, CpuHotplugState } from './cpu-hotplug.ts';
+export { CPU_HOTPLUG_LEGACY_PORTS, CPU_HOTPLUG_PORTS, CpuHotplug } from './cpu-hotplug.ts';
+export type { FwCfgFile, FwCfgPorts, FwCfgState } from './fw-cfg.ts';
+export { FW_CFG_DMA_PORT, FW_CFG_FILE_FIRST, FW_CFG_PORT, FwCfg, littleEndian } from './fw-cfg.ts';
+export type { SleepStates } from './fw-cfg-files.ts';
+export { q35FwCfgFiles, q35FwCfgItems } from './fw-cfg-files.ts';
+export type { I8042Ports, I8042State } from './i8042.ts';
+export { I8042, I8042_COMMAND_PORT, I8042_DATA_PORT, KEYBOARD_IRQ, MOUSE_IRQ } from './i8042.ts';
 export type { LpcPorts } from './lpc.ts';
 export { LPC_REGISTERS, Lpc } from './lpc.ts';
 export type { EcamWindow, MchOptions, MchPorts } from './mch.ts';
@@ -24,8 +32,14 @@ export {
   PCI_CONFIG_DATA_PORT,
   PciHost,
 } from './pci-host.ts';
+export type { PflashOptions, PflashPorts, PflashState } from './pflash.ts';
+export { Pflash } from './pflash.ts';
 export type { PmBlockPorts, PmBlockState } from './pm-block.ts';
 export { PM_REGISTERS, PmBlock } from './pm-block.ts';
+export type { Ps2KeyboardState } from './ps2-keyboard.ts';
+export { Ps2Keyboard } from './ps2-keyboard.ts';
+export type { KeyName } from './ps2-keys.ts';
+export { PS2_SET2_CODES } from './ps2-keys.ts';
 export type { Q35Options, Q35Ports, Q35State } from './q35-chipset.ts';
 export { Q35Chipset } from './q35-chipset.ts';
 export type { SystemControlPortAState } from './simple-ports.ts';
@@ -38,3 +52,12 @@ export {
   SYSTEM_CONTROL_PORT_A,
   SystemControlPortA,
 } from './simple-ports.ts';
+export type { SmiFeaturesState } from './smi-features.ts';
+export {
+  SMI_FEATURE_BROADCAST,
+  SMI_FEATURE_CPU_HOT_UNPLUG,
+  SMI_FEATURE_CPU_HOTPLUG,
+  SmiFeatures,
+} from './smi-features.ts';
+export type { UartPorts, UartState } from './uart-16550.ts';
+export { COM1_IRQ, COM1_PORT, Uart16550 } from './uart-16550.ts';

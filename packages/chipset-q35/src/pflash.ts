@@ -102,7 +102,8 @@ export class Pflash implements MmioDevice, Snapshottable<PflashState> {
   read(offset: number, size: AccessSize, attrs: TxAttrs): number {
     const array = this.#command === READ_ARRAY || (this.#options.secure && (attrs & TX_SMM) === 0);
     let value = 0;
-    for (let i = size - 1; i >= 0; i--) value = value * 256 + (array ? this.#byte(offset + i) : this.#register(offset + i));
+    for (let i = size - 1; i >= 0; i--)
+      value = value * 256 + (array ? this.#byte(offset + i) : this.#register(offset + i));
     return value;
   }
 
@@ -123,7 +124,13 @@ export class Pflash implements MmioDevice, Snapshottable<PflashState> {
   }
 
   save(): PflashState {
-    return { version: 1, command: this.#command, cycle: this.#cycle, status: this.#status, bufferLeft: this.#bufferLeft };
+    return {
+      version: 1,
+      command: this.#command,
+      cycle: this.#cycle,
+      status: this.#status,
+      bufferLeft: this.#bufferLeft,
+    };
   }
 
   restore(state: PflashState): void {
@@ -237,11 +244,27 @@ export class Pflash implements MmioDevice, Snapshottable<PflashState> {
   #cfi(offset: number): number {
     const blocks = this.#options.sizeBytes / this.#blockSize - 1;
     const table: Record<number, number> = {
-      0x10: 0x51, 0x11: 0x52, 0x12: 0x59, 0x13: 0x01, 0x15: 0x31,
-      0x1b: 0x45, 0x1c: 0x55, 0x1f: 0x07, 0x20: 0x07, 0x21: 0x0a, 0x23: 0x04, 0x24: 0x04, 0x25: 0x04,
-      0x27: Math.ceil(Math.log2(this.#options.sizeBytes)), 0x28: 0x02, 0x2a: 0x0b, 0x2c: 0x01,
-      0x2d: blocks & 0xff, 0x2e: (blocks >>> 8) & 0xff,
-      0x2f: (this.#blockSize >>> 8) & 0xff, 0x30: (this.#blockSize >>> 16) & 0xff,
+      0x10: 0x51,
+      0x11: 0x52,
+      0x12: 0x59,
+      0x13: 0x01,
+      0x15: 0x31,
+      0x1b: 0x45,
+      0x1c: 0x55,
+      0x1f: 0x07,
+      0x20: 0x07,
+      0x21: 0x0a,
+      0x23: 0x04,
+      0x24: 0x04,
+      0x25: 0x04,
+      0x27: Math.ceil(Math.log2(this.#options.sizeBytes)),
+      0x28: 0x02,
+      0x2a: 0x0b,
+      0x2c: 0x01,
+      0x2d: blocks & 0xff,
+      0x2e: (blocks >>> 8) & 0xff,
+      0x2f: (this.#blockSize >>> 8) & 0xff,
+      0x30: (this.#blockSize >>> 16) & 0xff,
     };
     return table[offset] ?? 0;
   }

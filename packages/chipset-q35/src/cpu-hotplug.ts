@@ -1,0 +1,117 @@
+/**
+ * QEMU's ACPI processor hot-plug registers at 0CD8h: a bitmap of present processors that turns, by one write, into registers behind a selector.
+ *
+ * Every processor is present from the start: no event is ever pending, ejecting does nothing. Source: QEMU docs/specs/acpi_cpu_hotplug.rst; QEMU 7.2 measured.
+ */
+import type { AccessSize, PioDevice, Snapshottable, TxAttrs } from '@smm/bus';
+import { ICH9_CPU_HOTPLUG_BASE } from '@smm/x86-defs';
+import { requireVersion1 } from './snapshot.ts';
+
+/** Ports of the bitmap, until it is switched. */
+export const CPU_HOTPLUG_LEGACY_PORTS = 32;
+/** Ports of the selector registers. */
+export const CPU_HOTPLUG_PORTS = 12;
+
+const SELECTOR = 0x0;
+const FLAGS = 0x4;
+const COMMAND = 0x5;
+const DATA = 0x8;
+const FLAG_ENABLED = 0x01;
+const CMD_NEXT_EVENT = 0;
+const CMD_ARCH_ID = 3;
+
+/** Architectural state of a {@link CpuHotplug}. */
+export interface CpuHotplugState {
+  /** Layout version of this object. */
+  version: 1;
+  /** The selector registers are in force. */
+  modern: boolean;
+  /** Selected processor, 32 bit. */
+  selector: number;
+  /** Command, 8 bit. */
+  command: number;
+}
+
+/** Options of a {@link CpuHotplug}. */
+export interface CpuHotplugOptions {
+  /** First port; default 0CD8h. */
+  readonly base?: number;
+  /** APIC id of each processor by index; default the index. */
+  readonly apicIds?: readonly number[];
+  /** The range now has {@link CPU_HOTPLUG_PORTS} ports (true) or {@link CPU_HOTPLUG_LEGACY_PORTS}. */
+  readonly modeChanged?: (modern: boolean) => void;
+}
+
+/** The registers; ports count from the base. Bytes only while the bitmap is there, so the bus must split with `maxSize` 1 then. */
+export class CpuHotplug implements PioDevice, Snapshottable<CpuHotplugState> {
+  /** Name in traces. */
+  readonly name = 'cpu-hotplug';
+  // wiring
+  readonly #base: number;
+  readonly #apicIds: readonly number[];
+  readonly #modeChanged: (modern: boolean) => void;
+  // architectural state
+  #modern = false;
+  #selector = 0;
+  #command = CMD_NEXT_EVENT;
+
+  constructor(cpuCount: number, options: CpuHotplugOptions = {}) {
+    this.#base = options.base ?? ICH9_CPU_HOTPLUG_BASE;
+    this.#apicIds = options.apicIds ?? Array.from({ length: cpuCount }, (_, i) => i);
+    this.#modeChanged = options.modeChanged ?? (() => {});
+  }
+
+  /** IN. */
+  in(port: number, _size: AccessSize, _attrs: TxAttrs): number {
+    const offset = port - this.#base;
+    if (!this.#modern) {
+      return this.#apicIds.reduce((bits, id) => (id >>> 3 === offset ? bits | (1 << (id & 7)) : bits), 0);
+    }
+    const apicId = this.#apicIds[this.#selector];
+    if (apicId === undefined) return 0;
+    switch (offset) {
+      case FLAGS:
+        return FLAG_ENABLED;
+      case DATA:
+        return this.#command === CMD_NEXT_EVENT ? this.#selector : this.#command === CMD_ARCH_ID ? apicId : 0;
+      default: // also "command data 2" at 0, the high half of an id of 64 bits
+        return 0;
+    }
+  }
+
+  /** OUT. A byte 0 written to the start of the bitmap switches to the selector registers, until reset. */
+  out(port: number, _size: AccessSize, value: number, _attrs: TxAttrs): void {
+    const offset = port - this.#base;
+    if (!this.#modern) {
+      if (offset === 0 && value === 0) this.#setModern(true);
+    } else if (offset === SELECTOR) this.#selector = value;
+    else if (offset === COMMAND && value <= CMD_ARCH_ID && this.#selector < this.#apicIds.length) {
+      this.#command = value; // "next processor with an event" finds none and leaves the selector
+    }
+  }
+
+  /** State after RESET. */
+  reset(): void {
+    this.#selector = 0;
+    this.#command = CMD_NEXT_EVENT;
+    this.#setModern(false);
+  }
+
+  /** Copies the state out. */
+  save(): CpuHotplugState {
+    return { version: 1, modern: this.#modern, selector: this.#selector, command: this.#command };
+  }
+
+  /** Puts a saved state back. Throws `SmmError` `SNAPSHOT_VERSION` for another version. */
+  restore(state: CpuHotplugState): void {
+    requireVersion1(this.name, state);
+    this.#selector = state.selector;
+    this.#command = state.command;
+    this.#setModern(state.modern);
+  }
+
+  #setModern(modern: boolean): void {
+    this.#modern = modern;
+    this.#modeChanged(modern);
+  }
+}
