@@ -81,6 +81,14 @@ export const ST_FCW = 540;
 export const ST_FSW = 544;
 /** x87 tag word (full 16-bit form), 32-bit slot. */
 export const ST_FTW = 548;
+/** x87 instruction pointer of the last non-control instruction: offset, 64 bit. */
+export const ST_FIP = 552;
+/** x87 data pointer of the last non-control instruction with a memory operand: offset, 64 bit. */
+export const ST_FDP = 560;
+/** x87 opcode of the last instruction with an unmasked exception, 11 bits in a 32-bit slot. */
+export const ST_FOP = 568;
+/** Code selector of ST_FIP in bits 15..0, data selector of ST_FDP in bits 31..16, 32 bit. */
+export const ST_FCS_FDS = 572;
 /** XMM0..XMM15, 16 bytes each. */
 export const ST_XMM = 576;
 /** x87 registers as 80-bit values in 16-byte slots, physical order. */

@@ -15,6 +15,7 @@ import {
   K_REG,
   K_REL,
   K_SREG,
+  K_ST,
   K_XMM,
   REG_NONE,
   REG_RIP,
@@ -54,6 +55,7 @@ place(R.RAX, 16, K_REG, 8, 8);
 place(R.ES, 6, K_SREG, 2);
 place(R.XMM0, 16, K_XMM, 16);
 place(R.MM0, 8, K_MM, 8);
+place(R.ST0, 8, K_ST, 10);
 place(R.CR0, 16, K_CR, 0);
 place(R.DR0, 16, K_DR, 0);
 
@@ -100,6 +102,7 @@ const MNEMONICS_OF: Partial<Record<OpName, readonly string[]>> = {
   CLFLUSH: ['clflush', 'clflushopt'],
   WBINVD: ['wbinvd', 'wbnoinvd'],
   FWAIT: ['wait'],
+  FNOP: ['fnop', 'fneni', 'fndisi', 'fnsetpm'],
   FXSAVE: ['fxsave', 'fxsave64'],
   FXRSTOR: ['fxrstor', 'fxrstor64'],
   MOVAPS: ['movaps', 'movapd'],
@@ -148,7 +151,22 @@ const WORD_REGISTER: ReadonlySet<number> = new Set(
 );
 const WIDTHLESS: ReadonlySet<number> = new Set(
   (
-    ['FXSAVE', 'FXRSTOR', 'LEA', 'INVLPG', 'CLFLUSH', 'PREFETCH', 'SGDT', 'SIDT', 'LGDT', 'LIDT'] as const
+    [
+      'FXSAVE',
+      'FXRSTOR',
+      'FLDENV',
+      'FNSTENV',
+      'FNSAVE',
+      'FRSTOR',
+      'LEA',
+      'INVLPG',
+      'CLFLUSH',
+      'PREFETCH',
+      'SGDT',
+      'SIDT',
+      'LGDT',
+      'LIDT',
+    ] as const
   ).map((n) => OP[n]),
 );
 

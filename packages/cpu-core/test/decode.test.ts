@@ -408,7 +408,7 @@ describe('mandatory prefixes', () => {
       { base: DX, index: CX, disp: 8 },
     ],
     ['pshufd', 64, '66 0F7000 1B', 'SSE_UNMODELLED', [mem(0), imm(1)], { imm: 0x1b }],
-    ['fld tbyte', 32, 'DB28', 'X87_UNMODELLED', [mem(0)]],
+    ['fld tbyte', 32, 'DB28', 'FLD', [mem(10)]],
     ['fnstsw ax', 32, 'DFE0', 'FNSTSW', [reg(AX, 2)]],
     ['fninit', 16, 'DBE3', 'FNINIT', []],
     ['vzeroupper', 64, 'C5F877', 'VEX_UNMODELLED', []],

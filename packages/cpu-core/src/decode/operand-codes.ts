@@ -53,6 +53,10 @@ export const A_ANY = 23;
 export const A_EMW = 24;
 /** Addressing (ours): second immediate byte (ENTER). */
 export const A_I2 = 25;
+/** Addressing (ours): ModRM r/m, an x87 stack register. */
+export const A_ST = 26;
+/** Addressing (ours): top of the x87 stack. */
+export const A_ST0 = 27;
 
 /** Width: none or not modelled. */
 const W_NONE = 0;
@@ -70,8 +74,10 @@ export const W_S = 5;
 export const W_N = 6;
 /** Width: pair of the effective operand size (BOUND). */
 export const W_A = 7;
+/** Width: 10 bytes (x87). */
+export const W_T = 8;
 /** First of the fixed widths: 1, 2, 4, 8, 16 bytes are `W_B + log2`. */
-export const W_B = 8;
+export const W_B = 9;
 
 const ADDRESSING: Readonly<Record<string, number>> = {
   E: A_E,
@@ -102,6 +108,7 @@ const WIDTH: Readonly<Record<string, number>> = {
   s: W_S,
   n: W_N,
   a: W_A,
+  t: W_T,
   b: W_B,
   w: W_B + 1,
   d: W_B + 2,
@@ -122,6 +129,8 @@ const WHOLE: Readonly<Record<string, number>> = {
   '?': A_ANY,
   'Ev/Mw': A_EMW | (W_V << 8),
   Ib2: A_I2 | (W_B << 8),
+  STi: A_ST | (W_T << 8),
+  ST: A_ST0 | (W_T << 8),
 };
 
 /** Packs one operand code: addressing in bits 7..0, width in bits 15..8. */
@@ -142,6 +151,7 @@ export function needsModRm(code: number): boolean {
     (addressing >= A_E && addressing <= A_R) ||
     (addressing >= A_S && addressing <= A_Q) ||
     addressing === A_ANY ||
+    addressing === A_ST ||
     addressing === A_EMW
   );
 }

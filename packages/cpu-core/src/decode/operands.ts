@@ -11,6 +11,7 @@ import {
   K_REG,
   K_REL,
   K_SREG,
+  K_ST,
   K_XMM,
 } from '../insn.ts';
 import { readS16, readS32 } from './memory.ts';
@@ -36,6 +37,8 @@ import {
   A_Q,
   A_R,
   A_S,
+  A_ST,
+  A_ST0,
   A_U,
   A_V,
   A_W,
@@ -45,6 +48,7 @@ import {
   W_N,
   W_P,
   W_S,
+  W_T,
   W_V,
   W_Y,
   W_Z,
@@ -68,6 +72,8 @@ function widthOf(width: number, operandSize: number, rex: number, codeSize: Code
       return codeSize === 64 ? 8 : 4;
     case W_A:
       return operandSize * 2;
+    case W_T:
+      return 10;
     default:
       return 0;
   }
@@ -225,6 +231,11 @@ export function decodeOperands(
       case A_Q:
         kind = isMemory ? K_MEM : K_MM;
         value = isMemory ? 0 : modRm & 7;
+        break;
+      case A_ST:
+      case A_ST0:
+        kind = K_ST;
+        value = (code & 0xff) === A_ST ? modRm & 7 : 0;
         break;
       case A_CL:
         value = 8;

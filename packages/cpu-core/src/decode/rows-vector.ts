@@ -24,34 +24,79 @@ function family(
   });
 }
 
-const x87 = (opcode: string, memory: string, register: string): Row[] => [
-  ...memory.split(' ').map((reg): Row => [`${opcode} /${reg} m`, 'X87_UNMODELLED', '?']),
-  ...register
+/** FADD FMUL FCOM FCOMP FSUB FSUBR FDIV FDIVR in the order of ModRM reg, of one memory operand. */
+const arithmetic = (opcode: string, prefix: 'F' | 'FI', operand: string): Row[] =>
+  (['ADD', 'MUL', 'COM', 'COMP', 'SUB', 'SUBR', 'DIV', 'DIVR'] as const).map(
+    (stem, reg): Row => [`${opcode} /${reg} m`, `${prefix}${stem}`, operand],
+  );
+
+/** Operations of one opcode's register forms by ModRM reg; '-': undefined. */
+const stack = (opcode: string, names: string, operands: string): Row[] =>
+  names
     .split(' ')
-    .map(
-      (form): Row => [
-        form.length === 1 ? `${opcode} /${form} r` : `${opcode} (${form})`,
-        'X87_UNMODELLED',
-        '',
-        'modrm',
-      ],
-    ),
-];
+    .flatMap((name, reg): Row[] => (name === '-' ? [] : [[`${opcode} /${reg} r`, name as OpName, operands]]));
+
+/** Operations of successive whole ModRM bytes. */
+const whole = (opcode: string, first: number, names: string): Row[] =>
+  names.split(' ').flatMap((name, n): Row[] => {
+    const where = `${opcode} (${(first + n).toString(16).toUpperCase()})`;
+    return name === '-' ? [] : [[where, (name === '?' ? 'X87_UNMODELLED' : name) as OpName]];
+  });
 
 const X87_ROWS: readonly Row[] = [
-  ...x87('D8', '0 1 2 3 4 5 6 7', '0 1 2 3 4 5 6 7'),
-  ...x87('D9', '0 2 3 4 6', '0 1 D0 3 E0 E1 E4 E5 E8 E9 EA EB EC ED EE 6 7'),
+  ...arithmetic('D8', 'F', 'Md'),
+  ...stack('D8', 'FADD FMUL FCOM FCOMP FSUB FSUBR FDIV FDIVR', 'ST,STi'),
+  ['D9 /0 m', 'FLD', 'Md'],
+  ['D9 /2 m', 'FST', 'Md'],
+  ['D9 /3 m', 'FSTP', 'Md'],
+  ['D9 /4 m', 'FLDENV', 'M'],
   ['D9 /5 m', 'FLDCW', 'Mw'],
+  ['D9 /6 m', 'FNSTENV', 'M'],
   ['D9 /7 m', 'FNSTCW', 'Mw'],
-  ...x87('DA', '0 1 2 3 4 5 6 7', '0 1 2 3 E9'),
-  ...x87('DB', '0 1 2 3 5 7', '0 1 2 3 E0 E1 E4 5 6'),
-  ['DB (E2)', 'FNCLEX', '', 'modrm'],
-  ['DB (E3)', 'FNINIT', '', 'modrm'],
-  ...x87('DC', '0 1 2 3 4 5 6 7', '0 1 2 3 4 5 6 7'),
-  ...x87('DD', '0 1 2 3 4 6', '0 1 2 3 4 5'),
+  ['D9 /0 r', 'FLD', 'STi'],
+  ['D9 /1 r', 'FXCH', 'ST,STi'],
+  ['D9 (D0)', 'FNOP'],
+  ['D9 /3 r', 'X87_UNMODELLED', '', 'modrm'], // FSTPNCE, not documented
+  ...whole('D9', 0xe0, 'FCHS FABS - - FTST FXAM - - FLD1 FLDL2T FLDL2E FLDPI FLDLG2 FLDLN2 FLDZ'),
+  ...whole('D9', 0xf0, '? ? ? ? FXTRACT FPREM1 FDECSTP FINCSTP'), // F2XM1, FYL2X, FPTAN, FPATAN
+  ...whole('D9', 0xf8, 'FPREM ? FSQRT ? FRNDINT FSCALE ? ?'), // FYL2XP1, FSINCOS, FSIN, FCOS
+  ...arithmetic('DA', 'FI', 'Md'),
+  ...stack('DA', 'FCMOVB FCMOVE FCMOVBE FCMOVU', 'ST,STi'),
+  ['DA (E9)', 'FUCOMPP'],
+  ['DB /0 m', 'FILD', 'Md'],
+  ['DB /1 m', 'FISTTP', 'Md'],
+  ['DB /2 m', 'FIST', 'Md'],
+  ['DB /3 m', 'FISTP', 'Md'],
+  ['DB /5 m', 'FLD', 'Mt'],
+  ['DB /7 m', 'FSTP', 'Mt'],
+  ...stack('DB', 'FCMOVNB FCMOVNE FCMOVNBE FCMOVNU - FUCOMI FCOMI', 'ST,STi'),
+  ...whole('DB', 0xe0, 'FNOP FNOP FNCLEX FNINIT FNOP'), // FNENI, FNDISI and FNSETPM are FNOP now
+  ...arithmetic('DC', 'F', 'Mq'),
+  ...stack('DC', 'FADD FMUL - - FSUBR FSUB FDIVR FDIV', 'STi,ST'),
+  ...stack('DC', '- - FCOM FCOMP', 'ST,STi'), // not documented: aliases, as all that follow with ST,STi below
+  ['DD /0 m', 'FLD', 'Mq'],
+  ['DD /1 m', 'FISTTP', 'Mq'],
+  ['DD /2 m', 'FST', 'Mq'],
+  ['DD /3 m', 'FSTP', 'Mq'],
+  ['DD /4 m', 'FRSTOR', 'M'],
+  ['DD /6 m', 'FNSAVE', 'M'],
   ['DD /7 m', 'FNSTSW', 'Mw'],
-  ...x87('DE', '0 1 2 3 4 5 6 7', '0 1 2 D9 4 5 6 7'),
-  ...x87('DF', '0 1 2 3 4 5 6 7', '0 1 2 3 5 6'),
+  ...stack('DD', 'FFREE - FST FSTP', 'STi'),
+  ...stack('DD', '- FXCH - - FUCOM FUCOMP', 'ST,STi'),
+  ...arithmetic('DE', 'FI', 'Mw'),
+  ...stack('DE', 'FADDP FMULP - - FSUBRP FSUBP FDIVRP FDIVP', 'STi,ST'),
+  ...stack('DE', '- - FCOMP', 'ST,STi'),
+  ['DE (D9)', 'FCOMPP'],
+  ['DF /0 m', 'FILD', 'Mw'],
+  ['DF /1 m', 'FISTTP', 'Mw'],
+  ['DF /2 m', 'FIST', 'Mw'],
+  ['DF /3 m', 'FISTP', 'Mw'],
+  ['DF /4 m', 'FBLD', 'Mt'],
+  ['DF /5 m', 'FILD', 'Mq'],
+  ['DF /6 m', 'FBSTP', 'Mt'],
+  ['DF /7 m', 'FISTP', 'Mq'],
+  ...stack('DF', 'FFREEP - FSTP FSTP', 'STi'),
+  ...stack('DF', '- FXCH - - - FUCOMIP FCOMIP', 'ST,STi'),
   ['DF (E0)', 'FNSTSW', 'AX', 'modrm'],
 ];
 

@@ -18,6 +18,7 @@ import { execString } from './strings.ts';
 import * as syscall from './syscall.ts';
 import * as system from './system-registers.ts';
 import { execUnmodelled } from './unmodelled.ts';
+import { X87_HELPERS } from './x87/helpers.ts';
 
 /** One instruction in TypeScript: ST_RIP is the next instruction's; faults by `cpu.fault`. */
 export type Helper = (cpu: Processor, insn: Insn) => void;
@@ -139,12 +140,7 @@ const TABLE: Partial<Record<OpName, Helper>> = {
   FXRSTOR: sse.execFxrstor,
   LDMXCSR: sse.execLdmxcsr,
   STMXCSR: sse.execStmxcsr,
-  FNINIT: sse.execFninit,
-  FLDCW: sse.execFldcw,
-  FNSTCW: sse.execFnstcw,
-  FNSTSW: sse.execFnstsw,
-  FNCLEX: sse.execFnclex,
-  FWAIT: sse.execFwait,
+  ...X87_HELPERS,
   EMMS: sse.execEmms,
   MOVAPS: sse.execMove128,
   MOVUPS: sse.execMove128,

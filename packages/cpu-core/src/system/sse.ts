@@ -2,13 +2,13 @@
  * The part of x87 and SSE that firmware needs: control registers, FXSAVE, 128-bit moves and exclusive or.
  * Intel SDM Vol. 1, "FXSAVE and FXRSTOR Instructions"; Vol. 2.
  */
-import { CR0_EM, CR0_MP, CR0_TS, CR4_OSFXSR, GP_VECTOR, NM_VECTOR, UD_VECTOR } from '@smm/x86-defs';
+import { CR0_EM, CR0_TS, CR4_OSFXSR, GP_VECTOR, NM_VECTOR, UD_VECTOR } from '@smm/x86-defs';
 import { type Insn, K_MEM, K_MM, K_REG, K_XMM } from '../insn.ts';
 import * as L from '../layout.ts';
 import { OP } from '../ops.ts';
 import type { Processor } from '../processor.ts';
 import { isUser, loadSized, operandAddress, readRegister, storeSized, writeRegister } from './operands.ts';
-import { checkMmx, checkSse, checkX87, unmodelled } from './unmodelled.ts';
+import { checkMmx, checkSse, unmodelled } from './unmodelled.ts';
 
 /** MXCSR bits that exist. */
 const MXCSR_MASK = 0xffff;
@@ -116,47 +116,6 @@ export function execLdmxcsr(cpu: Processor, insn: Insn): void {
 export function execStmxcsr(cpu: Processor, insn: Insn): void {
   requireSse(cpu);
   storeSized(cpu, operandAddress(cpu, insn, 4, true), 4, BigInt(cpu.state.get32(L.ST_MXCSR)));
-}
-
-/** FNINIT. */
-export function execFninit(cpu: Processor): void {
-  checkX87(cpu);
-  cpu.state.set32(L.ST_FCW, 0x37f);
-  cpu.state.set32(L.ST_FSW, 0);
-  cpu.state.set32(L.ST_FTW, 0xffff);
-}
-
-/** FLDCW. */
-export function execFldcw(cpu: Processor, insn: Insn): void {
-  checkX87(cpu);
-  const value = Number(loadSized(cpu, operandAddress(cpu, insn, 2, false), 2));
-  cpu.state.set32(L.ST_FCW, (value & 0x1f7f) | 0x40);
-}
-
-/** FNSTCW. */
-export function execFnstcw(cpu: Processor, insn: Insn): void {
-  checkX87(cpu);
-  storeSized(cpu, operandAddress(cpu, insn, 2, true), 2, BigInt(cpu.state.get32(L.ST_FCW)));
-}
-
-/** FNSTSW to memory or AX. */
-export function execFnstsw(cpu: Processor, insn: Insn): void {
-  checkX87(cpu);
-  const value = cpu.state.get32(L.ST_FSW);
-  if (insn.kind0 === K_MEM) storeSized(cpu, operandAddress(cpu, insn, 2, true), 2, BigInt(value));
-  else cpu.state.setGpr16(0, value);
-}
-
-/** FNCLEX. */
-export function execFnclex(cpu: Processor): void {
-  checkX87(cpu);
-  cpu.state.set32(L.ST_FSW, cpu.state.get32(L.ST_FSW) & 0x7f00);
-}
-
-/** FWAIT: no unmasked exception is ever pending, for no arithmetic is modelled. */
-export function execFwait(cpu: Processor): void {
-  const both = CR0_MP | CR0_TS;
-  if ((cpu.state.cr0 & both) === both) cpu.fault(NM_VECTOR);
 }
 
 /** EMMS. */
