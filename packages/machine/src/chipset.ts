@@ -21,10 +21,21 @@ export interface ChipsetParts {
   readonly smi: (target: number | 'all') => void;
   /** A byte written to the debug port. */
   readonly debugByte: (byte: number) => void;
+  /** The guest asked for a reset; undefined: refused loudly. */
+  readonly reset: ((kind: 'system' | 'cpu') => void) | undefined;
 }
 
 /** Builds the chipset. */
-export function buildChipset({ space, ports, clock, plan, cpus, smi, debugByte }: ChipsetParts): Q35Chipset {
+export function buildChipset({
+  space,
+  ports,
+  clock,
+  plan,
+  cpus,
+  smi,
+  debugByte,
+  reset,
+}: ChipsetParts): Q35Chipset {
   return new Q35Chipset(
     {
       memory: space,
@@ -33,19 +44,21 @@ export function buildChipset({ space, ports, clock, plan, cpus, smi, debugByte }
       decodeSmram,
       smi,
       debugOut: debugByte,
-      reset: (kind) => {
-        throw new UnmodelledError(
-          'MACHINE_RESET',
-          `the guest asked for a ${kind} reset`,
-          'A reset requested by the guest is not modelled yet: run the machine up to here.',
-          { kind },
-        );
-      },
+      reset: reset ?? refuseReset,
     },
     {
       ram: { hostOffset: plan.ramOffset, sizeBytes: plan.ramSize },
       rom: { hostOffset: plan.romOffset, sizeBytes: plan.romSize },
       cpuCount: cpus,
     },
+  );
+}
+
+function refuseReset(kind: 'system' | 'cpu'): never {
+  throw new UnmodelledError(
+    'MACHINE_RESET',
+    `the guest asked for a ${kind} reset`,
+    'A reset requested by the guest is not modelled here: run the machine up to this point.',
+    { kind },
   );
 }

@@ -18,8 +18,8 @@ export function proveEndlessLoop(machine: Machine): LoopProof | undefined {
   machine.watchStores();
   const periods = new Map<number, number>();
   for (const id of runnable) {
-    const period = loopPeriod(machine, machine.processors[id]!);
-    if (period !== undefined) periods.set(id, period);
+    const loop = findLoop(machine, machine.processors[id]!);
+    if (loop !== undefined) periods.set(id, loop.period);
   }
   const { stores, reads } = machine.watched();
   const quiet = stores === 0 && machine.deviceAccesses === accesses;
@@ -37,14 +37,25 @@ export function proveEndlessLoop(machine: Machine): LoopProof | undefined {
   };
 }
 
-function loopPeriod(machine: Machine, processor: Processor): number | undefined {
+/** A loop that a processor was seen to go round once. */
+export interface Loop {
+  /** Instructions in one turn. */
+  readonly period: number;
+  /** RIPs of its instructions. */
+  readonly rips: ReadonlySet<number>;
+}
+
+/** Steps a processor until its registers are what they were; undefined when they are not within a few thousand instructions. */
+export function findLoop(machine: Machine, processor: Processor): Loop | undefined {
   const { state } = processor;
   const start = registers(processor);
   const { rip, rflags, activity } = state;
+  const rips = new Set<number>();
   for (let n = 1; n <= LONGEST_LOOP; n++) {
+    rips.add(Number(state.rip));
     machine.step(processor.index);
     if (state.rip !== rip || state.rflags !== rflags || state.activity !== activity) continue;
-    if (registers(processor).every((word, i) => word === start[i])) return n;
+    if (registers(processor).every((word, i) => word === start[i])) return { period: n, rips };
   }
   return undefined;
 }

@@ -5,7 +5,16 @@
  */
 
 /** Kinds of files that hold code. */
-export type FirmwareFileKind = 'SEC' | 'PEI core' | 'DXE core' | 'PEIM' | 'driver' | 'application' | 'SMM' | 'SMM core' | 'other';
+export type FirmwareFileKind =
+  | 'SEC'
+  | 'PEI core'
+  | 'DXE core'
+  | 'PEIM'
+  | 'driver'
+  | 'application'
+  | 'SMM'
+  | 'SMM core'
+  | 'other';
 
 const KINDS: Readonly<Record<number, FirmwareFileKind>> = {
   3: 'SEC',
@@ -60,7 +69,10 @@ export function findFirmwareFiles(bytes: Uint8Array): FirmwareFile[] {
 
 function filesOf(view: DataView, volume: number, length: number): FirmwareFile[] {
   const extended = view.getUint16(volume + 0x34, true);
-  const first = extended === 0 ? view.getUint16(volume + 0x30, true) : extended + view.getUint32(volume + extended + 16, true);
+  const first =
+    extended === 0
+      ? view.getUint16(volume + 0x30, true)
+      : extended + view.getUint32(volume + extended + 16, true);
   const files: FirmwareFile[] = [];
   for (let at = volume + align(first, 8); at + 24 <= volume + length; ) {
     const kind = view.getUint8(at + 0x12);

@@ -1,7 +1,8 @@
 /** Host profiles: named sets of quirks. A profile chooses KVM and its quirks; the chipset stays as it is. */
-import { SmmError } from '@smm/x86-defs';
+
 import { SDM_BEHAVIOUR } from '@smm/cpu-core';
 import type { FirmwareQuirk } from '@smm/edk2-relocation';
+import { SmmError } from '@smm/x86-defs';
 import { findQuirk } from './quirks.ts';
 import type { KvmSwitches, QuirkEffects, Switches } from './switches.ts';
 
@@ -23,7 +24,8 @@ const in2015: Partial<KvmSwitches> = { leaveSmmTrace: 'new-smbase', traceForm: '
 export const HOSTS: readonly HostProfile[] = [
   {
     name: 'rhel7-3.10.0-323',
-    title: "the mail's host: RHEL 7 kernel 3.10.0-323 with 'clean up kvm_arch_vcpu_runnable' and 'fix SMI to halted VCPU'",
+    title:
+      "the mail's host: RHEL 7 kernel 3.10.0-323 with 'clean up kvm_arch_vcpu_runnable' and 'fix SMI to halted VCPU'",
     quirks: ['Q1'],
     kvm: { ...in2015, apicIdOnInit: 'reset' },
   },
@@ -49,9 +51,14 @@ export const DEFAULT_HOST = 'linux-current';
 export function findHost(name: string): HostProfile {
   const host = HOSTS.find((row) => row.name === name);
   if (host === undefined) {
-    throw new SmmError('HOST_UNKNOWN', `there is no host ${name}`, `Use one of ${HOSTS.map((row) => row.name).join(', ')}.`, {
-      name,
-    });
+    throw new SmmError(
+      'HOST_UNKNOWN',
+      `there is no host ${name}`,
+      `Use one of ${HOSTS.map((row) => row.name).join(', ')}.`,
+      {
+        name,
+      },
+    );
   }
   return host;
 }
@@ -73,13 +80,23 @@ export function quirksInForce(choice: SwitchChoice): string[] {
   for (const item of choice.quirks ?? []) {
     const match = /^([+-])(.+)$/.exec(item);
     if (match === null) {
-      throw new SmmError('QUIRK_SYNTAX', `'${item}' does not say whether to add or to remove`, `Write +${item} or -${item}.`, {
-        item,
-      });
+      throw new SmmError(
+        'QUIRK_SYNTAX',
+        `'${item}' does not say whether to add or to remove`,
+        `Write +${item} or -${item}.`,
+        {
+          item,
+        },
+      );
     }
     const id = findQuirk(match[2]!).id;
     if (seen.has(id)) {
-      throw new SmmError('QUIRK_CONFLICT', `${id} is named twice`, 'Name each quirk once, with + or with -.', { id });
+      throw new SmmError(
+        'QUIRK_CONFLICT',
+        `${id} is named twice`,
+        'Name each quirk once, with + or with -.',
+        { id },
+      );
     }
     seen.add(id);
     if (match[1] === '+') ids.add(id);

@@ -48,3 +48,5 @@ export {
 export { DEFAULT_SCHEDULE, type Schedule } from './scheduler.ts';
 export type { KvmSwitches, QuirkEffects, Switches } from './switches.ts';
 export { diagnoseRun, type TracedRun, traced, traceFormOf } from './traced-run.ts';
+export { Boot, type BootCpuReport, type BootOptions, type BootStop } from './boot/boot.ts';
+export { BUSY_WAIT_NS, type BusyWait } from './boot/busy-wait.ts';

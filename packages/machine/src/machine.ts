@@ -1,5 +1,12 @@
 /** The machine: processors, local APICs, memory and chipset under an accelerator, driven by a deterministic scheduler. */
-import { type Clock, IoPortSpace, PhysicalAddressSpace, TX_DEBUG, VirtualClock, type VirtualClockState } from '@smm/bus';
+import {
+  type Clock,
+  IoPortSpace,
+  PhysicalAddressSpace,
+  TX_DEBUG,
+  VirtualClock,
+  type VirtualClockState,
+} from '@smm/bus';
 import type { Q35Chipset } from '@smm/chipset-q35';
 import {
   ACCESS_EXEC,
@@ -61,6 +68,8 @@ export interface MachineOptions {
   readonly trace?: TraceSink | undefined;
   /** Thread name in traces, at most 15 characters. */
   readonly comm: string;
+  /** The guest asked for a reset of the system or the processors. Default: `UnmodelledError` `MACHINE_RESET`. */
+  readonly onReset?: (kind: 'system' | 'cpu') => void;
   /** Virtual nanoseconds per instruction. Default {@link NS_PER_INSTRUCTION}. */
   readonly nsPerInstruction?: number;
   /** Which interpreter runs the guest. Default `wasm`. */
@@ -249,6 +258,7 @@ export class Machine {
       cpus: options.cpus,
       smi: (processor) => this.#chipsetSmi(processor),
       debugByte: (byte) => this.#debugByte(byte),
+      reset: options.onReset,
     });
     this.space.onChange(() => {
       this.accelerator.mapChanged();
@@ -294,6 +304,21 @@ export class Machine {
     if (activity & ACT_SHUTDOWN) return 'shutdown';
     if (activity & ACT_WAIT_SIPI) return 'wait-for-sipi';
     return activity & ACT_HALTED ? 'halted' : undefined;
+  }
+
+  /** System reset as the reset line does it: devices, local APICs and processors; RAM, flash and time stay. */
+  systemReset(): void {
+    this.chipset.reset();
+    for (const device of this.#attached.values()) device.reset();
+    this.apics.forEach((apic) => {
+      apic.reset('power-up');
+    });
+    this.processors.forEach((processor, index) => {
+      processor.reset('power-up', index === 0);
+      processor.memory.flush(undefined, true);
+      this.#awake[index] = index === 0 ? 1 : 0;
+    });
+    this.shutdownReason = undefined;
   }
 
   /** Power-on again, optionally with another schedule. The memory is kept and cleared: cheaper than a new machine. */
@@ -641,7 +666,7 @@ export class Machine {
       this.#awake[index] = 1;
       this.processors[index]!.raiseSmi();
     };
-    if (target === 'all') this.processors.forEach((_, index) => raise(index));
+    if (target === 'all') for (let index = 0; index < this.processors.length; index++) raise(index);
     else raise(target);
   }
 

@@ -67,7 +67,9 @@ export class ModuleMap {
 
   /** The module at a linear address that maps to the same guest-physical one, or undefined. */
   find(address: number): ModuleLocation | undefined {
-    const inPlace = this.#known.find(({ image, file }) => address >= image && address < image + file.imageSize);
+    const inPlace = this.#known.find(
+      ({ image, file }) => address >= image && address < image + file.imageSize,
+    );
     if (inPlace !== undefined) {
       const { file, image } = inPlace;
       return { name: file.name, kind: file.kind, offset: address - image, base: image };
@@ -100,7 +102,9 @@ function headerKey(header: Uint8Array): string | undefined {
   const pe = peOffset(header);
   if (pe === undefined) return undefined;
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
-  const fields = [pe + 6, pe + 8, pe + 28, pe + 32, pe + 40, pe + 44, pe + 80].map((at) => view.getUint32(at, true).toString(16));
+  const fields = [pe + 6, pe + 8, pe + 28, pe + 32, pe + 40, pe + 44, pe + 80].map((at) =>
+    view.getUint32(at, true).toString(16),
+  );
   return fields.join('-');
 }
 

@@ -47,13 +47,23 @@ export function apicObserver(recorder: Recorder, inKernel: boolean): ApicObserve
         vec: message.vector,
       }),
     eoi: (apic, vector) =>
-      recorder.emit(apic.initialId, { name: 'kvm_eoi', vcpu: apic.initialId, apicid: apic.initialId, vector }),
+      recorder.emit(apic.initialId, {
+        name: 'kvm_eoi',
+        vcpu: apic.initialId,
+        apicid: apic.initialId,
+        vector,
+      }),
   };
   return {
     ...(inKernel ? kvm : {}),
     ipi: ({ from, icrLow, destination }) => {
       if (inKernel) {
-        recorder.emit(from.initialId, { name: 'kvm_apic_ipi', vcpu: from.initialId, icrLow, destId: destination });
+        recorder.emit(from.initialId, {
+          name: 'kvm_apic_ipi',
+          vcpu: from.initialId,
+          icrLow,
+          destId: destination,
+        });
       }
       recorder.emit(from.initialId, { name: 'smm_ipi', vcpu: from.initialId, icrLow, dest: destination });
     },

@@ -2,7 +2,11 @@
 import type { TraceEvent, TraceSink } from '@smm/trace';
 
 /** An event without what the recorder fills in. */
-export type BareEvent = TraceEvent extends infer E ? (E extends TraceEvent ? Omit<E, 'ts' | 'cpu' | 'pid' | 'comm'> : never) : never;
+export type BareEvent = TraceEvent extends infer E
+  ? E extends TraceEvent
+    ? Omit<E, 'ts' | 'cpu' | 'pid' | 'comm'>
+    : never
+  : never;
 
 /** First thread id of the VCPU threads in a trace. */
 export const FIRST_VCPU_PID = 22_085;
@@ -31,6 +35,12 @@ export class Recorder {
 
   /** Records an event of a processor's thread. `cpu` is the VCPU whose thread records it. */
   emit(cpu: number, event: BareEvent): void {
-    this.#sink?.({ ...event, ts: this.#now(), cpu, pid: FIRST_VCPU_PID + cpu, comm: this.#comm } as TraceEvent);
+    this.#sink?.({
+      ...event,
+      ts: this.#now(),
+      cpu,
+      pid: FIRST_VCPU_PID + cpu,
+      comm: this.#comm,
+    } as TraceEvent);
   }
 }

@@ -109,7 +109,13 @@ export class TcgAccelerator implements Accelerator, Translator {
     paging.efer = request.efer;
     paging.rflagsAc = request.rflagsAc;
     this.#tables.smm = request.smm;
-    const walk = this.#walker.walk(paging, request.linear, request.access as 0 | 1 | 2, request.user, request.debug);
+    const walk = this.#walker.walk(
+      paging,
+      request.linear,
+      request.access as 0 | 1 | 2,
+      request.user,
+      request.debug,
+    );
     if (walk.outcome !== WALK_OK) {
       if (walk.outcome === WALK_PAGE_FAULT) {
         out.outcome = TRANSLATED_FAULT;

@@ -21,7 +21,10 @@ export interface WaitContext {
 const REGISTER = { edi: 7 } as const;
 
 /** One clause that follows 'CPU n', or undefined when the processor waits for nothing. */
-export function describeWait(id: number, { machine, firmware, proof, finished }: WaitContext): string | undefined {
+export function describeWait(
+  id: number,
+  { machine, firmware, proof, finished }: WaitContext,
+): string | undefined {
   const { state } = machine.processors[id]!;
   const tolud = machine.chipset.memoryMap.ram.belowBytes;
   if (state.activity & ACT_SHUTDOWN) return 'shut down';

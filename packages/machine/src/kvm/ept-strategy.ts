@@ -42,7 +42,11 @@ export class EptStrategy implements KvmMmu {
   constructor(parts: KvmMmuParts) {
     this.#parts = parts;
     const { pages, features, written } = parts.ports;
-    this.#tdp = new TdpMmu(parts.slots, pages, { accessedDirty: false, executeOnly: false, hostMaxPhyAddr: 46 });
+    this.#tdp = new TdpMmu(parts.slots, pages, {
+      accessedDirty: false,
+      executeOnly: false,
+      hostMaxPhyAddr: 46,
+    });
     this.#walker = new NestedWalker({
       read32: (address) => pages.read32(address),
       write32: (address, value) => {
@@ -155,7 +159,8 @@ export class EptStrategy implements KvmMmu {
   /** Unpaged guest code runs on KVM's identity page table; in the SMM address space of old kernels that table is zero. */
   #brokenIdentityMap(request: TranslateRequest, answer: KvmAnswer, errorCode: number): void {
     const { exits } = this.#parts;
-    if (!request.debug) exits.exit(request.processor, VMX_EXIT.EXCEPTION_NMI, BigInt(request.linear), 0x8000_0b0en);
+    if (!request.debug)
+      exits.exit(request.processor, VMX_EXIT.EXCEPTION_NMI, BigInt(request.linear), 0x8000_0b0en);
     answer.kind = KVM_SHUTDOWN;
     answer.reason =
       `page fault (error code ${errorCode}) in the identity page table at 0x${QEMU_IDENTITY_MAP_GPA.toString(16)} ` +

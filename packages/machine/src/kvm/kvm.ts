@@ -158,7 +158,10 @@ export class KvmAccelerator implements Accelerator, Translator {
   reset(): void {
     const { options, pages, switches } = this.#p;
     this.#slots = new MemorySlots();
-    const host = { read32: (a: number) => pages.read32(a), write32: (a: number, v: number) => pages.write32(a, v) };
+    const host = {
+      read32: (a: number) => pages.read32(a),
+      write32: (a: number, v: number) => pages.write32(a, v),
+    };
     const privateSlots = installPrivateSlots(this.#slots, host, pages, {
       perAddressSpace: switches.privateSlotsPerAddressSpace,
       apicAccessPage: options.flexpriority && options.kernelIrqchip,
@@ -244,11 +247,19 @@ export class KvmAccelerator implements Accelerator, Translator {
   }
 
   #mmio(vcpu: number, write: boolean, gpa: number, len: number, val: number): void {
-    this.#p.recorder.emit(vcpu, { name: 'kvm_mmio', vcpu, type: write ? 2 : 1, len, gpa: BigInt(gpa), val: BigInt(val) });
+    this.#p.recorder.emit(vcpu, {
+      name: 'kvm_mmio',
+      vcpu,
+      type: write ? 2 : 1,
+      len,
+      gpa: BigInt(gpa),
+      val: BigInt(val),
+    });
   }
 
   #ioExit(vcpu: number, port: number, size: number, isIn: boolean): void {
-    if (this.exits.on) this.exits.exit(vcpu, VMX_EXIT.IO_INSTRUCTION, BigInt(port * 0x1_0000 + (isIn ? 8 : 0) + size - 1));
+    if (this.exits.on)
+      this.exits.exit(vcpu, VMX_EXIT.IO_INSTRUCTION, BigInt(port * 0x1_0000 + (isIn ? 8 : 0) + size - 1));
   }
 
   #pio(vcpu: number, port: number, size: number, val: number, write: boolean): void {

@@ -69,7 +69,8 @@ export function kvmObserver(exits: ExitTrace, ports: KvmPorts, tables: TableEven
       exits.resume(vcpu);
     },
     controlRegister(vcpu, write, register, gpr, value, rip) {
-      if (write && register !== 8) tables.flushed(register === 3 ? Number(value & 0xf_ffff_ffff_ffffn) : processor(vcpu).state.cr3);
+      if (write && register !== 8)
+        tables.flushed(register === 3 ? Number(value & 0xf_ffff_ffff_ffffn) : processor(vcpu).state.cr3);
       // Reads of CR0 and CR4 come from the shadows, CR3 is the guest's own under EPT, CR8 needs no exit with a TPR shadow.
       const exiting = register === 3 ? !options.ept : register === 8 ? !options.flexpriority : write;
       if (!exiting) return;

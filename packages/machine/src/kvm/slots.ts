@@ -41,6 +41,9 @@ function slotOf(piece: FlatPiece): Range[] {
 
 function same(a: Range, b: Range): boolean {
   return (
-    a.gpa === b.gpa && a.sizeBytes === b.sizeBytes && a.hostOffset === b.hostOffset && a.readonly === b.readonly
+    a.gpa === b.gpa &&
+    a.sizeBytes === b.sizeBytes &&
+    a.hostOffset === b.hostOffset &&
+    a.readonly === b.readonly
   );
 }

@@ -1,0 +1,231 @@
+/** Boots firmware that nobody here wrote: flash images in, serial text out, and a verdict. */
+import { cpuModel } from '@smm/cpu-core';
+import type { TraceSink } from '@smm/trace';
+import { SAVE_STATE_AMD64, SAVE_STATE_LEGACY32_KVM, SmmError } from '@smm/x86-defs';
+import { resolveSwitches } from '../hosts.ts';
+import { KvmAccelerator } from '../kvm/kvm.ts';
+import { DEFAULT_KVM_OPTIONS, type KvmOptions } from '../kvm/options.ts';
+import { Machine } from '../machine.ts';
+import { type ModuleLocation, ModuleMap, type VolumeRange } from '../module-map.ts';
+import type { Schedule } from '../scheduler.ts';
+import { type BusyWait, BusyWaitDetector } from './busy-wait.ts';
+import { addBootPlatform, type BootPlatform } from './platform.ts';
+
+/** What to boot and on what. */
+export interface BootOptions {
+  /** Flash with code; ends at 4 GiB. */
+  readonly code: Uint8Array;
+  /** Flash with variables; right below the code. The machine works on a copy. */
+  readonly vars: Uint8Array;
+  /** `-smp`. Default 1. */
+  readonly cpus?: number;
+  /** `-m` in MiB. Default 256. */
+  readonly memoryMiB?: number;
+  /** `-cpu`. Default `qemu64`. */
+  readonly cpu?: string;
+  /** `-accel`. Default `tcg`. */
+  readonly accelerator?: 'tcg' | 'kvm';
+  /** Options of `-accel kvm`. */
+  readonly kvm?: Partial<KvmOptions>;
+  /** Host profile. */
+  readonly host?: string;
+  /** `+Q1`... */
+  readonly quirks?: readonly string[];
+  /** SMI features offered: bit 0 broadcast, 1 hot-plug, 2 hot-unplug; null for no files. Default 7, as QEMU. */
+  readonly smiFeatures?: number | null;
+  /** A PS/2 keyboard is there. Default true. */
+  readonly keyboard?: boolean;
+  /** Serial output of the guest. */
+  readonly serial?: (byte: number) => void;
+  /** The guest may take more serial input. */
+  readonly roomAgain?: () => void;
+  /** The variable store changed. */
+  readonly varsWritten?: () => void;
+  /** Receiver of trace events. */
+  readonly trace?: TraceSink;
+  /** Turns of the processors. Default: index order, 100,000 instructions. */
+  readonly schedule?: Schedule;
+  /** Virtual nanoseconds per instruction. Default 64, as the reference measurements (`-icount shift=6`). */
+  readonly nsPerInstruction?: number;
+}
+
+/** Why {@link Boot.run} returned. */
+export type BootStop = 'budget' | 'idle' | 'shutdown' | 'stuck' | 'reset';
+
+/** What a processor does at the end. */
+export interface BootCpuReport {
+  /** Processor index. */
+  readonly id: number;
+  /** SMBASE, guest-physical. */
+  readonly smbase: number;
+  /** Times it entered SMM. */
+  readonly smmEntries: number;
+  /** RIP. */
+  readonly rip: bigint;
+  /** In SMM. */
+  readonly smm: boolean;
+  /** Why it does not execute, or undefined. */
+  readonly idle: 'halted' | 'wait-for-sipi' | 'shutdown' | undefined;
+  /** Firmware module that RIP is in. */
+  readonly module: ModuleLocation | undefined;
+}
+
+/** Where SecMain unpacks the PEI and DXE volumes on OVMF, and where code lies in flash: see OVMF's memory map. */
+const UNPACKED_VOLUMES: VolumeRange[] = [
+  { start: 0x82_0000, sizeBytes: 0xe_0000 },
+  { start: 0x90_0000, sizeBytes: 0xe0_0000 },
+];
+/** Instructions between two looks for a hang. */
+const LOOK_EVERY = 8_000_000;
+
+/** A machine with firmware in flash. */
+export class Boot {
+  /** The machine. */
+  readonly machine: Machine;
+  /** Devices beside the chipset. */
+  readonly platform: BootPlatform;
+  /** The hang, once it is established. */
+  busyWait: BusyWait | undefined;
+
+  readonly #options: BootOptions;
+  readonly #modules: ModuleMap;
+  readonly #detector: BusyWaitDetector;
+  #resetAsked = false;
+  #learnedAt = -1;
+
+  /** Throws `SmmError` `FLASH_SIZE` for images that cannot be flash, and what `Machine` throws. */
+  constructor(options: BootOptions) {
+    this.#options = options;
+    const { code, vars, accelerator = 'tcg', cpus = 1 } = options;
+    checkFlash(code, vars);
+    const switches = resolveSwitches({ accelerator, host: options.host, quirks: options.quirks });
+    const model = cpuModel(options.cpu ?? 'qemu64');
+    const flash = new Uint8Array(vars.length + code.length);
+    flash.set(vars);
+    flash.set(code, vars.length);
+    const kvm = accelerator === 'kvm';
+    this.machine = new Machine({
+      cpus,
+      memoryMiB: options.memoryMiB ?? 256,
+      model,
+      flash,
+      saveState: kvm && !model.features.has('lm') ? SAVE_STATE_LEGACY32_KVM : SAVE_STATE_AMD64,
+      accelerator: kvm
+        ? { options: { ...DEFAULT_KVM_OPTIONS, ...options.kvm }, switches: switches.kvm }
+        : 'tcg',
+      behaviour: switches.behaviour,
+      schedule: options.schedule ?? { seed: 0, slice: 100_000 },
+      comm: 'qemu-system-x86',
+      nsPerInstruction: options.nsPerInstruction ?? 64,
+      onReset: () => {
+        this.#resetAsked = true;
+      },
+      ...(options.trace === undefined ? {} : { trace: options.trace }),
+    });
+    this.platform = addBootPlatform(this.machine, {
+      varsSize: vars.length,
+      codeSize: code.length,
+      smiFeatures: options.smiFeatures === null ? undefined : (options.smiFeatures ?? 7),
+      keyboard: options.keyboard ?? true,
+      transmit: (byte) => options.serial?.(byte),
+      roomAgain: () => options.roomAgain?.(),
+      varsWritten: () => options.varsWritten?.(),
+      reset: () => {
+        this.#resetAsked = true;
+      },
+    });
+    this.#modules = new ModuleMap((gpa, size) => this.machine.peek(gpa, size, true));
+    this.#detector = new BusyWaitDetector(this.machine);
+  }
+
+  /**
+   * Runs for up to `instructions` of all processors, or until `until` says so. `stuck` is answered once per hang: calling again goes on.
+   * `reset`: the guest asked for a reset; {@link Boot.restart} does it.
+   */
+  run(instructions: number, until?: () => boolean): BootStop {
+    const { machine } = this;
+    const end = machine.retired + instructions;
+    while (machine.retired < end) {
+      const nextLook = (Math.floor(machine.retired / LOOK_EVERY) + 1) * LOOK_EVERY;
+      const stop = machine.run({
+        instructions: Math.min(nextLook, end) - machine.retired,
+        until: () => this.#resetAsked || until?.() === true,
+      });
+      if (this.#resetAsked) return 'reset';
+      if (stop === 'asked') return 'budget';
+      if (stop === 'shutdown' || stop === 'idle') return stop;
+      if (machine.retired < nextLook || this.busyWait !== undefined) continue;
+      this.busyWait = this.#detector.look();
+      if (this.busyWait !== undefined) return 'stuck';
+    }
+    return 'budget';
+  }
+
+  /** Does the system reset that the guest asked for: everything but RAM contents, flash contents and time. */
+  restart(): void {
+    this.#resetAsked = false;
+    this.busyWait = undefined;
+    this.machine.systemReset();
+  }
+
+  /** The variable store as it is now; a copy. */
+  vars(): Uint8Array {
+    const { varsOffset } = this.platform;
+    return this.machine.bytes.slice(varsOffset, varsOffset + this.#options.vars.length);
+  }
+
+  /** The firmware module at a linear address, by the volumes that the firmware has unpacked so far. */
+  moduleAt(address: number): ModuleLocation | undefined {
+    const found = this.#modules.find(address);
+    if (found !== undefined || this.machine.retired === this.#learnedAt) return found;
+    this.#learnedAt = this.machine.retired;
+    this.#modules.learn([
+      ...UNPACKED_VOLUMES,
+      { start: 0x1_0000_0000 - this.#options.code.length, sizeBytes: this.#options.code.length },
+    ]);
+    return this.#modules.find(address);
+  }
+
+  /** What each processor does. */
+  cpus(): BootCpuReport[] {
+    return this.machine.processors.map((processor, id) => ({
+      id,
+      smbase: processor.state.smbase,
+      smmEntries: this.machine.smmEntries[id]!,
+      rip: processor.state.rip,
+      smm: processor.state.smm,
+      idle: this.machine.idleReason(id),
+      module: this.moduleAt(Number(processor.state.rip)),
+    }));
+  }
+
+  /** VM exits so far by reason number; empty under `tcg`. */
+  exits(): ReadonlyMap<number, number> {
+    const { accelerator } = this.machine;
+    return accelerator instanceof KvmAccelerator ? accelerator.exits.counts : new Map();
+  }
+}
+
+function checkFlash(code: Uint8Array, vars: Uint8Array): void {
+  for (const [name, image] of [
+    ['code', code],
+    ['variable', vars],
+  ] as const) {
+    if (image.length === 0 || image.length % 4096 !== 0 || image.length > 16 * 1024 * 1024) {
+      throw new SmmError(
+        'FLASH_SIZE',
+        `the ${name} flash image has ${image.length} bytes`,
+        'A flash image is a whole number of 4 KiB blocks, 16 MiB at most: give the firmware files as the distribution installs them.',
+        { name, size: image.length },
+      );
+    }
+  }
+  if (code.length + vars.length > 16 * 1024 * 1024) {
+    throw new SmmError(
+      'FLASH_SIZE',
+      `code and variables together have ${code.length + vars.length} bytes`,
+      'Both flash chips together must fit into the 16 MiB below 4 GiB.',
+      { size: code.length + vars.length },
+    );
+  }
+}
