@@ -74,7 +74,7 @@ export interface FwCfgPorts {
 export interface FwCfgState {
   /** Layout version of this object. */
   version: 1;
-  /** Selected key, -1 for none. */
+  /** Selected key, 16 bit. */
   key: number;
   /** Read position in bytes. */
   offset: number;
@@ -94,7 +94,7 @@ export class FwCfg implements PioDevice, Snapshottable<FwCfgState> {
   readonly #files: readonly FwCfgFile[];
   readonly #initial: readonly Uint8Array[];
   // architectural state
-  #key = -1;
+  #key = FW_CFG_SIGNATURE;
   #offset = 0;
   #dmaHigh = 0;
 
@@ -157,7 +157,7 @@ export class FwCfg implements PioDevice, Snapshottable<FwCfgState> {
 
   /** System reset: selection and writable files to their initial state. */
   reset(): void {
-    this.#key = -1;
+    this.#key = FW_CFG_SIGNATURE;
     this.#offset = 0;
     this.#dmaHigh = 0;
     this.#files.forEach((file, i) => {
