@@ -194,8 +194,10 @@ export interface ProcessorBehaviour {
   initBlockedInSmm: boolean;
   /** An SMI to a processor in wait-for-SIPI: latched until SIPI, or it wakes with reset state (QEMU 7.2). Default 'latched'. */
   smiInWaitForSipi: 'latched' | 'wakes';
-  /** The first SMI after an INIT is lost (QEMU 7.2). Default false. */
+  /** The first SMI after an INIT is lost if the processor still waits for its SIPI (QEMU 7.2). Default false. */
   firstSmiAfterInitLost: boolean;
+  /** Loading the PDPTEs of PAE paging checks their reserved bits (false: QEMU's TCG, which reads them when it walks). Default true. */
+  checkPdptes: boolean;
   /** Bits of SMBASE that RSM keeps (FFFF8000h: QEMU before 'allow any alignment for SMBASE'). Default FFFFFFFFh. */
   smbaseMask: number;
   /** A taken near branch with 16-bit operand size cuts EIP to 16 bits (false: QEMU 7.2 in big real mode). Default true. */
@@ -213,6 +215,7 @@ export const SDM_BEHAVIOUR: Readonly<ProcessorBehaviour> = Object.freeze({
   initBlockedInSmm: true,
   smiInWaitForSipi: 'latched',
   firstSmiAfterInitLost: false,
+  checkPdptes: true,
   smbaseMask: 0xffff_ffff,
   truncateNearBranchTo16: true,
   smmEntryIdtr: 'kept',

@@ -197,7 +197,7 @@ export class Processor {
     const s = this.state;
     if (s.activity & L.ACT_SMI_LOST_NEXT) {
       s.activity &= ~L.ACT_SMI_LOST_NEXT;
-      return;
+      if (s.activity & L.ACT_WAIT_SIPI) return;
     }
     s.activity |= L.ACT_SMI_PENDING;
     this.recheckEvents();

@@ -3,7 +3,7 @@ import { SmmError } from '@smm/x86-defs';
 import type { FirmwareShape } from './tiles.ts';
 
 /** Defects of real firmware that can be built in; numbers as in the quirks catalogue. */
-export type FirmwareQuirk = 'Q5' | 'Q6' | 'Q7' | 'Q8' | 'Q9' | 'Q24' | 'Q25';
+export type FirmwareQuirk = 'Q5' | 'Q6' | 'Q7' | 'Q8' | 'Q9' | 'Q10' | 'Q24' | 'Q25';
 
 /** One row of {@link FIRMWARE_QUIRKS}. */
 export interface FirmwareQuirkInfo {
@@ -56,6 +56,13 @@ export const FIRMWARE_QUIRKS: Readonly<Record<FirmwareQuirk, FirmwareQuirkInfo>>
     before: 'PAE page directory pointers of the SMI handler have the reserved bits 1 and 2 set',
     symptom: 'setting CR0.PG in the SMI handler faults',
     bitness: [32],
+    shapes: ['2015', '2024'],
+  },
+  Q10: {
+    commit: '9b1e378811',
+    before: 'the CPU that takes a normal SMI waits for the others, but nobody sends them the SMI',
+    symptom: 'each SMI costs the whole time-out and runs on one CPU',
+    bitness: [32, 64],
     shapes: ['2015', '2024'],
   },
   Q24: {

@@ -135,7 +135,7 @@ export function shutdownInSmm(facts: TraceFacts): Diagnosis[] {
         id: 'shutdown-in-smm',
         ...(cut && { quirk: 'Q8' }),
         title: 'A CPU shuts down in SMM',
-        sentence: `VCPU ${vcpu} entered SMM at SMBASE ${hexOf(smbase)} and shut down there${rip === undefined ? '' : ` at RIP ${hexOf(rip)}`}: it ran into code that is none.${cut ? ' A branch taken above 64 KB with 16-bit operand size cuts EIP and ends so.' : ''}`,
+        sentence: `VCPU ${vcpu} entered SMM at SMBASE ${hexOf(smbase)} and shut down there${rip === undefined ? '' : ` at RIP ${hexOf(rip)}`}${cut ? ': it ran into code that is none. A branch taken above 64 KB with 16-bit operand size cuts EIP and ends so.' : ', at an exception that it could not deliver.'}`,
         vcpu,
         evidence,
         confidence: cut && rip !== undefined ? 'likely' : 'possible',

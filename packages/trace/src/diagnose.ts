@@ -1,6 +1,7 @@
 /** Finds what went wrong in an SMBASE relocation, from a trace of ours or a real one. */
 import { apicPageInSmm, privatePageInSmm } from './diagnose-apic-page.ts';
 import { deathIn, shutdownInSmm, smiNeverTaken, smiTakenByOne, smmNeverLeft } from './diagnose-delivery.ts';
+import { exceptionInSmm, relocationNotAwaited } from './diagnose-firmware.ts';
 import {
   duplicateApicId,
   sharedSmbase,
@@ -37,13 +38,22 @@ function causes(facts: TraceFacts): Diagnosis[] {
   const explained = [...pages, ...masked, ...kept];
   // CPUs that share an SMBASE because of one of these meet there later; that is no race.
   const shared = explained.length > 0 ? [] : sharedSmbase(facts);
+  const impatient = explained.length > 0 ? [] : relocationNotAwaited(facts);
+  if (impatient.length > 0) return impatient;
   const twins = explained.length + shared.length > 0 ? [] : duplicateApicId(facts);
   return [...explained, ...shared, ...twins, ...ignored];
 }
 
 /** What the trace shows when no cause was recognised. */
 function symptoms(facts: TraceFacts): Diagnosis[] {
-  for (const rule of [shutdownInSmm, wrongSmbase, smiTakenByOne, smmNeverLeft, smiNeverTaken]) {
+  for (const rule of [
+    exceptionInSmm,
+    shutdownInSmm,
+    wrongSmbase,
+    smiTakenByOne,
+    smmNeverLeft,
+    smiNeverTaken,
+  ]) {
     const found = rule(facts);
     if (found.length > 0) return found;
   }

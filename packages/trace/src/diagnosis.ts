@@ -16,6 +16,8 @@ export type DiagnosisId =
   | 'duplicate-apic-id'
   | 'smbase-not-relocated'
   | 'shutdown-in-smm'
+  | 'exception-in-smm'
+  | 'relocation-not-awaited'
   | 'smi-taken-by-one'
   | 'shared-smbase'
   | 'wrong-smbase'

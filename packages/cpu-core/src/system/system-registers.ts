@@ -90,6 +90,23 @@ export function requireCpl0(cpu: Processor): void {
   if (cpu.cpl !== 0) cpu.fault(GP_VECTOR, 0);
 }
 
+/** Reserved bits 2:1 and 8:5 in the low half of a present PDPTE. */
+const PDPTE_RESERVED_LOW = 0x1e6;
+
+/** Raises #GP(0) where PAE paging with these registers would load a PDPTE with a reserved bit. Intel SDM Vol. 3, "PDPTE Registers". */
+function checkPdptes(cpu: Processor, cr0: number, cr3: number, cr4: number, efer: number): void {
+  if (!(cr0 & CR0_PG && cr4 & CR4_PAE) || efer & EFER_LMA || !cpu.behaviour.checkPdptes) return;
+  const bytes = new Uint8Array(32);
+  cpu.ports.memory.readBlock((cr3 & 0xffff_ffe0) >>> 0, bytes, cpu.attrs());
+  const entries = new DataView(bytes.buffer);
+  for (let at = 0; at < 32; at += 8) {
+    const low = entries.getUint32(at, true);
+    if (!(low & 1)) continue;
+    const high = entries.getUint32(at + 4, true);
+    if (low & PDPTE_RESERVED_LOW || high >= 2 ** (cpu.model.physBits - 32)) cpu.fault(GP_VECTOR, 0);
+  }
+}
+
 /** Writes CR0 with its checks; long mode becomes active or inactive with paging. */
 function writeCr0(cpu: Processor, value: number): void {
   const s = cpu.state;
@@ -110,6 +127,7 @@ function writeCr0(cpu: Processor, value: number): void {
       efer &= ~EFER_LMA;
     }
   }
+  if ((next ^ old) & (CR0_PG | CR0_CD | CR0_NW)) checkPdptes(cpu, next, s.cr3, s.cr4, efer);
   s.cr0 = next;
   s.efer = efer;
   if (next & ~old & CR0_PE) s.setSegAttr(SEG_SS, s.segAttr(SEG_SS) & ~0x60); // CPL is 0
@@ -125,6 +143,7 @@ function writeCr4(cpu: Processor, value: bigint): void {
   const changed = next ^ s.cr4;
   if (cpu.longMode && (!(next & CR4_PAE) || changed & CR4_LA57)) cpu.fault(GP_VECTOR, 0);
   if (changed & next & CR4_PCIDE && (!cpu.longMode || s.cr3 & 0xfff)) cpu.fault(GP_VECTOR, 0);
+  if (changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)) checkPdptes(cpu, s.cr0, s.cr3, next, s.efer);
   s.cr4 = next;
   cpu.modeChanged();
   if (changed & (CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_LA57)) cpu.flushAll();
@@ -138,6 +157,7 @@ function writeCr3(cpu: Processor, value: bigint): void {
     if (s.cr4 & CR4_PCIDE) next &= ~(1n << 63n);
     if (next >> BigInt(cpu.model.physBits)) cpu.fault(GP_VECTOR, 0);
   }
+  checkPdptes(cpu, s.cr0, Number(next & 0xffff_ffffn), s.cr4, s.efer);
   s.set64(L.ST_CR3, next);
   cpu.memory.flush(undefined, false);
 }

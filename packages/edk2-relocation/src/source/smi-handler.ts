@@ -114,6 +114,12 @@ SmiLong:
 export function smiRendezvous(width: Width, variant: FirmwareVariant): string {
   const { bx, dx } = width;
   const pause = variant.has('Q24') ? '' : '        pause\n';
+  const callOthers = variant.has('Q10')
+    ? ''
+    : `        xor     edx, edx
+        mov     eax, ICR_SMI_OTHERS
+        call    SendIpi
+`;
   return `
 ; ---------------------------------------------------------------------------
 ; Rendezvous of a normal SMI
@@ -138,10 +144,7 @@ SmiRendezvous:
 ; First to come: call the others and wait until nobody new has come for a while.
         cmp     dword [mNumberOfCpus], 1
         je      .gathered
-        xor     edx, edx
-        mov     eax, ICR_SMI_OTHERS
-        call    SendIpi
-        xor     edi, edi                ; arrivals seen
+${callOthers}        xor     edi, edi                ; arrivals seen
         xor     esi, esi                ; polls without a new one
 .waitForCheckIn:
         mov     eax, [mCheckInCount]
