@@ -22,6 +22,8 @@ export type Peek = (gpa: number, sizeBytes: number) => Uint8Array;
 /** How far back the header of a loaded image is looked for. */
 const LARGEST_IMAGE = 0x80_0000;
 const PAGE = 0x1000;
+/** Bytes of an image that hold its headers: the PE header may lie well behind the DOS stub. */
+const HEADER_BYTES = 0x1000;
 
 interface Known {
   readonly file: FirmwareFile;
@@ -58,7 +60,7 @@ export class ModuleMap {
       for (const file of files) {
         const known = { file, image: start + file.image };
         this.#known.push(known);
-        const key = headerKey(bytes.subarray(file.image, file.image + 0x200));
+        const key = headerKey(bytes.subarray(file.image, file.image + HEADER_BYTES));
         if (key !== undefined && !this.#byHeader.has(key)) this.#byHeader.set(key, known);
       }
     }
@@ -83,7 +85,7 @@ export class ModuleMap {
   #findLoaded(address: number): ModuleLocation | undefined {
     const lowest = Math.max(0, address - LARGEST_IMAGE);
     for (let base = address - (address % PAGE); base >= lowest; base -= PAGE) {
-      const header = this.#peek(base, 0x200);
+      const header = this.#peek(base, HEADER_BYTES);
       const key = headerKey(header);
       if (key === undefined) continue;
       const known = this.#byHeader.get(key);
