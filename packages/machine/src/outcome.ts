@@ -2,7 +2,8 @@
 
 /**
  * One word for a run. `relocated`: every CPU has its planned SMBASE, whatever the first normal SMI then loses ({@link RelocationReport.firstSmi});
- * `wrong-smbase`: the firmware believes that it is done and a CPU has another SMBASE, whatever that leads to; `stuck`: nothing will ever go on.
+ * `wrong-smbase`: the firmware believes that it is done and a CPU has another SMBASE, whatever that leads to; `stuck`: nothing will ever go on;
+ * `budget-exhausted`: given up, because the budget is used up or a CPU runs where the firmware has no code.
  */
 export type RelocationOutcome = 'relocated' | 'stuck' | 'shutdown' | 'wrong-smbase' | 'budget-exhausted';
 

@@ -9,6 +9,7 @@ import {
   type SaveStateLayout,
   UnmodelledError,
 } from '@smm/x86-defs';
+import { linearIp, strayCpus } from './astray.ts';
 import { proveEndlessLoop } from './endless-loop.ts';
 import { resolveSwitches } from './hosts.ts';
 import { KvmAccelerator } from './kvm/kvm.ts';
@@ -58,6 +59,9 @@ export interface RelocationOptions {
 
 /** Instructions of all processors between two looks at whether the machine hangs: often at first, for most runs are short. */
 const CHECK_EVERY = { early: 250_000, late: 2_000_000, earlyUntil: 2_000_000 };
+
+/** Instructions that CPUs get to come to rest in when the firmware is done. */
+const AFTER_THE_END = 50_000;
 
 /** A built relocation: the machine can be run, saved and restored by hand. */
 export interface Relocation {
@@ -124,9 +128,8 @@ export function relocate(options: RelocationOptions): RelocationReport {
 export function runRelocation(relocation: Relocation): RelocationReport {
   const { machine, options } = relocation;
   const budget = options.budget ?? defaultBudget(options.cpus ?? 1);
-  const end: End = { stop: 'budget', proof: undefined, unmodelled: undefined };
+  const end: End = { stop: 'budget', proof: undefined, stray: [], unmodelled: undefined };
   while (machine.retired < budget) {
-    const wasDone = isDone(relocation);
     try {
       end.stop = machine.run({
         instructions: Math.min(nextCheck(machine.retired), budget) - machine.retired,
@@ -136,8 +139,14 @@ export function runRelocation(relocation: Relocation): RelocationReport {
       end.unmodelled = error;
     }
     options.progress?.(machine.retired, machine.log.length);
-    // When the firmware was done a whole period ago, whoever still runs has nothing to add.
-    if (end.unmodelled !== undefined || end.stop !== 'budget' || wasDone) break;
+    if (end.unmodelled !== undefined || end.stop !== 'budget') break;
+    if (isDone(relocation)) {
+      // Whoever still runs after this has nothing to add.
+      end.stop = machine.run({ instructions: AFTER_THE_END });
+      break;
+    }
+    end.stray = strayOf(relocation);
+    if (end.stray.length > 0) break;
     end.proof = proveEndlessLoop(machine);
     if (end.proof !== undefined) break;
   }
@@ -148,6 +157,8 @@ export function runRelocation(relocation: Relocation): RelocationReport {
 interface End {
   stop: MachineStop;
   proof: LoopProof | undefined;
+  /** CPUs that were found where the firmware has no code. */
+  stray: readonly number[];
   /** What a CPU met that is not modelled, on its way from a wrong SMBASE. */
   unmodelled: UnmodelledError | undefined;
 }
@@ -156,6 +167,11 @@ interface End {
 function nextCheck(retired: number): number {
   const every = retired < CHECK_EVERY.earlyUntil ? CHECK_EVERY.early : CHECK_EVERY.late;
   return (Math.floor(retired / every) + 1) * every;
+}
+
+function strayOf(relocation: Relocation): number[] {
+  const { machine, firmware } = relocation;
+  return firmware === undefined ? [] : strayCpus(machine, firmware, plannedSmbases(relocation));
 }
 
 /** The firmware wrote its last line. */
@@ -267,7 +283,7 @@ function isPlaced(cpu: CpuReport): boolean {
 
 function verdict(
   relocation: Relocation,
-  { stop, proof, unmodelled }: End,
+  { stop, proof, stray, unmodelled }: End,
   cpus: readonly CpuReport[],
   firstSmi: RelocationReport['firstSmi'],
 ): { outcome: RelocationOutcome; summary: string } {
@@ -304,9 +320,14 @@ function verdict(
     );
     return { outcome: 'stuck', summary: `stuck in SMBASE relocation: ${parts.join('; ')}` };
   }
+  const lost = stray.map(
+    (id) =>
+      `CPU ${id} runs at ${hex(linearIp(machine, id))}${cpus[id]!.smm ? ' in SMM' : ''}, where the firmware has no code`,
+  );
+  const why = lost.length > 0 ? lost.join(', ') : 'without an end or a proven endless loop';
   return {
     outcome: 'budget-exhausted',
-    summary: `gave up after ${machine.retired} instructions without an end or a proven endless loop`,
+    summary: `gave up after ${machine.retired} instructions${lost.length > 0 ? ': ' : ' '}${why}`,
   };
 }
 
