@@ -1,13 +1,25 @@
-// Prints how many tests a vitest JSON report holds; fails when there is none.
+// Prints how many tests a vitest JSON report holds, the skipped ones by name and the slowest files; fails when there is none, and with
+// --none-skipped when one was skipped.
 import { readFileSync } from 'node:fs';
 
-const report = JSON.parse(readFileSync(process.argv[2], 'utf8'));
-console.log(
-  `tests: ${report.numPassedTests} passed, ${report.numFailedTests} failed, ${report.numPendingTests} skipped`,
+const [file, ...flags] = process.argv.slice(2);
+const report = JSON.parse(readFileSync(file, 'utf8'));
+const skipped = report.testResults.flatMap(({ assertionResults }) =>
+  assertionResults.filter(({ status }) => status !== 'passed' && status !== 'failed'),
 );
-for (const file of report.testResults) {
-  for (const test of file.assertionResults) {
-    if (test.status === 'pending' || test.status === 'skipped') console.log(`skipped: ${test.fullName}`);
-  }
-}
+for (const { fullName } of skipped) console.log(`skipped: ${fullName}`);
+
+const slowest = report.testResults
+  .map(({ name, startTime, endTime }) => ({
+    name: name.slice(process.cwd().length + 1),
+    seconds: (endTime - startTime) / 1000,
+  }))
+  .filter(({ seconds }) => seconds >= 5)
+  .sort((a, b) => b.seconds - a.seconds);
+for (const { name, seconds } of slowest) console.log(`${seconds.toFixed(1).padStart(6)} s  ${name}`);
+
+console.log(
+  `tests: ${report.numPassedTests} passed, ${report.numFailedTests} failed, ${skipped.length} skipped`,
+);
 if (report.numTotalTests === 0) process.exit(1);
+if (flags.includes('--none-skipped') && skipped.length > 0) process.exit(1);
