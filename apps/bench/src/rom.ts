@@ -99,12 +99,9 @@ function report(bits: 32 | 64): string {
         call    put
         mov     ecx, ${bits / 4}
 digit:  rol     ${acc}, 4
-        mov     al, bl
-        and     al, 15
-        cmp     al, 10
-        jb      low
-        add     al, 'a' - '9' - 1
-low:    add     al, '0'
+        movzx   eax, bl
+        and     eax, 15
+        mov     al, [${bits === 64 ? 'rax' : 'eax'} + digits]
         call    put
         dec     ecx
         jnz     digit
@@ -131,7 +128,8 @@ put:    mov     dx, 402h
         mov     dx, 3f8h
         out     dx, al
         ret
-goodbye: db 'Shutdown'`;
+goodbye: db 'Shutdown'
+digits: db '0123456789abcdef'`;
 }
 
 function bootSource(kernel: Kernel, kernelBytes: number): string {

@@ -26,6 +26,18 @@ interface Line {
   readonly value: (state: State) => number;
 }
 
+/** Names of the four accumulators, as operands and inside addresses, and of the pointer to the scratch memory. */
+interface Registers {
+  readonly names: readonly string[];
+  readonly pointers: readonly string[];
+  readonly memory: string;
+}
+
+const REGISTERS: Readonly<Record<32 | 64, Registers>> = {
+  32: { names: ['eax', 'ebx', 'ecx', 'edx'], pointers: ['eax', 'ebx', 'ecx', 'edx'], memory: 'ebp' },
+  64: { names: ['r8d', 'ebx', 'r10d', 'edx'], pointers: ['r8', 'rbx', 'r10', 'rdx'], memory: 'rbp' },
+};
+
 /** A multiplicative generator (Park and Miller): the same code everywhere. */
 function generator(seed: number): (below: number) => number {
   let state = seed;
@@ -36,26 +48,26 @@ function generator(seed: number): (below: number) => number {
 }
 
 /** One instruction of a kind chosen by the generator, and what it does. */
-function line(pick: (below: number) => number, names: readonly string[], pointer: string): Line {
+function line(pick: (below: number) => number, { names, pointers, memory: base }: Registers): Line {
   const a = pick(4);
   const b = pick(4);
   const slot = pick(SCRATCH_DWORDS);
   const immediate = pick(0x1_0000_0000) | 0;
   const count = 1 + pick(31);
   const [ra, rb] = [names[a]!, names[b]!];
-  const memory = `[${pointer} + ${slot * 4}]`;
+  const memory = `[${base} + ${slot * 4}]`;
   const signed7 = (immediate << 25) >> 25;
   const register: [string, Line['value']][] = [
     [`add ${ra}, ${rb}`, ({ r }) => r[a]! + r[b]!],
     [`sub ${ra}, ${immediate}`, ({ r }) => r[a]! - immediate],
     [`xor ${ra}, ${memory}`, (s) => s.r[a]! ^ s.memory[slot]!],
-    [`mov ${ra}, ${immediate}`, () => immediate],
-    [`or ${ra}, byte ${signed7}`, ({ r }) => r[a]! | signed7],
+    [`lea ${ra}, [${pointers[a]!} + ${immediate}]`, ({ r }) => r[a]! + immediate],
+    [`xor ${ra}, byte ${signed7}`, ({ r }) => r[a]! ^ signed7],
     [`rol ${ra}, ${count}`, ({ r }) => (r[a]! << count) | (r[a]! >>> (32 - count))],
-    [`sar ${ra}, ${count}`, ({ r }) => r[a]! >> count],
-    [`imul ${ra}, ${rb}`, ({ r }) => Math.imul(r[a]!, r[b]!)],
+    [`imul ${ra}, ${ra}, ${immediate | 1}`, ({ r }) => Math.imul(r[a]!, immediate | 1)],
     [`movzx ${ra}, word ${memory}`, (s) => s.memory[slot]! & 0xffff],
     [`not ${ra}`, ({ r }) => ~r[a]!],
+    [`neg ${ra}`, ({ r }) => -r[a]!],
     [`bswap ${ra}`, ({ r }) => swapBytes(r[a]!)],
   ];
   const stores: [string, Line['value']][] = [
@@ -76,14 +88,13 @@ function swapBytes(value: number): number {
 const JUMPS = ['jmp', 'jz', 'jc', 'js', 'jo', 'jg', 'jbe', 'jnp'];
 
 function coldKernel(bits: 32 | 64): Kernel {
-  const names = bits === 32 ? ['eax', 'ebx', 'ecx', 'edx'] : ['r8d', 'ebx', 'r10d', 'edx'];
-  const pointer = bits === 32 ? 'ebp' : 'rbp';
+  const registers = REGISTERS[bits];
   const pick = generator(bits);
   const lines: Line[] = [];
   const text: string[] = [];
   for (let block = 0; block < BLOCKS; block++) {
     for (let i = 0; i < BLOCK; i++) {
-      const next = line(pick, names, pointer);
+      const next = line(pick, registers);
       lines.push(next);
       text.push(`        ${next.text}`);
     }
@@ -92,7 +103,7 @@ function coldKernel(bits: 32 | 64): Kernel {
   const [di, si, cx] = bits === 32 ? ['edi', 'esi', 'ecx'] : ['rdi', 'rsi', 'rcx'];
   const source = `
 SCRATCH equ ${DATA_BASE}
-kernel: mov     ${pointer}, SCRATCH
+kernel: mov     ${registers.memory}, SCRATCH
         mov     edi, SCRATCH
         mov     ecx, ${SCRATCH_DWORDS}
         xor     eax, eax
