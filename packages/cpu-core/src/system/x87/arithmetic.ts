@@ -197,16 +197,16 @@ export function extract(a: Operand): { exponent: Float80; significand: Float80; 
 
 /** Result of FPREM and FPREM1. */
 export interface Remainder extends Result {
-  /** The quotient's low bits, if the reduction is complete; else undefined: C2 is set. */
-  readonly quotient: number | undefined;
+  /** The quotient's low bits; 'incomplete': the reduction goes on; 'none': a NaN. */
+  readonly quotient: number | 'incomplete' | 'none';
 }
 
 /** FPREM (`nearest` false: quotient truncated) and FPREM1 (rounded to nearest). */
 export function remainder(a: Operand, b: Operand, nearest: boolean, controlWord: number): Remainder {
-  const done = (result: Result, quotient: number | undefined = 0): Remainder => ({ ...result, quotient });
+  const done = (result: Result, quotient: Remainder['quotient'] = 0): Remainder => ({ ...result, quotient });
   const decided = special(a, b);
-  if (decided) return done(decided);
-  if (a.kind === 'infinity' || b.kind === 'zero') return done(INVALID);
+  if (decided) return done(decided, 'none');
+  if (a.kind === 'infinity' || b.kind === 'zero') return done(INVALID, 'none');
   const flags = denormal(a, b);
   if (a.kind === 'zero') return done(exact(zero(a.sign), flags));
   const rounded = (sign: number, magnitude: bigint, at: number): Result =>
@@ -222,7 +222,7 @@ export function remainder(a: Operand, b: Operand, nearest: boolean, controlWord:
   if (difference >= 64) {
     // The SDM leaves the step open between 32 and 63 bits of quotient.
     const step = BigInt(difference - (32 + (difference & 31)));
-    return done(rounded(a.sign, dividend % (divisor << step), at), undefined);
+    return done(rounded(a.sign, dividend % (divisor << step), at), 'incomplete');
   }
   let quotient = dividend / divisor;
   let rest = dividend % divisor;

@@ -118,7 +118,8 @@ function environmentWords(cpu: Processor, wide: boolean): number[] {
   const head = [s.get32(L.ST_FCW), s.get32(L.ST_FSW), s.get32(L.ST_FTW)].map((word) => word | upper);
   if (!realImage(cpu)) {
     const codeSelector = selectors & 0xffff;
-    return [...head, fip, wide ? codeSelector | (opcode << 16) : codeSelector, fdp, selectors >>> 16];
+    const dataSelector = (selectors >>> 16) | upper;
+    return [...head, fip, wide ? codeSelector | (opcode << 16) : codeSelector, fdp, dataSelector];
   }
   const code = ((selectors & 0xffff) * 16 + fip) >>> 0;
   const data = ((selectors >>> 16) * 16 + fdp) >>> 0;

@@ -1,6 +1,7 @@
 /** x87 arithmetic and comparison instructions. Intel SDM Vol. 2, FADD to FYL2XP1. */
 import { RFLAGS_AF, RFLAGS_CF, RFLAGS_OF, RFLAGS_PF, RFLAGS_SF, RFLAGS_ZF } from '@smm/x86-defs';
 import { type Insn, K_MEM } from '../../insn.ts';
+import { ST_FSW } from '../../layout.ts';
 import { OP } from '../../ops.ts';
 import type { Processor } from '../../processor.ts';
 import { loadSized, operandAddress } from '../operands.ts';
@@ -134,20 +135,26 @@ export const execScale = instruction((cpu) => {
   deliver(cpu, 0, arithmetic.scale(unpack80(readSt(cpu, 0)), b, controlWord(cpu)));
 });
 
+/** C2 = 0, C0 and C3 kept: there is no quotient. */
+function clearIncomplete(cpu: Processor): void {
+  setConditions(cpu, cpu.state.get32(ST_FSW) & (FSW_C0 | FSW_C3));
+}
+
 /** FPREM and FPREM1. */
 export const execRemainder = instruction((cpu, insn) => {
   if (isEmpty(cpu, 0) || isEmpty(cpu, 1)) {
-    if (!stackFault(cpu, false)) return;
-    writeSt(cpu, 0, INDEFINITE);
-    setConditions(cpu, 0);
+    if (stackFault(cpu, false)) writeSt(cpu, 0, INDEFINITE);
+    clearIncomplete(cpu);
     return;
   }
   const a = unpack80(readSt(cpu, 0));
   const b = unpack80(readSt(cpu, 1));
   const result = arithmetic.remainder(a, b, insn.op === OP.FPREM1, controlWord(cpu));
   const { quotient } = result;
-  if (!deliver(cpu, 0, { ...result, up: quotient !== undefined && (quotient & 1) !== 0 })) return;
-  if (quotient === undefined) setConditions(cpu, FSW_C2);
+  const low = typeof quotient === 'number' && (quotient & 1) !== 0;
+  const done = deliver(cpu, 0, { ...result, up: low });
+  if (!done || quotient === 'none') clearIncomplete(cpu);
+  else if (quotient === 'incomplete') setConditions(cpu, FSW_C2);
   else setConditions(cpu, (quotient & 4 ? FSW_C0 : 0) | (quotient & 2 ? FSW_C3 : 0));
 });
 
@@ -233,6 +240,7 @@ function compare(cpu: Processor, insn: Insn, row: CompareRow): void {
   const constant = insn.op === OP.FTST ? unpackInteger(0n) : undefined;
   const second = memory ? memoryOperand(cpu, insn, row.integer === true) : constant;
   let conditions: number;
+  let blocked = false; // an unmasked denormal operand keeps from popping, not from comparing
   if (isEmpty(cpu, 0) || (!second && isEmpty(cpu, other))) {
     if (!stackFault(cpu, false)) return;
     conditions = UNORDERED;
@@ -247,10 +255,12 @@ function compare(cpu: Processor, insn: Insn, row: CompareRow): void {
       flags = !row.quiet || a.kind === 'signaling' || b.kind === 'signaling' ? X87_IE : 0;
       conditions = UNORDERED;
     } else conditions = order(a, b);
-    if (raise(cpu, flags, false)) return;
+    blocked = raise(cpu, flags, false);
+    if (blocked && flags & X87_IE) return;
   }
   if (row.flags) setFlags(cpu, conditions);
   else setConditions(cpu, conditions);
+  if (blocked) return;
   for (let i = 0; i < (row.pops ?? 0); i++) pop(cpu);
 }
 
@@ -301,15 +311,15 @@ export const execConditionalMove = instruction((cpu, insn) => {
   const [flags, set] = CONDITION_FLAGS.get(insn.op)!;
   const taken = ((cpu.state.rflags & flags) !== 0) === set;
   if (isEmpty(cpu, 0) || isEmpty(cpu, insn.val1)) {
-    if (stackFault(cpu, false) && taken) writeSt(cpu, 0, INDEFINITE);
+    if (stackFault(cpu, false)) writeSt(cpu, 0, INDEFINITE);
     return;
   }
-  raise(cpu, 0, false);
   if (taken) writeSt(cpu, 0, readSt(cpu, insn.val1));
 }, 'cmov');
 
 /** FFREE and FFREEP. */
 export const execFree = instruction((cpu, insn) => {
+  raise(cpu, 0, false);
   free(cpu, insn.val0);
   if (insn.op === OP.FFREEP) pop(cpu);
 });

@@ -45,7 +45,11 @@ import {
 function pushChecked(cpu: Processor, value: Float80, flags = 0): void {
   if (!isEmpty(cpu, 7)) {
     if (stackFault(cpu, true)) push(cpu, INDEFINITE);
-  } else if (!raise(cpu, flags, false)) push(cpu, value);
+    return;
+  }
+  raise(cpu, flags, false);
+  // An unmasked denormal operand does not keep the value out.
+  if (!unmasked(cpu, flags & X87_IE)) push(cpu, value);
 }
 
 /** Reads 10 bytes as a register value. */
@@ -65,8 +69,7 @@ export function store80(cpu: Processor, linear: number, value: Float80): void {
 export const execLoad = instruction((cpu, insn) => {
   const size = insn.size0;
   if (insn.kind0 !== K_MEM) {
-    if (!isEmpty(cpu, 7)) pushChecked(cpu, INDEFINITE);
-    else if (!isEmpty(cpu, insn.val0)) pushChecked(cpu, readSt(cpu, insn.val0));
+    if (!isEmpty(cpu, insn.val0)) pushChecked(cpu, readSt(cpu, insn.val0));
     else if (stackFault(cpu, false)) push(cpu, INDEFINITE);
     return;
   }
