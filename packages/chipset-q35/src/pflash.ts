@@ -1,7 +1,7 @@
 /**
  * NOR flash with the Intel command set (CFI01) as QEMU's pflash_cfi01 behaves for OVMF: array reads straight from memory, one-byte
- * programs, block erase, status, identification. With `secure`, commands work in SMM alone and everybody else sees the array.
- * Not modelled: block locks (accepted, without effect), program suspend, timing: operations end at once.
+ * programs, block erase, status, CFI tables. With `secure`, commands work in SMM alone and everybody else sees the array.
+ * An erase happens when it is confirmed (QEMU does not wait for that). Not modelled: identification (QEMU's chips have none), block locks (accepted, without effect), program suspend, timing: operations end at once.
  * Sources: Intel 298161 "Basic Command Set"; JEDEC JEP137 "Common Flash Interface"; QEMU 7.2 measured.
  */
 import {
@@ -13,7 +13,7 @@ import {
   TX_SMM,
   type TxAttrs,
 } from '@smm/bus';
-import { SmmError } from '@smm/x86-defs';
+import { requireVersion1 } from './snapshot.ts';
 
 const READ_ARRAY = 0xff;
 const PROGRAM = 0x10;
@@ -26,10 +26,23 @@ const READ_ID = 0x90;
 const CFI_QUERY = 0x98;
 const WRITE_BUFFER = 0xe8;
 const CONFIRM = 0xd0;
+const LOCK_BLOCK = 0x01;
 
 const STATUS_READY = 0x80;
 const STATUS_ERASE_ERROR = 0x20;
 const STATUS_PROGRAM_ERROR = 0x10;
+
+/** CFI bytes that do not depend on the size: query string and command set, voltages and times, interface and one erase region, "PRI" table. */
+const CFI_TABLE: ReadonlyMap<number, number> = new Map([
+  ...[0x51, 0x52, 0x59, 0x01, 0x00, 0x31].map((v, i): [number, number] => [0x10 + i, v]),
+  ...[0x45, 0x55, 0x00, 0x00, 0x07, 0x07, 0x0a, 0x00, 0x04, 0x04, 0x04].map((v, i): [number, number] => [
+    0x1b + i,
+    v,
+  ]),
+  ...[0x02, 0x00, 0x08, 0x00, 0x01].map((v, i): [number, number] => [0x28 + i, v]),
+  ...[0x50, 0x52, 0x49, 0x31, 0x30].map((v, i): [number, number] => [0x31 + i, v]),
+  [0x3f, 0x01],
+]);
 
 /** Options of one chip. */
 export interface PflashOptions {
@@ -75,6 +88,7 @@ export interface PflashState {
 
 /** One flash chip. */
 export class Pflash implements MmioDevice, Snapshottable<PflashState> {
+  /** Name in traces, such as `pflash0`. */
   readonly name: string;
   // wiring
   readonly #options: PflashOptions;
@@ -85,9 +99,10 @@ export class Pflash implements MmioDevice, Snapshottable<PflashState> {
   // architectural state
   #command = READ_ARRAY;
   #cycle = 0;
-  #status = 0;
+  #status = STATUS_READY;
   #bufferLeft = 0;
 
+  /** Maps the chip at `priority`, which must be above RAM's and ROM's. */
   constructor(ports: PflashPorts, options: PflashOptions, priority: number) {
     this.name = options.name;
     this.#options = options;
@@ -99,30 +114,36 @@ export class Pflash implements MmioDevice, Snapshottable<PflashState> {
     this.#region = ports.space.add({ ...region, name, ...(secure ? { visible: 'smm-only' as const } : {}) });
   }
 
+  /** Reads the array, or what the command in progress presents. */
   read(offset: number, size: AccessSize, attrs: TxAttrs): number {
-    const array = this.#command === READ_ARRAY || (this.#options.secure && (attrs & TX_SMM) === 0);
-    let value = 0;
-    for (let i = size - 1; i >= 0; i--)
-      value = value * 256 + (array ? this.#byte(offset + i) : this.#register(offset + i));
-    return value;
+    if (this.#command === READ_ARRAY || (this.#options.secure && (attrs & TX_SMM) === 0)) {
+      let value = 0;
+      for (let i = size - 1; i >= 0; i--) value = value * 256 + this.#byte(offset + i);
+      return value;
+    }
+    if (this.#command === READ_ID) return 0; // QEMU's PC machines give their chips no identity
+    if (this.#command === CFI_QUERY) return this.#cfi(offset & 0xff);
+    return size === 4 ? this.#status * 0x1_0001 : this.#status;
   }
 
+  /** A write cycle. Outside SMM it is lost when `secure`. */
   write(offset: number, size: AccessSize, value: number, attrs: TxAttrs): void {
     if (this.#options.secure && (attrs & TX_SMM) === 0) return;
     if (this.#cycle === 0) this.#begin(value & 0xff);
     else this.#continue(offset, size, value);
-    this.#region.set({ hostOffset: this.#command === READ_ARRAY ? this.#options.hostOffset : undefined });
+    this.#present();
   }
 
   /** Power-on state; the array keeps its contents. */
   reset(): void {
     this.#command = READ_ARRAY;
     this.#cycle = 0;
-    this.#status = 0;
+    this.#status = STATUS_READY;
     this.#bufferLeft = 0;
-    this.#region.set({ hostOffset: this.#options.hostOffset });
+    this.#present();
   }
 
+  /** Copies the state out. */
   save(): PflashState {
     return {
       version: 1,
@@ -133,90 +154,92 @@ export class Pflash implements MmioDevice, Snapshottable<PflashState> {
     };
   }
 
+  /** Puts a saved state back; the array is the owner's business. Throws `SmmError` `SNAPSHOT_VERSION` for another version. */
   restore(state: PflashState): void {
-    if (state.version !== 1) {
-      throw new SmmError(
-        'SNAPSHOT_VERSION',
-        `flash snapshot has version ${String(state.version)}, this code reads 1`,
-        'Restore with the release that saved it.',
-        { version: state.version },
-      );
-    }
+    requireVersion1(this.name, state);
     this.#command = state.command;
     this.#cycle = state.cycle;
     this.#status = state.status;
     this.#bufferLeft = state.bufferLeft;
-    this.#region.set({ hostOffset: this.#command === READ_ARRAY ? this.#options.hostOffset : undefined });
+    this.#present();
   }
 
   #byte(offset: number): number {
     return this.#ports.bytes[this.#options.hostOffset + offset]!;
   }
 
-  #register(offset: number): number {
-    if (this.#command === READ_ID) return [0x89, 0x18][offset & 0xff] ?? 0;
-    if (this.#command === CFI_QUERY) return this.#cfi(offset & 0xff);
-    return this.#status;
+  /** Array mode reads straight from memory, any other mode asks this device. */
+  #present(): void {
+    const array = this.#command === READ_ARRAY;
+    this.#region.set({ hostOffset: array ? this.#options.hostOffset : undefined });
   }
 
-  /** First write cycle of a command. */
+  #readArray(): void {
+    this.#command = READ_ARRAY;
+    this.#cycle = 0;
+  }
+
+  #done(): void {
+    this.#status |= STATUS_READY;
+    this.#cycle = 0;
+  }
+
+  /** First write cycle of a command. What is no command leads to the array. */
   #begin(command: number): void {
     switch (command) {
       case PROGRAM:
       case PROGRAM_ALTERNATE:
-      case ERASE:
       case LOCK:
+      case CFI_QUERY:
+        this.#command = command;
+        this.#cycle = 1;
+        return;
+      case ERASE:
       case WRITE_BUFFER:
         this.#command = command;
         this.#cycle = 1;
-        if (command === WRITE_BUFFER) this.#status |= STATUS_READY;
+        this.#status |= STATUS_READY;
         return;
       case CLEAR_STATUS:
         this.#status = 0;
-        this.#command = READ_ARRAY;
+        this.#readArray();
         return;
       case READ_STATUS:
       case READ_ID:
-      case CFI_QUERY:
         this.#command = command;
         return;
-      default: // FFh, 00h and F0h by the book, anything else as QEMU does
-        this.#command = READ_ARRAY;
+      default:
+        this.#readArray();
     }
   }
 
+  /** Further write cycles. */
   #continue(offset: number, size: AccessSize, value: number): void {
-    switch (this.#command) {
-      case PROGRAM:
-      case PROGRAM_ALTERNATE:
-        this.#program(offset, size, value);
-        this.#status |= STATUS_READY;
-        this.#cycle = 0;
-        return;
-      case ERASE:
-      case LOCK:
-        if ((value & 0xff) === CONFIRM && this.#command === ERASE) this.#erase(offset);
-        this.#status |= STATUS_READY;
-        this.#cycle = 0;
-        if ((value & 0xff) === READ_ARRAY) this.#command = READ_ARRAY;
-        return;
-      case WRITE_BUFFER:
-        if (this.#cycle === 1) {
-          this.#bufferLeft = (value & 0xffff) + 1;
-          this.#cycle = 2;
-        } else if (this.#bufferLeft > 0) {
-          this.#program(offset, size, value);
-          this.#bufferLeft -= 1;
-        } else {
-          this.#status |= STATUS_READY;
-          this.#cycle = 0;
-          if ((value & 0xff) !== CONFIRM) this.#command = READ_ARRAY;
-        }
-        return;
-      default:
-        this.#cycle = 0;
-        this.#command = READ_ARRAY;
+    const byte = value & 0xff;
+    if (this.#command === CFI_QUERY) {
+      if (byte === READ_ARRAY) this.#readArray(); // nothing else ends a query
+    } else if (this.#command === WRITE_BUFFER) this.#buffered(offset, size, value);
+    else if (this.#command === ERASE && byte === CONFIRM) this.#erase(offset);
+    else if (this.#command === ERASE) this.#readArray();
+    else if (this.#command === LOCK && byte !== CONFIRM && byte !== LOCK_BLOCK) this.#readArray();
+    else {
+      if (this.#command !== LOCK) this.#program(offset, size, value);
+      this.#done();
     }
+  }
+
+  /** Cycles of a buffered write: count less one, that many bytes and one, confirmation. Bytes are stored as they come. */
+  #buffered(offset: number, size: AccessSize, value: number): void {
+    if (this.#cycle === 1) {
+      this.#bufferLeft = (value & 0xff) + 1;
+      this.#cycle = 2;
+    } else if (this.#cycle === 2) {
+      this.#program(offset, size, value);
+      this.#status |= STATUS_READY;
+      this.#bufferLeft -= 1;
+      if (this.#bufferLeft === 0) this.#cycle = 3;
+    } else if ((value & 0xff) === CONFIRM) this.#done();
+    else this.#readArray();
   }
 
   /** Stores a value: QEMU stores it as it is, where a NOR cell could only clear bits. */
@@ -231,6 +254,7 @@ export class Pflash implements MmioDevice, Snapshottable<PflashState> {
   }
 
   #erase(offset: number): void {
+    this.#done();
     if (this.#options.readonly) {
       this.#status |= STATUS_ERASE_ERROR;
       return;
@@ -242,30 +266,21 @@ export class Pflash implements MmioDevice, Snapshottable<PflashState> {
 
   /** Byte of the CFI table: identification, geometry and timing as QEMU fills them for one region of equal blocks. */
   #cfi(offset: number): number {
-    const blocks = this.#options.sizeBytes / this.#blockSize - 1;
-    const table: Record<number, number> = {
-      0x10: 0x51,
-      0x11: 0x52,
-      0x12: 0x59,
-      0x13: 0x01,
-      0x15: 0x31,
-      0x1b: 0x45,
-      0x1c: 0x55,
-      0x1f: 0x07,
-      0x20: 0x07,
-      0x21: 0x0a,
-      0x23: 0x04,
-      0x24: 0x04,
-      0x25: 0x04,
-      0x27: Math.ceil(Math.log2(this.#options.sizeBytes)),
-      0x28: 0x02,
-      0x2a: 0x0b,
-      0x2c: 0x01,
-      0x2d: blocks & 0xff,
-      0x2e: (blocks >>> 8) & 0xff,
-      0x2f: (this.#blockSize >>> 8) & 0xff,
-      0x30: (this.#blockSize >>> 16) & 0xff,
-    };
-    return table[offset] ?? 0;
+    const { sizeBytes } = this.#options;
+    const blocks = sizeBytes / this.#blockSize - 1;
+    switch (offset) {
+      case 0x27: // size as a power of two; QEMU takes the lowest bit of sizes that are none
+        return 31 - Math.clz32(sizeBytes & -sizeBytes);
+      case 0x2d:
+        return blocks & 0xff;
+      case 0x2e:
+        return (blocks >>> 8) & 0xff;
+      case 0x2f:
+        return (this.#blockSize >>> 8) & 0xff;
+      case 0x30:
+        return (this.#blockSize >>> 16) & 0xff;
+      default:
+        return CFI_TABLE.get(offset) ?? 0;
+    }
   }
 }
