@@ -6,6 +6,7 @@ import { type Diagnosis, type DivergenceReport, firstDivergence } from '@smm/tra
 import { lostInSmm, whyHarmless } from './explain-harmless.ts';
 import { DEFAULT_HOST, findHost, quirksInForce } from './hosts.ts';
 import type { RelocationReport } from './outcome.ts';
+import { RelocationParts } from './parts.ts';
 import { findQuirk, type Quirk } from './quirks.ts';
 import { type RelocationOptions, relocate } from './relocation.ts';
 import { diagnoseRun, type TracedRun, traced, traceFormOf } from './traced-run.ts';
@@ -61,9 +62,10 @@ export function explain(options: RelocationOptions, choices: ExplainChoices = {}
 
 /** Yields what it is about to run, so that a caller can show progress or stop; returns the explanation. */
 export function* explainSteps(
-  options: RelocationOptions,
+  given: RelocationOptions,
   choices: ExplainChoices = {},
 ): Generator<string, Explanation> {
+  const options = { parts: new RelocationParts(), ...given };
   yield 'the configuration';
   const run = traced('this configuration', options);
   const quirks = inForce(options).map(findQuirk);

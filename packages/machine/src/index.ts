@@ -4,6 +4,8 @@
  * @packageDocumentation
  */
 export type { Accelerator } from './accelerator.ts';
+export { Boot, type BootCpuReport, type BootOptions, type BootStop } from './boot/boot.ts';
+export { BUSY_WAIT_NS, type BusyWait } from './boot/busy-wait.ts';
 export { proveEndlessLoop } from './endless-loop.ts';
 export { type ExplainChoices, type Explanation, explain, explainSteps, type Remedy } from './explain.ts';
 export {
@@ -35,6 +37,7 @@ export {
 } from './machine.ts';
 export { MAX_MEMORY_MIB, type MemoryPlan, planMemory } from './memory-plan.ts';
 export type { CpuActivity, CpuReport, LoopProof, RelocationOutcome, RelocationReport } from './outcome.ts';
+export { RelocationParts } from './parts.ts';
 export { runInPieces } from './pieces.ts';
 export { findQuirk, QUIRKS, type Quirk } from './quirks.ts';
 export {
@@ -48,5 +51,3 @@ export {
 export { DEFAULT_SCHEDULE, type Schedule } from './scheduler.ts';
 export type { KvmSwitches, QuirkEffects, Switches } from './switches.ts';
 export { diagnoseRun, type TracedRun, traced, traceFormOf } from './traced-run.ts';
-export { Boot, type BootCpuReport, type BootOptions, type BootStop } from './boot/boot.ts';
-export { BUSY_WAIT_NS, type BusyWait } from './boot/busy-wait.ts';

@@ -14,6 +14,7 @@ import {
   type CpuModel,
   createWindow,
   Engine,
+  type Interpreter,
   type Processor,
   type ProcessorBehaviour,
   type ProcessorSnapshot,
@@ -72,7 +73,11 @@ export interface MachineOptions {
   readonly onReset?: (kind: 'system' | 'cpu') => void;
   /** Virtual nanoseconds per instruction. Default {@link NS_PER_INSTRUCTION}. */
   readonly nsPerInstruction?: number;
-  /** Which interpreter runs the guest. Default `wasm`. */
+  /** A processor that executes PAUSE while others can run ends its turn, as under QEMU's TCG. Default false. */
+  readonly yieldOnPause?: boolean;
+  /** The compiled interpreter, if several machines are to share one. */
+  readonly interpreter?: Interpreter;
+  /** Which tier runs the guest. Default `wasm`. */
   readonly tier?: 'wasm' | 'evaluator';
 }
 
@@ -175,6 +180,8 @@ export class Machine {
   #line = '';
   /** Processors that may have something to do, by index. */
   readonly #awake: Uint8Array;
+  /** The running processor has ended its turn with PAUSE. */
+  #yielded = false;
   #current: Processor | undefined;
   #turnStartNs = 0;
   #turnStartRetired = 0;
@@ -196,7 +203,12 @@ export class Machine {
     const window = createWindow(plan.totalSize);
     this.#buffer = window.buffer;
     this.#touched = new TouchedPages(this.#buffer);
-    this.#engine = new Engine({ window, cacheOffset: plan.engineOffset, cacheSize: plan.engineSize });
+    this.#engine = new Engine({
+      window,
+      cacheOffset: plan.engineOffset,
+      cacheSize: plan.engineSize,
+      ...(options.interpreter && { interpreter: options.interpreter }),
+    });
     this.#pages = new HostPages(this.#buffer, plan.hostOffset, plan.hostSize, (at) => this.#touched.mark(at));
     new Uint8Array(this.#buffer).set(options.flash, plan.romOffset);
     this.#scheduler = new Scheduler(options.schedule);
@@ -572,6 +584,11 @@ export class Machine {
           shutdown: (_index, reason) => {
             this.shutdownReason = `processor ${index}: ${reason}`;
           },
+          ...(this.#options.yieldOnPause === true && {
+            instruction: (_index, name) => {
+              if (name === 'PAUSE') this.#yield();
+            },
+          }),
         }),
       },
     });
@@ -616,6 +633,7 @@ export class Machine {
     this.accelerator.turnStarts(index);
     let left = slice;
     let preempted = preemptible;
+    this.#yielded = false;
     try {
       while (left > 0 && this.shutdownReason === undefined) {
         const nowNs = this.clock.now();
@@ -634,12 +652,24 @@ export class Machine {
           preempted = false;
           break;
         }
+        if (this.#yielded) {
+          preempted = false;
+          break;
+        }
         if (used === 0 && exit.reason === 'event') left--; // never spin without progress
       }
     } finally {
       this.#current = undefined;
     }
     this.accelerator.turnEnded(index, preempted);
+  }
+
+  /** Ends the running turn if another processor can use the time. */
+  #yield(): void {
+    const current = this.#current;
+    if (current === undefined || !this.#awake.some((awake, i) => awake !== 0 && i !== current.index)) return;
+    this.#yielded = true;
+    current.requestExit();
   }
 
   /** Virtual time at the current instruction. */

@@ -1,6 +1,6 @@
 /** One relocation from reset to its outcome: builds our firmware and the machine, runs it, and says what became of it. */
 import { cpuModel } from '@smm/cpu-core';
-import { buildFirmware, type Firmware, type FirmwareShape, logLines, planTiles } from '@smm/edk2-relocation';
+import { type Firmware, type FirmwareShape, logLines, planTiles } from '@smm/edk2-relocation';
 import type { TraceSink } from '@smm/trace';
 import {
   SAVE_STATE_AMD64,
@@ -16,6 +16,7 @@ import { KvmAccelerator } from './kvm/kvm.ts';
 import { DEFAULT_KVM_OPTIONS, type KvmOptions } from './kvm/options.ts';
 import { Machine, type MachineStop } from './machine.ts';
 import type { CpuActivity, CpuReport, LoopProof, RelocationOutcome, RelocationReport } from './outcome.ts';
+import { RelocationParts } from './parts.ts';
 import { DEFAULT_SCHEDULE, type Schedule } from './scheduler.ts';
 import { describeWait, type WaitContext } from './waiting.ts';
 
@@ -53,6 +54,8 @@ export interface RelocationOptions {
   readonly trace?: TraceSink;
   /** Which interpreter. Default `wasm`. */
   readonly tier?: 'wasm' | 'evaluator';
+  /** Firmware and interpreter to share with other relocations. Default: none are shared. */
+  readonly parts?: RelocationParts;
   /** Called now and then with what has been done so far. */
   readonly progress?: (instructions: number, logLines: number) => void;
 }
@@ -87,12 +90,13 @@ export function prepareRelocation(options: RelocationOptions): Relocation {
     accelerator = 'tcg',
     edk2 = '2015',
     tsegMb = 8,
+    parts = new RelocationParts(),
   } = options;
   const switches = resolveSwitches({ accelerator, host: options.host, quirks: options.quirks });
   const model = cpuModel(options.cpu ?? (bitness === 32 ? 'coreduo,-nx' : 'qemu64'));
   const firmware =
     options.rom === undefined
-      ? buildFirmware({
+      ? parts.firmware({
           bitness,
           shape: edk2,
           tsegMb,
@@ -114,6 +118,7 @@ export function prepareRelocation(options: RelocationOptions): Relocation {
     schedule: options.schedule ?? DEFAULT_SCHEDULE,
     trace: options.trace,
     comm: bitness === 32 ? 'qemu-system-i38' : 'qemu-system-x86',
+    interpreter: parts.interpreter,
     ...(options.tier === undefined ? {} : { tier: options.tier }),
   });
   return { machine, firmware, options };
