@@ -146,7 +146,7 @@ describe.each(['evaluator', 'wasm'] as const)('%s', (tier) => {
   });
 
   test('what nobody implements is an UnmodelledError with bytes, mode and RIP', () => {
-    const m = machine(32, 'nop\nfsin\nstop: jmp stop');
+    const m = machine(32, 'nop\ndb 0xd9, 0xfe\nstop: jmp stop');
     expect(() => m.cpu.run(10)).toThrow(UnmodelledError);
     expect(() => m.cpu.run(10)).toThrow(/RIP 1001h in 32-bit code.*d9 fe/i);
   });

@@ -1,8 +1,8 @@
 /** The same ROM images in QEMU and here must print the same bytes. */
 import { describe, expect, it } from 'vitest';
-import { assembleRom, dump, HAS_QEMU, runHere, runInQemu } from './support/rom-machine.ts';
+import { assembleRom, dump, QEMU_MISSING, runHere, runInQemu } from './support/rom-machine.ts';
 
-describe.skipIf(!HAS_QEMU)('against QEMU', () => {
+describe.skipIf(QEMU_MISSING !== '')(`against QEMU${QEMU_MISSING}`, () => {
   it.each([
     ['protected', 'evaluator'],
     ['protected', 'wasm'],

@@ -73,8 +73,7 @@ describe('SMI entry', () => {
 
   it('runs 16-bit code above 64 K: EIP is not cut by a far-reaching 32-bit jump', () => {
     const m = machine({ handler: 'mov ebp, 0x20000\ndb 0x66\njmp bp' });
-    m.load(0x5_0000, assemble('mov byte [cs:0x30000], 0x5a\nrsm', { bits: 16, org: 0 }));
-    m.load(0x5_0000, Uint8Array.of(0x67, 0x2e, 0xc6, 0x05, 0, 0, 3, 0, 0x5a, 0x0f, 0xaa));
+    m.load(0x5_0000, assemble('mov byte [cs:dword 0x30000], 0x5a\nrsm', { bits: 16, org: 0 }));
     m.cpu.raiseSmi();
     m.cpu.run(5);
     expect(m.ram[0x6_0000]).toBe(0x5a);

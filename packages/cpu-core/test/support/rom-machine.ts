@@ -1,10 +1,11 @@
 /** Runs 64 KiB ROM images, below 1 MB and at the top of 4 GB, on a flat machine, and in QEMU for comparison. */
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TierName } from '../../src/engine/engine.ts';
 import { cpuModel } from '../../src/system/models.ts';
+import { assembleWithNasm, HAS_NASM } from './assemble.ts';
 import { FlatMachine } from './flat-machine.ts';
 
 /** Where debug bytes go. */
@@ -13,18 +14,14 @@ const DATA = new URL('../data/', import.meta.url).pathname;
 
 /** Machine code of `test/data/NAME.asm`. */
 export function assembleRom(name: string): Uint8Array {
-  const folder = mkdtempSync(join(tmpdir(), 'smm-rom-'));
-  try {
-    const out = join(folder, 'rom.bin');
-    execFileSync('nasm', ['-f', 'bin', '-o', out, join(DATA, `${name}.asm`)], { stdio: 'pipe' });
-    return new Uint8Array(readFileSync(out));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  return assembleWithNasm(readFileSync(join(DATA, `${name}.asm`), 'utf8'));
 }
 
-/** True if qemu-system-x86_64 is there. */
-export const HAS_QEMU = ['/usr/bin/qemu-system-x86_64', '/usr/local/bin/qemu-system-x86_64'].some(existsSync);
+/** Why nothing can be compared with QEMU here; empty where it can. */
+export const QEMU_MISSING =
+  HAS_NASM && spawnSync('qemu-system-x86_64', ['--version']).status === 0
+    ? ''
+    : ' (skipped: needs nasm and qemu-system-x86_64)';
 
 /** Bytes that the ROM writes to port 402h in QEMU until it writes to port F4h. */
 export function runInQemu(rom: Uint8Array, model: string): Uint8Array {
