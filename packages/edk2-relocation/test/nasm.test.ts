@@ -11,7 +11,7 @@ import { TILE_SIZE_2024 } from '../src/tiles.ts';
 import type { FirmwareQuirk, FirmwareVariant } from '../src/variant.ts';
 
 const haveNasm = spawnSync('nasm', ['-v']).status === 0;
-if (!haveNasm) console.warn('nasm is not installed (apt install nasm): the comparison with it is skipped');
+const reason = haveNasm ? '' : ' (skipped: needs nasm)';
 
 function nasm(source: string): Buffer {
   const folder = mkdtempSync(join(tmpdir(), 'smm-fw-'));
@@ -39,7 +39,7 @@ function variant(
   };
 }
 
-describe.skipIf(!haveNasm)('the firmware sources through real nasm', () => {
+describe.skipIf(!haveNasm)(`the firmware sources through real nasm${reason}`, () => {
   const symbols = { ...COMMON_SYMBOLS, TILE_SIZE: TILE_SIZE_2024 };
   const prelude = Object.entries(symbols).map(([name, value]) => `${name} equ ${value}`);
   it.each([

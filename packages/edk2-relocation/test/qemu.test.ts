@@ -2,9 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { buildFirmware, expectedLog, type FirmwareShape, logLines, planTiles } from '../src/index.ts';
 import { haveQemu, type QemuRun, runQemu } from './qemu-runner.ts';
 
-const available = haveQemu();
-if (!available)
-  console.warn('QEMU is not installed (apt install qemu-system-x86): the runs in it are skipped');
+const reason = haveQemu() ? '' : ' (skipped: needs qemu-system-i386 and qemu-system-x86_64)';
 const full = process.env.SMM_QEMU_FULL === '1';
 
 interface Case {
@@ -43,7 +41,7 @@ function cases(): Case[] {
 
 const END = `${logLines.end()}\n`;
 
-describe.skipIf(!available)('in real QEMU', () => {
+describe.skipIf(reason !== '')(`in real QEMU${reason}`, () => {
   it.each(cases())(
     '$program runs the $bitness-bit image of $shape with $cpus CPUs and $memory MiB',
     async ({ program, bitness, shape, cpus, memory }) => {

@@ -11,6 +11,7 @@ import { describe, expect, it } from 'vitest';
 import { type Access, FlatMemory, GuestWalker, unpagedState, WALK_OK } from '../src/index.ts';
 
 const usable = ['qemu-system-x86_64', 'nasm'].every((tool) => spawnSync(tool, ['--version']).status === 0);
+const reason = usable ? '' : ' (skipped: needs qemu-system-x86_64 and nasm)';
 
 /** One case of the probe: register values, entries and the access word of test/support/access-probe.asm. */
 interface Case {
@@ -86,7 +87,7 @@ function runInQemu(cases: readonly Case[], pae: boolean): Buffer {
   }
 }
 
-describe.skipIf(!usable)('guest walks as QEMU does them', () => {
+describe.skipIf(!usable)(`guest walks as QEMU does them${reason}`, () => {
   it.each([
     ['32-bit paging', false],
     ['PAE paging', true],

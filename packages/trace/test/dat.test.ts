@@ -45,7 +45,8 @@ function everyEvent(form: TraceForm, runs: number): TraceEvent[] {
 }
 
 /** In CI trace-cmd is installed; a machine without it skips what only trace-cmd can judge. */
-describe.skipIf(!hasTraceCmd())('trace-cmd report', () => {
+const reason = hasTraceCmd() ? '' : ' (skipped: needs trace-cmd)';
+describe.skipIf(reason !== '')(`trace-cmd report${reason}`, () => {
   for (const form of FORMS) {
     const file = join(folder, `${form}.dat`);
     const events = everyEvent(form, 30);

@@ -13,6 +13,7 @@ import { makeRig } from './rig.ts';
 
 const version = spawnSync('qemu-system-x86_64', ['--version'], { encoding: 'utf8' }).stdout ?? '';
 const usable = version.includes('version 7.2') && spawnSync('nasm', ['-v']).status === 0;
+const reason = usable ? '' : ' (skipped: needs qemu-system-x86_64 7.2 and nasm)';
 
 type Op = { op: 1 | 2 | 3 | 4 | 5; cpu?: number; offset: number; value: number };
 
@@ -168,7 +169,7 @@ const routing: fc.Arbitrary<Op> = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(0x20, 0xd0, 0xe0, 0x300, 0x310, 0xa0).map(read) },
 );
 
-describe.skipIf(!usable)('QEMU 7.2', () => {
+describe.skipIf(!usable)(`QEMU 7.2${reason}`, () => {
   it('reads_the_same_after_reset_at_every_address', () => {
     const ops: Op[] = [];
     for (let slot = 1; slot < 0x100; slot++) ops.push(read(slot * 16));
