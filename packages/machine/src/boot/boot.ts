@@ -117,6 +117,7 @@ export class Boot {
       schedule: options.schedule ?? { seed: 0, slice: 100_000 },
       comm: 'qemu-system-x86',
       nsPerInstruction: options.nsPerInstruction ?? 64,
+      yieldOnPause: true,
       onReset: () => {
         this.#resetAsked = true;
       },
