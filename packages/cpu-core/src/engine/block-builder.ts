@@ -11,7 +11,7 @@ import type { Block, CodePages } from './code-pages.ts';
 import type { Core } from './core.ts';
 import { codeSize, type Fetcher } from './fetch.ts';
 import { FLAGS_KEEPS, FLAGS_SETS, flagUse } from './flag-use.ts';
-import { formKey, pairKey } from './wasm/forms.ts';
+import { formKey, IDLE, pairKey } from './wasm/forms.ts';
 import type { Program } from './wasm/program.ts';
 import * as R from './wasm/record.ts';
 import type { Model } from './wasm/wasm-builder.ts';
@@ -29,6 +29,14 @@ export function modelOf(mode: number): Model {
   return code === 1 && (mode & flat) === flat ? 'flat32' : 'general';
 }
 
+/** An instruction that TypeScript executes. */
+export interface Executable {
+  readonly insn: Insn;
+  readonly rip: bigint;
+  /** RIP of the instruction after it. */
+  readonly next: bigint;
+}
+
 /** Fills the op cache of an engine; blocks are shared by its processors. */
 export class BlockBuilder {
   readonly #views: Views;
@@ -38,7 +46,7 @@ export class BlockBuilder {
   #end: number;
   #free: number;
   #blocks: Block[] = [];
-  #instructions: Insn[] = [];
+  #instructions: Executable[] = [];
   readonly #scratch: Insn[] = Array.from({ length: BLOCK_LIMIT }, () => new Insn());
   /** How often the op cache was emptied. */
   generation = 0;
@@ -68,8 +76,8 @@ export class BlockBuilder {
     return this.#blocks[core.views.i32[(header + R.H_INDEX) >>> 2]!]!;
   }
 
-  /** The instruction object that a record's immediate names. */
-  instruction(index: number): Insn {
+  /** The instruction that a record's immediate names. */
+  instruction(index: number): Executable {
     return this.#instructions[index]!;
   }
 
@@ -198,7 +206,7 @@ export class BlockBuilder {
     if (handler === undefined) {
       i32[at] = R.HANDLER_EXECUTE | (R.HANDLER_EXECUTE << 16);
       i32[at + (R.R_IMM >>> 2)] = this.#instructions.length;
-      this.#instructions.push(insn.clone());
+      this.#instructions.push({ insn: insn.clone(), rip, next });
       return false;
     }
     i32[at] = handler | (handler << 16);
@@ -239,6 +247,7 @@ export class BlockBuilder {
   /** The generated handlers assume this of the operands. */
   #eligible(block: Block, model: Model, i: Insn, target: bigint): boolean {
     if (!SEMANTICS.has(i.op)) return false;
+    if (IDLE.has(i.op)) return true;
     const memory = i.kind0 === K_MEM || i.kind1 === K_MEM || i.kind2 === K_MEM;
     const native = model === 'flat64' ? 8 : 4;
     if (memory) {

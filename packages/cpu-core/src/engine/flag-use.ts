@@ -34,6 +34,12 @@ const KEEPERS: ReadonlySet<number> = new Set([
   OP.CBW,
   OP.CWD,
   OP.NOP,
+  OP.PREFETCH,
+  OP.LFENCE,
+  OP.MFENCE,
+  OP.SFENCE,
+  OP.CLD,
+  OP.STD,
 ]);
 
 /** Class of a register-form instruction (memory operands may fault: the caller treats them as {@link FLAGS_NEEDS}). */

@@ -31,6 +31,7 @@ export class GuestMemory implements LinearMemory {
   /** Device pages this instruction has asked about, by ACCESS_*: linear page and guest-physical page. One walk per instruction. */
   readonly #deviceLinear = [Number.NaN, Number.NaN, Number.NaN];
   readonly #deviceGpa = [0, 0, 0];
+  #deviceKnown = false;
 
   constructor(core: Core, code: CodePages) {
     this.#core = core;
@@ -81,6 +82,8 @@ export class GuestMemory implements LinearMemory {
 
   /** A new instruction: devices are translated anew. */
   beginInstruction(): void {
+    if (!this.#deviceKnown) return;
+    this.#deviceKnown = false;
     this.#deviceLinear.fill(Number.NaN);
   }
 
@@ -96,7 +99,7 @@ export class GuestMemory implements LinearMemory {
   }
 
   #miss(linear: number, access: number, user: boolean, entry: number): number {
-    if (this.#sameDevice(linear, access)) return -1;
+    if (this.#deviceKnown && this.#sameDevice(linear, access)) return -1;
     const { cpu, state, views } = this.#core;
     const request = this.#request;
     const result = this.#result;
@@ -115,6 +118,7 @@ export class GuestMemory implements LinearMemory {
     if (result.outcome === TRANSLATED_SHUTDOWN) return cpu.faultShutdown(result.reason);
     if (result.outcome === TRANSLATED_DEVICE || (access === ACCESS_WRITE && !result.writable)) {
       this.#devicePage = result.gpaPage;
+      this.#deviceKnown = true;
       this.#deviceLinear[access] = linear - (linear & 0xfff);
       this.#deviceGpa[access] = result.gpaPage;
       return -1;

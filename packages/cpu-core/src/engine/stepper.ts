@@ -19,6 +19,7 @@ export class Stepper {
   readonly #fetcher: Fetcher;
   readonly #builder: EvalBuilder;
   readonly #memory: GuestMemory;
+  /** By operation; a description goes before a helper. */
   readonly #helpers: readonly (Helper | undefined)[];
   /** An error other than a guest fault, to be thrown by the tier. */
   error: unknown;
@@ -28,7 +29,7 @@ export class Stepper {
     this.#fetcher = fetcher;
     this.#memory = memory;
     this.#builder = new EvalBuilder(core.cpu);
-    this.#helpers = helpers;
+    this.#helpers = helpers.map((helper, op) => (SEMANTICS.has(op) ? undefined : helper));
   }
 
   /**
@@ -47,27 +48,25 @@ export class Stepper {
     } catch (error) {
       return this.#caught(error, rip);
     }
-    const exit = this.execute(insn, rip);
+    const exit = this.execute(insn, rip, nextRip(state.mode, rip, insn.length));
     if (exit === -1) state.set32(L.ST_BUDGET, state.get32(L.ST_BUDGET) - 1);
     return exit === -1 ? this.after() : exit;
   }
 
-  /** Executes one instruction without touching the budget. RIP is left on it if it faults. */
-  execute(insn: Insn, rip: bigint): number {
+  /** Executes one instruction, the one after which is at `next`, without touching the budget. RIP is left on it if it faults. */
+  execute(insn: Insn, rip: bigint, next: bigint): number {
     const { state, cpu } = this.#core;
-    const next = nextRip(state.mode, rip, insn.length);
     cpu.insnRip = rip;
     cpu.insn = insn;
     state.rip = next;
     try {
-      const semantics = SEMANTICS.get(insn.op);
-      if (semantics) {
+      const helper = this.#helpers[insn.op];
+      if (helper) helper(cpu, insn);
+      else {
+        const semantics = SEMANTICS.get(insn.op);
+        if (!semantics) throw unmodelled(insn, rip, state.mode);
         this.#builder.begin(insn, next);
         semantics(this.#builder, insn);
-      } else {
-        const helper = this.#helpers[insn.op];
-        if (!helper) throw unmodelled(insn, rip, state.mode);
-        helper(cpu, insn);
       }
     } catch (error) {
       return this.#caught(error, rip);

@@ -259,12 +259,14 @@ export class WasmTier implements Tier, Imports {
   execute(_state: number, record: number): number {
     const core = this.#core;
     const { state, views } = core;
-    const insn = this.#builder.instruction(views.i32[(record + R.R_IMM) >>> 2]!);
-    const rest = this.#rewind(record);
+    const { insn, rip, next } = this.#builder.instruction(views.i32[(record + R.R_IMM) >>> 2]!);
+    const header = state.get32(L.ST_BLOCK);
+    const rest = views.i32[(header + R.H_TAKEN) >>> 2]! - (record - header - R.HEADER_SIZE) / R.RECORD_SIZE;
+    state.set32(L.ST_BUDGET, this.#budget + rest);
     const { mode } = state;
     core.leaveBlock = false;
     this.#memory.beginInstruction();
-    let exit = this.#stepper.execute(insn, state.rip);
+    let exit = this.#stepper.execute(insn, rip, next);
     if (exit !== -1) {
       this.#back = exit;
       return 1;

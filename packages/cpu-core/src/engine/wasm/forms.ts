@@ -6,11 +6,13 @@ import type { Model } from './wasm-builder.ts';
 /** What tells one handler from another: no register numbers, no values. */
 export function formKey(i: Insn, noFlags: boolean, indexed = i.index !== REG_NONE): number {
   const log = (size: number): number => 31 - Math.clz32(size || 1);
+  const sized = (kind: number, size: number): number => (kind === K_REG || kind === K_MEM ? log(size) : 0);
   const imm64 = i.op === OP.MOV && i.size === 8 && i.kind1 === K_IMM && i.immHigh !== i.imm >> 31;
+  if (IDLE.has(i.op)) return i.op * IDLE_FACTOR + (noFlags ? 1 : 0);
   let key = i.op;
-  key = key * 4 + log(i.size);
-  key = key * 4 + log(i.size0);
-  key = key * 4 + (i.kind1 === K_IMM ? 0 : log(i.size1));
+  key = key * 4 + (SIZELESS.has(i.op) ? 0 : log(i.size));
+  key = key * 4 + sized(i.kind0, i.size0);
+  key = key * 4 + (i.op === OP.LEA ? 0 : sized(i.kind1, i.size1));
   key = key * 8 + (i.kind0 & 7);
   key = key * 8 + (i.kind1 & 7);
   key = key * 8 + (i.kind2 & 7);
@@ -21,6 +23,12 @@ export function formKey(i: Insn, noFlags: boolean, indexed = i.index !== REG_NON
   return key * 2 + (noFlags ? 1 : 0);
 }
 
+/** The operand size means nothing to these. */
+const SIZELESS: ReadonlySet<number> = new Set([OP.LAHF, OP.SAHF, OP.CLC, OP.STC, OP.CMC, OP.CLD, OP.STD]);
+/** Instructions that do nothing, whatever their operands. */
+export const IDLE: ReadonlySet<number> = new Set([OP.NOP, OP.PREFETCH, OP.LFENCE, OP.MFENCE, OP.SFENCE]);
+/** The product of the ranges of all that a key consists of beside the operation. */
+const IDLE_FACTOR = 4 * 4 * 4 * 8 * 8 * 8 * 16 * 2 * 2 * 2;
 const USES_CONDITION: ReadonlySet<number> = new Set([OP.JCC, OP.SETCC, OP.CMOVCC]);
 
 /** One form: an example instruction. */
@@ -183,7 +191,18 @@ export function formsOf(model: Model): Form[] {
     list.add('RET', native, []);
     list.add('RET', native, [imm]);
   }
-  for (const op of ['CLC', 'STC', 'CMC', 'CLD', 'STD', 'LFENCE', 'MFENCE', 'SFENCE'] as const)
+  for (const op of [
+    'CLC',
+    'STC',
+    'CMC',
+    'CLD',
+    'STD',
+    'NOP',
+    'PREFETCH',
+    'LFENCE',
+    'MFENCE',
+    'SFENCE',
+  ] as const)
     list.add(op, native, []);
   return list.forms;
 }
