@@ -1,5 +1,5 @@
 /**
- * The part of x87 and SSE that firmware needs: control registers, FXSAVE, 128-bit moves and exclusive or.
+ * The part of SSE that firmware needs: control register, FXSAVE, 128-bit moves and exclusive or.
  * Intel SDM Vol. 1, "FXSAVE and FXRSTOR Instructions"; Vol. 2.
  */
 import { CR0_EM, CR0_TS, CR4_OSFXSR, GP_VECTOR, NM_VECTOR, UD_VECTOR } from '@smm/x86-defs';
@@ -9,6 +9,8 @@ import { OP } from '../ops.ts';
 import type { Processor } from '../processor.ts';
 import { isUser, loadSized, operandAddress, readRegister, storeSized, writeRegister } from './operands.ts';
 import { checkMmx, checkSse, unmodelled } from './unmodelled.ts';
+import { setControlWord } from './x87/environment.ts';
+import { checkPending, free, updateSummary, writeSt } from './x87/fpu.ts';
 
 /** MXCSR bits that exist. */
 const MXCSR_MASK = 0xffff;
@@ -25,13 +27,6 @@ function setXmm(cpu: Processor, register: number, low: bigint, high: bigint): vo
   cpu.state.set64(L.ST_XMM + register * 16 + 8, high);
 }
 
-/** Tag of an 80-bit value: 0 valid, 1 zero, 2 special. */
-function tagOf(exponent: number, significand: bigint): number {
-  if ((exponent & 0x7fff) === 0x7fff) return 2;
-  if ((exponent & 0x7fff) === 0) return significand === 0n ? 1 : 2;
-  return significand >> 63n ? 0 : 2;
-}
-
 function fxAddress(cpu: Processor, insn: Insn, write: boolean): number {
   if (!cpu.model.features.has('fxsr')) cpu.fault(UD_VECTOR);
   if (cpu.state.cr0 & (CR0_EM | CR0_TS)) cpu.fault(NM_VECTOR);
@@ -40,7 +35,7 @@ function fxAddress(cpu: Processor, insn: Insn, write: boolean): number {
   return at;
 }
 
-/** FXSAVE and FXSAVE64. Instruction and data pointers are not kept: they are saved as 0. */
+/** FXSAVE and FXSAVE64 (64-bit pointers instead of 32-bit pointers with selectors). */
 export function execFxsave(cpu: Processor, insn: Insn): void {
   const s = cpu.state;
   const at = fxAddress(cpu, insn, true);
@@ -49,9 +44,14 @@ export function execFxsave(cpu: Processor, insn: Insn): void {
   let abridged = 0;
   for (let i = 0; i < 8; i++) if (((tags >> (2 * i)) & 3) !== 3) abridged |= 1 << i;
   const head = s.get32(L.ST_FCW) | (s.get32(L.ST_FSW) << 16);
-  storeSized(cpu, at, 8, BigInt(head >>> 0) | (BigInt(abridged) << 32n));
-  storeSized(cpu, at + 8, 8, 0n);
-  storeSized(cpu, at + 16, 8, 0n);
+  const opcode = BigInt(s.get32(L.ST_FOP));
+  storeSized(cpu, at, 8, BigInt(head >>> 0) | (BigInt(abridged) << 32n) | (opcode << 48n));
+  const selectors = s.get32(L.ST_FCS_FDS);
+  [s.get64(L.ST_FIP), s.get64(L.ST_FDP)].forEach((pointer, i) => {
+    const selector = BigInt((selectors >>> (16 * i)) & 0xffff);
+    const short = (pointer & 0xffff_ffffn) | (selector << 32n);
+    storeSized(cpu, at + 8 + i * 8, 8, insn.size === 8 ? pointer : short);
+  });
   const sse = (s.cr4 & CR4_OSFXSR) !== 0;
   storeSized(cpu, at + 24, 4, sse ? BigInt(s.get32(L.ST_MXCSR)) : 0n);
   storeSized(cpu, at + 28, 4, BigInt(MXCSR_MASK));
@@ -78,20 +78,24 @@ export function execFxrstor(cpu: Processor, insn: Insn): void {
   if (sse && mxcsr & ~MXCSR_MASK) cpu.fault(GP_VECTOR, 0);
   const head = words[0]!;
   const fsw = Number((head >> 16n) & 0xffffn);
-  s.set32(L.ST_FCW, Number(head & 0xffffn));
+  setControlWord(cpu, Number(head & 0xffffn));
   s.set32(L.ST_FSW, fsw);
+  updateSummary(cpu);
+  s.set32(L.ST_FOP, Number((head >> 48n) & 0x7ffn));
+  const [fip, fdp] = [words[1]!, words[2]!];
+  const short = (pointer: bigint): bigint => (insn.size === 8 ? pointer : pointer & 0xffff_ffffn);
+  const selector = (pointer: bigint): number => (insn.size === 8 ? 0 : Number((pointer >> 32n) & 0xffffn));
+  s.set64(L.ST_FIP, short(fip));
+  s.set64(L.ST_FDP, short(fdp));
+  s.set32(L.ST_FCS_FDS, selector(fip) | (selector(fdp) << 16));
   const abridged = Number((head >> 32n) & 0xffn);
   const top = (fsw >> 11) & 7;
-  let tags = 0;
   for (let i = 0; i < 8; i++) {
-    const physical = (top + i) & 7;
     const significand = words[(FXSAVE_ST >> 3) + i * 2]!;
-    const exponent = Number(words[(FXSAVE_ST >> 3) + i * 2 + 1]! & 0xffffn);
-    s.set64(L.ST_X87 + physical * 16, significand);
-    s.set64(L.ST_X87 + physical * 16 + 8, BigInt(exponent));
-    tags |= ((abridged >> physical) & 1 ? tagOf(exponent, significand) : 3) << (2 * physical);
+    const head = Number(words[(FXSAVE_ST >> 3) + i * 2 + 1]! & 0xffffn);
+    writeSt(cpu, i, { sign: head >> 15, exponent: head & 0x7fff, significand });
+    if (!((abridged >> ((top + i) & 7)) & 1)) free(cpu, i);
   }
-  s.set32(L.ST_FTW, tags);
   if (!sse) return;
   s.set32(L.ST_MXCSR, mxcsr);
   for (let i = 0; i < (cpu.code64 ? 16 : 8); i++) {
@@ -121,6 +125,7 @@ export function execStmxcsr(cpu: Processor, insn: Insn): void {
 /** EMMS. */
 export function execEmms(cpu: Processor): void {
   checkMmx(cpu);
+  checkPending(cpu);
   cpu.state.set32(L.ST_FTW, 0xffff);
 }
 

@@ -14,7 +14,7 @@ export interface X87Vector {
   readonly memory: Uint8Array;
 }
 
-type Source = 'm16' | 'm32' | 'm64' | 'm80' | 'i16' | 'i32' | 'i64' | 'bcd' | 'word' | 'image' | 'out';
+type Source = 'm16' | 'm32' | 'm64' | 'm80' | 'i16' | 'i32' | 'i64' | 'bcd' | 'word' | 'image' | 'fx' | 'out';
 interface Shape {
   readonly name: string;
   readonly opcode: number;
@@ -75,6 +75,8 @@ memory('- - - - fbld', 0xdf, 'bcd');
 memory('- - - - - fild', 0xdf, 'i64');
 register('ffreep fxch7 fstp8 fstp9 - fucomip fcomip', 0xdf, 0xc0);
 whole('fnstsw', 0xdf, 0xe0);
+memory('fxsave', 0x0fae, 'out');
+memory('- fxrstor', 0x0fae, 'fx');
 shapes.push({ name: 'fwait', opcode: 0x9b, modRm: 0, count: -1 });
 
 /** How many different instruction shapes there are. */
@@ -217,6 +219,19 @@ function fill(r: Random, view: DataView, source: Source): void {
       if (r.below(8) === 0) view.setUint8(8, 0);
       view.setUint8(9, r.below(2) << 7);
       break;
+    case 'fx': {
+      const saved = new DataView(new ArrayBuffer(112));
+      image(r, saved, r.below(2) === 0);
+      view.setUint32(0, saved.getUint16(0, true) | (saved.getUint16(4, true) << 16), true);
+      view.setUint32(4, r.below(256), true);
+      for (let i = 8; i < 24; i += 4) view.setUint32(i, 0, true);
+      view.setUint32(24, 0x1f80, true); // MXCSR
+      for (let i = 0; i < 5; i++) {
+        view.setBigUint64(32 + i * 16, saved.getBigUint64(28 + i * 10, true), true);
+        view.setUint16(40 + i * 16, saved.getUint16(36 + i * 10, true), true);
+      }
+      break;
+    }
     case 'image':
       image(r, view, r.below(2) === 0);
   }
@@ -259,7 +274,8 @@ export function randomX87Vector(r: Random): X87Vector {
   let code: number[];
   if (shape.count < 0) code = [shape.opcode];
   else if (shape.count === 0) {
-    code = [shape.opcode, (shape.modRm << 3) | 4, 0x25, 0, 0, 0, 0x10];
+    const opcode = shape.opcode > 0xff ? [shape.opcode >> 8, shape.opcode & 0xff] : [shape.opcode];
+    code = [...opcode, (shape.modRm << 3) | 4, 0x25, 0, 0, 0, 0x10];
     if (/fldenv|fnstenv|fnsave|frstor/.test(shape.name) && r.below(3) === 0) code.unshift(0x66);
   } else code = [shape.opcode, shape.modRm + r.below(shape.count)];
   return {

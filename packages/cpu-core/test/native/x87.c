@@ -83,6 +83,7 @@ int main(void) {
     words[0] = in.flags;
     memcpy(code, in.code, in.length);
     memcpy(code + in.length, jump, sizeof jump);
+    memset((void *)DATA, 0, 512);
     memcpy((void *)DATA, in.memory, sizeof in.memory);
     memset(&out, 0, sizeof out);
     int number = sigsetjmp(back, 1);
