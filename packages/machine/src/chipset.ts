@@ -23,6 +23,8 @@ export interface ChipsetParts {
   readonly debugByte: (byte: number) => void;
   /** The guest asked for a reset; undefined: refused loudly. */
   readonly reset: ((kind: 'system' | 'cpu') => void) | undefined;
+  /** The guest entered a sleep state; undefined: refused loudly. */
+  readonly sleep: ((type: number) => void) | undefined;
 }
 
 /** Builds the chipset. */
@@ -35,6 +37,7 @@ export function buildChipset({
   smi,
   debugByte,
   reset,
+  sleep,
 }: ChipsetParts): Q35Chipset {
   return new Q35Chipset(
     {
@@ -45,6 +48,7 @@ export function buildChipset({
       smi,
       debugOut: debugByte,
       reset: reset ?? refuseReset,
+      ...(sleep === undefined ? {} : { sleep }),
     },
     {
       ram: { hostOffset: plan.ramOffset, sizeBytes: plan.ramSize },

@@ -17,6 +17,7 @@ import {
   type Interpreter,
   type Processor,
   type ProcessorBehaviour,
+  type ProcessorObserver,
   type ProcessorSnapshot,
   TRANSLATED_DEVICE,
   TRANSLATED_RAM,
@@ -71,6 +72,10 @@ export interface MachineOptions {
   readonly comm: string;
   /** The guest asked for a reset of the system or the processors. Default: `UnmodelledError` `MACHINE_RESET`. */
   readonly onReset?: (kind: 'system' | 'cpu') => void;
+  /** The guest entered a sleep state; `type` is SLP_TYP, 3 bit. Default: `SmmError` `SLEEP_UNHANDLED`. */
+  readonly onSleep?: (type: number) => void;
+  /** Watches the processors beside the machine's own observers; must not change anything. */
+  readonly observer?: ProcessorObserver;
   /** Virtual nanoseconds per instruction. Default {@link NS_PER_INSTRUCTION}. */
   readonly nsPerInstruction?: number;
   /** A processor that executes PAUSE while others can run ends its turn, as under QEMU's TCG. Default false. */
@@ -116,6 +121,8 @@ export interface MachineSnapshot {
   readonly line: string;
   /** SMM entries by processor. */
   readonly smmEntries: readonly number[];
+  /** SMIs that the chipset raised. */
+  readonly chipsetSmis: number;
   /** Processors that may have something to do. */
   readonly awake: readonly number[];
   /** Device accesses so far. */
@@ -166,6 +173,8 @@ export class Machine {
   retired = 0;
   /** Times each processor entered SMM, by index. */
   readonly smmEntries: number[] = [];
+  /** SMIs that the chipset raised (each counts once, however many processors it reached). */
+  chipsetSmis = 0;
 
   readonly #options: MachineOptions;
   readonly #buffer: ArrayBufferLike;
@@ -271,6 +280,7 @@ export class Machine {
       smi: (processor) => this.#chipsetSmi(processor),
       debugByte: (byte) => this.#debugByte(byte),
       reset: options.onReset,
+      sleep: options.onSleep,
     });
     this.space.onChange(() => {
       this.accelerator.mapChanged();
@@ -352,6 +362,7 @@ export class Machine {
       this.smmEntries[index] = 0;
     });
     this.retired = 0;
+    this.chipsetSmis = 0;
     this.shutdownReason = undefined;
     this.log.length = 0;
     this.#line = '';
@@ -367,6 +378,7 @@ export class Machine {
       log: [...this.log],
       line: this.#line,
       smmEntries: [...this.smmEntries],
+      chipsetSmis: this.chipsetSmis,
       awake: [...this.#awake],
       accesses: this.#bus.accesses,
       scheduler: this.#scheduler.save(),
@@ -403,6 +415,7 @@ export class Machine {
     this.log.splice(0, this.log.length, ...snapshot.log);
     this.#line = snapshot.line;
     this.smmEntries.splice(0, this.smmEntries.length, ...snapshot.smmEntries);
+    this.chipsetSmis = snapshot.chipsetSmis;
     this.#awake.set(snapshot.awake);
     this.#bus.accesses = snapshot.accesses;
     this.#scheduler.restore(snapshot.scheduler);
@@ -576,20 +589,25 @@ export class Machine {
             return BigInt(Math.floor(this.#now()));
           },
         },
-        observer: joinObservers(this.accelerator.observer, machineObserver(this.#recorder), {
-          initTaken: () => apic.reset('init'),
-          smiEntered: () => {
-            this.smmEntries[index]!++;
-          },
-          shutdown: (_index, reason) => {
-            this.shutdownReason = `processor ${index}: ${reason}`;
-          },
-          ...(this.#options.yieldOnPause === true && {
-            instruction: (_index, name) => {
-              if (name === 'PAUSE') this.#yield();
+        observer: joinObservers(
+          this.accelerator.observer,
+          machineObserver(this.#recorder),
+          this.#options.observer,
+          {
+            initTaken: () => apic.reset('init'),
+            smiEntered: () => {
+              this.smmEntries[index]!++;
             },
-          }),
-        }),
+            shutdown: (_index, reason) => {
+              this.shutdownReason = `processor ${index}: ${reason}`;
+            },
+            ...(this.#options.yieldOnPause === true && {
+              instruction: (_index, name) => {
+                if (name === 'PAUSE') this.#yield();
+              },
+            }),
+          },
+        ),
       },
     });
     processor.topology = { apicId: index, logicalProcessors: cpus };
@@ -691,6 +709,7 @@ export class Machine {
   }
 
   #chipsetSmi(target: number | 'all'): void {
+    this.chipsetSmis++;
     const raise = (index: number): void => {
       this.#recorder.emit(index, { name: 'smm_smi', vcpu: index, source: -1 });
       this.#awake[index] = 1;
