@@ -73,7 +73,7 @@ export interface SwitchChoice {
   readonly quirks?: readonly string[] | undefined;
 }
 
-/** Ids of the quirks in force. Throws `SmmError` `QUIRK_SYNTAX`, `QUIRK_UNKNOWN`, `QUIRK_NOT_SHOWN` or `QUIRK_CONFLICT`. */
+/** Ids of the quirks in force. Throws `SmmError` `QUIRK_SYNTAX`, `QUIRK_UNKNOWN`, `QUIRK_NOT_SHOWN`, `QUIRK_CONFLICT` or `QUIRK_NO_EFFECT`. */
 export function quirksInForce(choice: SwitchChoice): string[] {
   const ids = new Set(choice.accelerator === 'kvm' ? findHost(choice.host ?? DEFAULT_HOST).quirks : []);
   const seen = new Set<string>();
@@ -89,7 +89,7 @@ export function quirksInForce(choice: SwitchChoice): string[] {
         },
       );
     }
-    const id = findQuirk(match[2]!).id;
+    const { id, effects } = findQuirk(match[2]!);
     if (seen.has(id)) {
       throw new SmmError(
         'QUIRK_CONFLICT',
@@ -99,10 +99,27 @@ export function quirksInForce(choice: SwitchChoice): string[] {
       );
     }
     seen.add(id);
+    if (match[1] === '+' && !actsUnder(choice.accelerator, effects)) {
+      const other = choice.accelerator === 'tcg' ? 'kvm' : 'tcg';
+      throw new SmmError(
+        'QUIRK_NO_EFFECT',
+        `${id} has no effect under ${choice.accelerator}: it is about ${other}`,
+        `Use -accel ${other}, or leave the quirk out.`,
+        { id, accelerator: choice.accelerator },
+      );
+    }
     if (match[1] === '+') ids.add(id);
     else ids.delete(id);
   }
   return [...ids];
+}
+
+/** Whether any effect of a quirk is about this accelerator or about the guest. */
+function actsUnder(accelerator: 'tcg' | 'kvm', effects: QuirkEffects): boolean {
+  if (effects.firmware !== undefined || effects.emptyLeaf0B === true) return true;
+  return accelerator === 'tcg'
+    ? effects.tcgBehaviour !== undefined
+    : effects.kvm !== undefined || effects.kvmBehaviour !== undefined;
 }
 
 /** Resolves host and quirks to switches. */

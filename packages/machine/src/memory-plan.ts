@@ -13,6 +13,9 @@ export const MIB = 0x10_0000;
 /** Largest guest RAM in MiB: the memory is 4 GiB at most and RAM is one piece of it. */
 export const MAX_MEMORY_MIB = 3072;
 
+/** Most processors: their APIC ids are 8 bits wide and FFh is the broadcast. x2APIC ids are not given out yet. */
+export const MAX_CPUS = 255;
+
 /** Where everything lies. */
 export interface MemoryPlan {
   /** Start of the engine's part. */
@@ -42,9 +45,17 @@ const align = (value: number, to: number): number => Math.ceil(value / to) * to;
  * @param cpus - processors, 1 or more
  * @param memoryMiB - guest RAM
  * @param romSize - bytes of flash
- * @throws SmmError `MEMORY_SIZE` when it does not fit
+ * @throws SmmError `CPU_COUNT` or `MEMORY_SIZE` when it does not fit
  */
 export function planMemory(cpus: number, memoryMiB: number, romSize: number): MemoryPlan {
+  if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_CPUS) {
+    throw new SmmError(
+      'CPU_COUNT',
+      `a machine with ${cpus} processors cannot be built`,
+      `Use -smp with a whole number from 1 to ${MAX_CPUS}: APIC ids of more need x2APIC.`,
+      { cpus },
+    );
+  }
   if (!Number.isInteger(memoryMiB) || memoryMiB < 32 || memoryMiB > MAX_MEMORY_MIB) {
     throw new SmmError(
       'MEMORY_SIZE',

@@ -121,7 +121,9 @@ export function prepareRelocation(options: RelocationOptions): Relocation {
     interpreter: parts.interpreter,
     ...(options.tier === undefined ? {} : { tier: options.tier }),
   });
-  return { machine, firmware, options };
+  const relocation = { machine, firmware, options };
+  plannedSmbases(relocation); // throws where the tiles do not fit TSEG
+  return relocation;
 }
 
 /** Builds, runs and judges one relocation. */

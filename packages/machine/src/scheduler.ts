@@ -1,4 +1,5 @@
 /** Which processor runs next and for how long: a pure function of the seed, so equal seeds give equal runs. */
+import { SmmError } from '@smm/x86-defs';
 
 /** How processors take turns. */
 export interface Schedule {
@@ -25,7 +26,17 @@ export class Scheduler {
   #random: number;
   #round: number[] = [];
 
+  /** @throws SmmError `SCHEDULE` for a seed or slice that is no whole number, or a slice below 1. */
   constructor(schedule: Schedule) {
+    const { seed, slice } = schedule;
+    if (!Number.isInteger(seed) || !Number.isInteger(slice) || slice < 1) {
+      throw new SmmError(
+        'SCHEDULE',
+        `a schedule with seed ${seed} and slices of ${slice} instructions makes no sense`,
+        'Give a whole number as seed and a slice of at least 1.',
+        { seed, slice },
+      );
+    }
     this.#schedule = schedule;
     // Spread small seeds; xorshift needs a non-zero state.
     this.#random = (Math.imul(schedule.seed | 0, 0x9e37_79b1) ^ 0x5bd1_e995) | 0 || 1;
