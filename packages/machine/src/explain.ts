@@ -7,8 +7,9 @@ import { lostInSmm, whyHarmless } from './explain-harmless.ts';
 import { DEFAULT_HOST, findHost, quirksInForce } from './hosts.ts';
 import type { RelocationReport } from './outcome.ts';
 import { RelocationParts } from './parts.ts';
+import { settle } from './pieces.ts';
 import { findQuirk, type Quirk } from './quirks.ts';
-import { type RelocationOptions, relocate } from './relocation.ts';
+import { prepareRelocation, type RelocationOptions } from './relocation.ts';
 import { diagnoseRun, type TracedRun, traced, traceFormOf } from './traced-run.ts';
 
 /** A change that was tried on a failing configuration. */
@@ -111,7 +112,7 @@ function withoutQuirks(options: RelocationOptions, ids: readonly string[]): Relo
 
 function* relocatesWithout(options: RelocationOptions, ids: readonly string[]): Generator<string, boolean> {
   yield `the same without ${ids.join(', ')}`;
-  return relocate(withoutQuirks(options, ids)).outcome === 'relocated';
+  return settle(prepareRelocation(withoutQuirks(options, ids))).outcome === 'relocated';
 }
 
 /** One quirk whose removal suffices; else a set from which none can be left out. */
@@ -174,7 +175,7 @@ function* tryRemedies(options: RelocationOptions): Generator<string, Remedy[]> {
   const tried: Remedy[] = [];
   for (const [change, changed] of remediesFor(options)) {
     yield change;
-    const report = relocate(changed);
+    const report = settle(prepareRelocation(changed));
     tried.push({ change, helps: report.outcome === 'relocated', report });
   }
   return tried;

@@ -3,14 +3,14 @@
  * some is.
  */
 import { SmmError } from '@smm/x86-defs';
-import type { RelocationOutcome, RelocationReport } from './outcome.ts';
-import { runInPieces } from './pieces.ts';
-import { prepareRelocation, type Relocation, type RelocationOptions } from './relocation.ts';
+import type { RelocationOutcome } from './outcome.ts';
+import { settle } from './pieces.ts';
+import { defaultBudget, prepareRelocation, type RelocationOptions } from './relocation.ts';
 import type { Schedule } from './scheduler.ts';
 
 /** What to explore. */
 export interface ExploreOptions {
-  /** The configuration; its `schedule` is not used. */
+  /** The configuration; its `schedule` is not used, and its `budget` is smaller by default. */
   readonly relocation: RelocationOptions;
   /** Number of schedules, 1 or more. Default 1000. */
   readonly runs?: number;
@@ -22,6 +22,9 @@ export interface ExploreOptions {
 
 /** Slice lengths of an exploration: from a few instructions to longer than the relocation of one processor. */
 export const DEFAULT_SLICES: readonly number[] = [20, 200, 2_000, 20_000];
+
+/** Runs that never end are given up early: this part of the default budget is still many times what a relocation takes. */
+const BUDGET_PART = 4;
 
 /** One schedule and what became of it. */
 export interface ExploreRun {
@@ -75,7 +78,8 @@ export function* exploreRuns(options: ExploreOptions): Generator<ExploreRun, Exp
   const { runs = 1000, slices = DEFAULT_SLICES, firstSeed = 1 } = options;
   checkRuns(runs, firstSeed);
   const ordered = checkedSlices(slices);
-  const relocation = prepareRelocation(options.relocation);
+  const { budget = defaultBudget(options.relocation.cpus ?? 1) / BUDGET_PART } = options.relocation;
+  const relocation = prepareRelocation({ ...options.relocation, budget });
   const done: ExploreRun[] = [];
   for (let index = 0; index < runs; index++) {
     const schedule = {
@@ -89,14 +93,6 @@ export function* exploreRuns(options: ExploreOptions): Generator<ExploreRun, Exp
     yield run;
   }
   return reportOf(done);
-}
-
-function settle(relocation: Relocation): RelocationReport {
-  const pieces = runInPieces(relocation);
-  for (;;) {
-    const piece = pieces.next();
-    if (piece.done === true) return piece.value;
-  }
 }
 
 /** Runs all schedules; see {@link exploreRuns}. */

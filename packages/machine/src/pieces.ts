@@ -26,3 +26,12 @@ export function* runInPieces(relocation: Relocation): Generator<RelocationReport
     yield report;
   }
 }
+
+/** Runs a prepared relocation to its outcome; see {@link runInPieces}. */
+export function settle(relocation: Relocation): RelocationReport {
+  const pieces = runInPieces(relocation);
+  for (;;) {
+    const piece = pieces.next();
+    if (piece.done === true) return piece.value;
+  }
+}

@@ -2,7 +2,8 @@
 import { type Diagnosis, diagnose, TraceBuffer, type TraceEvent, type TraceForm } from '@smm/trace';
 import { resolveSwitches } from './hosts.ts';
 import type { RelocationReport } from './outcome.ts';
-import { type RelocationOptions, relocate } from './relocation.ts';
+import { settle } from './pieces.ts';
+import { prepareRelocation, type RelocationOptions } from './relocation.ts';
 
 /** A run with its trace. */
 export interface TracedRun {
@@ -19,7 +20,7 @@ export interface TracedRun {
 /** Runs a configuration and keeps its trace. */
 export function traced(label: string, options: RelocationOptions): TracedRun {
   const buffer = new TraceBuffer();
-  const report = relocate({ ...options, trace: buffer.sink });
+  const report = settle(prepareRelocation({ ...options, trace: buffer.sink }));
   return { label, options, report, events: buffer.events };
 }
 

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { once } from '../options.ts';
 import { oneOf } from '../qemu-values.ts';
+import { factInWords } from '../render/fact.ts';
 import { counted } from '../render/text.ts';
 import { checkTraceName, formOfEvents, loadTrace, TRACE_ENDINGS, writeTrace } from '../trace-file.ts';
 import { UsageError } from '../usage-error.ts';
@@ -84,10 +85,10 @@ function render({ vcpu, agreed, a, b, context }: Divergence, nameA: string, name
   return [
     `First divergence: VCPU ${vcpu}, after ${counted(agreed, 'fact')} on which both agree.`,
     '',
-    `${nameA}: ${a?.fact ?? 'does nothing more'}`,
+    `${nameA}: ${factInWords(a)}`,
     ...context.a.map((line) => `  ${line}`),
     '',
-    `${nameB}: ${b?.fact ?? 'does nothing more'}`,
+    `${nameB}: ${factInWords(b)}`,
     ...context.b.map((line) => `  ${line}`),
   ];
 }

@@ -4,6 +4,7 @@ import type { Diagnosis, Divergence } from '@smm/trace';
 import type { Io } from '../io.ts';
 import { describeConfiguration } from './configuration.ts';
 import { evidenceExcerpt } from './excerpt.ts';
+import { factInWords } from './fact.ts';
 import { mailResult, outcomeLine } from './report.ts';
 import { runToJson } from './run-json.ts';
 import { colours, counted, table, wrap } from './text.ts';
@@ -119,11 +120,11 @@ function divergenceSentence({ reference, divergence }: Explanation): string {
   const first = divergence?.first;
   if (first === undefined) return `The guest notices no difference to ${reference.label}.`;
   const [here, there] = sides(first);
-  return `First divergence from ${reference.label}: VCPU ${first.vcpu} ${here} here, ${there} there.`;
+  return `First divergence from ${reference.label}: here VCPU ${first.vcpu} ${here}, there it ${there}.`;
 }
 
 function sides({ a, b }: Divergence): [string, string] {
-  return [a?.fact ?? 'does nothing more', b?.fact ?? 'does nothing more'];
+  return [factInWords(a), factInWords(b)];
 }
 
 function diagnosisParts(diagnosis: Diagnosis, explanation: Explanation, io: Io): string[] {

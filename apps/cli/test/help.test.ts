@@ -1,0 +1,121 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { cli, ofPackage, scratch } from './support.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const COMMANDS = ['matrix', 'relocate', 'explain', 'explore', 'diagnose', 'quirks', 'firmware'];
+
+describe('help', () => {
+  it('lists the subcommands, the exit codes and examples', async () => {
+    const { out, code } = await cli('--help');
+    expect(code).toBe(0);
+    for (const name of [...COMMANDS, 'trace']) expect(out).toMatch(new RegExp(`^ {2}${name} `, 'm'));
+    expect(out).toMatch(/Exit codes: 0 .*1 .*2 /);
+  });
+
+  it.each([...COMMANDS.map((name) => `help ${name}`), 'trace convert --help', 'trace diff -help'])(
+    'smm %s has examples',
+    async (command) => {
+      const { out, code } = await cli(command);
+      expect(code).toBe(0);
+      expect(out).toMatch(/\nExamples:\n {2}\S/);
+    },
+  );
+
+  it('every example that needs no file parses', async () => {
+    for (const name of COMMANDS) {
+      const { out } = await cli(`help ${name}`);
+      const examples = out.split('Examples:\n')[1]!.split('\n');
+      for (const line of examples.filter((each) => each.startsWith('  smm '))) {
+        const command = line
+          .trim()
+          .slice(4)
+          .split(/ {2,}| \|/)[0]!;
+        // Help at the end makes the parser look at everything and run nothing.
+        const { err, code } = await cli(`${command} --help`);
+        expect(`${err}${code}`, command).toBe('0');
+      }
+    }
+  });
+
+  it('without a command is usage, not success', async () => {
+    const { code, err } = await cli([]);
+    expect(code).toBe(2);
+    expect(err).toContain('Usage: smm');
+  });
+
+  it('prints the version of the package', async () => {
+    const { version } = JSON.parse(readFileSync(ofPackage('package.json'), 'utf8')) as { version: string };
+    expect((await cli('-version')).out).toBe(`${version}\n`);
+  });
+});
+
+describe('quirks', () => {
+  it('lists every quirk and every host', async () => {
+    const { out } = await cli('quirks');
+    expect(out).toMatch(/^ {2}Q1 +KVM +.*f0d648bdf0a5 +shown$/m);
+    expect(out).toMatch(/^ {2}Q4 .*not shown yet$/m);
+    expect(out).toMatch(/^ {2}rhel7-3\.10\.0-323-stock +Q1, Q2 /m);
+    expect(out).toMatch(/^ {2}linux-current \(default\) +none /m);
+  });
+
+  it('tells one in full', async () => {
+    const { out } = await cli('quirks q1');
+    expect(out).toMatch(/^Q1 {2}/);
+    expect(out).toContain('Hosts that have it: rhel7-3.10.0-323, rhel7-3.10.0-323-stock.');
+  });
+
+  it('prints JSON', async () => {
+    const { out } = await cli('quirks --json');
+    const { quirks, hosts } = JSON.parse(out) as { quirks: { id: string }[]; hosts: { name: string }[] };
+    expect(quirks.map(({ id }) => id)).toContain('Q33');
+    expect(hosts.map(({ name }) => name)).toContain('linux-4.4');
+  });
+});
+
+describe('firmware', () => {
+  it.each(['--bitness 32', '--bitness 64 --edk2 2024 --tseg 1', '--quirk Q7'])(
+    'writes an image: %s',
+    async (options) => {
+      const file = join(scratch(), 'rom.bin');
+      const { code, err } = await cli(`firmware -o ${file} ${options}`);
+      expect(code).toBe(0);
+      expect(err).toMatch(/^Wrote \d+ KiB to .*rom\.bin: (32|64)-bit, edk2 (2015|2024), TSEG [128] MiB\.\n$/);
+      expect(Math.log2(statSync(file).size) % 1).toBe(0);
+    },
+  );
+
+  it('says where it cannot write', async () => {
+    const { code, err } = await cli('firmware -o /nowhere/rom.bin');
+    expect(code).toBe(2);
+    expect(err).toContain('cannot write the firmware /nowhere/rom.bin');
+    expect(existsSync('/nowhere/rom.bin')).toBe(false);
+  });
+});
+
+describe('on a terminal', () => {
+  const ESCAPE = '\u001b';
+
+  it('tables have boxes and colour, and the progress line is gone at the end', async () => {
+    const { out, err } = await cli('relocate -smp 2', { terminal: true });
+    expect(out).toContain('┌');
+    expect(out).toContain(`${ESCAPE}[32mrelocated`);
+    expect(err).toContain('relocating...');
+    expect(err.endsWith(`\r${ESCAPE}[K`)).toBe(true);
+  });
+
+  it('NO_COLOR is honoured', async () => {
+    const { out } = await cli('relocate -smp 2', { terminal: true, env: { NO_COLOR: '1' } });
+    expect(out).toContain('┌');
+    expect(out).not.toContain(ESCAPE);
+  });
+
+  it('elsewhere there is neither box, colour nor progress', async () => {
+    const { out, err } = await cli('relocate -smp 2');
+    expect(out + err).not.toContain(ESCAPE);
+    expect(out).not.toContain('┌');
+    expect(err).toBe('');
+  });
+});

@@ -1,0 +1,162 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readTrace } from '@smm/trace';
+import { Ajv } from 'ajv';
+import { describe, expect, it, vi } from 'vitest';
+import { cli, inOrder, json, MAIL, ofPackage, type RelocateJson, scratch } from './support.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const validate = new Ajv({ allErrors: true }).compile(
+  JSON.parse(readFileSync(ofPackage('schema/relocate.schema.json'), 'utf8')) as object,
+);
+
+async function relocate(options: string): Promise<RelocateJson & { code: number }> {
+  const answer = await json<RelocateJson>(`relocate ${options}`);
+  const { code: _code, ...object } = answer;
+  validate(object);
+  expect(validate.errors, options).toBeNull();
+  return answer;
+}
+
+describe("the mail's machine", () => {
+  const folder = scratch();
+  const file = join(folder, 'hang.txt');
+
+  it('is stuck, VCPU 1 with the SMBASE of VCPU 0, the BSP spinning on mRebased[1]', async () => {
+    const { out, err, code } = await cli(`relocate ${MAIL} --json --trace ${file}`);
+    const answer = JSON.parse(out) as RelocateJson;
+    expect(validate(answer), JSON.stringify(validate.errors)).toBe(true);
+    expect(code).toBe(1);
+    expect(err).toContain(`to ${file} (trace-cmd text)`);
+    expect(answer.outcome).toBe('stuck');
+    expect(answer.cpus[1]).toMatchObject({
+      id: 1,
+      smbase: '0x7ffc1000',
+      planned: '0x7ffc1800',
+      state: 'halted',
+    });
+    expect(answer.cpus[0]).toMatchObject({ id: 0, state: 'spinning' });
+    expect(answer.cpus[0]?.waitingOn).toContain('mRebased[1]');
+    expect(answer.log).toEqual([
+      'SMRAM TileSize = 00000800',
+      'CPU[000]  APIC ID=0000  SMBASE=7FFC1000  SaveState=7FFD0C00  Size=00000400',
+      'CPU[001]  APIC ID=0001  SMBASE=7FFC1800  SaveState=7FFD1400  Size=00000400',
+      'SmmRelocateBases: sending SMI IPI to APIC ID 0x1',
+    ]);
+  });
+
+  it("holds the mail's trace lines, in order and in the form of 2015", () => {
+    inOrder(readFileSync(file, 'utf8').split('\n'), [
+      /kvm_enter_smm: {8}vcpu 1: entering SMM, smbase 0x30000$/,
+      /kvm_exit: {13}reason EPT_VIOLATION rip 0x[0-9a-f]+ info 181 0$/,
+      /kvm_page_fault: {7}address fee00020 error_code 181$/,
+      /kvm_enter_smm: {8}vcpu 1: leaving SMM, smbase 0x7ffc1000$/,
+      /kvm_exit: {13}reason APIC_ACCESS rip 0x[0-9a-f]+ info 20 0$/,
+      /kvm_emulate_insn: {5}0:[0-9a-f]+: 8b 1b$/,
+      /kvm_apic: {13}apic_read APIC_ID = 0x1000000$/,
+      /kvm_mmio: {13}mmio read len 4 gpa 0xfee00020 val 0x1000000$/,
+    ]);
+  });
+});
+
+describe.each([
+  // options, cpus with another's SMBASE
+  [MAIL.replace('32', '64'), 'stuck'],
+  [`${MAIL.replace('kvm', 'kvm,ept=0')}`, 'stuck'],
+  ['-smp 2 --bitness 32 -accel kvm --quirk +Q1', 'stuck'],
+  ['-smp 2 --bitness 64 -accel kvm --quirk +Q1', 'stuck'],
+  [`${MAIL} --quirk -Q1`, 'relocated'],
+  [`${MAIL} --edk2 2024`, 'relocated'],
+  [`${MAIL.replace('kvm', 'kvm,flexpriority=0')}`, 'relocated'],
+  ['-smp 2 --bitness 32', 'relocated'],
+  ['-smp 2 -accel kvm --host linux-4.4', 'relocated'],
+  ['-smp 3 -m 512 --tseg 1 --host rhel7-3.10.0-323', 'stuck'],
+  ['-smp 3 -m 512M --tseg 1 --host linux-current', 'relocated'],
+  ['-smp 5 -m 1G --tseg 2 --host rhel7-3.10.0-323', 'stuck'],
+  ['-smp 5 -m 1G --tseg 2 --host rhel7-3.10.0-323 --quirk -Q1', 'relocated'],
+] as const)('%s', (options, outcome) => {
+  it(`is ${outcome}`, async () => {
+    const answer = await relocate(options);
+    expect(answer.outcome).toBe(outcome);
+    expect(answer.code).toBe(outcome === 'relocated' ? 0 : 1);
+    if (outcome === 'relocated') {
+      for (const cpu of answer.cpus) expect(cpu.smbase).toBe(cpu.planned);
+    } else {
+      // The same failure everywhere: VCPU 1 has what was planned for VCPU 0.
+      expect(answer.cpus[1]?.smbase).toBe(answer.cpus[0]?.planned);
+      expect(answer.cpus[1]?.planned).not.toBe(answer.cpus[0]?.planned);
+      expect(answer.cpus[0]?.waitingOn).toContain('mRebased[1]');
+    }
+  });
+});
+
+it.each([
+  'tcg --bitness 32',
+  'tcg --bitness 64',
+  'kvm --host rhel7-3.10.0-323 --bitness 32',
+  'kvm --host rhel7-3.10.0-323 --bitness 64',
+  'kvm,ept=0 --host rhel7-3.10.0-323-stock',
+  'kvm --host linux-current --edk2 2024',
+])('one VCPU relocates: -accel %s', async (accel) => {
+  expect((await relocate(`-smp 1 -accel ${accel}`)).outcome).toBe('relocated');
+});
+
+it('kernel_irqchip=off gives what the mechanism gives, with a note on what is not modelled', async () => {
+  const answer = await relocate(`${MAIL} -machine q35,kernel_irqchip=off`);
+  expect(['relocated', 'stuck']).toContain(answer.outcome);
+  expect(answer.notes.join(' ')).toMatch(/SIGKILL.*not modelled/);
+});
+
+it('with ept=0 the trace shows the lost read by shadow paging: a #PF at fee00020, no APIC access before SMM is left', async () => {
+  const { out } = await cli(`relocate ${MAIL.replace('kvm', 'kvm,ept=0')} --trace -`);
+  const lines = out.split('\n');
+  inOrder(lines, [
+    /vcpu 1: entering SMM, smbase 0x30000$/,
+    /kvm_page_fault: {7}address fee00020 /,
+    /vcpu 1: leaving SMM, smbase 0x7ffc1000$/,
+    /apic_read APIC_ID = 0x1000000$/,
+  ]);
+  expect(out).not.toContain('EPT_VIOLATION');
+});
+
+it('takes the seed: the same one gives the same trace, another gives another', async () => {
+  const run = (seed: number) => cli(`relocate -smp 3 --seed ${seed} --slice 100 --trace -`);
+  const [a, b, c] = [await run(5), await run(5), await run(6)];
+  expect(b.out).toBe(a.out);
+  expect(c.out).not.toBe(a.out);
+});
+
+it('writes every trace format, and those that can be read hold the same events', async () => {
+  const folder = scratch();
+  const options = '-smp 2 -accel kvm';
+  const names = ['t.dat', 't.jsonl', 't.txt', 't.perfetto-trace'].map((name) => join(folder, name));
+  for (const name of names) expect((await cli(`relocate ${options} --trace ${name}`)).code).toBe(0);
+  const [dat, jsonl, text] = names.slice(0, 3).map((name) => readTrace(readFileSync(name)).events);
+  expect(jsonl!.length).toBeGreaterThan(100);
+  expect(text!.map(({ name }) => name)).toEqual(jsonl!.map(({ name }) => name));
+  expect(dat!.length).toBe(jsonl!.length);
+  // A Perfetto trace is a sequence of packets: field 1, length-delimited.
+  expect(readFileSync(names[3]!)[0]).toBe(0x0a);
+});
+
+it('shows processors, log and outcome to a person, and says where to look further', async () => {
+  const { out, code } = await cli(`relocate ${MAIL}`);
+  expect(code).toBe(1);
+  expect(out).toMatch(/^32-bit, 2 CPUs, 2048 MiB, edk2 2015, TSEG 8 MiB, kvm on rhel7-3\.10\.0-323 \(Q1\)$/m);
+  expect(out).toMatch(/^ {2}CPU +SMBASE +planned +state +waiting on$/m);
+  expect(out).toMatch(/^ {2}1 +0x7ffc1000 +0x7ffc1800 +halted /m);
+  expect(out).toContain('  SmmRelocateBases: sending SMI IPI to APIC ID 0x1\n');
+  expect(out).toMatch(/^stuck in SMBASE relocation/m);
+  expect(out).toContain('smm explain');
+});
+
+it('runs a ROM from a file', async () => {
+  const rom = join(scratch(), 'rom.bin');
+  expect((await cli(`firmware -o ${rom} --bitness 32`)).code).toBe(0);
+  const { out, code } = await cli(`relocate -smp 2 --bitness 32 -bios ${rom} --json`);
+  const answer = JSON.parse(out) as RelocateJson;
+  expect(code).toBe(0);
+  expect(answer.log.at(-1)).toBe('Firmware done');
+  expect(answer.cpus.map((cpu) => cpu.smbase)).toEqual(['0x7ffc1000', '0x7ffc1800']);
+});

@@ -1,0 +1,91 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { cli, MAIL, scratch } from './support.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+const folder = scratch();
+const tcg = join(folder, 'tcg.jsonl');
+const kvm = join(folder, 'kvm.jsonl');
+const dat = join(folder, 'kvm.dat');
+
+beforeAll(async () => {
+  await cli(`relocate -smp 2 --bitness 32 --trace ${tcg}`);
+  await cli(`relocate ${MAIL} --trace ${kvm}`);
+  await cli(`trace convert ${kvm} ${dat}`);
+});
+
+describe('convert', () => {
+  it('goes from format to format without loss of what both can hold', async () => {
+    const { out: direct } = await cli(`trace convert ${kvm} -`);
+    const { out: throughDat } = await cli(`trace convert ${dat} -`);
+    expect(direct.split('\n').length).toBeGreaterThan(100);
+    expect(throughDat).toBe(direct);
+  });
+
+  it('writes the words of either form', async () => {
+    const { out: old } = await cli(`trace convert ${kvm} - --form 2015`);
+    const { out: current } = await cli(`trace convert ${kvm} - --form current`);
+    expect(old).toContain('kvm_enter_smm:');
+    expect(current).toContain('kvm_smm_transition:');
+    expect(current).toMatch(/kvm_page_fault: .*address 0x00000000fee00020 error_code 0x181/);
+  });
+
+  it('says what it wrote, on standard error', async () => {
+    const { out, err } = await cli(`trace convert ${kvm} ${join(folder, 'again.txt')}`);
+    expect(out).toBe('');
+    expect(err).toMatch(/^Wrote [\d,]+ events to .*again\.txt \(trace-cmd text\)\.\n$/);
+  });
+
+  const hasTraceCmd = spawnSync('trace-cmd', ['--version']).error === undefined;
+  it.skipIf(!hasTraceCmd)(
+    "real trace-cmd reads the .dat and prints the lines of our text, but for its plugins' own",
+    async () => {
+      const report = execFileSync('trace-cmd', ['report', '-N', '-i', dat], { encoding: 'utf8' });
+      const kernels = report.split('\n').filter((line) => /kvm_(page_fault|apic|mmio|enter_smm):/.test(line));
+      const { out } = await cli(`trace convert ${kvm} - --form 2015`);
+      const ours = out.split('\n').filter((line) => /kvm_(page_fault|apic|mmio|enter_smm):/.test(line));
+      expect(kernels.length).toBeGreaterThan(10);
+      // CPUs are merged by time; equal times may come in either order.
+      expect([...kernels].sort()).toEqual([...ours].sort());
+    },
+  );
+});
+
+describe('diff', () => {
+  it('finds where kvm leaves tcg: VCPU 1 reads its APIC ID in SMM', async () => {
+    const { out, code } = await cli(`trace diff ${kvm} ${tcg}`);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^First divergence: VCPU 1, after \d+ facts on which both agree\.$/m);
+    expect(out).toContain('reads APIC_ID as 0x0 from an ordinary page of memory');
+    expect(out).toContain('reads APIC_ID as 0x1000000 from its local APIC');
+  });
+
+  it('finds nothing between a trace and itself', async () => {
+    expect((await cli(`trace diff ${tcg} ${tcg}`)).out).toContain('The guest notices no difference');
+  });
+
+  it('prints JSON', async () => {
+    const { out } = await cli(`trace diff ${kvm} ${tcg} --json`);
+    expect(JSON.parse(out)).toMatchObject({ version: 1, first: { vcpu: 1 } });
+  });
+});
+
+it('a truncated trace.dat and a truncated .jsonl are refused with what to do', async () => {
+  const { writeFileSync } = await import('node:fs');
+  const bytes = readFileSync(dat);
+  const cut = join(folder, 'cut.dat');
+  writeFileSync(cut, bytes.subarray(0, bytes.length >> 1));
+  const cutText = join(folder, 'cut.jsonl');
+  const text = readFileSync(kvm, 'utf8');
+  writeFileSync(cutText, text.slice(0, text.length - 20));
+  for (const file of [cut, cutText]) {
+    const { code, err, out } = await cli(`diagnose ${file}`);
+    expect(code).toBe(2);
+    expect(out).toBe('');
+    expect(err).toMatch(/^smm: cannot read .*cut\.[a-z]+: .+\n$/);
+    expect(err.trimEnd().split('\n')).toHaveLength(1);
+  }
+});
