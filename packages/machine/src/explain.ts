@@ -7,9 +7,8 @@ import { lostInSmm, whyHarmless } from './explain-harmless.ts';
 import { DEFAULT_HOST, findHost, quirksInForce } from './hosts.ts';
 import type { RelocationReport } from './outcome.ts';
 import { RelocationParts } from './parts.ts';
-import { settle } from './pieces.ts';
 import { findQuirk, type Quirk } from './quirks.ts';
-import { prepareRelocation, type RelocationOptions } from './relocation.ts';
+import { prepareRelocation, type RelocationOptions, runRelocation } from './relocation.ts';
 import { diagnoseRun, type TracedRun, traced, traceFormOf } from './traced-run.ts';
 
 /** A change that was tried on a failing configuration. */
@@ -112,7 +111,7 @@ function withoutQuirks(options: RelocationOptions, ids: readonly string[]): Relo
 
 function* relocatesWithout(options: RelocationOptions, ids: readonly string[]): Generator<string, boolean> {
   yield `the same without ${ids.join(', ')}`;
-  return settle(prepareRelocation(withoutQuirks(options, ids))).outcome === 'relocated';
+  return runRelocation(prepareRelocation(withoutQuirks(options, ids))).outcome === 'relocated';
 }
 
 /** One quirk whose removal suffices; else a set from which none can be left out. */
@@ -175,7 +174,7 @@ function* tryRemedies(options: RelocationOptions): Generator<string, Remedy[]> {
   const tried: Remedy[] = [];
   for (const [change, changed] of remediesFor(options)) {
     yield change;
-    const report = settle(prepareRelocation(changed));
+    const report = runRelocation(prepareRelocation(changed));
     tried.push({ change, helps: report.outcome === 'relocated', report });
   }
   return tried;

@@ -4,8 +4,7 @@
  */
 import { SmmError } from '@smm/x86-defs';
 import type { RelocationOutcome } from './outcome.ts';
-import { settle } from './pieces.ts';
-import { defaultBudget, prepareRelocation, type RelocationOptions } from './relocation.ts';
+import { defaultBudget, prepareRelocation, type RelocationOptions, runRelocation } from './relocation.ts';
 import type { Schedule } from './scheduler.ts';
 
 /** What to explore. */
@@ -87,7 +86,7 @@ export function* exploreRuns(options: ExploreOptions): Generator<ExploreRun, Exp
       slice: ordered[index % ordered.length]!,
     };
     relocation.machine.reset(schedule);
-    const { outcome, summary, cpus } = settle(relocation);
+    const { outcome, summary, cpus } = runRelocation(relocation);
     const run = { index, schedule, outcome, summary, smbases: cpus.map((cpu) => cpu.smbase) };
     done.push(run);
     yield run;

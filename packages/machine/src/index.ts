@@ -38,14 +38,15 @@ export {
 export { MAX_MEMORY_MIB, type MemoryPlan, planMemory } from './memory-plan.ts';
 export type { CpuActivity, CpuReport, LoopProof, RelocationOutcome, RelocationReport } from './outcome.ts';
 export { RelocationParts } from './parts.ts';
-export { runInPieces } from './pieces.ts';
 export { findQuirk, QUIRKS, type Quirk } from './quirks.ts';
 export {
   defaultBudget,
   prepareRelocation,
   type Relocation,
   type RelocationOptions,
+  type RelocationProgress,
   relocate,
+  runInPieces,
   runRelocation,
 } from './relocation.ts';
 export { DEFAULT_SCHEDULE, type Schedule } from './scheduler.ts';

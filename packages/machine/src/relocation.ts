@@ -131,8 +131,26 @@ export function relocate(options: RelocationOptions): RelocationReport {
   return runRelocation(prepareRelocation(options));
 }
 
+/** How far a run has come. */
+export interface RelocationProgress {
+  /** Instructions of all processors so far. */
+  readonly instructions: number;
+  /** Lines of the debug log so far. */
+  readonly log: readonly string[];
+}
+
 /** Runs a prepared relocation from where it stands to its outcome. */
 export function runRelocation(relocation: Relocation): RelocationReport {
+  const pieces = runInPieces(relocation);
+  for (;;) {
+    const piece = pieces.next();
+    if (piece.done === true) return piece.value;
+    relocation.options.progress?.(piece.value.instructions, piece.value.log.length);
+  }
+}
+
+/** As {@link runRelocation}, and yields now and then, so that a caller can show progress, answer signals or stop. */
+export function* runInPieces(relocation: Relocation): Generator<RelocationProgress, RelocationReport> {
   const { machine, options } = relocation;
   const budget = options.budget ?? defaultBudget(options.cpus ?? 1);
   const end: End = { stop: 'budget', proof: undefined, stray: [], unmodelled: undefined };
@@ -145,7 +163,6 @@ export function runRelocation(relocation: Relocation): RelocationReport {
       if (!(error instanceof UnmodelledError && isAstray(relocation))) throw error;
       end.unmodelled = error;
     }
-    options.progress?.(machine.retired, machine.log.length);
     if (end.unmodelled !== undefined || end.stop !== 'budget') break;
     if (isDone(relocation)) {
       // Whoever still runs after this has nothing to add.
@@ -156,6 +173,7 @@ export function runRelocation(relocation: Relocation): RelocationReport {
     if (end.stray.length > 0) break;
     end.proof = proveEndlessLoop(machine);
     if (end.proof !== undefined) break;
+    yield { instructions: machine.retired, log: machine.log };
   }
   return judge(relocation, end);
 }

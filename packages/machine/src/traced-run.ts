@@ -2,8 +2,7 @@
 import { type Diagnosis, diagnose, TraceBuffer, type TraceEvent, type TraceForm } from '@smm/trace';
 import { resolveSwitches } from './hosts.ts';
 import type { RelocationReport } from './outcome.ts';
-import { settle } from './pieces.ts';
-import { prepareRelocation, type RelocationOptions } from './relocation.ts';
+import { prepareRelocation, type RelocationOptions, runRelocation } from './relocation.ts';
 
 /** A run with its trace. */
 export interface TracedRun {
@@ -20,7 +19,7 @@ export interface TracedRun {
 /** Runs a configuration and keeps its trace. */
 export function traced(label: string, options: RelocationOptions): TracedRun {
   const buffer = new TraceBuffer();
-  const report = settle(prepareRelocation({ ...options, trace: buffer.sink }));
+  const report = runRelocation(prepareRelocation({ ...options, trace: buffer.sink }));
   return { label, options, report, events: buffer.events };
 }
 
