@@ -135,6 +135,11 @@ export class RegisterFile<N extends string = string> implements Snapshottable<Re
 
   /** Reads `size` bytes at `offset`. Bytes past the end of the block read the fill value. */
   read(offset: number, size: AccessSize, attrs: TxAttrs = 0): number {
+    const only = this.#owner[offset];
+    if (only !== undefined && only.offset === offset && only.width === size) {
+      const stored = this.#load(only);
+      return this.#hooks.read === undefined ? stored : this.#hooks.read(only.name, stored, attrs) >>> 0;
+    }
     let value = 0;
     for (let i = 0; i < size; ) {
       const spec = this.#owner[offset + i];

@@ -120,6 +120,8 @@ export class BlockBuilder {
     const block: Block = {
       host: this.#free,
       rip,
+      ripLow: Number(BigInt.asIntN(32, rip)),
+      ripHigh: Number(BigInt.asIntN(32, rip >> 32n)),
       mode,
       limit,
       start: host,

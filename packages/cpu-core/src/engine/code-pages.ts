@@ -7,6 +7,10 @@ import type { Core } from './core.ts';
 import { TLB_ADDEND, TLB_ENTRY_SIZE, TLB_SIZE, TLB_WRITE_TAG } from './tlb.ts';
 
 const LINE_SHIFT = 6;
+/** No TLB holds a write tag. */
+const NO_ENTRY = 0;
+/** Several TLB entries may: all are searched. */
+const MANY_ENTRIES = -1;
 
 /** A decoded block, as TypeScript keeps it beside its records. */
 export interface Block {
@@ -14,6 +18,9 @@ export interface Block {
   readonly host: number;
   /** RIP of its first instruction. */
   readonly rip: bigint;
+  /** Low and high half of it, signed. */
+  readonly ripLow: number;
+  readonly ripHigh: number;
   /** Mode word it was decoded for. */
   readonly mode: number;
   /** CS limit it was decoded under. */
@@ -45,8 +52,8 @@ export class CodePages {
   readonly #views: Views;
   readonly #cores: Core[];
   readonly #pages = new Map<number, CodePage>();
-  /** Per host page: some TLB may hold a write tag for it. */
-  readonly #tagged: Uint8Array;
+  /** Per host page: the TLB entry that may hold a write tag for it; NO_ENTRY, or MANY_ENTRIES if there were several. */
+  readonly #tagged: Int32Array;
   /** Per host page: it has been made writable for a processor since this was last cleared. For snapshots. */
   readonly touched: Uint8Array;
   readonly #isCode: Uint8Array;
@@ -57,7 +64,7 @@ export class CodePages {
     this.#views = views;
     this.#cores = cores;
     const pages = views.u8.length >>> 12;
-    this.#tagged = new Uint8Array(pages);
+    this.#tagged = new Int32Array(pages);
     this.#isCode = new Uint8Array(pages);
     this.touched = new Uint8Array(pages);
   }
@@ -67,16 +74,24 @@ export class CodePages {
     return this.#isCode[host >>> 12] === 1;
   }
 
-  /** The page of `host` can now be written; `tagged`: without coming by here. */
-  noteWritable(host: number, tagged: boolean): void {
-    this.touched[host >>> 12] = 1;
-    if (tagged) this.#tagged[host >>> 12] = 1;
+  /** The page of `host` can now be written: by the TLB entry at host offset `entry` without coming by here, unless that is 0. */
+  noteWritable(host: number, entry: number): void {
+    const number = host >>> 12;
+    this.touched[number] = 1;
+    if (entry === 0) return;
+    const before = this.#tagged[number]!;
+    if (before === NO_ENTRY) this.#tagged[number] = entry;
+    else if (before !== (entry | 0)) this.#tagged[number] = MANY_ENTRIES;
   }
 
-  /** A live block that starts here, or undefined. */
-  find(start: number, rip: bigint, mode: number, limit: number): Block | undefined {
+  /** A live block that starts here, or undefined. The RIP comes in signed halves. */
+  find(start: number, ripLow: number, ripHigh: number, mode: number, limit: number): Block | undefined {
     const list = this.#pages.get(start >>> 12)?.byOffset.get(start & 0xfff);
-    return list?.find((b) => b.rip === rip && b.mode === mode && b.limit === limit);
+    if (list === undefined) return undefined;
+    for (const b of list) {
+      if (b.ripLow === ripLow && b.mode === mode && b.ripHigh === ripHigh && b.limit === limit) return b;
+    }
+    return undefined;
   }
 
   /** Makes a block known. */
@@ -96,7 +111,7 @@ export class CodePages {
       page = { lines: new Uint32Array(2), blocks: new Set(), byOffset: new Map() };
       this.#pages.set(number, page);
       this.#isCode[number] = 1;
-      if (this.#tagged[number]) this.#dropWriteTags(number);
+      if (this.#tagged[number] !== NO_ENTRY) this.#dropWriteTags(number);
     }
     page.blocks.add(block);
     const last = ((host & 0xfff) + length - 1) >>> LINE_SHIFT;
@@ -107,20 +122,27 @@ export class CodePages {
   }
 
   #dropWriteTags(number: number): void {
-    const { i32 } = this.#views;
+    const only = this.#tagged[number]!;
+    this.#tagged[number] = NO_ENTRY;
+    if (only !== MANY_ENTRIES) {
+      this.#dropWriteTag(number, only >>> 0);
+      return;
+    }
     for (const core of this.#cores) {
       const end = core.tlb + 2 * TLB_SIZE;
-      for (let entry = core.tlb; entry < end; entry += TLB_ENTRY_SIZE) {
-        const at = entry >>> 2;
-        const tag = i32[at + (TLB_WRITE_TAG >>> 2)]!;
-        if (tag & 0xfff) continue; // empty
-        const host = (tag + i32[at + (TLB_ADDEND >>> 2)]!) >>> 0;
-        if (host >>> 12 !== number) continue;
-        i32[at + (TLB_WRITE_TAG >>> 2)] = -1;
-        i32[at + (TLB_WRITE_TAG >>> 2) + 1] = -1;
-      }
+      for (let entry = core.tlb; entry < end; entry += TLB_ENTRY_SIZE) this.#dropWriteTag(number, entry);
     }
-    this.#tagged[number] = 0;
+  }
+
+  #dropWriteTag(number: number, entry: number): void {
+    const { i32 } = this.#views;
+    const at = entry >>> 2;
+    const tag = i32[at + (TLB_WRITE_TAG >>> 2)]!;
+    if (tag & 0xfff) return; // empty
+    const host = (tag + i32[at + (TLB_ADDEND >>> 2)]!) >>> 0;
+    if (host >>> 12 !== number) return;
+    i32[at + (TLB_WRITE_TAG >>> 2)] = -1;
+    i32[at + (TLB_WRITE_TAG >>> 2) + 1] = -1;
   }
 
   /** True if a write would drop something: for accesses that lie within one page. */

@@ -136,7 +136,8 @@ export class GuestMemory implements LinearMemory {
     setTag(0, result.readable);
     const write = result.writable && !this.#code.isCode(hostPage);
     setTag(TLB_WRITE_TAG >>> 2, write);
-    if (result.writable && (write || access === ACCESS_WRITE)) this.#code.noteWritable(hostPage, write);
+    if (result.writable && (write || access === ACCESS_WRITE))
+      this.#code.noteWritable(hostPage, write ? entry : 0);
     setTag(TLB_EXEC_TAG >>> 2, result.executable);
     return (hostPage + (linear & 0xfff)) >>> 0;
   }

@@ -1,4 +1,5 @@
 /** Tier 0: the generated interpreter and its driver. */
+import { SEG_CS } from '@smm/x86-defs';
 import type { Insn } from '../insn.ts';
 import * as L from '../layout.ts';
 import { ACCESS_READ, ACCESS_WRITE } from '../ports.ts';
@@ -7,7 +8,7 @@ import { type BlockBuilder, modelOf } from './block-builder.ts';
 import type { Block, CodePages } from './code-pages.ts';
 import type { Core } from './core.ts';
 import { peek, retiredNow } from './evaluator.ts';
-import { type Fetcher, linearRip } from './fetch.ts';
+import type { Fetcher } from './fetch.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { JUMP_CACHE_ENTRY_SIZE, jumpCacheIndex } from './jump-cache.ts';
 import type { Stepper } from './stepper.ts';
@@ -143,25 +144,26 @@ export class WasmTier implements Tier, Imports {
   #find(): Block | undefined {
     const core = this.#core;
     const { state, cpu } = core;
-    const { mode, rip } = state;
-    cpu.insnRip = rip;
+    const { mode } = state;
+    const user = (mode & L.MODE_USER) !== 0;
+    const low = state.get32(L.ST_RIP);
+    const high = state.get32(L.ST_RIP + 4) | 0;
+    const limit = state.segLimit(SEG_CS);
+    const wide = (mode & L.MODE_CODE_MASK) === 2;
+    const linear = wide ? high * 0x1_0000_0000 + low : (state.segBase(SEG_CS) + low) % 0x1_0000_0000;
+    const canonical = linear < 0x8000_0000_0000 && linear >= -0x8000_0000_0000;
+    cpu.insnRip = state.rip;
     this.#memory.beginInstruction();
     try {
-      const inside = (mode & L.MODE_CODE_MASK) === 2 || rip <= BigInt(state.segLimit(1));
-      const linear = linearRip(core, rip);
-      const canonical = linear < 0x8000_0000_0000 && linear >= -0x8000_0000_0000;
       // An unfetchable RIP: the step raises the fault.
-      const host = inside && canonical ? this.#memory.fetchOffset(linear, (mode & L.MODE_USER) !== 0) : -1;
+      const host = canonical && (wide || low <= limit) ? this.#memory.fetchOffset(linear, user) : -1;
       if (host < 0) {
         this.#back = BACK_STEP;
         return undefined;
       }
-      let block = this.#code.find(host, rip, mode, state.segLimit(1));
+      let block = this.#code.find(host, low | 0, high, mode, limit);
       if (block?.tail) {
-        const second = this.#memory.fetchOffset(
-          linear + 0x1000 - (linear & 0xfff),
-          (mode & L.MODE_USER) !== 0,
-        );
+        const second = this.#memory.fetchOffset(linear + 0x1000 - (linear & 0xfff), user);
         if (second !== block.tailPage) block = undefined;
       }
       block ??= this.#builder.build(core, this.#fetcher, host);
@@ -183,9 +185,9 @@ export class WasmTier implements Tier, Imports {
 
   #enterJumpCache(block: Block): void {
     const { views, jumpCache } = this.#core;
-    const low = Number(block.rip & 0xffff_ffffn);
-    const entry = (jumpCache + jumpCacheIndex(low) * JUMP_CACHE_ENTRY_SIZE) >>> 2;
-    views.u64[entry >>> 1] = block.rip;
+    const entry = (jumpCache + jumpCacheIndex(block.ripLow) * JUMP_CACHE_ENTRY_SIZE) >>> 2;
+    views.i32[entry] = block.ripLow;
+    views.i32[entry + 1] = block.ripHigh;
     views.i32[entry + 2] = block.mode;
     views.i32[entry + 3] = block.host;
   }
