@@ -4,8 +4,26 @@
  * @packageDocumentation
  */
 export type { Accelerator } from './accelerator.ts';
-export { Boot, type BootCpuReport, type BootOptions, type BootStop } from './boot/boot.ts';
+export { Boot, type BootOptions, type BootStop } from './boot/boot.ts';
+export {
+  type BootGoal,
+  type BootRunOptions,
+  bootInPieces,
+  isRelocated,
+  runBoot,
+  SHELL_PROMPT,
+} from './boot/boot-run.ts';
 export { BUSY_WAIT_NS, type BusyWait } from './boot/busy-wait.ts';
+export { type BootExplanation, explainBootSteps } from './boot/explain.ts';
+export { BOOT_PHASES, type BootPhase } from './boot/phase.ts';
+export {
+  activityOf,
+  type BootCpuReport,
+  type BootOutcome,
+  type BootReport,
+  type BootStuck,
+  placeOf,
+} from './boot/report.ts';
 export { proveEndlessLoop } from './endless-loop.ts';
 export { type ExplainChoices, type Explanation, explain, explainSteps, type Remedy } from './explain.ts';
 export {
@@ -27,14 +45,14 @@ export {
   type SwitchChoice,
 } from './hosts.ts';
 export { DEFAULT_KVM_OPTIONS, type KvmOptions } from './kvm/options.ts';
+export { Machine } from './machine.ts';
 export {
-  Machine,
   type MachineOptions,
   type MachineSnapshot,
   type MachineStop,
   NS_PER_INSTRUCTION,
   type RunLimits,
-} from './machine.ts';
+} from './machine-options.ts';
 export { MAX_MEMORY_MIB, type MemoryPlan, planMemory } from './memory-plan.ts';
 export type { CpuActivity, CpuReport, LoopProof, RelocationOutcome, RelocationReport } from './outcome.ts';
 export { RelocationParts } from './parts.ts';

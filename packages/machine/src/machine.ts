@@ -1,151 +1,35 @@
 /** The machine: processors, local APICs, memory and chipset under an accelerator, driven by a deterministic scheduler. */
-import {
-  type Clock,
-  IoPortSpace,
-  PhysicalAddressSpace,
-  TX_DEBUG,
-  VirtualClock,
-  type VirtualClockState,
-} from '@smm/bus';
+import { type Clock, IoPortSpace, PhysicalAddressSpace, TX_DEBUG, VirtualClock } from '@smm/bus';
 import type { Q35Chipset } from '@smm/chipset-q35';
-import {
-  ACCESS_EXEC,
-  ACCESS_WRITE,
-  type CpuModel,
-  createWindow,
-  Engine,
-  type Interpreter,
-  type Processor,
-  type ProcessorBehaviour,
-  type ProcessorObserver,
-  type ProcessorSnapshot,
-  TRANSLATED_DEVICE,
-  TRANSLATED_RAM,
-  type Translator,
-} from '@smm/cpu-core';
+import { createWindow, Engine, type Processor } from '@smm/cpu-core';
 import { SaveStateCodec } from '@smm/smram';
-import type { TraceSink } from '@smm/trace';
 import { type SaveStateLayout, SmmError } from '@smm/x86-defs';
-import { ApicBus, type ApicFlavour, LocalApic, type LocalApicState } from '@smm/xapic';
+import { ApicBus, type ApicFlavour, LocalApic } from '@smm/xapic';
 import type { Accelerator } from './accelerator.ts';
 import { ACT_HALTED, ACT_SHUTDOWN, ACT_WAIT_SIPI } from './activity.ts';
 import { APIC_PAGE, APIC_REGION_SIZE, ApicPage } from './apic-page.ts';
 import { buildChipset } from './chipset.ts';
+import { DebugConsole } from './debug-console.ts';
 import { GuestBus } from './guest-bus.ts';
-import { HostPages, type HostPagesState } from './host-pages.ts';
+import { HostPages } from './host-pages.ts';
 import { KvmAccelerator } from './kvm/kvm.ts';
-import type { KvmOptions } from './kvm/options.ts';
 import { localApicPort } from './local-apic-port.ts';
+import {
+  type AttachedDevice,
+  type MachineOptions,
+  type MachineSnapshot,
+  type MachineStop,
+  NS_PER_INSTRUCTION,
+  type RunLimits,
+} from './machine-options.ts';
 import { type MemoryPlan, planMemory } from './memory-plan.ts';
 import { apicObserver, joinObservers, machineObserver } from './observers.ts';
 import type { PagingFeatures } from './paging.ts';
 import { Recorder } from './recorder.ts';
 import { type Schedule, Scheduler } from './scheduler.ts';
-import type { KvmSwitches } from './switches.ts';
 import { TcgAccelerator } from './tcg.ts';
 import { TouchedPages } from './touched-pages.ts';
-
-/** Virtual nanoseconds per instruction unless the options say otherwise: 125 million instructions per virtual second. */
-export const NS_PER_INSTRUCTION = 8;
-
-/** What a machine is built from. */
-export interface MachineOptions {
-  /** Processors, 1 or more; APIC ids 0, 1, 2... */
-  readonly cpus: number;
-  /** Guest RAM in MiB. */
-  readonly memoryMiB: number;
-  /** CPU model. */
-  readonly model: CpuModel;
-  /** Flash image; its last byte lies at FFFFFFFFh. */
-  readonly flash: Uint8Array;
-  /** SMM save-state map that the processors write. */
-  readonly saveState: SaveStateLayout;
-  /** Accelerator; with options for `kvm`. */
-  readonly accelerator: 'tcg' | { readonly options: KvmOptions; readonly switches: KvmSwitches };
-  /** Deviations from the SDM. */
-  readonly behaviour: Partial<ProcessorBehaviour>;
-  /** Turns of the processors. */
-  readonly schedule: Schedule;
-  /** Receiver of trace events. */
-  readonly trace?: TraceSink | undefined;
-  /** Thread name in traces, at most 15 characters. */
-  readonly comm: string;
-  /** The guest asked for a reset of the system or the processors. Default: `UnmodelledError` `MACHINE_RESET`. */
-  readonly onReset?: (kind: 'system' | 'cpu') => void;
-  /** The guest entered a sleep state; `type` is SLP_TYP, 3 bit. Default: `SmmError` `SLEEP_UNHANDLED`. */
-  readonly onSleep?: (type: number) => void;
-  /** Watches the processors beside the machine's own observers; must not change anything. */
-  readonly observer?: ProcessorObserver;
-  /** Virtual nanoseconds per instruction. Default {@link NS_PER_INSTRUCTION}. */
-  readonly nsPerInstruction?: number;
-  /** A processor that executes PAUSE while others can run ends its turn, as under QEMU's TCG. Default false. */
-  readonly yieldOnPause?: boolean;
-  /** The compiled interpreter, if several machines are to share one. */
-  readonly interpreter?: Interpreter;
-  /** Which tier runs the guest. Default `wasm`. */
-  readonly tier?: 'wasm' | 'evaluator';
-}
-
-/** Why {@link Machine.run} returned. */
-export type MachineStop = 'idle' | 'shutdown' | 'budget' | 'asked';
-
-/** Limits of a run. */
-export interface RunLimits {
-  /** Instructions of all processors together. */
-  readonly instructions: number;
-  /** Asked after every round; true ends the run. */
-  readonly until?: () => boolean;
-}
-
-/** A device beside the chipset. */
-export interface AttachedDevice {
-  /** System reset. */
-  reset(): void;
-  /** Copies the state out. */
-  save(): unknown;
-  /** Puts a saved state back. */
-  restore(state: never): void;
-}
-
-/** Everything a machine is, as plain structured-cloneable data. Memory holds the touched pages only. */
-export interface MachineSnapshot {
-  /** Layout version of this object. */
-  readonly version: 1;
-  /** Instructions so far. */
-  readonly retired: number;
-  /** See {@link Machine.shutdownReason}. */
-  readonly shutdownReason: string | undefined;
-  /** Complete lines of debug output. */
-  readonly log: readonly string[];
-  /** The incomplete line. */
-  readonly line: string;
-  /** SMM entries by processor. */
-  readonly smmEntries: readonly number[];
-  /** SMIs that the chipset raised. */
-  readonly chipsetSmis: number;
-  /** Processors that may have something to do. */
-  readonly awake: readonly number[];
-  /** Device accesses so far. */
-  readonly accesses: number;
-  /** Turns. */
-  readonly scheduler: ReturnType<Scheduler['save']>;
-  /** Time and alarms. */
-  readonly clock: VirtualClockState;
-  /** Processors by index. */
-  readonly processors: readonly ProcessorSnapshot[];
-  /** Local APICs by index. */
-  readonly apics: readonly LocalApicState[];
-  /** Devices. */
-  readonly chipset: ReturnType<Q35Chipset['save']>;
-  /** Devices beside the chipset. */
-  readonly attached: readonly { readonly name: string; readonly state: unknown }[];
-  /** Pool of host pages. */
-  readonly hostPages: HostPagesState;
-  /** Touched pages of the machine's memory. */
-  readonly memory: readonly { readonly at: number; readonly bytes: Uint8Array }[];
-  /** The accelerator's own. */
-  readonly accelerator: unknown;
-}
+import { TranslationWatch, type WatchedAccesses } from './translation-watch.ts';
 
 /** A complete machine. Everything is deterministic: equal options give equal runs. */
 export class Machine {
@@ -165,8 +49,6 @@ export class Machine {
   readonly chipset: Q35Chipset;
   /** Accelerator. */
   readonly accelerator: Accelerator;
-  /** Debug output, complete lines without their ends. */
-  readonly log: string[] = [];
   /** The reason of the last shutdown of a processor. */
   shutdownReason: string | undefined;
   /** Instructions of all processors so far. */
@@ -183,10 +65,14 @@ export class Machine {
   readonly #pages: HostPages;
   readonly #recorder: Recorder;
   readonly #bus: GuestBus;
+  readonly #watch: TranslationWatch;
   #scheduler: Scheduler;
   readonly #attached = new Map<string, AttachedDevice>();
   readonly #nsPerInstruction: number;
-  #line = '';
+  readonly #console = new DebugConsole((text) => {
+    const vcpu = this.#current?.index ?? 0;
+    this.#recorder.emit(vcpu, { name: 'smm_debugcon', vcpu, text });
+  });
   /** Processors that may have something to do, by index. */
   readonly #awake: Uint8Array;
   /** The running processor has ended its turn with PAUSE. */
@@ -196,11 +82,6 @@ export class Machine {
   #turnStartRetired = 0;
   /** Virtual time up to which the running turn's budget was computed. */
   #turnDeadline = 0;
-  /** Stores that asked for a page's write right since the last {@link watchStores}. */
-  #stores = 0;
-  /** Linear addresses of data reads that missed the TLB since the last {@link watchStores}, by processor. */
-  readonly #reads = new Map<number, number[]>();
-  #watching = false;
 
   /** Builds the machine and powers it on. Throws `SmmError`s for options that do not fit together. */
   constructor(options: MachineOptions) {
@@ -258,6 +139,7 @@ export class Machine {
       smbase: (index) => this.processors[index]!.state.smbase,
       smbaseFieldOffset: smbaseOffset(options.saveState),
     });
+    this.#watch = new TranslationWatch(this.#touched, (processor) => this.#bus.savePage(processor));
     this.accelerator = this.#buildAccelerator();
     const apicBus = this.#buildApicBus();
     this.space.add({
@@ -278,7 +160,7 @@ export class Machine {
       plan,
       cpus: options.cpus,
       smi: (processor) => this.#chipsetSmi(processor),
-      debugByte: (byte) => this.#debugByte(byte),
+      debugByte: (byte) => this.#console.write(byte),
       reset: options.onReset,
       sleep: options.onSleep,
     });
@@ -289,6 +171,11 @@ export class Machine {
     });
     for (let index = 0; index < options.cpus; index++) this.#addProcessor(index, apicBus);
     this.accelerator.mapChanged();
+  }
+
+  /** Debug output so far, complete lines without their ends. */
+  get log(): readonly string[] {
+    return this.#console.lines;
   }
 
   /** Runs until a limit, until nothing can ever happen again (`idle`), or until a processor shuts down. */
@@ -364,8 +251,7 @@ export class Machine {
     this.retired = 0;
     this.chipsetSmis = 0;
     this.shutdownReason = undefined;
-    this.log.length = 0;
-    this.#line = '';
+    this.#console.reset();
     this.#bus.accesses = 0;
   }
 
@@ -375,8 +261,7 @@ export class Machine {
       version: 1,
       retired: this.retired,
       shutdownReason: this.shutdownReason,
-      log: [...this.log],
-      line: this.#line,
+      console: this.#console.save(),
       smmEntries: [...this.smmEntries],
       chipsetSmis: this.chipsetSmis,
       awake: [...this.#awake],
@@ -412,8 +297,7 @@ export class Machine {
     }
     this.retired = snapshot.retired;
     this.shutdownReason = snapshot.shutdownReason;
-    this.log.splice(0, this.log.length, ...snapshot.log);
-    this.#line = snapshot.line;
+    this.#console.restore(snapshot.console);
     this.smmEntries.splice(0, this.smmEntries.length, ...snapshot.smmEntries);
     this.chipsetSmis = snapshot.chipsetSmis;
     this.#awake.set(snapshot.awake);
@@ -471,15 +355,12 @@ export class Machine {
   /** Starts to count stores and to collect read addresses: drops every TLB so that each page is asked for anew. */
   watchStores(): void {
     for (const processor of this.processors) processor.memory.flush(undefined, true);
-    this.#stores = 0;
-    this.#reads.clear();
-    this.#watching = true;
+    this.#watch.start();
   }
 
   /** Ends {@link watchStores}: whether any processor stored, and what each read first on every page it read. */
-  watched(): { stores: number; reads: ReadonlyMap<number, readonly number[]> } {
-    this.#watching = false;
-    return { stores: this.#stores, reads: new Map(this.#reads) };
+  watched(): WatchedAccesses {
+    return this.#watch.stop();
   }
 
   /** Runs one processor for exactly one instruction (fewer if it cannot go on). The trace shows no preemption after it. */
@@ -575,7 +456,7 @@ export class Machine {
       bsp: index === 0,
       ...(tier === undefined ? {} : { tier }),
       ports: {
-        translator: this.#watchedTranslator(),
+        translator: this.#watch.translator(this.accelerator.translator),
         memory: this.accelerator.memory,
         io: this.accelerator.io,
         apic: localApicPort(apic, {
@@ -614,33 +495,6 @@ export class Machine {
     this.processors.push(processor);
     this.#awake[index] = index === 0 ? 1 : 0;
     this.smmEntries.push(0);
-  }
-
-  /** The accelerator's translator, with touched pages marked, SMBASE stores made visible and reads collected. */
-  #watchedTranslator(): Translator {
-    const { translator } = this.accelerator;
-    return {
-      translate: (request, result) => {
-        translator.translate(request, result);
-        if (request.debug) return;
-        const { access, processor } = request;
-        if (this.#watching && access !== ACCESS_EXEC) {
-          if (access === ACCESS_WRITE) this.#stores++;
-          else {
-            const list = this.#reads.get(processor);
-            if (list === undefined) this.#reads.set(processor, [request.linear]);
-            else list.push(request.linear);
-          }
-        }
-        if (result.outcome !== TRANSLATED_RAM) return;
-        if (request.smm && access !== ACCESS_EXEC && result.gpaPage === this.#bus.savePage(processor)) {
-          result.outcome = TRANSLATED_DEVICE;
-          return;
-        }
-        if (access === ACCESS_WRITE) this.#touched.mark(result.hostPage);
-        else result.writable = false;
-      },
-    };
   }
 
   #turn(index: number, slice: number, preemptible = true): void {
@@ -717,16 +571,6 @@ export class Machine {
     };
     if (target === 'all') for (let index = 0; index < this.processors.length; index++) raise(index);
     else raise(target);
-  }
-
-  #debugByte(byte: number): void {
-    if (byte === 10) {
-      const text = this.#line.replace(/\r$/, '');
-      this.log.push(text);
-      this.#line = '';
-      const vcpu = this.#current?.index ?? 0;
-      this.#recorder.emit(vcpu, { name: 'smm_debugcon', vcpu, text });
-    } else this.#line += String.fromCharCode(byte);
   }
 }
 
