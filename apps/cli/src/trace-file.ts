@@ -92,7 +92,11 @@ function decode(bytes: Uint8Array): TraceFile {
   throw new UsageError('it holds no KVM or machine event', "Record with 'trace-cmd record -e kvm'.");
 }
 
-/** Form of a trace that was read: today's where an event has what only today's kernels record. */
-export function formOfEvents(events: readonly TraceEvent[]): TraceForm {
+/**
+ * Form of a trace that was read: today's where an event has what only today's kernels record. JSONL holds everything that any
+ * form has, so its form cannot be told, and is that of 2015.
+ */
+export function formOf({ events, format }: TraceFile): TraceForm {
+  if (format === 'jsonl') return '2015';
   return events.some((event) => event.name === 'kvm_entry' && event.rip !== undefined) ? 'current' : '2015';
 }

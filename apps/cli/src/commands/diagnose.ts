@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { evidenceExcerpt } from '../render/excerpt.ts';
 import { diagnosisToJson } from '../render/explanation.ts';
 import { colours, counted, wrap } from '../render/text.ts';
-import { formOfEvents, loadTrace } from '../trace-file.ts';
+import { formOf, loadTrace } from '../trace-file.ts';
 
 const HELP = `
 Reads the text of trace-cmd report, whole or in pieces as pasted into mails, a trace.dat of version 6, or a
@@ -26,8 +26,9 @@ export function diagnoseCommand(program: Command, { io }: Context): void {
     .option('--json', 'print JSON')
     .addHelpText('after', HELP)
     .action((file: string, flags: { readonly json?: boolean }) => {
-      const { events, format, planned } = loadTrace(file, io);
-      const form = formOfEvents(events);
+      const trace = loadTrace(file, io);
+      const { events, format, planned } = trace;
+      const form = formOf(trace);
       const found = diagnose(events, { form, ...(planned.length > 0 && { planned }) });
       if (flags.json === true) {
         const diagnoses = found.map((diagnosis) => diagnosisToJson(diagnosis));

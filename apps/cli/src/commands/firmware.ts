@@ -22,8 +22,7 @@ The image is the one that smm relocate runs. A file of that name is overwritten.
 Examples:
   smm firmware -o rom.bin --bitness 32
   qemu-system-i386 -machine q35,smm=on,accel=tcg -cpu coreduo,-nx -m 2048 -smp 2 -display none \\
-    -drive if=pflash,format=raw,unit=0,readonly=on,file=rom.bin \\
-    -global ICH9-LPC.disable_s3=1 -debugcon stdio -global isa-debugcon.iobase=0x402
+    -bios rom.bin -debugcon stdio -global isa-debugcon.iobase=0x402
   smm firmware -o q7.bin --quirk Q7          with the SMBASE field of the wrong map
 `;
 

@@ -6,7 +6,7 @@ import { once } from '../options.ts';
 import { oneOf } from '../qemu-values.ts';
 import { factInWords } from '../render/fact.ts';
 import { counted } from '../render/text.ts';
-import { checkTraceName, formOfEvents, loadTrace, TRACE_ENDINGS, writeTrace } from '../trace-file.ts';
+import { checkTraceName, formOf, loadTrace, TRACE_ENDINGS, writeTrace } from '../trace-file.ts';
 import { UsageError } from '../usage-error.ts';
 
 const CONVERT_HELP = `
@@ -38,15 +38,16 @@ export function traceCommand(program: Command, { io }: Context): void {
     .argument('<out>', "file to write, or '-' for standard output")
     .option(
       '--form <year>',
-      'fields and words of 2015 or of current kernels (default: as in the input)',
+      'fields and words of 2015 or of current kernels (default: as in the input; 2015 for .jsonl)',
       once('--form'),
     )
     .addHelpText('after', CONVERT_HELP)
     .action((input: string, output: string, flags: { readonly form?: string }) => {
       const wanted = flags.form === undefined ? undefined : oneOf('--form', flags.form, ['2015', 'current']);
       checkTraceName(output);
-      const { events } = loadTrace(input, io);
-      const form: TraceForm = wanted ?? formOfEvents(events);
+      const loaded = loadTrace(input, io);
+      const { events } = loaded;
+      const form: TraceForm = wanted ?? formOf(loaded);
       const what = writeTrace(output, events, form, io);
       if (output !== '-') io.err(`Wrote ${counted(events.length, 'event')} to ${output} (${what}).\n`);
     });
@@ -62,7 +63,7 @@ export function traceCommand(program: Command, { io }: Context): void {
         throw new UsageError('both traces are standard input', 'Name a file for one of them.');
       const first = loadTrace(a, io);
       const second = loadTrace(b, io);
-      const form = formOfEvents(first.events);
+      const form = formOf(first);
       const report = firstDivergence(first.events, second.events, { form });
       if (flags.json === true) {
         const { kinds, perVcpu } = report;
