@@ -15,6 +15,12 @@ export type { SleepStates } from './fw-cfg-files.ts';
 export { q35FwCfgFiles, q35FwCfgItems } from './fw-cfg-files.ts';
 export type { I8042Ports, I8042State } from './i8042.ts';
 export { I8042, I8042_COMMAND_PORT, I8042_DATA_PORT, KEYBOARD_IRQ, MOUSE_IRQ } from './i8042.ts';
+export type { I8254CounterState, I8254State } from './i8254.ts';
+export { I8254, I8254_FREQUENCY, I8254_PORT, NMI_STATUS_PORT } from './i8254.ts';
+export type { I8259ChipState, I8259PairState } from './i8259.ts';
+export { I8259_PORTS, I8259Pair } from './i8259.ts';
+export type { IoApicMessage, IoApicPorts, IoApicState } from './ioapic.ts';
+export { IOAPIC_BASE, IOAPIC_PINS, IOAPIC_SIZE, IoApic } from './ioapic.ts';
 export type { LpcPorts } from './lpc.ts';
 export { LPC_REGISTERS, Lpc } from './lpc.ts';
 export type { EcamWindow, MchOptions, MchPorts } from './mch.ts';
@@ -42,6 +48,16 @@ export type { KeyName } from './ps2-keys.ts';
 export { PS2_SET2_CODES } from './ps2-keys.ts';
 export type { Q35Options, Q35Ports, Q35State } from './q35-chipset.ts';
 export { Q35Chipset } from './q35-chipset.ts';
+export type {
+  FlashOptions,
+  FwCfgOptions,
+  InterruptOptions,
+  PeripheralOptions,
+  PeripheralPorts,
+  PeripheralSetting,
+  Q35PeripheralsState,
+} from './q35-peripherals.ts';
+export { Q35Peripherals } from './q35-peripherals.ts';
 export type { SystemControlPortAState } from './simple-ports.ts';
 export {
   DEBUG_PORT,

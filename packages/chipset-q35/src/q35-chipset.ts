@@ -1,7 +1,7 @@
 /**
  * The Q35 chipset, composed: every device of the platform wired to an address space, a port space and a clock.
  *
- * Not there yet, and reading as absent hardware does: i8259, PIT, IOAPIC, HPET, UART, i8042, fw_cfg, flash programming, SATA, TCO.
+ * {@link PeripheralOptions} says which devices stand around it. Not there, and reading as absent hardware does: HPET, SATA, USB, SMBus, TCO.
  */
 import type {
   Clock,
@@ -20,6 +20,7 @@ import { Mch, type MchOptions } from './mch.ts';
 import { type Backing, Q35MemoryMap } from './memory-map.ts';
 import { PCI_CONFIG_ADDRESS_PORT, PciHost, type PciHostState } from './pci-host.ts';
 import { PmBlock, type PmBlockState } from './pm-block.ts';
+import { type PeripheralOptions, Q35Peripherals, type Q35PeripheralsState } from './q35-peripherals.ts';
 import {
   DEBUG_PORT,
   debugPort,
@@ -65,6 +66,8 @@ export interface Q35Options extends MchOptions {
   readonly rom: Backing;
   /** Number of processors, for CMOS. */
   readonly cpuCount: number;
+  /** Devices around the core: flash, fw_cfg, serial port, keyboard, hot-plug registers, interrupt controllers. Default none. */
+  readonly peripherals?: PeripheralOptions;
   /** Calendar time at virtual time 0; default 2015-10-21T00:00:00. */
   readonly startTime?: CivilTime;
 }
@@ -87,6 +90,8 @@ export interface Q35State {
   pciHost: PciHostState;
   /** Port 92h. */
   portA: SystemControlPortAState;
+  /** The devices around the core. */
+  peripherals: Q35PeripheralsState;
 }
 
 const DEFAULT_START: CivilTime = { year: 2015, month: 10, day: 21, hour: 0, minute: 0, second: 0 };
@@ -107,6 +112,8 @@ export class Q35Chipset implements Snapshottable<Q35State> {
   readonly pciHost: PciHost;
   /** Port 92h. */
   readonly portA: SystemControlPortA;
+  /** The devices around the core. */
+  readonly peripherals: Q35Peripherals;
   /** RAM, ROM and SMRAM in the address space. */
   readonly memoryMap: Q35MemoryMap;
 
@@ -143,6 +150,17 @@ export class Q35Chipset implements Snapshottable<Q35State> {
       options.startTime ?? DEFAULT_START,
     );
     this.portA = new SystemControlPortA({ reset: () => ports.reset('cpu') });
+    this.peripherals = new Q35Peripherals(
+      {
+        memory: ports.memory,
+        io: ports.io,
+        clock: ports.clock,
+        resetProcessors: () => ports.reset('cpu'),
+        setBroadcast: (broadcast) => this.apm.setBroadcast(broadcast),
+      },
+      { rom: options.rom, ramBytes: options.ram.sizeBytes, cpuCount: options.cpuCount },
+      options.peripherals ?? {},
+    );
     this.pciHost.attach(0, 0, this.mch);
     this.pciHost.attach(0x1f, 0, this.lpc);
 
@@ -177,6 +195,7 @@ export class Q35Chipset implements Snapshottable<Q35State> {
     this.cmos.reset();
     this.pciHost.reset();
     this.portA.reset();
+    this.peripherals.reset();
   }
 
   /** Copies the state of all devices out. */
@@ -190,6 +209,7 @@ export class Q35Chipset implements Snapshottable<Q35State> {
       cmos: this.cmos.save(),
       pciHost: this.pciHost.save(),
       portA: this.portA.save(),
+      peripherals: this.peripherals.save(),
     };
   }
 
@@ -210,6 +230,7 @@ export class Q35Chipset implements Snapshottable<Q35State> {
     this.cmos.restore(state.cmos);
     this.pciHost.restore(state.pciHost);
     this.portA.restore(state.portA);
+    this.peripherals.restore(state.peripherals);
   }
 }
 
