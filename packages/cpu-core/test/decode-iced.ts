@@ -109,6 +109,11 @@ const MNEMONICS_OF: Partial<Record<OpName, readonly string[]>> = {
   MOVUPS: ['movups', 'movupd'],
   MOVNTDQ: ['movntdq', 'movntps', 'movntpd'],
   XORPS: ['xorps', 'xorpd'],
+  ANDPS: ['andps', 'andpd'],
+  ANDNPS: ['andnps', 'andnpd'],
+  ORPS: ['orps', 'orpd'],
+  MOVLPS: ['movlps', 'movlpd'],
+  MOVHPS: ['movhps', 'movhpd'],
   // What the reserved NOPs have become on processors with CET, MPX and the prefetch hints: still NOPs on ours.
   NOP: [
     'nop',
@@ -134,7 +139,13 @@ const ACCEPTED: ReadonlySet<string>[] = OP_NAMES.map(
 /** Every mnemonic that some named operation claims: an UNMODELLED answer for one of these is an error. */
 const CLAIMED: ReadonlySet<string> = new Set(ACCEPTED.flatMap((set) => [...set]));
 /** Mnemonics with modelled and unmodelled forms. */
-const PARTLY_MODELLED: ReadonlySet<string> = new Set(['movsd', 'movq', 'cmpsd']);
+const PARTLY_MODELLED: ReadonlySet<string> = new Set([
+  'movsd',
+  'movq',
+  'cmpsd',
+  ...'punpcklbw punpcklwd punpckldq punpckhbw punpckhwd punpckhdq pcmpeqb pcmpeqw pcmpeqd'.split(' '),
+  ...'paddb paddw paddd paddq psubb psubw psubd psubq pand pandn por pmovmskb'.split(' '), // MMX forms
+]);
 
 const UNMODELLED: ReadonlySet<number> = new Set(
   (

@@ -407,7 +407,7 @@ describe('mandatory prefixes', () => {
       [mem(0)],
       { base: DX, index: CX, disp: 8 },
     ],
-    ['pshufd', 64, '66 0F7000 1B', 'SSE_UNMODELLED', [mem(0), imm(1)], { imm: 0x1b }],
+    ['pshufd', 64, '66 0F7000 1B', 'PSHUFD', [xmm(0), mem(16), imm(1)], { imm: 0x1b }],
     ['fld tbyte', 32, 'DB28', 'FLD', [mem(10)]],
     ['fnstsw ax', 32, 'DFE0', 'FNSTSW', [reg(AX, 2)]],
     ['fninit', 16, 'DBE3', 'FNINIT', []],

@@ -1,46 +1,16 @@
 /** x87 instructions against the CPU that the tests run on. SMM_ORACLE_FULL=1 for the long run. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { NativeFpu, type NativeResult, nativeSkip } from './native/x87-harness.ts';
 import { randomX87Vector, X87_DATA, X87_SHAPES, type X87Vector } from './native/x87-vectors.ts';
 import { FlatMachine } from './support/flat-machine.ts';
 import { Random } from './support/random.ts';
 
 const COUNT = process.env['SMM_ORACLE_FULL'] ? 400_000 : 20_000;
 const BATCH = 10_000;
-const VECTOR_SIZE = 112 + 8 + 16 + 8 + 112;
-const RESULT_SIZE = 112 + 8 + 8 + 8 + 112;
 const SIGFPE = 8;
 const MF_VECTOR = 16;
 
-const have = (program: string): boolean => spawnSync(program, ['--version']).status === 0;
-const skip =
-  process.arch !== 'x64' || process.platform !== 'linux'
-    ? 'needs an x86-64 Linux'
-    : have('gcc')
-      ? undefined
-      : 'needs gcc';
-
-const folder = skip ? '' : mkdtempSync(join(tmpdir(), 'smm-x87-'));
-afterAll(() => folder && rmSync(folder, { recursive: true }));
-
-function native(vectors: X87Vector[], program: string): DataView {
-  const input = new DataView(new ArrayBuffer(vectors.length * VECTOR_SIZE));
-  const bytes = new Uint8Array(input.buffer);
-  vectors.forEach((v, i) => {
-    const at = i * VECTOR_SIZE;
-    bytes.set(v.image, at);
-    input.setBigUint64(at + 112, BigInt(v.flags), true);
-    bytes.set(v.code, at + 120);
-    input.setBigUint64(at + 136, BigInt(v.code.length), true);
-    bytes.set(v.memory, at + 144);
-  });
-  const out = execFileSync(program, { input: bytes, maxBuffer: 1 << 30 });
-  return new DataView(out.buffer, out.byteOffset, out.length);
-}
+const skip = nativeSkip();
 
 const hex = (bytes: Iterable<number>): string =>
   Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join(' ');
@@ -83,7 +53,7 @@ function ignoredStatus(v: X87Vector, want: DataView): number {
 }
 
 /** Runs one vector here; returns what differs from the native result, or undefined. */
-function difference(m: FlatMachine, v: X87Vector, out: DataView, at: number): string | undefined {
+function difference(m: FlatMachine, v: X87Vector, out: NativeResult): string | undefined {
   const { state } = m.cpu;
   m.load(CODE, Uint8Array.of(...FNINIT, ...FRSTOR, ...v.code, ...FNSAVE, 0xeb, 0xfe));
   m.ram.set(v.image, IMAGE);
@@ -100,17 +70,17 @@ function difference(m: FlatMachine, v: X87Vector, out: DataView, at: number): st
     if (vector === -1) vector = number;
   };
   m.cpu.run(4);
-  const signal = Number(out.getBigUint64(at + 128, true));
+  const { signal } = out;
   const expected = signal === 0 ? -1 : signal === SIGFPE ? MF_VECTOR : -2;
   if (vector !== expected) return `signal ${signal}, here vector ${vector}`;
   const memory = m.ram.subarray(OPERAND, OPERAND + 112);
-  const wantMemory = new Uint8Array(out.buffer, out.byteOffset + at + 136, 112);
+  const wantMemory = out.memory;
   // What MXCSR bits there are differs by processor.
   if (v.name.startsWith('fxsave')) memory.set(wantMemory.subarray(28, 32), 28);
   if (hex(memory) !== hex(wantMemory)) return `memory ${hex(memory)}\n  native ${hex(wantMemory)}`;
   if (signal) return undefined;
   const image = new DataView(m.ram.buffer, m.ram.byteOffset + AFTER, 108);
-  const want = new DataView(out.buffer, out.byteOffset + at, 108);
+  const want = out.image;
   const mask = ~ignoredStatus(v, want);
   for (const view of [image, want]) view.setUint16(4, view.getUint16(4, true) & mask, true);
   const text = describeImage(image);
@@ -118,13 +88,12 @@ function difference(m: FlatMachine, v: X87Vector, out: DataView, at: number): st
   if (
     text !== wantText ||
     hex(m.ram.subarray(AFTER + 28, AFTER + 108)) !==
-      hex(new Uint8Array(out.buffer, out.byteOffset + at + 28, 80))
+      hex(new Uint8Array(want.buffer, want.byteOffset + 28, 80))
   )
     return `${text}\n  native ${wantText}`;
-  const flags = Number(out.getBigUint64(at + 112, true));
+  const { flags, rax } = out;
   if ((state.rflags & 0x8d5) !== (flags & 0x8d5) && !COMPARISON.test(v.name))
     return `flags ${state.rflags.toString(16)}, native ${flags.toString(16)}`;
-  const rax = out.getBigUint64(at + 120, true);
   if (state.gpr64(0) !== rax) return `rax ${state.gpr64(0)}, native ${rax}`;
   return undefined;
 }
@@ -134,9 +103,7 @@ describe('native FPU', () => {
     `${COUNT} vectors${skip ? `: skipped, ${skip}` : ''}`,
     { timeout: 600_000 },
     () => {
-      const program = join(folder, 'x87');
-      const source = fileURLToPath(new URL('native/x87.c', import.meta.url));
-      execFileSync('gcc', ['-O1', '-no-pie', '-o', program, source]);
+      using fpu = new NativeFpu();
       const random = new Random(19851017);
       const m = new FlatMachine({ tier: 'evaluator' });
       m.map = (page) => (page === X87_DATA ? OPERAND : page);
@@ -144,11 +111,10 @@ describe('native FPU', () => {
       const wrong = new Map<string, { text: string; count: number }>();
       for (let done = 0; done < COUNT; done += BATCH) {
         const vectors = Array.from({ length: BATCH }, () => randomX87Vector(random));
-        const out = native(vectors, program);
-        expect(out.byteLength).toBe(BATCH * RESULT_SIZE);
+        const out = fpu.run(vectors);
         vectors.forEach((v, i) => {
           seen.add(v.name);
-          const text = difference(m, v, out, i * RESULT_SIZE);
+          const text = difference(m, v, out[i]!);
           if (!text) return;
           const found = wrong.get(v.name);
           if (found) found.count++;

@@ -125,25 +125,58 @@ const MOVES: readonly Row[] = [
   ['0F 77', 'EMMS', '', 'np'],
 ];
 
+/** 66-prefixed integer operations on a register and a register or 16 bytes of memory, by opcode. */
+const INTEGERS: readonly Row[] = Object.entries({
+  60: 'PUNPCKLBW PUNPCKLWD PUNPCKLDQ',
+  68: 'PUNPCKHBW PUNPCKHWD PUNPCKHDQ',
+  '6C': 'PUNPCKLQDQ PUNPCKHQDQ',
+  74: 'PCMPEQB PCMPEQW PCMPEQD',
+  D4: 'PADDQ',
+  DB: 'PAND',
+  DF: 'PANDN',
+  EB: 'POR',
+  F8: 'PSUBB PSUBW PSUBD PSUBQ PADDB PADDW PADDD',
+}).flatMap(([first, names]) =>
+  names.split(' ').map((name, n): Row => {
+    const opcode = (Number.parseInt(first, 16) + n).toString(16).toUpperCase();
+    return [`0F ${opcode}`, name as OpName, 'Vx,Wx', '66'];
+  }),
+);
+
+const SHUFFLES: readonly Row[] = [
+  ['0F 12 m', 'MOVLPS', 'Vq,Mq', 'np 66'],
+  ['0F 12 r', 'MOVHLPS', 'Vx,Wx', 'np'],
+  ['0F 12', 'MOVDDUP', 'Vx,Wq', 'F2'],
+  ['0F 13 m', 'MOVLPS', 'Mq,Vq', 'np 66'],
+  ['0F 16 m', 'MOVHPS', 'Vq,Mq', 'np 66'],
+  ['0F 16 r', 'MOVLHPS', 'Vx,Wx', 'np'],
+  ['0F 17 m', 'MOVHPS', 'Mq,Vq', 'np 66'],
+  ['0F 54', 'ANDPS', 'Vx,Wx', 'np 66'],
+  ['0F 55', 'ANDNPS', 'Vx,Wx', 'np 66'],
+  ['0F 56', 'ORPS', 'Vx,Wx', 'np 66'],
+  ['0F 70', 'PSHUFD', 'Vx,Wx,Ub', '66'],
+  ['0F 70', 'PSHUFHW', 'Vx,Wx,Ub', 'F3'],
+  ['0F 70', 'PSHUFLW', 'Vx,Wx,Ub', 'F2'],
+  ['0F 73 /3 r', 'PSRLDQ', 'Wx,Ub', '66'],
+  ['0F 73 /7 r', 'PSLLDQ', 'Wx,Ub', '66'],
+  ['0F D7 r', 'PMOVMSKB', 'Gy,Wx', '66'],
+];
+
 const UNMODELLED_0F: readonly Row[] = [
   ...family('0F', '10 11', 'SSE_UNMODELLED', '?', 'F3 F2'),
-  ...family('0F', '12 16', 'SSE_UNMODELLED', '?', 'np'),
-  ...family('0F', '12-13 16-17', 'SSE_UNMODELLED', '?', '66', ' m'),
-  ...family('0F', '13 17', 'SSE_UNMODELLED', '?', 'np', ' m'),
-  ...family('0F', '12', 'SSE_UNMODELLED', '?', 'F3 F2'),
+  ...family('0F', '12', 'SSE_UNMODELLED', '?', 'F3'),
   ...family('0F', '16', 'SSE_UNMODELLED', '?', 'F3'),
-  ...family('0F', '14 15 2E 2F 54-56', 'SSE_UNMODELLED', '?', 'np 66'),
+  ...family('0F', '14 15 2E 2F', 'SSE_UNMODELLED', '?', 'np 66'),
   ...family('0F', '2A 2C 2D 51 58-5A 5C-5F', 'SSE_UNMODELLED', '?', 'np 66 F3 F2'),
   ...family('0F', '50', 'SSE_UNMODELLED', '?', 'np 66', ' r'),
   ...family('0F', '52 53', 'SSE_UNMODELLED', '?', 'np F3'),
   ...family('0F', '5B', 'SSE_UNMODELLED', '?', 'np 66 F3'),
   ...family('0F', '60-6B 74-76 D1-D5 D8-E5 E8-EE F1-F6 F8-FE', 'MMX_UNMODELLED', '?', 'np'),
-  ...family('0F', '60-6D 74-76 D1-D5 D8-E5 E8-EE F1-F6 F8-FE', 'SSE_UNMODELLED', '?', '66'),
+  ...family('0F', '63-67 6B D1-D3 D5 D8-DA DC-DE E0-E5 E8-EA EC-EE F1-F6', 'SSE_UNMODELLED', '?', '66'),
   ...family('0F', 'D7 F7', 'MMX_UNMODELLED', '?', 'np', ' r'),
-  ...family('0F', 'D7 F7', 'SSE_UNMODELLED', '?', '66', ' r'),
+  ...family('0F', 'F7', 'SSE_UNMODELLED', '?', '66', ' r'),
   ...family('0F', 'E7', 'MMX_UNMODELLED', '?', 'np', ' m'),
   ...family('0F', '70', 'MMX_UNMODELLED', '?,Ub', 'np'),
-  ...family('0F', '70', 'SSE_UNMODELLED', '?,Ub', '66 F3 F2'),
   ...['71', '72'].flatMap((opcode) => [
     ...[2, 4, 6].flatMap((reg): Row[] => [
       [`0F ${opcode} /${reg} r`, 'MMX_UNMODELLED', 'Ub', 'np'],
@@ -152,7 +185,7 @@ const UNMODELLED_0F: readonly Row[] = [
   ]),
   ['0F 73 /2 r', 'MMX_UNMODELLED', 'Ub', 'np'],
   ['0F 73 /6 r', 'MMX_UNMODELLED', 'Ub', 'np'],
-  ...[2, 3, 6, 7].map((reg): Row => [`0F 73 /${reg} r`, 'SSE_UNMODELLED', 'Ub', '66']),
+  ...[2, 6].map((reg): Row => [`0F 73 /${reg} r`, 'SSE_UNMODELLED', 'Ub', '66']),
   ...family('0F', '7C 7D D0', 'SSE_UNMODELLED', '?', '66 F2'),
   ...family('0F', 'C2', 'SSE_UNMODELLED', '?,Ub', 'np 66 F3 F2'),
   ...family('0F', 'C6', 'SSE_UNMODELLED', '?,Ub', 'np 66'),
@@ -203,6 +236,8 @@ const ROWS_0F3A: readonly Row[] = [
 export const VECTOR_ROWS: readonly Row[] = [
   ...X87_ROWS,
   ...MOVES,
+  ...INTEGERS,
+  ...SHUFFLES,
   ...UNMODELLED_0F,
   ...ROWS_0F38,
   ...ROWS_0F3A,

@@ -14,6 +14,7 @@ import { execIn, execOut } from './port-io.ts';
 import * as segments from './segment-instructions.ts';
 import { execRsm } from './smm.ts';
 import * as sse from './sse.ts';
+import { SSE_INTEGER_HELPERS } from './sse-integer.ts';
 import { execString } from './strings.ts';
 import * as syscall from './syscall.ts';
 import * as system from './system-registers.ts';
@@ -151,6 +152,7 @@ const TABLE: Partial<Record<OpName, Helper>> = {
   MOVD: sse.execMoveScalar,
   PXOR: sse.execXor128,
   XORPS: sse.execXor128,
+  ...SSE_INTEGER_HELPERS,
   X87_UNMODELLED: execUnmodelled,
   MMX_UNMODELLED: execUnmodelled,
   SSE_UNMODELLED: execUnmodelled,

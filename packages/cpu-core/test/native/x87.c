@@ -1,5 +1,5 @@
 /*
- * Executes single x87 instructions on the machine it runs on: loads an FNSAVE image, runs the instruction, reports the
+ * Executes x87 and SSE instructions on the machine it runs on: loads an FNSAVE image, runs the code, reports the
  * FNSAVE image after it. Vectors come on stdin, results go to stdout, both as fixed-size little-endian records.
  */
 #define _GNU_SOURCE
@@ -17,7 +17,7 @@
 struct vector {
   uint8_t image[112]; /* 108 used */
   uint64_t flags;
-  uint8_t code[16];
+  uint8_t code[48];
   uint64_t length;
   uint8_t memory[112];
 };
