@@ -3,7 +3,7 @@
  * same bytes run in every emulator. Nothing of a PC is needed but RAM, the ROM's alias below 1 MiB, and an output port.
  */
 import { assemble } from '@smm/asm';
-import { KERNEL_BASE, type Kernel, MAPPED_BYTES } from './kernels/kernel.ts';
+import { DATA_BASE, KERNEL_BASE, type Kernel, MAPPED_BYTES } from './kernels/kernel.ts';
 
 /** Bytes of a ROM. */
 export const ROM_SIZE = 0x1_0000;
@@ -13,6 +13,8 @@ const KERNEL_OFFSET = 0x400;
 const TABLES = 0x10_0000;
 const STACK_TOP = 0xa000;
 const APIC_PAGE = 0xfee0_0000;
+/** Kernels count down here: not beside their code, for a store into a code page makes some emulators translate it anew. */
+const ROUNDS_TO_GO = DATA_BASE + 0xf_0000;
 
 const FILL_TABLES = `
         mov     edi, ${TABLES}
@@ -168,10 +170,18 @@ gdtr:   dw 31
 
 /** Builds the ROM of a kernel for a number of rounds. */
 export function buildRom(kernel: Kernel, rounds: number): Uint8Array {
-  const code = assemble(`jmp kernel\nalign 16\niterations: dd ${rounds}\nalign 16\n${kernel.source}`, {
-    bits: kernel.bits,
-    org: KERNEL_BASE,
-  }).bytes;
+  const code = assemble(
+    `iterations equ ${ROUNDS_TO_GO}
+        jmp     start
+        align   16
+rounds: dd ${rounds}
+start:  mov     eax, [rounds]
+        mov     [iterations], eax
+        jmp     kernel
+        align   16
+${kernel.source}`,
+    { bits: kernel.bits, org: KERNEL_BASE },
+  ).bytes;
   const boot = assemble(bootSource(kernel, code.length), { bits: 16, org: ROM_ALIAS }).bytes;
   if (boot.length > KERNEL_OFFSET || KERNEL_OFFSET + code.length > ROM_SIZE - 16) {
     throw new Error(`kernel ${kernel.name} does not fit: ${boot.length} and ${code.length} bytes`);

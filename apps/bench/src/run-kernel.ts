@@ -22,8 +22,13 @@ export function expectedOutput(kernel: Kernel, { result }: Reference): string {
   return `R=${result.toString(16).padStart(kernel.bits / 4, '0')}`;
 }
 
-async function runChecked(peer: Peer, kernel: Kernel, rounds: number): Promise<Cost> {
-  const reference = kernel.reference(rounds);
+/** References that have been computed, by kernel and rounds. */
+type References = Map<string, Reference>;
+
+async function runChecked(peer: Peer, kernel: Kernel, rounds: number, known: References): Promise<Cost> {
+  const key = `${kernel.name} ${rounds}`;
+  const reference = known.get(key) ?? kernel.reference(rounds);
+  known.set(key, reference);
   const run = await peer.run(buildRom(kernel, rounds));
   const expected = expectedOutput(kernel, reference);
   if (run.output !== expected) {
@@ -35,10 +40,10 @@ async function runChecked(peer: Peer, kernel: Kernel, rounds: number): Promise<C
 }
 
 /** Cost of a kernel's rounds on an emulator, start-up removed. */
-export async function runPair(peer: Peer, kernel: Kernel, scale: number): Promise<Cost> {
+async function runPair(peer: Peer, kernel: Kernel, scale: number, known: References): Promise<Cost> {
   const [short, long] = roundsFor(kernel, peer.effort * scale);
-  const a = await runChecked(peer, kernel, short);
-  const b = await runChecked(peer, kernel, long);
+  const a = await runChecked(peer, kernel, short, known);
+  const b = await runChecked(peer, kernel, long, known);
   return {
     seconds: b.seconds - a.seconds,
     instructions: b.instructions - a.instructions,
@@ -79,6 +84,7 @@ export async function runKernels(
       runs.push({ peer, kernel, version, costs: [], ...(version === undefined && missing) });
     }
   }
+  const known: References = new Map();
   for (let sample = 0; sample <= samples; sample++) {
     for (const run of runs) {
       if (run.failure !== undefined) continue;
@@ -86,7 +92,7 @@ export async function runKernels(
         `${sample === 0 ? 'warm-up' : `round ${sample} of ${samples}`}: ${run.kernel.name} on ${run.peer.name}`,
       );
       try {
-        const cost = await runPair(run.peer, run.kernel, sample === 0 ? scale / 10 : scale);
+        const cost = await runPair(run.peer, run.kernel, sample === 0 ? scale / 10 : scale, known);
         if (sample > 0) run.costs.push(cost);
       } catch (error) {
         const status = error instanceof WrongResult ? 'wrong-result' : 'failed';

@@ -17,8 +17,8 @@ export interface Kernel {
   /** One line for people. */
   readonly title: string;
   /**
-   * NASM source at {@link KERNEL_BASE}. Entry at `kernel`; the dword at `iterations` holds the rounds to go; returns with
-   * the accumulator in eax or rax. All general registers may change.
+   * NASM source, assembled for {@link KERNEL_BASE}. Entry at `kernel`; the dword at `iterations`, in a data page, holds
+   * the rounds to go; returns with the accumulator in eax or rax. All general registers may change.
    */
   readonly source: string;
   /** Rounds of the short run (start-up, subtracted) and of the long one. */

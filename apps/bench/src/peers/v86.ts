@@ -48,11 +48,11 @@ async function run(rom: Uint8Array, disableJit: boolean): Promise<PeerRun> {
   return { output, seconds, note: ended ? 'reported' : `no report in ${TIMEOUT_MS / 1000} s` };
 }
 
-function v86Peer(name: string, disableJit: boolean): Peer {
+function v86Peer(name: string, disableJit: boolean, effort: number): Peer {
   return {
     name,
     bits: [32],
-    effort: 1,
+    effort,
     version: () => {
       const root = packageRoot();
       if (root === undefined) return Promise.resolve(undefined);
@@ -65,6 +65,6 @@ function v86Peer(name: string, disableJit: boolean): Peer {
 }
 
 /** v86 with its just-in-time compiler. */
-export const v86Jit: Peer = v86Peer('v86-jit', false);
+export const v86Jit: Peer = v86Peer('v86-jit', false, 8);
 /** v86 without: an interpreter in WebAssembly, as our tier 0 is. */
-export const v86Interpreter: Peer = v86Peer('v86-interpreter', true);
+export const v86Interpreter: Peer = v86Peer('v86-interpreter', true, 0.5);

@@ -55,7 +55,7 @@ export function runRelocations({ samples }: Effort, progress: Progress, limit = 
   );
   for (let sample = 0; sample <= samples; sample++) {
     for (const subject of subjects) {
-      if (subject.failure !== undefined || (sample === 0 && subject.cpus > 8)) continue;
+      if (subject.failure !== undefined || (sample === 0 && subject.cpus > 64)) continue;
       progress(
         `round ${sample} of ${samples}: ${subject.cpus} processors relocate under ${subject.accelerator}`,
       );
