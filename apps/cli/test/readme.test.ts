@@ -9,11 +9,23 @@ const examples = [...readme.matchAll(/```console\n\$ smm ([^\n]*)\n(.*?)```/gs)]
   ([, command = '', output = '']) => [command, output] as const,
 );
 
+/** Without what moves with every change of the firmware's code: addresses of instructions, and how many were run. */
+function stable(text: string): string {
+  return text
+    .replace(/rip 0x[0-9a-f]+/g, 'rip 0x*')
+    .replace(/kvm_emulate_insn: 0:[0-9a-f]+:/g, 'kvm_emulate_insn: 0:*:')
+    .replace(/^[\d,]+ instructions, .*$/gm, '* instructions')
+    .replace(/after \d+ facts/g, 'after * facts');
+}
+
 it('has examples', () => {
   expect(examples.length).toBeGreaterThanOrEqual(6);
 });
 
-it.each(examples)('smm %s prints what the README shows', async (command, output) => {
-  const { out, err } = await cli(command);
-  expect(out + err).toBe(output);
-});
+it.each(examples)(
+  'smm %s prints what the README shows, but for addresses of code',
+  async (command, output) => {
+    const { out, err } = await cli(command);
+    expect(stable(out + err)).toBe(stable(output));
+  },
+);

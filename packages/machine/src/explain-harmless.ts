@@ -1,6 +1,7 @@
 /** Why a known fault does no harm to a run that relocates, and what such a run loses all the same. */
 import { firstDivergence, type SmmApicRead, type SmmApicWrite, type TraceEvent } from '@smm/trace';
 import { APIC_DM_SMI, APIC_ICR, APIC_ID, APIC_MODE_MASK, SMM_DEFAULT_SMBASE } from '@smm/x86-defs';
+import { factInWords } from './explain-facts.ts';
 import type { Quirk } from './quirks.ts';
 import { type TracedRun, traceFormOf } from './traced-run.ts';
 
@@ -71,8 +72,7 @@ function relocationReads(events: readonly TraceEvent[]): SmmApicRead[] {
 function difference(run: TracedRun, without: TracedRun): string {
   const { first } = firstDivergence(run.events, without.events, { form: traceFormOf(run.options) });
   if (first === undefined) return 'The guest notices no difference to the same run without it.';
-  const [a, b] = [first.a, first.b].map((side) => side?.fact ?? 'does nothing more');
-  return `The first that the guest notices of it: VCPU ${first.vcpu} ${a}; without it, ${b}.`;
+  return `The first that the guest notices of it: VCPU ${first.vcpu} ${factInWords(first.a)}; without the fault it ${factInWords(first.b)}.`;
 }
 
 function counted(count: number, what: string): string {

@@ -26,6 +26,7 @@ export {
 } from './boot/report.ts';
 export { proveEndlessLoop } from './endless-loop.ts';
 export { type ExplainChoices, type Explanation, explain, explainSteps, type Remedy } from './explain.ts';
+export { factInWords } from './explain-facts.ts';
 export {
   DEFAULT_SLICES,
   type ExploreGroup,

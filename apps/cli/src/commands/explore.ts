@@ -34,7 +34,7 @@ Examples:
   smm explore --bitness 32 --host rhel7-3.10.0-323          the mail's host: fails under every schedule
   smm explore --runs 200 --slice 50,5000 -smp 4             the fixed machine: relocates under every schedule
   smm explore --no-wait                                     a race, with its smallest failing seed and slice
-  smm relocate -smp 2 --no-wait --seed 1 --slice 20         one of them again
+  smm relocate -smp 2 --no-wait --seed 1 --slice 2000       one schedule of them again
 `;
 
 /** Adds `explore`. */

@@ -1,10 +1,10 @@
 /** `smm trace convert` and `smm trace diff`. */
+import { factInWords } from '@smm/machine';
 import { type Divergence, firstDivergence, type TraceForm } from '@smm/trace';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { once } from '../options.ts';
 import { oneOf } from '../qemu-values.ts';
-import { factInWords } from '../render/fact.ts';
 import { counted } from '../render/text.ts';
 import { checkTraceName, formOf, loadTrace, TRACE_ENDINGS, writeTrace } from '../trace-file.ts';
 import { UsageError } from '../usage-error.ts';

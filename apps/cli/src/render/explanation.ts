@@ -1,10 +1,9 @@
 /** An explanation, for a person and as JSON. */
-import { type Explanation, HOSTS, type Quirk, traceFormOf } from '@smm/machine';
+import { type Explanation, factInWords, HOSTS, type Quirk, traceFormOf } from '@smm/machine';
 import type { Diagnosis, Divergence } from '@smm/trace';
 import type { Io } from '../io.ts';
 import { describeConfiguration } from './configuration.ts';
 import { evidenceExcerpt } from './excerpt.ts';
-import { factInWords } from './fact.ts';
 import { mailResult, outcomeLine } from './report.ts';
 import { runToJson } from './run-json.ts';
 import { colours, counted, table, wrap } from './text.ts';
@@ -68,19 +67,22 @@ function failingParts(explanation: Explanation, io: Io): string[] {
 function passingParts(explanation: Explanation, io: Io): string[] {
   const { quirks, harmless, losses, reference, divergence } = explanation;
   const title = colours(io).bold;
-  const agreement =
+  const same = divergence?.first === undefined;
+  const comparison =
     reference === undefined
       ? []
-      : divergence?.first === undefined
-        ? [wrap(`It agrees with ${reference.label} on everything that the guest can notice.`, io, '  ')]
-        : [wrap(`${divergenceSentence(explanation)} Both relocate.`, io, '  ')];
+      : same
+        ? [`It agrees with ${reference.label} on everything that the guest can notice.`]
+        : quirks.length > 0
+          ? []
+          : [`${divergenceSentence(explanation)} Both relocate.`];
   return [
     '',
     title('Why it passes'),
     ...(quirks.length === 0
       ? [wrap('No known fault is in force.', io, '  ')]
       : harmless.map((reason) => wrap(reason, io, '  '))),
-    ...agreement,
+    ...comparison.map((text) => wrap(text, io, '  ')),
     ...(losses.length === 0
       ? []
       : [
