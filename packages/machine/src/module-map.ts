@@ -44,7 +44,9 @@ export class ModuleMap {
   readonly #peek: Peek;
   #known: Known[] = [];
   readonly #byHeader = new Map<string, Known>();
-  readonly #loaded = new Map<number, ModuleLocation & { readonly end: number }>();
+  readonly #loaded = new Map<number, ModuleLocation & { readonly end: number; readonly key: string }>();
+  /** Pages in which nothing was found since the last {@link ModuleMap.learn}. */
+  readonly #unknown = new Set<number>();
 
   constructor(peek: Peek) {
     this.#peek = peek;
@@ -52,6 +54,7 @@ export class ModuleMap {
 
   /** Looks for volumes in these ranges; call it again when the guest has unpacked more. Returns how many files are known. */
   learn(ranges: readonly VolumeRange[]): number {
+    this.#unknown.clear();
     for (const { start, sizeBytes } of ranges) {
       const bytes = this.#peek(start, sizeBytes);
       const files = findFirmwareFiles(bytes).filter((file) => file.image >= 0);
@@ -67,7 +70,10 @@ export class ModuleMap {
     return this.#byHeader.size;
   }
 
-  /** The module at a linear address that maps to the same guest-physical one, or undefined. */
+  /**
+   * The module at a linear address that maps to the same guest-physical one, or undefined. A page without a module is not looked at
+   * again before the next {@link ModuleMap.learn}.
+   */
   find(address: number): ModuleLocation | undefined {
     const inPlace = this.#known.find(
       ({ image, file }) => address >= image && address < image + file.imageSize,
@@ -77,9 +83,18 @@ export class ModuleMap {
       return { name: file.name, kind: file.kind, offset: address - image, base: image };
     }
     for (const image of this.#loaded.values()) {
-      if (address >= image.base && address < image.end) return { ...image, offset: address - image.base };
+      if (address < image.base || address >= image.end) continue;
+      const { name, kind, base } = image;
+      if (headerKey(this.#peek(base, HEADER_BYTES)) === image.key)
+        return { name, kind, base, offset: address - base };
+      this.#loaded.delete(base); // the memory has another use by now
+      break;
     }
-    return this.#findLoaded(address);
+    const page = Math.floor(address / PAGE);
+    if (this.#unknown.has(page)) return undefined;
+    const found = this.#findLoaded(address);
+    if (found === undefined) this.#unknown.add(page);
+    return found;
   }
 
   #findLoaded(address: number): ModuleLocation | undefined {
@@ -92,7 +107,7 @@ export class ModuleMap {
       const size = imageSizeOf(header);
       if (known === undefined || address >= base + size) return undefined;
       const { name, kind } = known.file;
-      this.#loaded.set(base, { name, kind, offset: 0, base, end: base + size });
+      this.#loaded.set(base, { name, kind, offset: 0, base, end: base + size, key });
       return { name, kind, offset: address - base, base };
     }
     return undefined;

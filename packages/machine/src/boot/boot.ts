@@ -1,7 +1,7 @@
 /** Boots firmware that nobody here wrote: flash images in, serial text out, and a verdict. */
 import { cpuModel } from '@smm/cpu-core';
 import type { TraceSink } from '@smm/trace';
-import { SAVE_STATE_AMD64, SAVE_STATE_LEGACY32_KVM, SmmError } from '@smm/x86-defs';
+import { SAVE_STATE_AMD64, SAVE_STATE_LEGACY32_KVM, SmmError, UnmodelledError } from '@smm/x86-defs';
 import { resolveSwitches } from '../hosts.ts';
 import { KvmAccelerator } from '../kvm/kvm.ts';
 import { DEFAULT_KVM_OPTIONS, type KvmOptions } from '../kvm/options.ts';
@@ -9,7 +9,10 @@ import { Machine } from '../machine.ts';
 import { type ModuleLocation, ModuleMap, type VolumeRange } from '../module-map.ts';
 import type { Schedule } from '../scheduler.ts';
 import { type BusyWait, BusyWaitDetector } from './busy-wait.ts';
+import { LostDetector } from './lost.ts';
+import { PhaseTracker, phaseOf, SHELL_BANNER } from './phase.ts';
 import { addBootPlatform, type BootPlatform } from './platform.ts';
+import type { BootCpuReport, BootOutcome, BootReport, BootStuck } from './report.ts';
 
 /** What to boot and on what. */
 export interface BootOptions {
@@ -50,25 +53,7 @@ export interface BootOptions {
 }
 
 /** Why {@link Boot.run} returned. */
-export type BootStop = 'budget' | 'idle' | 'shutdown' | 'stuck' | 'reset';
-
-/** What a processor does at the end. */
-export interface BootCpuReport {
-  /** Processor index. */
-  readonly id: number;
-  /** SMBASE, guest-physical. */
-  readonly smbase: number;
-  /** Times it entered SMM. */
-  readonly smmEntries: number;
-  /** RIP. */
-  readonly rip: bigint;
-  /** In SMM. */
-  readonly smm: boolean;
-  /** Why it does not execute, or undefined. */
-  readonly idle: 'halted' | 'wait-for-sipi' | 'shutdown' | undefined;
-  /** Firmware module that RIP is in. */
-  readonly module: ModuleLocation | undefined;
-}
+export type BootStop = 'budget' | 'idle' | 'shutdown' | 'stuck' | 'lost' | 'reset' | 'powered-off';
 
 /** Where SecMain unpacks the PEI and DXE volumes on OVMF, and where code lies in flash: see OVMF's memory map. */
 const UNPACKED_VOLUMES: VolumeRange[] = [
@@ -77,6 +62,12 @@ const UNPACKED_VOLUMES: VolumeRange[] = [
 ];
 /** Instructions between two looks for a hang. */
 const LOOK_EVERY = 8_000_000;
+/** Instructions between two looks at the phase. */
+const PHASE_EVERY = 100_000;
+/** Instructions after which unknown code makes the volumes worth another look. */
+const LEARN_EVERY = 20_000_000;
+/** SLP_TYP that turns the machine off: what QEMU's tables give for S5. */
+const SLEEP_OFF = 0;
 
 /** A machine with firmware in flash. */
 export class Boot {
@@ -86,12 +77,22 @@ export class Boot {
   readonly platform: BootPlatform;
   /** The hang, once it is established. */
   busyWait: BusyWait | undefined;
+  /** Who executes what is no code, in words, once that is established. */
+  lost: string | undefined;
+  /** Where the firmware is. */
+  readonly phases: PhaseTracker = new PhaseTracker();
 
   readonly #options: BootOptions;
   readonly #modules: ModuleMap;
   readonly #detector: BusyWaitDetector;
+  readonly #delivered = new Map<string, number>();
+  readonly #watchers: SerialWatcher[] = [];
+  readonly #lostDetector: LostDetector;
+  #banner = new SerialWatcher(SHELL_BANNER);
   #resetAsked = false;
-  #learnedAt = -1;
+  #offAsked = false;
+  #learnedAt = Number.NEGATIVE_INFINITY;
+  #lookedAt = 0;
 
   /** Throws `SmmError` `FLASH_SIZE` for images that cannot be flash, and what `Machine` throws. */
   constructor(options: BootOptions) {
@@ -121,6 +122,16 @@ export class Boot {
       onReset: () => {
         this.#resetAsked = true;
       },
+      onSleep: (type) => {
+        if (type !== SLEEP_OFF) refuseSleep(type);
+        this.#offAsked = true;
+      },
+      observer: {
+        interruptDelivered: (_processor, vector, kind) => {
+          const key = `${kind} ${vector}`;
+          this.#delivered.set(key, (this.#delivered.get(key) ?? 0) + 1);
+        },
+      },
       ...(options.trace === undefined ? {} : { trace: options.trace }),
     });
     this.platform = addBootPlatform(this.machine, {
@@ -128,7 +139,12 @@ export class Boot {
       codeSize: code.length,
       smiFeatures: options.smiFeatures === null ? undefined : (options.smiFeatures ?? 7),
       keyboard: options.keyboard ?? true,
-      transmit: (byte) => options.serial?.(byte),
+      transmit: (byte) => {
+        for (const watcher of this.#watchers) watcher.see(byte);
+        this.#banner.see(byte);
+        if (this.#banner.found) this.phases.see('shell', this.machine.chipsetSmis);
+        options.serial?.(byte);
+      },
       roomAgain: () => options.roomAgain?.(),
       varsWritten: () => options.varsWritten?.(),
       reset: () => {
@@ -137,10 +153,11 @@ export class Boot {
     });
     this.#modules = new ModuleMap((gpa, size) => this.machine.peek(gpa, size, true));
     this.#detector = new BusyWaitDetector(this.machine);
+    this.#lostDetector = new LostDetector(this.machine);
   }
 
   /**
-   * Runs for up to `instructions` of all processors, or until `until` says so. `stuck` is answered once per hang: calling again goes on.
+   * Runs for up to `instructions` of all processors, or until `until` says so. `stuck` and `lost` are answered once: calling again goes on.
    * `reset`: the guest asked for a reset; {@link Boot.restart} does it.
    */
   run(instructions: number, until?: () => boolean): BootStop {
@@ -150,14 +167,18 @@ export class Boot {
       const nextLook = (Math.floor(machine.retired / LOOK_EVERY) + 1) * LOOK_EVERY;
       const stop = machine.run({
         instructions: Math.min(nextLook, end) - machine.retired,
-        until: () => this.#resetAsked || until?.() === true,
+        until: () => {
+          this.#followPhase();
+          return this.#resetAsked || this.#offAsked || until?.() === true;
+        },
       });
+      if (this.#offAsked) return 'powered-off';
       if (this.#resetAsked) return 'reset';
       if (stop === 'asked') return 'budget';
       if (stop === 'shutdown' || stop === 'idle') return stop;
-      if (machine.retired < nextLook || this.busyWait !== undefined) continue;
-      this.busyWait = this.#detector.look();
-      if (this.busyWait !== undefined) return 'stuck';
+      if (machine.retired < nextLook) continue;
+      const verdict = this.#look();
+      if (verdict !== undefined) return verdict;
     }
     return 'budget';
   }
@@ -165,8 +186,19 @@ export class Boot {
   /** Does the system reset that the guest asked for: everything but RAM contents, flash contents and time. */
   restart(): void {
     this.#resetAsked = false;
+    this.#offAsked = false;
     this.busyWait = undefined;
+    this.lost = undefined;
+    this.phases.restart();
+    this.#banner = new SerialWatcher(SHELL_BANNER);
     this.machine.systemReset();
+  }
+
+  /** A question that is answered with true once the guest has sent `text` over the serial port after this call. */
+  watchSerial(text: string): () => boolean {
+    const watcher = new SerialWatcher(text);
+    this.#watchers.push(watcher);
+    return () => watcher.found;
   }
 
   /** The variable store as it is now; a copy. */
@@ -177,14 +209,7 @@ export class Boot {
 
   /** The firmware module at a linear address, by the volumes that the firmware has unpacked so far. */
   moduleAt(address: number): ModuleLocation | undefined {
-    const found = this.#modules.find(address);
-    if (found !== undefined || this.machine.retired === this.#learnedAt) return found;
-    this.#learnedAt = this.machine.retired;
-    this.#modules.learn([
-      ...UNPACKED_VOLUMES,
-      { start: 0x1_0000_0000 - this.#options.code.length, sizeBytes: this.#options.code.length },
-    ]);
-    return this.#modules.find(address);
+    return this.#modules.find(address) ?? (this.#learn() ? this.#modules.find(address) : undefined);
   }
 
   /** What each processor does. */
@@ -200,11 +225,90 @@ export class Boot {
     }));
   }
 
-  /** VM exits so far by reason number; empty under `tcg`. */
-  exits(): ReadonlyMap<number, number> {
-    const { accelerator } = this.machine;
-    return accelerator instanceof KvmAccelerator ? accelerator.exits.counts : new Map();
+  /** The hang with its module, once it is established. */
+  stuck(): BootStuck | undefined {
+    const { busyWait } = this;
+    return busyWait && { ...busyWait, module: this.moduleAt(busyWait.rip) };
   }
+
+  /** Everything that is known now, under the given verdict. */
+  report(outcome: BootOutcome, summary: string, resets = 0): BootReport {
+    const { machine, phases } = this;
+    phases.see(undefined, machine.chipsetSmis);
+    const { accelerator } = machine;
+    return {
+      outcome,
+      summary,
+      phase: phases.phase,
+      cpus: this.cpus(),
+      stuck: this.stuck(),
+      smis: machine.chipsetSmis,
+      smisByPhase: new Map(phases.smis),
+      delivered: new Map(this.#delivered),
+      exits: accelerator instanceof KvmAccelerator ? new Map(accelerator.exits.counts) : new Map(),
+      resets,
+      instructions: machine.retired,
+      virtualNs: machine.clock.now(),
+    };
+  }
+
+  #look(): 'stuck' | 'lost' | undefined {
+    if (this.busyWait === undefined) {
+      this.busyWait = this.#detector.look();
+      if (this.busyWait !== undefined) return 'stuck';
+    }
+    if (this.lost === undefined) {
+      this.lost = this.#lostDetector.look();
+      if (this.lost !== undefined) return 'lost';
+    }
+    return undefined;
+  }
+
+  #followPhase(): void {
+    const { machine } = this;
+    if (machine.retired < this.#lookedAt + PHASE_EVERY) return;
+    this.#lookedAt = machine.retired;
+    const rip = Number(machine.processors[0]!.state.rip);
+    let module = this.#modules.find(rip);
+    if (module === undefined && machine.retired >= this.#learnedAt + LEARN_EVERY) module = this.moduleAt(rip);
+    this.phases.see(module && phaseOf(module), machine.chipsetSmis);
+  }
+
+  /** Looks at the volumes, if the guest has run since the last time. */
+  #learn(): boolean {
+    const { retired } = this.machine;
+    if (retired === this.#learnedAt) return false;
+    this.#learnedAt = retired;
+    const { length } = this.#options.code;
+    this.#modules.learn([...UNPACKED_VOLUMES, { start: 0x1_0000_0000 - length, sizeBytes: length }]);
+    return true;
+  }
+}
+
+/** Waits for a text in a stream of bytes. */
+class SerialWatcher {
+  found = false;
+  readonly #text: string;
+  #tail = '';
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  see(byte: number): void {
+    if (this.found) return;
+    this.#tail = (this.#tail + String.fromCharCode(byte)).slice(-this.#text.length);
+    this.found = this.#tail === this.#text;
+  }
+}
+
+function refuseSleep(type: number): never {
+  throw new UnmodelledError(
+    'SLEEP_STATE',
+    `the guest asked for sleep type ${type}`,
+    'Only turning off (S5) is modelled: boot without suspending.',
+    { type },
+  );
 }
 
 function checkFlash(code: Uint8Array, vars: Uint8Array): void {

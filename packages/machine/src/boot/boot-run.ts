@@ -1,0 +1,106 @@
+/** Runs a boot to what was asked for, or to the reason why that never comes. */
+import { UnmodelledError } from '@smm/x86-defs';
+import type { Boot, BootStop } from './boot.ts';
+import { type BootOutcome, type BootReport, stuckSentence } from './report.ts';
+
+/** What ends a boot well. */
+export type BootGoal = 'shell' | 'relocated' | { readonly text: string };
+
+/** Limits of a run. */
+export interface BootRunOptions {
+  /** What to wait for; undefined: run until the guest ends. */
+  readonly goal?: BootGoal | undefined;
+  /** Instructions of all processors after which it is given up. Default: none. */
+  readonly budget?: number | undefined;
+  /** Instructions per piece. Default 4,000,000. */
+  readonly piece?: number;
+  /** Virtual nanoseconds per piece; for callers that hold an idle guest to real time. Default: no limit. */
+  readonly pieceNs?: number;
+  /** A reset that the guest asks for ends the run (`-no-reboot`). Default: it starts again. */
+  readonly noReboot?: boolean;
+  /** Asked between pieces; true ends the run with outcome `budget`. */
+  readonly giveUp?: () => boolean;
+}
+
+/** The UEFI shell's prompt. */
+export const SHELL_PROMPT = 'Shell> ';
+/** SMBASE after reset. */
+const DEFAULT_SMBASE = 0x3_0000;
+
+/** Runs in pieces and yields after each, so that the caller can show progress, take keys and stop. */
+export function* bootInPieces(boot: Boot, options: BootRunOptions = {}): Generator<void, BootReport> {
+  const { goal, budget = Number.POSITIVE_INFINITY, piece = 4_000_000, pieceNs } = options;
+  const reached = goalTest(boot, goal);
+  const { machine } = boot;
+  let resets = 0;
+  const judge = (outcome: BootOutcome, summary: string): BootReport => boot.report(outcome, summary, resets);
+  for (;;) {
+    let stop: BootStop;
+    try {
+      const until = machine.clock.now() + (pieceNs ?? Number.POSITIVE_INFINITY);
+      stop = boot.run(
+        Math.min(piece, budget - machine.retired),
+        () => reached() || machine.clock.now() >= until,
+      );
+    } catch (error) {
+      if (!(error instanceof UnmodelledError)) throw error;
+      return judge('unmodelled', `the guest did what is not modelled: ${error.message}`);
+    }
+    if (reached()) return judge(typeof goal === 'object' ? 'text' : goal!, goalSentence(boot, goal!));
+    switch (stop) {
+      case 'budget':
+        break;
+      case 'stuck':
+        return judge('stuck', stuckSentence(boot.stuck()!, machine.clock.now()));
+      case 'lost':
+        return judge('lost', boot.lost!);
+      case 'idle':
+        return judge('idle', 'every processor is halted and nothing is pending that could wake one');
+      case 'shutdown':
+        return judge('shutdown', `shut down: ${machine.shutdownReason}`);
+      case 'powered-off':
+        return judge('powered-off', 'the guest turned itself off');
+      case 'reset':
+        if (options.noReboot === true) return judge('reset', 'the guest asked for a reset');
+        resets++;
+        boot.restart();
+    }
+    if (machine.retired >= budget)
+      return judge('budget', `gave up after ${machine.retired} instructions in phase ${boot.phases.phase}`);
+    if (options.giveUp?.() === true)
+      return judge('budget', `gave up after the time given, in phase ${boot.phases.phase}`);
+    yield;
+  }
+}
+
+/** Runs to the end; see {@link bootInPieces}. */
+export function runBoot(boot: Boot, options: BootRunOptions = {}): BootReport {
+  const pieces = bootInPieces(boot, options);
+  for (;;) {
+    const step = pieces.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** Every processor has an SMBASE of its own that is not the one after reset, and none is in SMM. */
+export function isRelocated(boot: Boot): boolean {
+  const states = boot.machine.processors.map(({ state }) => state);
+  const bases = new Set(states.map(({ smbase }) => smbase));
+  return bases.size === states.length && !bases.has(DEFAULT_SMBASE) && states.every(({ smm }) => !smm);
+}
+
+function goalTest(boot: Boot, goal: BootGoal | undefined): () => boolean {
+  if (goal === undefined) return () => false;
+  if (goal === 'relocated') return () => isRelocated(boot);
+  const text = goal === 'shell' ? SHELL_PROMPT : goal.text;
+  return boot.watchSerial(text);
+}
+
+function goalSentence(boot: Boot, goal: BootGoal): string {
+  if (goal === 'shell') return 'the UEFI shell prompts';
+  if (goal === 'relocated') {
+    const bases = boot.machine.processors.map(({ state }) => `0x${state.smbase.toString(16)}`).join(', ');
+    return `every CPU has its own SMBASE: ${bases}`;
+  }
+  return `the guest printed ${JSON.stringify(goal.text)}`;
+}

@@ -1,0 +1,62 @@
+/**
+ * How far a firmware is: the phase by the kind of module that the boot processor runs (the shell by its banner), and the SMIs that
+ * each phase raised.
+ */
+import type { ModuleLocation } from '../module-map.ts';
+
+/** Phases in order; `reset` until the first module is recognised. */
+export const BOOT_PHASES = ['reset', 'SEC', 'PEI', 'DXE', 'BDS', 'shell'] as const;
+
+/** A phase of the boot. */
+export type BootPhase = (typeof BOOT_PHASES)[number];
+
+/** Drivers that run when BDS has connected the PCI root bridge, or BDS itself. */
+const BDS_MODULES: ReadonlySet<string> = new Set(['BdsDxe', 'PciBusDxe', 'PciHostBridgeDxe']);
+
+/** What the UEFI shell prints first. */
+export const SHELL_BANNER = 'UEFI Interactive Shell';
+
+/** The phase that a module belongs to at the earliest; undefined when it says nothing. */
+export function phaseOf({ name, kind }: ModuleLocation): BootPhase | undefined {
+  if (BDS_MODULES.has(name)) return 'BDS';
+  switch (kind) {
+    case 'SEC':
+      return 'SEC';
+    case 'PEI core':
+    case 'PEIM':
+      return 'PEI';
+    case 'application':
+    case 'other':
+      return undefined;
+    default:
+      return 'DXE';
+  }
+}
+
+/** Follows the phase, which only goes forward until a reset, and counts SMIs by it. */
+export class PhaseTracker {
+  /** The phase now. */
+  phase: BootPhase = 'reset';
+  readonly #smis = new Map<BootPhase, number>();
+  #counted = 0;
+
+  /** Tells what was seen; `smis` is the number of SMIs of the chipset so far. */
+  see(phase: BootPhase | undefined, smis: number): void {
+    if (smis > this.#counted) {
+      this.#smis.set(this.phase, (this.#smis.get(this.phase) ?? 0) + smis - this.#counted);
+      this.#counted = smis;
+    }
+    if (phase !== undefined && BOOT_PHASES.indexOf(phase) > BOOT_PHASES.indexOf(this.phase))
+      this.phase = phase;
+  }
+
+  /** SMIs of the chipset by the phase in which they came. */
+  get smis(): ReadonlyMap<BootPhase, number> {
+    return this.#smis;
+  }
+
+  /** The firmware starts anew. */
+  restart(): void {
+    this.phase = 'reset';
+  }
+}
