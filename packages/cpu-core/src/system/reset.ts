@@ -53,7 +53,7 @@ export function resetRegisters(cpu: Processor, kind: 'power-up' | 'init', bsp: b
   s.set32(L.ST_FCW, 0x40);
   s.set32(L.ST_FSW, 0);
   s.set32(L.ST_FTW, 0x5555);
-  s.views.u8.fill(0, s.base + L.ST_XMM, s.base + L.ST_MSR);
+  s.views.u8.fill(0, s.base + L.ST_FIP, s.base + L.ST_MSR); // x87 pointers, XMM and x87 registers
   resetMsrs(cpu);
 }
 

@@ -27,7 +27,7 @@ export function checkSse(cpu: Processor): void {
 }
 
 /** #NM as CR0 asks for an x87 instruction. */
-export function checkX87(cpu: Processor): void {
+function checkX87(cpu: Processor): void {
   if (cpu.state.cr0 & (CR0_EM | CR0_TS)) cpu.fault(NM_VECTOR);
 }
 

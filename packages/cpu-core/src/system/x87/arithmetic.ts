@@ -196,7 +196,7 @@ export function extract(a: Operand): { exponent: Float80; significand: Float80; 
 }
 
 /** Result of FPREM and FPREM1. */
-export interface Remainder extends Result {
+interface Remainder extends Result {
   /** The quotient's low bits; 'incomplete': the reduction goes on; 'none': a NaN. */
   readonly quotient: number | 'incomplete' | 'none';
 }

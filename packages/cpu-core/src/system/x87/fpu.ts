@@ -16,7 +16,7 @@ export const FSW_ES = 0x80;
 /** Status word: condition code 0. */
 export const FSW_C0 = 0x100;
 /** Status word: condition code 1. */
-export const FSW_C1 = 0x200;
+const FSW_C1 = 0x200;
 /** Status word: condition code 2. */
 export const FSW_C2 = 0x400;
 /** Status word: condition code 3. */
@@ -28,7 +28,7 @@ export const X87_EXCEPTIONS = 0x3f;
 const TAG_EMPTY = 3;
 
 /** Top of stack: the physical register that is ST(0). */
-export const topOf = (cpu: Processor): number => (cpu.state.get32(L.ST_FSW) >> 11) & 7;
+const topOf = (cpu: Processor): number => (cpu.state.get32(L.ST_FSW) >> 11) & 7;
 
 function setTop(cpu: Processor, top: number): void {
   const s = cpu.state;

@@ -17,7 +17,7 @@ export const X87_UE = 0x10;
 export const X87_PE = 0x20;
 
 /** Rounding control: to nearest, ties to even. */
-export const ROUND_NEAREST = 0;
+const ROUND_NEAREST = 0;
 /** Rounding control: toward minus infinity. */
 export const ROUND_DOWN = 1;
 /** Rounding control: toward plus infinity. */
@@ -162,7 +162,7 @@ export function propagateNan(a: Operand, b: Operand): Float80 {
 }
 
 /** A rounded magnitude: `significand` has at most the format's precision; exponent of its top digit position. */
-export interface Rounded {
+interface Rounded {
   /** 'finite' (0 included), or 'infinity'. */
   readonly kind: 'finite' | 'infinity';
   /** Digits, aligned to the precision (below it: denormal). */

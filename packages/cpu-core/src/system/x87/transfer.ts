@@ -175,7 +175,7 @@ export const execStore = instruction((cpu, insn) => {
   if (done && insn.op === OP.FSTP) pop(cpu);
 });
 
-/** Operand as an integer within [-limit, limit + lowest], or undefined: invalid. */
+/** operand as an integer from `lowest` to `highest`, or undefined: invalid. */
 function asInteger(
   x: Operand,
   rounding: number,
