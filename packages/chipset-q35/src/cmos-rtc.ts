@@ -1,12 +1,20 @@
 /**
  * The MC146818 real-time clock and its 128 bytes of CMOS RAM, ports 70h and 71h.
  *
- * Time follows the virtual clock from a given start. Not modelled: RTC interrupts and their flags (enabling one is an error), the alarm, 12-hour mode, the second bank at 72h.
+ * Time follows the virtual clock from a given start. Not modelled: divider settings that stop or reset the clock, daylight saving, the square wave, the second bank at 72h.
  * Sources: Motorola MC146818 data sheet, "Register Description"; the fill of the RAM is QEMU 7.2's q35 (measured).
  */
-import type { AccessSize, Clock, PioDevice, Snapshottable, TxAttrs } from '@smm/bus';
-import { UnmodelledError } from '@smm/x86-defs';
+import {
+  type AccessSize,
+  type Clock,
+  type InterruptLine,
+  type PioDevice,
+  type Snapshottable,
+  TX_DEBUG,
+  type TxAttrs,
+} from '@smm/bus';
 import { type CivilTime, civilFromSeconds, secondsFromCivil } from './civil-time.ts';
+import { RTC_UPDATE, RtcInterrupts } from './rtc-interrupts.ts';
 
 /** First of the two ports. */
 export const CMOS_INDEX_PORT = 0x70;
@@ -18,11 +26,16 @@ const REG_B = 0x0b;
 const REG_C = 0x0c;
 const REG_D = 0x0d;
 const REG_A_UIP = 0x80;
+/** Rate selection, bits 3:0 of register A. */
+const REG_A_RATE = 0x0f;
 const REG_B_SET = 0x80;
 const REG_B_INTERRUPTS = 0x70;
 const REG_B_BINARY = 0x04;
 const REG_B_24H = 0x02;
 const REG_D_VALID = 0x80;
+const HOUR_PM = 0x80;
+/** Alarm bytes from here on match always. */
+const ALARM_ANY = 0xc0;
 const CENTURY = 0x32;
 const CENTURY_PS2 = 0x37;
 const NS_PER_SECOND = 1_000_000_000;
@@ -49,6 +62,8 @@ export interface CmosRtcState {
   bytes: Uint8Array;
   /** Calendar seconds since 1970 at virtual time 0; with SET, where the clock stood. */
   secondsAtZero: number;
+  /** Interrupt flags, and the virtual time up to which they are worked out. */
+  interrupts: { flags: number; collectedNs: number };
 }
 
 /** The bytes that describe memory and processors, by index. */
@@ -80,14 +95,25 @@ export class CmosRtc implements PioDevice, Snapshottable<CmosRtcState> {
   readonly name = 'cmos-rtc';
   // wiring
   readonly #clock: Clock;
+  readonly #interrupts: RtcInterrupts;
   // architectural state
   #index = 0;
   #bytes = new Uint8Array(128);
   #secondsAtZero: number;
 
-  /** `start` is the calendar time at virtual time 0. */
-  constructor(ports: { readonly clock: Clock }, contents: CmosContents, start: CivilTime) {
+  /** `start` is the calendar time at virtual time 0; `irq` is interrupt line 8, which may lead nowhere. */
+  constructor(
+    ports: { readonly clock: Clock; readonly irq?: InterruptLine },
+    contents: CmosContents,
+    start: CivilTime,
+  ) {
     this.#clock = ports.clock;
+    this.#interrupts = new RtcInterrupts(ports.clock, ports.irq ?? { set: () => {} }, {
+      enabled: () => this.#bytes[REG_B]! & REG_B_INTERRUPTS,
+      periodClocks: () => periodClocks(this.#bytes[REG_A]! & REG_A_RATE),
+      running: () => !this.#stopped(),
+      alarmAt: (second) => this.#alarmAt(second),
+    });
     this.#secondsAtZero = secondsFromCivil(start);
     this.#bytes[REG_A] = 0x26;
     this.#bytes[REG_B] = REG_B_24H;
@@ -96,18 +122,25 @@ export class CmosRtc implements PioDevice, Snapshottable<CmosRtcState> {
   }
 
   /** IN: the selected byte from 71h, all-ones from 70h. */
-  in(port: number, _size: AccessSize, _attrs: TxAttrs): number {
-    return port === CMOS_INDEX_PORT ? 0xff : this.readByte(this.#index);
+  in(port: number, _size: AccessSize, attrs: TxAttrs): number {
+    if (port === CMOS_INDEX_PORT) return 0xff;
+    if (this.#index === REG_C && (attrs & TX_DEBUG) === 0) return this.#interrupts.take();
+    return this.readByte(this.#index);
   }
 
-  /** OUT: selects or writes a byte. Throws `UnmodelledError` `RTC_INTERRUPT` when the guest enables an RTC interrupt, `RTC_12H` for 12-hour mode. */
+  /** OUT: selects or writes a byte. */
   out(port: number, _size: AccessSize, value: number, _attrs: TxAttrs): void {
     if (port === CMOS_INDEX_PORT) this.#index = value & 0x7f;
-    else this.#write(this.#index, value);
+    else {
+      this.#interrupts.collect();
+      this.#write(this.#index, value);
+      this.#interrupts.update();
+    }
   }
 
   /** A byte as the guest would read it: for firmware set-up checks and debuggers. */
   readByte(index: number): number {
+    if (index === REG_C) return this.#interrupts.peek();
     if (this.#isTime(index) && !this.#stopped()) return this.#timeByte(index);
     const stored = this.#bytes[index]!;
     if (index !== REG_A || this.#stopped()) return stored;
@@ -123,11 +156,18 @@ export class CmosRtc implements PioDevice, Snapshottable<CmosRtcState> {
   /** RESET keeps time and RAM, and clears the interrupt enables. */
   reset(): void {
     this.#bytes[REG_B]! &= ~REG_B_INTERRUPTS;
+    this.#interrupts.reset();
   }
 
   /** Copies the state out. */
   save(): CmosRtcState {
-    return { version: 1, index: this.#index, bytes: this.#bytes.slice(), secondsAtZero: this.#secondsAtZero };
+    return {
+      version: 1,
+      index: this.#index,
+      bytes: this.#bytes.slice(),
+      secondsAtZero: this.#secondsAtZero,
+      interrupts: this.#interrupts.save(),
+    };
   }
 
   /** Puts a saved state back. */
@@ -135,6 +175,7 @@ export class CmosRtc implements PioDevice, Snapshottable<CmosRtcState> {
     this.#index = state.index;
     this.#bytes.set(state.bytes);
     this.#secondsAtZero = state.secondsAtZero;
+    this.#interrupts.restore(state.interrupts);
   }
 
   #write(index: number, value: number): void {
@@ -154,25 +195,10 @@ export class CmosRtc implements PioDevice, Snapshottable<CmosRtcState> {
   }
 
   #writeB(value: number): void {
-    if ((value & REG_B_INTERRUPTS) !== 0) {
-      throw new UnmodelledError(
-        'RTC_INTERRUPT',
-        `the guest enabled RTC interrupts (register B = 0x${value.toString(16)})`,
-        'RTC interrupts need the interrupt controllers, which this chipset does not have yet.',
-        { value },
-      );
-    }
-    if ((value & REG_B_24H) === 0) {
-      throw new UnmodelledError(
-        'RTC_12H',
-        `the guest selected 12-hour mode (register B = 0x${value.toString(16)})`,
-        'Only 24-hour mode is modelled.',
-        { value },
-      );
-    }
     const wasStopped = this.#stopped();
     if (!wasStopped && (value & REG_B_SET) !== 0) this.#latchTime();
-    this.#bytes[REG_B] = value;
+    // Stopping the clock takes the update interrupt away.
+    this.#bytes[REG_B] = (value & REG_B_SET) !== 0 ? value & ~RTC_UPDATE : value;
     if (wasStopped && (value & REG_B_SET) === 0) this.#startFromBytes();
   }
 
@@ -194,7 +220,7 @@ export class CmosRtc implements PioDevice, Snapshottable<CmosRtcState> {
       case 2:
         return this.#code(t.minute);
       case 4:
-        return this.#code(t.hour);
+        return this.#hourCode(t.hour);
       case 6:
         return this.#code(t.dayOfWeek);
       case 7:
@@ -219,7 +245,7 @@ export class CmosRtc implements PioDevice, Snapshottable<CmosRtcState> {
       year: field(CENTURY) * 100 + field(9),
       month: field(8),
       day: field(7),
-      hour: field(4),
+      hour: this.#hour(this.#bytes[4]!),
       minute: field(2),
       second: field(0),
     });
@@ -234,4 +260,34 @@ export class CmosRtc implements PioDevice, Snapshottable<CmosRtcState> {
   #decode(byte: number): number {
     return (this.#bytes[REG_B]! & REG_B_BINARY) !== 0 ? byte : (byte >>> 4) * 10 + (byte & 0xf);
   }
+
+  #hourCode(hour: number): number {
+    if ((this.#bytes[REG_B]! & REG_B_24H) !== 0) return this.#code(hour);
+    return this.#code(hour % 12 === 0 ? 12 : hour % 12) | (hour >= 12 ? HOUR_PM : 0);
+  }
+
+  #hour(byte: number): number {
+    if ((this.#bytes[REG_B]! & REG_B_24H) !== 0) return this.#decode(byte);
+    return (this.#decode(byte & ~HOUR_PM) % 12) + ((byte & HOUR_PM) !== 0 ? 12 : 0);
+  }
+
+  #alarmAt(virtualSecond: number): boolean {
+    const time = this.#secondsAtZero + virtualSecond;
+    const matches = (index: number, decode: (byte: number) => number, now: number) => {
+      const byte = this.#bytes[index]!;
+      return byte >= ALARM_ANY || decode(byte) === now;
+    };
+    const plain = (byte: number) => this.#decode(byte);
+    return (
+      matches(1, plain, time % 60) &&
+      matches(3, plain, Math.floor(time / 60) % 60) &&
+      matches(5, (byte) => this.#hour(byte), Math.floor(time / 3600) % 24)
+    );
+  }
+}
+
+/** Crystal clocks in a period of the periodic interrupt: 32768 Hz crystal, "Periodic Interrupt Rate". */
+function periodClocks(rate: number): number {
+  if (rate === 0) return 0;
+  return rate < 3 ? 1 << (rate + 6) : 1 << (rate - 1);
 }

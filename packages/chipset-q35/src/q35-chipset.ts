@@ -5,6 +5,7 @@
  */
 import type {
   Clock,
+  InterruptLine,
   IoPortSpace,
   PhysicalAddressSpace,
   PortHandle,
@@ -21,6 +22,7 @@ import { type Backing, Q35MemoryMap } from './memory-map.ts';
 import { PCI_CONFIG_ADDRESS_PORT, PciHost, type PciHostState } from './pci-host.ts';
 import { PmBlock, type PmBlockState } from './pm-block.ts';
 import { type PeripheralOptions, Q35Peripherals, type Q35PeripheralsState } from './q35-peripherals.ts';
+import { RTC_IRQ } from './rtc-interrupts.ts';
 import {
   DEBUG_PORT,
   debugPort,
@@ -144,8 +146,9 @@ export class Q35Chipset implements Snapshottable<Q35State> {
       setSciEnable: (enabled) => this.pm.setSciEnable(enabled),
       smi: ports.smi,
     });
+    let rtcLine: InterruptLine | undefined;
     this.cmos = new CmosRtc(
-      { clock: ports.clock },
+      { clock: ports.clock, irq: { set: (level) => rtcLine?.set(level) } },
       { ...map.ram, cpuCount: options.cpuCount },
       options.startTime ?? DEFAULT_START,
     );
@@ -161,6 +164,7 @@ export class Q35Chipset implements Snapshottable<Q35State> {
       { rom: options.rom, ramBytes: options.ram.sizeBytes, cpuCount: options.cpuCount },
       options.peripherals ?? {},
     );
+    rtcLine = this.peripherals.line(RTC_IRQ);
     this.pciHost.attach(0, 0, this.mch);
     this.pciHost.attach(0x1f, 0, this.lpc);
 
