@@ -1,4 +1,4 @@
-/** x87 arithmetic and comparison instructions. Intel SDM Vol. 2, FADD to FYL2XP1. */
+/** x87 arithmetic, comparisons, exchanges and conditional moves. Intel SDM Vol. 2, the instructions' pages. */
 import { RFLAGS_AF, RFLAGS_CF, RFLAGS_OF, RFLAGS_PF, RFLAGS_SF, RFLAGS_ZF } from '@smm/x86-defs';
 import { type Insn, K_MEM } from '../../insn.ts';
 import { ST_FSW } from '../../layout.ts';

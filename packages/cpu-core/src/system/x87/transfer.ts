@@ -175,7 +175,7 @@ export const execStore = instruction((cpu, insn) => {
   if (done && insn.op === OP.FSTP) pop(cpu);
 });
 
-/** operand as an integer from `lowest` to `highest`, or undefined: invalid. */
+/** Operand as an integer from `lowest` to `highest`, or undefined: invalid. */
 function asInteger(
   x: Operand,
   rounding: number,
