@@ -12,7 +12,7 @@ const io: Io = {
   },
   outIsTerminal: process.stdout.isTTY === true,
   errIsTerminal: process.stderr.isTTY === true,
-  columns: process.stdout.columns ?? process.stderr.columns,
+  columns: process.stdout.columns || process.stderr.columns || undefined,
   env: process.env,
   readFile: (path) => readFileSync(path),
   writeFile: (path, content) => {

@@ -72,7 +72,7 @@ function withGaps(
 }
 
 /** One event as the mail shows it: `kvm_entry:        vcpu 1`. */
-export function mailLine(event: TraceEvent, form: TraceForm): string {
+function mailLine(event: TraceEvent, form: TraceForm): string {
   // The name that a form gives to an event stands in its full line, before the message.
   const message = formatMessage(event, { form });
   const full = formatEvent(event, { form });
