@@ -79,6 +79,7 @@ export interface RunExit {
 }
 
 const IDLE = L.ACT_HALTED | L.ACT_WAIT_SIPI | L.ACT_SHUTDOWN;
+const PENDING = L.ACT_SMI_PENDING | L.ACT_NMI_PENDING | L.ACT_INIT_PENDING | L.ACT_DEBUG_TRAP;
 const SHADOWS = L.ACT_SHADOW_STI | L.ACT_SHADOW_MOVSS;
 /** Initiator attribute of accesses made in SMM: the value of `@smm/bus` TX_SMM. */
 const TX_SMM = 0x1_0000;
@@ -115,6 +116,8 @@ export class Processor {
   #inTier = false;
   #exitRequested = false;
   #softwareInterrupt = false;
+  /** Instructions retired up to and with the last STI whose shadow nothing has waited for. */
+  #stiRetired = -1;
 
   constructor(options: ProcessorOptions) {
     this.index = options.index;
@@ -185,6 +188,20 @@ export class Processor {
     const s = this.state;
     if (s.get32(L.ST_EFLAGS) & RFLAGS_TF) this.recheckEvents();
     else if (s.get32(L.ST_EFLAGS) & RFLAGS_IF && this.ports.apic.pendingVector() >= 0) this.recheckEvents();
+  }
+
+  /**
+   * Told by STI: events wait for one more instruction. While nothing can be pending the shadow only matters if the run ends
+   * right here, and whatever becomes pending later ends the tier's run by itself.
+   */
+  beginStiShadow(): void {
+    const s = this.state;
+    const urgent =
+      s.activity & PENDING || s.get32(L.ST_EFLAGS) & RFLAGS_TF || this.ports.apic.pendingVector() >= 0;
+    if (urgent || !this.#inTier) {
+      s.activity |= L.ACT_SHADOW_STI;
+      this.recheckEvents();
+    } else this.#stiRetired = this.retiredNow() + 1;
   }
 
   /** Told by software-interrupt delivery: no single-step trap follows this instruction. */
@@ -327,7 +344,10 @@ export class Processor {
       this.#inTier = false;
     }
     const used = chunk - (s.get32(L.ST_BUDGET) | 0);
-    s.views.f64[(s.base + L.ST_RETIRED) >>> 3]! += used;
+    const total = s.views.f64[(s.base + L.ST_RETIRED) >>> 3]! + used;
+    s.views.f64[(s.base + L.ST_RETIRED) >>> 3] = total;
+    if (total === this.#stiRetired) s.activity |= L.ACT_SHADOW_STI;
+    this.#stiRetired = -1;
     const exit = s.get32(L.ST_EXIT);
     if (exit === L.EXIT_FAULT) this.#deliverPendingFault();
     else if (exit === L.EXIT_ERROR) {

@@ -24,6 +24,55 @@ describe.each(['evaluator', 'wasm'] as const)('%s', (tier) => {
     return { exit: state.get32(L.ST_EXIT), left: state.get32(L.ST_BUDGET) | 0, rip: Number(state.rip) };
   }
 
+  describe('the shadow of STI while nothing is pending', () => {
+    function withInterrupts(source: string) {
+      const m = machine(32, source);
+      const line = { pending: -1 };
+      const taken: number[] = [];
+      m.cpu.ports.apic = {
+        ...m.cpu.ports.apic,
+        pendingVector: () => line.pending,
+        acknowledge: () => line.pending,
+      };
+      m.cpu.ports.observer = {
+        interruptDelivered: (_cpu, _vector, _kind, _error, rip) => void taken.push(Number(rip)),
+      };
+      const raise = (): void => {
+        line.pending = 0x20;
+        m.cpu.interruptChanged();
+      };
+      return { m, taken, raise };
+    }
+
+    test('outlives a run that ends right behind it', () => {
+      const { m, taken, raise } = withInterrupts('nop\nsti\nnop\nnop\nnop');
+      m.cpu.run(2);
+      expect(m.cpu.state.activity & L.ACT_SHADOW_STI).toBe(L.ACT_SHADOW_STI);
+      raise();
+      m.cpu.run(1);
+      expect(taken).toEqual([]);
+      m.cpu.run(1);
+      expect(taken[0]).toBe(AT + 3);
+    });
+
+    test('is over one instruction later', () => {
+      const { m, taken, raise } = withInterrupts('nop\nsti\nnop\nnop\nnop');
+      m.cpu.run(3);
+      expect(m.cpu.state.activity & L.ACT_SHADOW_STI).toBe(0);
+      raise();
+      m.cpu.run(1);
+      expect(taken[0]).toBe(AT + 3);
+    });
+
+    test('does not delay an interrupt that the instruction in it raises', () => {
+      const { m, taken, raise } = withInterrupts('sti\nmov [edi],eax\nnop\nnop');
+      m.cpu.state.setGpr32(7, DEVICE);
+      m.onDevice = raise;
+      m.cpu.run(3);
+      expect(taken[0]).toBe(AT + 3);
+    });
+  });
+
   test('a page fault in the middle of a block leaves registers, flags, RIP and budget of the instructions before it', () => {
     const m = machine(64, 'mov eax,5\nadd eax,-5\npush rax\nadd [rdi],rax\ninc eax\nstop: jmp stop');
     m.map = (page) => (page === 0x9000 ? -1 : page);

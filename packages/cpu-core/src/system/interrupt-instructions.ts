@@ -114,8 +114,7 @@ export function execSti(cpu: Processor): void {
   const flags = s.get32(L.ST_EFLAGS);
   if (flags & RFLAGS_IF) return;
   s.set32(L.ST_EFLAGS, flags | RFLAGS_IF);
-  s.activity |= L.ACT_SHADOW_STI;
-  cpu.recheckEvents();
+  cpu.beginStiShadow();
 }
 
 /** PUSHF, PUSHFD, PUSHFQ. */

@@ -1,0 +1,107 @@
+/** Which instructions the generated code executes itself: a form that silently falls to the evaluator is right but fifty times slower. */
+import { expect, test } from 'vitest';
+import { decode } from '../src/decode/decode.ts';
+import { coldFormsOf, formKey, formsOf } from '../src/engine/wasm/forms.ts';
+import { type CodeSize, Insn } from '../src/insn.ts';
+import { OP_NAMES } from '../src/ops.ts';
+import { assemble } from './support/assemble.ts';
+
+function instructions(source: string, bits: CodeSize): Insn[] {
+  const code = assemble(source, { bits, org: 0x1000 });
+  const list: Insn[] = [];
+  for (let at = 0; at < code.length; at += list.at(-1)!.length) {
+    const insn = new Insn();
+    expect(decode(code, at, code.length - at, bits, insn)).toBeGreaterThan(0);
+    list.push(insn);
+  }
+  return list;
+}
+
+/** What compilers emit all the time; `R` is the native register prefix, `P` the native pointer size. */
+const COMMON = `
+ mov eax,[ebx+4]
+ mov [ebx+ecx*4+4],edx
+ mov dword [Rbx],5
+ mov byte [Rbx],5
+ mov Rax,Rbx
+ mov eax,5
+ movzx eax,byte [Rsi]
+ movzx eax,word [Rsi+Rcx]
+ movsx eax,bl
+ lea eax,[Rbx+4]
+ lea Rax,[Rbx+Rcx*8+4]
+ lea Rsp,[Rsp-8]
+ add eax,[Rbx]
+ add [Rbx],eax
+ sub Rsp,24
+ adc edx,0
+ sbb eax,eax
+ and eax,7
+ or al,1
+ xor ecx,ecx
+ cmp byte [Rbx],0
+ cmp [Rbx],eax
+ cmp eax,5
+ test al,al
+ test byte [Rbx],1
+ not eax
+ neg eax
+ inc eax
+ dec dword [Rbx]
+ shl eax,1
+ shr eax,cl
+ sar Rax,3
+ rol eax,5
+ imul eax,ebx
+ imul eax,[Rbx],3
+ mul ecx
+ div ecx
+ cdq
+ cwde
+ bt eax,3
+ bsr eax,ebx
+ bswap eax
+ xchg eax,ebx
+ xadd [Rbx],eax
+ cmpxchg [Rbx],ecx
+ setz al
+ cmovc eax,ebx
+ push Rbx
+ push 5
+ push 500
+ push P [Rbx]
+ pop Rbx
+ leave
+ ret
+ ret 8
+ call $+5
+ call Rax
+ call [Rbx]
+ jmp $+2
+ jmp Rax
+ jnz $+2
+ cld
+ std
+ clc
+ nop
+ nop dword [Rax]
+ lfence
+ mfence`;
+
+test.each([32, 64] as const)('%i-bit code that compilers emit has handlers or functions', (bits) => {
+  const r = bits === 64 ? 'r' : 'e';
+  const source = COMMON.replaceAll(/\[e(?=[a-d]x)/g, `[${r}`)
+    .replaceAll(/\+e(?=[a-d]x)/g, `+${r}`)
+    .replaceAll(/\bR(?=[a-z])/g, r)
+    .replaceAll(/\bP\b/g, bits === 64 ? 'qword' : 'dword');
+  const model = bits === 64 ? 'flat64' : 'flat32';
+  const handlers = new Set(formsOf(model).map(({ insn, noFlags }) => formKey(insn, noFlags)));
+  const functions = new Set(coldFormsOf(model).map(({ insn }) => formKey(insn, false, true)));
+  const missing = instructions(source, bits)
+    .filter((i) => !handlers.has(formKey(i, false)) && !functions.has(formKey(i, false, true)))
+    .map(
+      (i) =>
+        `${OP_NAMES[i.op]} ${i.size}: ${Array.from(i.bytes.subarray(0, i.length), (b) => b.toString(16)).join(' ')}`,
+    );
+  expect(missing).toEqual([]);
+});
