@@ -1,39 +1,8 @@
-import { assemble } from '@smm/asm';
-import { cpuModel } from '@smm/cpu-core';
-import { Machine } from '../src/machine.ts';
-import { DEFAULT_SCHEDULE } from '../src/scheduler.ts';
-import { DEFAULT_KVM_OPTIONS } from '../src/kvm/options.ts';
-import { resolveSwitches } from '../src/hosts.ts';
-import { SAVE_STATE_AMD64 } from '@smm/x86-defs';
+/** The machine as such: small programs from reset, devices, interrupts between processors, time. */
 import type { TraceEvent } from '@smm/trace';
 import { describe, expect, it } from 'vitest';
+import { flat } from './flat-rom.ts';
 
-/** A 64 KiB flash image with `source` (16-bit) at its start, F000:0000, and a jump there at the reset vector. */
-function rom(source: string): Uint8Array {
-  const image = new Uint8Array(0x1_0000);
-  image.set(assemble(source, { bits: 16, org: 0 }).bytes);
-  image.set(assemble('jmp 0xf000:0', { bits: 16, org: 0xfff0 }).bytes, 0xfff0);
-  return image;
-}
-
-function machine(source: string, options: { cpus?: number; kvm?: boolean; events?: TraceEvent[] } = {}): Machine {
-  const switches = resolveSwitches({ accelerator: options.kvm ? 'kvm' : 'tcg' });
-  return new Machine({
-    cpus: options.cpus ?? 1,
-    memoryMiB: 64,
-    model: cpuModel('qemu64'),
-    flash: rom(source),
-    saveState: SAVE_STATE_AMD64,
-    accelerator: options.kvm ? { options: DEFAULT_KVM_OPTIONS, switches: switches.kvm } : 'tcg',
-    behaviour: switches.behaviour,
-    schedule: DEFAULT_SCHEDULE,
-    comm: 'test',
-    tier: 'evaluator',
-    ...(options.events ? { trace: (e: TraceEvent) => options.events!.push(e) } : {}),
-  });
-}
-
-const print = (text: string): string => `mov si, ${text}\n call print\n`;
 const routines = `
 print: cs lodsb
   test al, al
@@ -44,10 +13,56 @@ print: cs lodsb
 .done: ret
 `;
 
-describe.each([false, true])('a machine under kvm %s', (kvm) => {
+describe.each([false, true])('a machine (kvm %s)', (kvm) => {
   it('runs code from reset and halts', () => {
-    const m = machine(`mov sp, 0x8000\n ${print('hello')} cli\n hlt\n hello: db "hello", 10, 0\n ${routines}`, { kvm });
-    expect(m.run({ instructions: 10_000 })).toBe('idle');
-    expect(m.log).toEqual(['hello']);
+    const machine = flat(
+      `mov sp, 0x8000\n mov si, hello\n call print\n cli\n hlt\n hello: db "hello", 10, 0\n ${routines}`,
+      { kvm },
+    );
+    expect(machine.run({ instructions: 10_000 })).toBe('idle');
+    expect(machine.log).toEqual(['hello']);
+    expect(machine.idleReason(0)).toBe('halted');
+    expect(machine.clock.now()).toBe(machine.retired * 8);
+  });
+
+  it('leaves never-started processors waiting for a SIPI', () => {
+    const machine = flat('cli\n hlt', { kvm, cpus: 3 });
+    expect(machine.run({ instructions: 100 })).toBe('idle');
+    expect([0, 1, 2].map((id) => machine.idleReason(id))).toEqual([
+      'halted',
+      'wait-for-sipi',
+      'wait-for-sipi',
+    ]);
+  });
+
+  it('stops when a processor shuts down, and says why', () => {
+    // An empty interrupt table with limit 0: the first interrupt is a triple fault.
+    const machine = flat('lidt [cs:empty]\n int3\n empty: dw 0\n dd 0', { kvm });
+    expect(machine.run({ instructions: 100 })).toBe('shutdown');
+    expect(machine.shutdownReason).toMatch(/processor 0: triple fault/);
+    expect(machine.idleReason(0)).toBe('shutdown');
+  });
+
+  it('stops at its limits and when asked', () => {
+    const machine = flat('jmp $', { kvm });
+    expect(machine.run({ instructions: 12_345 })).toBe('budget');
+    expect(machine.retired).toBeGreaterThanOrEqual(12_345);
+    expect(machine.run({ instructions: 1e9, until: () => machine.retired > 100_000 })).toBe('asked');
+  });
+
+  it('reads all-ones where nothing is, and records it', () => {
+    const seen: TraceEvent[] = [];
+    const machine = flat('mov dx, 0x1234\n in al, dx\n mov bl, al\n cli\n hlt', {
+      kvm,
+      trace: (event) => seen.push(event),
+    });
+    machine.run({ instructions: 100 });
+    expect(machine.processors[0]!.state.gpr32(3) & 0xff).toBe(0xff);
+    expect(seen.find(({ name }) => name === 'smm_unclaimed')).toMatchObject({
+      space: 'io',
+      address: 0x1234n,
+      write: false,
+      size: 1,
+    });
   });
 });

@@ -67,7 +67,7 @@ function firstSmi({ bx, di }: Width, variant: FirmwareVariant): string {
         mov     dx, PCI_CONFIG_DATA + (MCH_SMRAM & 3)
         in      al, dx
         and     al, ~MCH_SMRAM_D_OPEN & 0FFh
-        or      al, MCH_SMRAM_D_LCK
+        or      al, MCH_SMRAM_G_SMRAME | MCH_SMRAM_D_LCK ; T_EN counts with G_SMRAME only
         out     dx, al
 ; First normal SMI. QEMU may run some instructions after the OUT before the SMI arrives, so wait for its handler's word.
         xor     eax, eax

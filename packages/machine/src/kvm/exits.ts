@@ -47,11 +47,6 @@ export class ExitTrace {
     this.#rip = rip;
   }
 
-  /** Whether anybody listens. */
-  get on(): boolean {
-    return this.#recorder.on;
-  }
-
   /** A VM exit. */
   exit(vcpu: number, reason: number, info1: bigint, info2 = 0n, rip: bigint = this.#rip(vcpu)): void {
     this.entry(vcpu, rip);

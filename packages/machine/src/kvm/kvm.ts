@@ -150,7 +150,7 @@ export class KvmAccelerator implements Accelerator, Translator {
   }
 
   turnEnded(processor: number, preempted: boolean): void {
-    if (!preempted || !this.exits.on) return;
+    if (!preempted) return;
     const { rip } = this.#p.processor(processor).state;
     this.exits.exit(processor, VMX_EXIT.EXTERNAL_INTERRUPT, 0n, INTR_INFO_HOST_TIMER, rip);
   }
@@ -258,8 +258,7 @@ export class KvmAccelerator implements Accelerator, Translator {
   }
 
   #ioExit(vcpu: number, port: number, size: number, isIn: boolean): void {
-    if (this.exits.on)
-      this.exits.exit(vcpu, VMX_EXIT.IO_INSTRUCTION, BigInt(port * 0x1_0000 + (isIn ? 8 : 0) + size - 1));
+    this.exits.exit(vcpu, VMX_EXIT.IO_INSTRUCTION, BigInt(port * 0x1_0000 + (isIn ? 8 : 0) + size - 1));
   }
 
   #pio(vcpu: number, port: number, size: number, val: number, write: boolean): void {
