@@ -103,10 +103,10 @@ try {
     await page.goto('about:blank');
     await page.addScriptTag({
       type: 'module',
-      content: `${readFileSync(join(dir, 'bundle.js'), 'utf8')}\nwindow.finished = true;`,
+      content: `${readFileSync(join(dir, 'bundle.js'), 'utf8')}\nglobalThis.finished = true;`,
     });
     await page
-      .waitForFunction('window.finished === true', undefined, { timeout: 60_000 })
+      .waitForFunction('globalThis.finished === true', undefined, { timeout: 60_000 })
       .catch(() => errors.push('did not finish'));
     await page.close();
     if (errors.length > 0) throw new Error(`@smm/${name} in Chromium: ${errors.join('; ')}`);
