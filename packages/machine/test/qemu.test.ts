@@ -74,6 +74,25 @@ describe.skipIf(!available)('real QEMU', () => {
     150_000,
   );
 
+  it.each([
+    ['Q9', 'setting CR0.PG with bad PDPTEs is not noticed', 'First SMI: 2 of 2 CPUs checked in'],
+    ['Q10', 'the first normal SMI reaches one CPU', 'First SMI: 1 of 2 CPUs checked in'],
+    ['Q24', 'without PAUSE', 'First SMI: 2 of 2 CPUs checked in'],
+  ])(
+    'and this machine with Q31 agree on firmware with %s: %s',
+    async (quirk, _what, says) => {
+      const relocation = prepareRelocation({ cpus: 2, bitness: 32, quirks: [`+${quirk}`, '+Q31'], parts });
+      const log = `${runRelocation(relocation).log.join('\n')}\n`;
+      expect(log).toContain(says);
+      const { image } = relocation.firmware!;
+      const until = (text: string): boolean => text.endsWith('Firmware done\n');
+      const run = await runQemu({ bitness: 32, cpus: 2, memoryMiB: 2048, image, cpu: 'coreduo,-nx', until });
+      run.dispose();
+      expect(run.log).toBe(log);
+    },
+    60_000,
+  );
+
   // The BSP sends an AP that was never started one SMI. QEMU's AP then runs the reset vector, and prints.
   const smiToWaitingAp = `
     mov ax, 0
