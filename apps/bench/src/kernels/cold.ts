@@ -138,7 +138,7 @@ ${text.join('\n')}
     bits,
     title: `every instruction runs once, ${lines.length + BLOCKS + 1} to a page`,
     source,
-    rounds: [64, 4096],
+    rounds: [64, 2112],
     maximumRounds: PAGES,
     reference: (rounds) => simulate(lines, rounds),
   };
