@@ -127,7 +127,11 @@ export function tsegOf(text: string): 1 | 2 | 8 {
   return word === '1' ? 1 : word === '2' ? 2 : 8;
 }
 
-function acceleratorOf(flags: ConfigurationFlags): { accelerator: 'tcg' | 'kvm'; kvm: Partial<KvmOptions> } {
+/** Accelerator and options of the KVM model, from -accel, -machine and --host. */
+export function acceleratorOf(flags: ConfigurationFlags): {
+  accelerator: 'tcg' | 'kvm';
+  kvm: Partial<KvmOptions>;
+} {
   const accel = flags.accel === undefined ? undefined : parseAccel(flags.accel);
   const machine = flags.machine === undefined ? undefined : parseMachine(flags.machine);
   if (accel?.accelerator !== undefined && machine?.accelerator !== undefined) {
@@ -157,7 +161,8 @@ function acceleratorOf(flags: ConfigurationFlags): { accelerator: 'tcg' | 'kvm';
   return { accelerator, kvm };
 }
 
-function scheduleOf({ seed, slice }: ConfigurationFlags): Schedule | undefined {
+/** Turns of the CPUs, from --seed and --slice. */
+export function scheduleOf({ seed, slice }: ConfigurationFlags): Schedule | undefined {
   if (seed === undefined && slice === undefined) return undefined;
   const length = slice === undefined ? 10_000 : wholeNumber('--slice', slice);
   if (length < 1)

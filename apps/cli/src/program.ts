@@ -1,6 +1,7 @@
 /** The subcommands, put together. */
 import { Command, CommanderError } from 'commander';
 import { normaliseArguments } from './arguments.ts';
+import { bootCommand } from './commands/boot.ts';
 import { diagnoseCommand } from './commands/diagnose.ts';
 import { explainCommand } from './commands/explain.ts';
 import { exploreCommand } from './commands/explore.ts';
@@ -24,6 +25,7 @@ Examples:
   smm relocate -smp 2 --bitness 32 -accel kvm --host rhel7-3.10.0-323
   smm explain -smp 2 --bitness 32 --host rhel7-3.10.0-323
   smm explore -smp 2 --host rhel7-3.10.0-323 --runs 1000
+  smm boot --firmware x64 -smp 2                 real UEFI firmware, to its shell
   trace-cmd report | smm diagnose -
 
 Each subcommand's help has more: smm help explain. The known faults: smm help quirks, smm quirks.
@@ -78,6 +80,7 @@ function buildProgram(context: Context): Command {
   traceCommand(program, context);
   quirksCommand(program, context);
   firmwareCommand(program, context);
+  bootCommand(program, context);
   return program;
 }
 

@@ -68,7 +68,8 @@ export class Machine {
   readonly #watch: TranslationWatch;
   #scheduler: Scheduler;
   readonly #attached = new Map<string, AttachedDevice>();
-  readonly #nsPerInstruction: number;
+  /** Virtual nanoseconds per instruction. */
+  readonly nsPerInstruction: number;
   readonly #console = new DebugConsole((text) => {
     const vcpu = this.#current?.index ?? 0;
     this.#recorder.emit(vcpu, { name: 'smm_debugcon', vcpu, text });
@@ -86,7 +87,7 @@ export class Machine {
   /** Builds the machine and powers it on. Throws `SmmError`s for options that do not fit together. */
   constructor(options: MachineOptions) {
     this.#options = options;
-    this.#nsPerInstruction = options.nsPerInstruction ?? NS_PER_INSTRUCTION;
+    this.nsPerInstruction = options.nsPerInstruction ?? NS_PER_INSTRUCTION;
     this.#awake = new Uint8Array(options.cpus);
     const plan = planMemory(options.cpus, options.memoryMiB, options.flash.length);
     this.plan = plan;
@@ -511,14 +512,14 @@ export class Machine {
         const nowNs = this.clock.now();
         this.#turnStartNs = nowNs;
         this.#turnStartRetired = processor.retiredNow();
-        const untilAlarm = Math.ceil((this.clock.nextExpiry() - nowNs) / this.#nsPerInstruction);
+        const untilAlarm = Math.ceil((this.clock.nextExpiry() - nowNs) / this.nsPerInstruction);
         const budget = Math.max(1, Math.min(left, untilAlarm));
-        this.#turnDeadline = nowNs + budget * this.#nsPerInstruction;
+        this.#turnDeadline = nowNs + budget * this.nsPerInstruction;
         const exit = processor.run(budget);
         const used = processor.retiredNow() - this.#turnStartRetired;
         left -= used;
         this.retired += used;
-        this.clock.advanceTo(nowNs + used * this.#nsPerInstruction);
+        this.clock.advanceTo(nowNs + used * this.nsPerInstruction);
         if (exit.reason === 'halted' || exit.reason === 'wait-for-sipi' || exit.reason === 'shutdown') {
           this.#awake[index] = 0;
           preempted = false;
@@ -548,7 +549,7 @@ export class Machine {
   #now(): number {
     const p = this.#current;
     if (p === undefined) return this.clock.now();
-    return this.#turnStartNs + (p.retiredNow() - this.#turnStartRetired) * this.#nsPerInstruction;
+    return this.#turnStartNs + (p.retiredNow() - this.#turnStartRetired) * this.nsPerInstruction;
   }
 
   #syncTime(): void {

@@ -17,7 +17,7 @@ export function describeConfiguration(options: RelocationOptions): string {
 }
 
 /** Accelerator, host, options and quirks: `kvm on linux-current, ept=0`. */
-function describeHost(options: RelocationOptions): string {
+export function describeHost(options: RelocationOptions): string {
   const { accelerator = 'tcg', host, quirks, kvm = {} } = options;
   const inForce = quirksInForce({ accelerator, host, quirks });
   const list = inForce.length === 0 ? '' : ` (${inForce.join(', ')})`;

@@ -212,6 +212,11 @@ export class Boot {
     return this.#modules.find(address) ?? (this.#learn() ? this.#modules.find(address) : undefined);
   }
 
+  /** Module that the boot processor is in, as far as known without a new look at the volumes. */
+  moduleNow(): ModuleLocation | undefined {
+    return this.#modules.find(Number(this.machine.processors[0]!.state.rip));
+  }
+
   /** What each processor does. */
   cpus(): BootCpuReport[] {
     return this.machine.processors.map((processor, id) => ({
@@ -268,9 +273,9 @@ export class Boot {
     const { machine } = this;
     if (machine.retired < this.#lookedAt + PHASE_EVERY) return;
     this.#lookedAt = machine.retired;
-    const rip = Number(machine.processors[0]!.state.rip);
-    let module = this.#modules.find(rip);
-    if (module === undefined && machine.retired >= this.#learnedAt + LEARN_EVERY) module = this.moduleAt(rip);
+    let module = this.moduleNow();
+    if (module === undefined && machine.retired >= this.#learnedAt + LEARN_EVERY && this.#learn())
+      module = this.moduleNow();
     this.phases.see(module && phaseOf(module), machine.chipsetSmis);
   }
 

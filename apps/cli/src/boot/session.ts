@@ -1,0 +1,233 @@
+/** One boot with its surroundings: serial text out, keys in, variables on disk, a line that shows where it is. */
+import { createHash } from 'node:crypto';
+import { Boot, type BootReport, bootInPieces, SHELL_PROMPT } from '@smm/machine';
+import type { Io } from '../io.ts';
+import { type Progress, progressLine } from '../render/progress.ts';
+import { fileError, paragraphOf } from '../usage-error.ts';
+import type { BootHost, OutputFile } from './host.ts';
+import { KEYS_HELP, KeyFilter, LineFeeder } from './keys.ts';
+import type { BootRequest } from './request.ts';
+import { VarsFile } from './vars-file.ts';
+
+/** A finished boot. */
+export interface BootResult {
+  /** What became of it. */
+  readonly report: BootReport;
+  /** The user left, or the lines of standard input were all run: nothing failed. */
+  readonly left: boolean;
+  /** The guest's serial output up to the first shell prompt, or all of it. */
+  readonly serial: { readonly bytes: number; readonly sha256: string; readonly upToPrompt: boolean };
+  /** The variable store at the end. */
+  readonly nvramSha256: string;
+  /** Processor seconds of this process for the run. */
+  readonly cpuSeconds: number;
+  /** Wall-clock seconds. */
+  readonly seconds: number;
+}
+
+/** Virtual nanoseconds per piece where somebody may press a key. */
+const PIECE_NS = 20_000_000;
+/** Longest rest of an idle guest, milliseconds. */
+const LONGEST_REST_MS = 50;
+const NS_PER_MS = 1_000_000;
+
+/** Runs a request to its end. Puts the terminal back and writes the variables however it ends. */
+export async function runSession(request: BootRequest, io: Io, host: BootHost): Promise<BootResult> {
+  const session = new Session(request, io, host);
+  const cancel = host.atExit(() => {
+    try {
+      session.stop();
+    } catch (error) {
+      io.err(`smm: ${paragraphOf(error).text}\n`); // the process is going: nobody can catch it any more
+    }
+  });
+  try {
+    return await session.run();
+  } finally {
+    session.stop();
+    cancel();
+  }
+}
+
+class Session {
+  readonly #request: BootRequest;
+  readonly #io: Io;
+  readonly #host: BootHost;
+  readonly #boot: Boot;
+  readonly #progress: Progress;
+  readonly #vars: VarsFile | undefined;
+  readonly #file: OutputFile | undefined;
+  readonly #feeder: LineFeeder | undefined;
+  readonly #closeInput: () => void;
+  /** Bytes for the guest that its serial port had no room for. */
+  readonly #toGuest: number[] = [];
+  /** Everything that the guest has sent, up to the first prompt; then only what is not yet shown. */
+  readonly #hash = createHash('sha256');
+  #hashed = 0;
+  #hashedTail = '';
+  #prompted = false;
+  #unshown: number[] = [];
+  #left = false;
+  #stopped = false;
+
+  constructor(request: BootRequest, io: Io, host: BootHost) {
+    this.#request = request;
+    this.#io = io;
+    this.#host = host;
+    this.#progress = progressLine(io);
+    const { serial, varsOut } = request;
+    this.#boot = new Boot({
+      ...request.machine,
+      serial: (byte) => this.#fromGuest(byte),
+      roomAgain: () => this.#pump(),
+      varsWritten: () => this.#vars?.changed(),
+    });
+    this.#vars = varsOut === undefined ? undefined : new VarsFile(varsOut, () => this.#boot.vars(), host);
+    this.#file = typeof serial === 'object' ? openOutput(serial.file, host) : undefined;
+    const send = (byte: number): void => {
+      this.#toGuest.push(byte);
+    };
+    // A goal other than the prompt may need input; a measured boot to the prompt must not depend on what stdin is.
+    const takesInput = serial === 'stdio' && request.goal !== 'shell' && request.goal !== 'relocated';
+    if (!takesInput) {
+      this.#closeInput = () => undefined;
+    } else if (host.inputIsTerminal) {
+      const keys = new KeyFilter({
+        send,
+        leave: () => {
+          this.#left = true;
+        },
+        help: () => io.err(`\r\n${KEYS_HELP}`),
+        save: () => this.#vars?.save(),
+      });
+      this.#closeInput = host.openInput(
+        (bytes) => keys.take(bytes),
+        () => undefined,
+      ).close;
+    } else {
+      const feeder = new LineFeeder(send);
+      this.#feeder = feeder;
+      this.#closeInput = host.openInput(
+        (bytes) => feeder.take(bytes),
+        () => feeder.end(),
+      ).close;
+    }
+  }
+
+  async run(): Promise<BootResult> {
+    const { goal, budget, timeout, noReboot } = this.#request;
+    const { machine } = this.#boot;
+    const started = { at: this.#host.now(), cpu: this.#host.cpuSeconds() };
+    const seconds = (): number => (this.#host.now() - started.at) / 1000;
+    const interactive = goal === undefined;
+    const pieces = bootInPieces(this.#boot, {
+      goal,
+      budget,
+      noReboot,
+      ...(interactive && { pieceNs: PIECE_NS }),
+      giveUp: () => timeout !== undefined && seconds() >= timeout,
+    });
+    let report: BootReport | undefined;
+    while (report === undefined) {
+      const before = { ns: machine.clock.now(), retired: machine.retired };
+      const step = pieces.next();
+      this.#show();
+      if (step.done === true) {
+        report = step.value;
+        break;
+      }
+      this.#vars?.tick();
+      this.#showProgress(seconds());
+      await this.#io.breathe();
+      this.#pump();
+      if (this.#isDone()) report = this.#boot.report('shell', 'left at the prompt');
+      else if (interactive) await this.#restIfIdle(before);
+    }
+    this.#progress.clear();
+    return {
+      report,
+      left: this.#left || this.#isDone(),
+      serial: {
+        bytes: this.#hashed,
+        sha256: this.#hash.copy().digest('hex'),
+        upToPrompt: this.#prompted,
+      },
+      nvramSha256: createHash('sha256').update(this.#boot.vars()).digest('hex'),
+      cpuSeconds: this.#host.cpuSeconds() - started.cpu,
+      seconds: seconds(),
+    };
+  }
+
+  /** Puts the terminal back and writes what is unwritten. Harmless the second time. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#closeInput();
+    this.#progress.clear();
+    this.#show();
+    this.#file?.close();
+    this.#vars?.save();
+  }
+
+  /** The user has left, or every line of the input has been run and the shell prompts again. */
+  #isDone(): boolean {
+    if (this.#left) return true;
+    const feeder = this.#feeder;
+    return feeder?.ended === true && feeder.atPrompt && !feeder.waiting && this.#toGuest.length === 0;
+  }
+
+  /** An idle guest's time passes as real time does, so that it costs nothing and its clock is right. */
+  async #restIfIdle(before: { readonly ns: number; readonly retired: number }): Promise<void> {
+    const { machine } = this.#boot;
+    const idleNs =
+      machine.clock.now() - before.ns - (machine.retired - before.retired) * machine.nsPerInstruction;
+    const waits = this.#feeder === undefined || (this.#feeder.atPrompt && !this.#feeder.waiting);
+    const ms = Math.min(LONGEST_REST_MS, Math.floor(idleNs / NS_PER_MS));
+    if (waits && ms >= 1 && this.#toGuest.length === 0) await this.#host.rest(ms);
+  }
+
+  #pump(): void {
+    const { uart } = this.#boot.platform;
+    while (this.#toGuest.length > 0 && uart.room > 0) uart.receive(this.#toGuest.shift()!);
+  }
+
+  #fromGuest(byte: number): void {
+    this.#unshown.push(byte);
+    this.#feeder?.see(byte);
+    if (this.#prompted) return;
+    this.#hash.update(Uint8Array.of(byte));
+    this.#hashed++;
+    this.#hashedTail = (this.#hashedTail + String.fromCharCode(byte)).slice(-SHELL_PROMPT.length);
+    this.#prompted = this.#hashedTail === SHELL_PROMPT;
+  }
+
+  #show(): void {
+    if (this.#unshown.length === 0) return;
+    const bytes = Uint8Array.from(this.#unshown);
+    this.#unshown = [];
+    const { serial } = this.#request;
+    if (serial === 'stdio') {
+      this.#progress.clear();
+      this.#io.out(bytes);
+    } else this.#file?.write(bytes);
+  }
+
+  #showProgress(seconds: number): void {
+    const { phases, machine } = this.#boot;
+    const visible = this.#request.serial === 'stdio' && this.#hashed > 0;
+    if (!this.#io.errIsTerminal || visible) return;
+    const module = this.#boot.moduleNow()?.name ?? '';
+    const millions = machine.retired / 1e6;
+    this.#progress.show(
+      `${phases.phase.padEnd(5)} ${module.padEnd(24)} ${millions.toFixed(0)} million instructions, ${(millions / seconds).toFixed(0)} MIPS`,
+    );
+  }
+}
+
+function openOutput(path: string, host: BootHost): OutputFile {
+  try {
+    return host.createFile(path);
+  } catch (error) {
+    throw fileError('write the serial output to', path, error);
+  }
+}

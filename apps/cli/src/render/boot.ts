@@ -1,0 +1,115 @@
+/** A boot, for a person and as JSON. */
+import { activityOf, type BootOutcome, type BootReport, placeOf } from '@smm/machine';
+import type { BootRequest } from '../boot/request.ts';
+import type { BootResult } from '../boot/session.ts';
+import type { Io } from '../io.ts';
+import { describeHost } from './configuration.ts';
+import { configurationToJson } from './run-json.ts';
+import { colours, counted, hex, table, wrap } from './text.ts';
+
+const GOOD: ReadonlySet<BootOutcome> = new Set(['shell', 'relocated', 'text', 'powered-off']);
+
+/** Exit code 0: what was asked for came, or the user or the guest ended it. */
+export function isSuccess({ goal }: BootRequest, { report, left }: BootResult): boolean {
+  if (left) return true;
+  return goal === undefined ? GOOD.has(report.outcome) : report.outcome === outcomeOf(goal);
+}
+
+function outcomeOf(goal: NonNullable<BootRequest['goal']>): BootOutcome {
+  return typeof goal === 'object' ? 'text' : goal;
+}
+
+/** What is told on standard error when the guest is done. */
+export function renderBoot(request: BootRequest, result: BootResult, io: Io): string {
+  const { report } = result;
+  const good = isSuccess(request, result);
+  const text = report.summary.startsWith(report.outcome)
+    ? report.summary
+    : `${report.outcome}: ${report.summary}`;
+  const colour = colours(io);
+  const mips = report.instructions / 1e6 / Math.max(result.cpuSeconds, 1e-3);
+  return [
+    describeBoot(request),
+    wrap(`${good ? colour.green(text) : colour.red(text)}.`, io),
+    table(
+      ['CPU', 'SMBASE', 'SMM entries', 'what it does'],
+      report.cpus.map((cpu) => [String(cpu.id), hex(cpu.smbase), String(cpu.smmEntries), activityOf(cpu)]),
+      io,
+    ),
+    colour.dim(
+      `${counted(report.instructions, 'instruction')}, ${(report.virtualNs / 1e9).toFixed(1)} virtual seconds, ` +
+        `${result.cpuSeconds.toFixed(1)} s of processor time, ${mips.toFixed(0)} MIPS; ${counted(report.smis, 'SMI')}${phasesInWords(report)}.`,
+    ),
+    ...(request.varsOut === undefined ? [] : [colour.dim(`Variables: ${request.varsOut}`)]),
+    '',
+  ].join('\n');
+}
+
+function phasesInWords({ smisByPhase }: BootReport): string {
+  const parts = [...smisByPhase].map(([phase, count]) => `${count} in ${phase}`);
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+}
+
+/** `OVMF_CODE_4M.secboot.fd, 2 CPUs, 256 MiB, tcg`. */
+export function describeBoot({ machine, files }: BootRequest): string {
+  const { cpus = 1, cpu, memoryMiB } = machine;
+  return [
+    files.code.slice(files.code.lastIndexOf('/') + 1),
+    counted(cpus, 'CPU'),
+    ...(cpu === undefined ? [] : [`-cpu ${cpu}`]),
+    `${memoryMiB} MiB`,
+    describeHost(machine),
+  ].join(', ');
+}
+
+/** The object that `smm boot --json` prints. Addresses are lower-case 0x strings. */
+export function bootToJson(request: BootRequest, result: BootResult): Record<string, unknown> {
+  const { report, serial } = result;
+  const { machine, files, varsOut } = request;
+  const { stuck } = report;
+  return {
+    version: 1,
+    outcome: report.outcome,
+    summary: report.summary,
+    configuration: bootConfigurationToJson(machine),
+    firmware: { code: files.code, vars: files.vars, varsOut: varsOut ?? null },
+    phase: report.phase,
+    cpus: report.cpus.map(({ id, smbase, smmEntries, rip, smm, idle, module }) => ({
+      id,
+      smbase: hex(smbase),
+      smmEntries,
+      state: idle ?? (stuck?.processor === id ? 'spinning' : 'running'),
+      inSmm: smm,
+      rip: hex(BigInt.asUintN(64, rip)),
+      module: module === undefined ? null : { name: module.name, offset: hex(module.offset) },
+    })),
+    stuck:
+      stuck === undefined
+        ? null
+        : {
+            cpu: stuck.processor,
+            at: placeOf(stuck.rip, stuck.module),
+            rip: hex(stuck.rip),
+            period: stuck.period,
+            reads: stuck.reads.map((address) => hex(BigInt.asUintN(64, BigInt(address)))),
+            sinceVirtualSeconds: stuck.sinceNs / 1e9,
+          },
+    smis: { total: report.smis, byPhase: Object.fromEntries(report.smisByPhase) },
+    delivered: Object.fromEntries(report.delivered),
+    serial,
+    nvram: { sha256: result.nvramSha256 },
+    exits: [...report.exits].map(([reason, count]) => ({ reason, count })),
+    resets: report.resets,
+    instructions: report.instructions,
+    virtualSeconds: report.virtualNs / 1e9,
+    cpuSeconds: result.cpuSeconds,
+    seconds: result.seconds,
+    mips: report.instructions / 1e6 / Math.max(result.cpuSeconds, 1e-3),
+  };
+}
+
+function bootConfigurationToJson(machine: BootRequest['machine']): Record<string, unknown> {
+  const { code: _code, vars: _vars, ...options } = machine;
+  const { cpus, memoryMiB, cpu, accelerator, kvm, host, quirks } = configurationToJson(options);
+  return { cpus, memoryMiB, cpu: cpu ?? 'qemu64', accelerator, kvm, host, quirks };
+}
