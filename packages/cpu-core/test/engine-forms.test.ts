@@ -105,3 +105,36 @@ test.each([32, 64] as const)('%i-bit code that compilers emit has handlers or fu
     );
   expect(missing).toEqual([]);
 });
+
+test('so has 16-bit code', () => {
+  const handlers = new Set(formsOf('general').map(({ insn, noFlags }) => formKey(insn, noFlags)));
+  const functions = new Set(coldFormsOf('general').map(({ insn }) => formKey(insn, false, true)));
+  const missing = instructions(
+    `mov ax,[bx+si]
+ mov [cs:0x8000],eax
+ mov [ebx+ecx*4],edx
+ add word [di],5
+ cmp byte [bp+2],0
+ lea ax,[bx+di]
+ lea eax,[ebx+2]
+ push ax
+ push eax
+ push word [bx]
+ push 5
+ pop ecx
+ call $+3
+ call [bx]
+ call ax
+ ret
+ o32 ret
+ ret 2
+ leave
+ jmp ax
+ jmp [bx]
+ jz $+2`,
+    16,
+  )
+    .filter((i) => !handlers.has(formKey(i, false)) && !functions.has(formKey(i, false, true)))
+    .map((i) => OP_NAMES[i.op]);
+  expect(missing).toEqual([]);
+});

@@ -24,6 +24,110 @@ describe.each(['evaluator', 'wasm'] as const)('%s', (tier) => {
     return { exit: state.get32(L.ST_EXIT), left: state.get32(L.ST_BUDGET) | 0, rip: Number(state.rip) };
   }
 
+  describe('segments that are not flat', () => {
+    // Base 2000h, limit 0FFFh; attributes in save-state form. Intel SDM Vol. 3, "Segment Descriptor Tables", "Type Checking".
+    const DATA = 0x93;
+    const READ_ONLY = 0x91;
+    const EXPAND_DOWN = 0x97;
+    const READABLE_CODE = 0x9b;
+    const EXECUTE_ONLY = 0x99;
+    const ABSENT = 0x13;
+    const read = 'mov eax,[ebx]';
+    const write = 'mov [ebx],eax';
+    const modify = 'add [ebx],eax';
+    test.each<[string, number, string, number, boolean]>([
+      ['data, last dword', DATA, read, 0xffc, true],
+      ['data, over the end', DATA, read, 0xffd, false],
+      ['data, far over the end', DATA, write, 0xffff_fffe, false],
+      ['data, written', DATA, write, 0xffc, true],
+      ['data, modified', DATA, modify, 0, true],
+      ['read-only, read', READ_ONLY, read, 0, true],
+      ['read-only, written', READ_ONLY, write, 0, false],
+      ['read-only, modified', READ_ONLY, modify, 0, false],
+      ['expand-down, below', EXPAND_DOWN, read, 0xfff, false],
+      ['expand-down, above', EXPAND_DOWN, write, 0x1000, true],
+      ['expand-down, over 64 KiB', EXPAND_DOWN, read, 0xfffd, false],
+      ['code, read', READABLE_CODE, read, 0, true],
+      ['code, written', READABLE_CODE, write, 0, false],
+      ['execute-only, read', EXECUTE_ONLY, read, 0, false],
+      ['absent', ABSENT, read, 0, false],
+    ])('%s', (_name, attributes, source, offset, allowed) => {
+      const m = machine(32, `nop\n${source}\nstop: jmp stop`);
+      const { state } = m.cpu;
+      state.setSegBase(3, 0x2000);
+      state.setSegLimit(3, 0xfff);
+      state.setSegAttr(3, attributes);
+      m.cpu.modeChanged();
+      state.setGpr32(3, offset);
+      state.setGpr32(0, 0x1234_5678);
+      if (allowed && source !== write) m.view.setUint32(0x2000 + offset, 0x0101_0101, true);
+      const end = run(m, 2);
+      if (!allowed) {
+        expect(end).toEqual({ exit: L.EXIT_FAULT, left: 1, rip: AT + 1 });
+        expect(m.cpu.pendingFault).toMatchObject({ vector: 13, errorCode: 0 });
+        return;
+      }
+      expect(end).toMatchObject({ exit: L.EXIT_BUDGET, left: 0 });
+      if (source === read) expect(state.gpr32(0)).toBe(0x0101_0101);
+      else expect(m.view.getUint32(0x2000 + offset, true)).toBe(source === write ? 0x1234_5678 : 0x1335_5779);
+    });
+
+    test('rights do not count in real mode, limits do', () => {
+      const m = machine(16, 'mov [bx],ax\nmov [bx+2],ax\nstop: jmp stop');
+      m.cpu.state.setSegAttr(3, READ_ONLY);
+      m.cpu.state.setSegLimit(3, 0xfff);
+      m.cpu.modeChanged();
+      m.cpu.state.setGpr32(3, 0xffe);
+      m.cpu.state.setGpr32(0, 0xabcd);
+      expect(run(m, 5)).toEqual({ exit: L.EXIT_FAULT, left: 4, rip: AT + 2 });
+      expect(m.view.getUint16(0xffe, true)).toBe(0xabcd);
+    });
+
+    test('16-bit addresses wrap, and the high halves of the registers do not count', () => {
+      const m = machine(16, 'mov al,[bx+si+4]\nlea ecx,[bx+si+4]\nstop: jmp stop');
+      m.cpu.state.setGpr32(3, 0x1234_fff0);
+      m.cpu.state.setGpr32(6, 0x5678_0020);
+      m.cpu.state.setGpr32(1, -1);
+      m.ram[0x14] = 0x77;
+      run(m, 2);
+      expect(m.cpu.state.gpr8(0)).toBe(0x77);
+      expect(m.cpu.state.gpr32(1)).toBe(0x14);
+    });
+
+    test('a 16-bit stack wraps inside its segment and keeps the upper half of ESP', () => {
+      const m = machine(16, 'push ax\ncall f\nf: pop bx\npop cx\nstop: jmp stop');
+      m.cpu.state.setSegBase(2, 0x4000);
+      m.cpu.modeChanged();
+      m.cpu.state.setGpr32(4, 0x5555_0000);
+      m.cpu.state.setGpr32(0, 0xbeef);
+      run(m, 2);
+      expect(m.cpu.state.gpr32(4)).toBe(0x5555_fffc);
+      expect(m.view.getUint16(0x1_3ffe, true)).toBe(0xbeef);
+      expect(m.view.getUint16(0x1_3ffc, true)).toBe(AT + 4);
+      run(m, 2);
+      expect([m.cpu.state.gpr32(3), m.cpu.state.gpr32(1), m.cpu.state.gpr32(4)]).toEqual([
+        AT + 4,
+        0xbeef,
+        0x5555_0000,
+      ]);
+    });
+
+    test('a push beyond the stack segment is #SS, a return beyond the code segment #GP', () => {
+      const m = machine(16, 'push eax');
+      m.cpu.state.setSegLimit(2, 0x7fff);
+      m.cpu.modeChanged();
+      m.cpu.state.setGpr32(4, 0x8002);
+      expect(run(m, 1)).toEqual({ exit: L.EXIT_FAULT, left: 1, rip: AT });
+      expect(m.cpu.pendingFault.vector).toBe(12);
+      expect(m.cpu.state.gpr32(4)).toBe(0x8002);
+      const other = machine(16, 'o32 ret');
+      other.view.setUint32(0x8000, 0x1_0000, true);
+      expect(run(other, 1)).toEqual({ exit: L.EXIT_FAULT, left: 1, rip: AT });
+      expect(other.cpu.pendingFault.vector).toBe(13);
+      expect(other.cpu.state.gpr32(4)).toBe(0x8000);
+    });
+  });
+
   describe('the shadow of STI while nothing is pending', () => {
     function withInterrupts(source: string) {
       const m = machine(32, source);

@@ -195,7 +195,8 @@ export class BlockBuilder {
     const at = record >>> 2;
     u16[(record + R.R_OFFSET) >>> 1] = Number(BigInt.asUintN(16, rip - block.rip));
     const target = insn.kind0 === K_REL ? relativeTarget(core.cpu, insn, next) : 0n;
-    const far = usesSegmentBase(insn);
+    const general = model === 'general';
+    const far = !general && usesSegmentBase(insn);
     let handler: number | undefined;
     let index: number | undefined;
     if (this.#eligible(block, model, insn, target)) {
@@ -214,6 +215,10 @@ export class BlockBuilder {
     i32[at] = handler | (handler << 16);
     if (index !== undefined) u16[(record + R.R_FUNCTION) >>> 1] = index;
     u8[record + R.R_SEGMENT] = (far ? L.ST_SEG_BASE + insn.segment * 8 : L.ST_ZERO) >>> 3;
+    if (general) {
+      u8[record + R.R_SEGMENT] = insn.segment;
+      u8[record + R.R_UNUSED_BITS] = 32 - insn.addressSize * 8;
+    }
     u8[record + R.R_REG] = insn.kind0 === K_REG ? insn.val0 : 0;
     u8[record + R.R_REG + 1] = insn.kind1 === K_REG ? insn.val1 : 0;
     u8[record + R.R_REG + 2] = insn.kind2 === K_REG ? insn.val2 : 0;
@@ -253,7 +258,7 @@ export class BlockBuilder {
     const memory = i.kind0 === K_MEM || i.kind1 === K_MEM || i.kind2 === K_MEM;
     const native = model === 'flat64' ? 8 : 4;
     if (memory) {
-      if (model === 'general' || i.addressSize !== native) return false;
+      if (i.addressSize !== native && model !== 'general') return false;
       if (i.op !== OP.LEA) {
         if (model === 'flat32' && !FLAT_SEGMENTS.has(i.segment)) return false;
         if ((i.op === OP.BT || i.op === OP.BTS || i.op === OP.BTR || i.op === OP.BTC) && i.kind1 !== K_IMM)
@@ -261,7 +266,6 @@ export class BlockBuilder {
       }
     }
     if (LOOPS.has(i.op) && i.addressSize !== native) return false;
-    if (STACK.has(i.op) && model === 'general') return false;
     if (i.kind0 !== K_REL) return true;
     return model === 'flat64' ? isCanonical(target) : target <= BigInt(block.limit);
   }
@@ -305,7 +309,6 @@ export class BlockBuilder {
 }
 
 const LOOPS: ReadonlySet<number> = new Set([OP.LOOP, OP.LOOPE, OP.LOOPNE, OP.JCXZ]);
-const STACK: ReadonlySet<number> = new Set([OP.PUSH, OP.POP, OP.CALL, OP.RET, OP.LEAVE]);
 
 /** A memory operand with an FS or GS override. */
 function usesSegmentBase(i: Insn): boolean {

@@ -48,6 +48,7 @@ export const W = {
   i64_ne: 0x52,
   i64_lt_s: 0x53,
   i64_lt_u: 0x54,
+  i64_gt_u: 0x56,
   i64_le_s: 0x57,
   i64_le_u: 0x58,
   i32_popcnt: 0x69,
@@ -124,6 +125,8 @@ export class Emitter {
 
   /** Signed LEB128 of a 64-bit value. */
   signed(value: bigint): this {
+    const small = Number(BigInt.asIntN(32, value));
+    if (BigInt(small) === BigInt.asIntN(64, value)) return this.signed32(small);
     let rest = BigInt.asIntN(64, value);
     for (;;) {
       const byte = Number(rest & 0x7fn);

@@ -50,8 +50,9 @@ class FormList {
   readonly forms: Form[] = [];
   readonly #indexed: readonly number[];
 
-  constructor(model: Model, indexed: readonly number[]) {
-    this.#indexed = model === 'general' ? [] : indexed;
+  /** `indexed`: index registers of the variants of a form with memory; none: there are no such forms. */
+  constructor(indexed: readonly number[]) {
+    this.#indexed = indexed;
   }
 
   /** Adds a form; one with a memory operand in both its indexed and its plain variant. */
@@ -84,7 +85,7 @@ class FormList {
 
 /** All forms of a model. */
 export function formsOf(model: Model): Form[] {
-  const list = new FormList(model, [REG_NONE, 0]);
+  const list = new FormList(model === 'general' ? [] : [REG_NONE, 0]);
   const general = model === 'general';
   const native = model === 'flat64' ? 8 : 4;
   const sizes = model === 'flat64' ? [1, 4, 8] : general ? [1, 2, 4] : [1, 4];
@@ -227,9 +228,9 @@ export function pairsOf(model: Model): Pair[] {
   const sizes = model === 'flat64' ? [1, 4, 8] : model === 'flat32' ? [1, 4] : [];
   const native = model === 'flat64' ? 8 : 4;
   const add = (op: OpName, w: number, operands: readonly Operand[], conditions: readonly number[]): void => {
-    const list = new FormList(model, [REG_NONE, 0]);
+    const list = new FormList([REG_NONE, 0]);
     list.add(op, w, operands);
-    const jumps = new FormList(model, []);
+    const jumps = new FormList([]);
     for (const cc of conditions) jumps.add('JCC', native, [{ kind: K_REL, size: native }], { cc });
     for (const first of list.forms) for (const { insn } of jumps.forms) pairs.push({ first, jump: insn });
   };
@@ -250,11 +251,11 @@ export function pairsOf(model: Model): Pair[] {
 
 /** Forms that get a function: those without a handler in the loop that a description can be compiled for. */
 export function coldFormsOf(model: Model): Form[] {
-  const list = new FormList(model, [0]);
+  const list = new FormList([0]);
   const general = model === 'general';
   const native = model === 'flat64' ? 8 : 4;
   const sizes = model === 'flat64' ? [1, 2, 4, 8] : [1, 2, 4];
-  const memory = (w: number): Operand[] => (general ? [r(w)] : [r(w), m(w)]);
+  const memory = (w: number): Operand[] => [r(w), m(w)];
   for (const w of sizes) {
     for (const x of memory(w)) {
       for (const op of ['ADD', 'OR', 'ADC', 'SBB', 'AND', 'SUB', 'XOR', 'CMP', 'TEST', 'MOV'] as const) {
@@ -290,21 +291,30 @@ export function coldFormsOf(model: Model): Form[] {
       }
     }
     if (w === 8) for (const x of memory(4)) list.add('MOVSX', 8, [r(8), x]);
-    if (!general) list.add('LEA', w, [r(w), m(w)]);
-    if (!general && w > 2) list.add('MOVNTI', w, [m(w), r(w)]);
+    list.add('LEA', w, [r(w), m(w)]);
+    if (w > 2) list.add('MOVNTI', w, [m(w), r(w)]);
     list.add('CBW', w, []);
     list.add('CWD', w, []);
     list.add('BSWAP', w, [r(w)]);
   }
   for (const op of ['LAHF', 'SAHF'] as const) list.add(op, 1, []);
-  if (general) return list.forms;
   for (const w of [2, native]) {
     for (const x of memory(w)) list.add('PUSH', w, [x]);
     list.add('PUSH', w, [imm]);
     list.add('POP', w, [r(w)]);
   }
-  list.add('CALL', native, [m(native)]);
-  list.add('JMP', native, [m(native)]);
+  for (const w of general ? [2, 4] : [native]) {
+    list.add('CALL', w, [m(w)]);
+    list.add('JMP', w, [m(w)]);
+    if (!general) continue;
+    list.add('CALL', w, [{ kind: K_REL, size: w }]);
+    list.add('CALL', w, [r(w)]);
+    list.add('JMP', w, [r(w)]);
+    list.add('RET', w, []);
+    list.add('RET', w, [imm]);
+    list.add('LEAVE', w, []);
+  }
+  if (general) return list.forms;
   for (const op of ['LOOP', 'LOOPE', 'LOOPNE', 'JCXZ'] as const) {
     list.add(op, native, [{ kind: K_REL, size: native }], { addressSize: native });
   }

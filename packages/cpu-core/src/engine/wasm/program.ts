@@ -1,5 +1,5 @@
 /** Generates the interpreter: one module, with one loop per addressing model. */
-import { RFLAGS_CF } from '@smm/x86-defs';
+import { RFLAGS_CF, SEG_ATTR_CODE, SEG_ATTR_DC, SEG_ATTR_P, SEG_ATTR_RW } from '@smm/x86-defs';
 import { STATUS_FLAGS } from '../../flags.ts';
 import * as L from '../../layout.ts';
 import { SEMANTICS } from '../../semantics/semantics.ts';
@@ -66,12 +66,14 @@ export function generate(shared: boolean): Program {
     carry: m.reserve(),
     follow: m.reserve(),
     mulHigh: m.reserve(),
+    segment: m.reserve(),
   };
   m.define(functions.slowPath, slowPath(slow));
   m.define(functions.flags, flagsFunction());
   m.define(functions.carry, carryFunction(functions.flags));
   m.define(functions.follow, followFunction(lookup));
   m.define(functions.mulHigh, mulHighFunction());
+  m.define(functions.segment, segmentFunction());
   const handlers: Record<Model, Map<number, number>> = {
     flat32: new Map(),
     flat64: new Map(),
@@ -337,6 +339,52 @@ function followFunction(lookup: number) {
   e.get(0).get(1).mem(W.i64_store, L.ST_RIP).get(0).get(2).call(lookup);
   return {
     signature: { params: [I32, I64, I32], results: [I32] },
+    locals: [[1, I32]] as const,
+    code: e.bytes,
+  };
+}
+
+/** (state, segment, offset, size | write << 8) -> linear address or -1: what `legacyAddress` lets pass, expand-down segments apart. */
+function segmentFunction() {
+  const e = new Emitter();
+  const [state, segment, offset, access, attributes] = [0, 1, 2, 3, 4] as const;
+  const no = (): void => void e.op(W.if, VOID).i64(-1n).op(W.return, W.end);
+  const field = (opcode: number, at: number, log: number): void => {
+    e.get(state).get(segment).i32(log).op(W.i32_shl, W.i32_add).mem(opcode, at);
+  };
+  field(W.i32_load, L.ST_SEG_ATTR, 2);
+  e.tee(attributes)
+    .i32(SEG_ATTR_CODE | SEG_ATTR_DC)
+    .op(W.i32_and)
+    .i32(SEG_ATTR_DC)
+    .op(W.i32_eq);
+  no();
+  e.get(offset).get(access).i32(0xff).op(W.i32_and).i32(1).op(W.i32_sub, W.i64_extend_i32_u, W.i64_add);
+  field(W.i64_load32_u, L.ST_SEG_LIMIT, 2);
+  e.op(W.i64_gt_u);
+  no();
+  e.get(state).mem(W.i32_load, L.ST_MODE);
+  e.i32(L.MODE_PE | L.MODE_VM)
+    .op(W.i32_and)
+    .i32(L.MODE_PE)
+    .op(W.i32_eq, W.if, VOID);
+  e.get(attributes).i32(SEG_ATTR_P).op(W.i32_and, W.i32_eqz);
+  no();
+  // A write needs writable data, a read anything but code that is not readable.
+  e.get(attributes)
+    .i32(SEG_ATTR_CODE | SEG_ATTR_RW)
+    .op(W.i32_and);
+  e.i32(SEG_ATTR_RW).op(W.i32_ne);
+  e.get(attributes)
+    .i32(SEG_ATTR_CODE | SEG_ATTR_RW)
+    .op(W.i32_and);
+  e.i32(SEG_ATTR_CODE).op(W.i32_eq).get(access).i32(0x100).op(W.i32_and, W.select);
+  no();
+  e.op(W.end);
+  field(W.i64_load, L.ST_SEG_BASE, 3);
+  e.get(offset).op(W.i64_add).i64(0xffff_ffffn).op(W.i64_and);
+  return {
+    signature: { params: [I32, I32, I64, I32], results: [I64] },
     locals: [[1, I32]] as const,
     code: e.bytes,
   };

@@ -34,6 +34,8 @@ export const R_INDEX = 12;
 export const R_SCALE = 13;
 /** Record: state-page offset, divided by 8, of the segment base to add (ST_ZERO for none), 8 bit. Only functions look at it. */
 export const R_SEGMENT = 14;
+/** Record of code that is not flat: bits by which the address size falls short of 32, 8 bit. Its R_SEGMENT is the segment's number. */
+export const R_UNUSED_BITS = 15;
 /** Record: immediate, 32 bit; or index of the instruction object. */
 export const R_IMM = 16;
 /** Record: displacement or 64-bit immediate, 64 bit. */

@@ -1,5 +1,5 @@
 /** The back end that compiles a description into a handler: code that reads its operands from the record at run time. */
-
+import { SEG_CS, SEG_SS } from '@smm/x86-defs';
 import { STATUS_FLAGS } from '../../flags.ts';
 import { type Insn, K_IMM, K_MEM, K_REG, REG_RIP } from '../../insn.ts';
 import * as L from '../../layout.ts';
@@ -20,6 +20,8 @@ export interface Functions {
   readonly carry: number;
   readonly follow: number;
   readonly mulHigh: number;
+  /** Linear address of an access in a segment, or -1 where it is not simply allowed. */
+  readonly segment: number;
 }
 
 /** Local variables that every handler knows. */
@@ -339,13 +341,13 @@ export class WasmBuilder implements Builder<number, number> {
         return this.#new64();
       }
       case K_MEM:
-        return this.#loadHost(this.#translate(this.effectiveAddress(), this.#size(n), false), this.#size(n));
+        return this.#loadHost(this.#translateOperand(n, false), this.#size(n));
     }
     throw new RangeError(`wasm: operand kind ${this.#kind(n)}`);
   }
   readForWrite(n: number): number {
     if (this.#kind(n) !== K_MEM) return this.read(n);
-    this.#host = this.#translate(this.effectiveAddress(), this.#size(n), true);
+    this.#host = this.#translateOperand(n, true);
     return this.#loadHost(this.#host, this.#size(n));
   }
   write(n: number, value: number): void {
@@ -356,7 +358,7 @@ export class WasmBuilder implements Builder<number, number> {
       this.#storeRegister(w, 0);
       return;
     }
-    this.#storeHost(this.#host ?? this.#translate(this.effectiveAddress(), w, true), w, value);
+    this.#storeHost(this.#host ?? this.#translateOperand(n, true), w, value);
   }
   displace(): void {
     throw new RangeError('wasm: bit offsets in registers go to the evaluator');
@@ -382,11 +384,44 @@ export class WasmBuilder implements Builder<number, number> {
       e.i32(3).op(W.i32_shl, W.i32_add).mem(W.i64_load, 0);
     }
     if (wide) e.op(W.i64_add);
-    else e.op(W.i32_add, W.i64_extend_i32_u);
+    else {
+      e.op(W.i32_add);
+      if (this.#model === 'general') {
+        e.i32(-1);
+        this.#field(W.i32_load8_u, R.R_UNUSED_BITS);
+        e.op(W.i32_shr_u, W.i32_and);
+      }
+      e.op(W.i64_extend_i32_u);
+    }
     return this.#new64();
   }
 
   // Memory
+
+  #translateOperand(n: number, write: boolean): number {
+    const w = this.#size(n);
+    const offset = this.effectiveAddress();
+    if (this.#model !== 'general') return this.#translate(offset, w, write);
+    const segment = (): void => this.#field(W.i32_load8_u, R.R_SEGMENT);
+    return this.#translate(this.#inSegment(segment, offset, w, write), w, write);
+  }
+  #translateStack(pointer: number, w: Width, write: boolean): number {
+    if (this.#model !== 'general') return this.#translate(pointer, w, write);
+    const segment = (): void => void this.#e.i32(SEG_SS);
+    return this.#translate(this.#inSegment(segment, pointer, w, write), w, write);
+  }
+  /** Linear address of an access in the segment whose number is pushed by `segment`; leaves to the evaluator if it may fault. */
+  #inSegment(segment: () => void, offset: number, w: Width, write: boolean): number {
+    const e = this.#e;
+    e.get(LOCAL_STATE);
+    segment();
+    this.#put(offset);
+    e.i32(w | (write ? 0x100 : 0)).call(this.#f.segment);
+    const linear = this.#new64();
+    e.get(linear).i64(-1n).op(W.i64_eq);
+    this.faultIf(this.#new32());
+    return linear;
+  }
 
   /** Host offset (an i32 local) of an access: TLB inline, everything else in the slow path, which may leave. */
   #translate(linear: number, w: Width, write: boolean): number {
@@ -593,20 +628,43 @@ export class WasmBuilder implements Builder<number, number> {
   #stackWidth(): Width {
     return this.#model === 'flat64' ? 8 : 4;
   }
+  /** Pushes the truth of 'the stack pointer has 32 bits'. */
+  #wideStack(): void {
+    this.#e.get(LOCAL_STATE).mem(W.i32_load, L.ST_MODE).i32(L.MODE_SS32).op(W.i32_and);
+  }
+  /** In code of any kind the stack segment says at run time how wide the pointer is. */
+  #stackCut(pointer: number): number {
+    if (this.#model !== 'general') return pointer;
+    const e = this.#e;
+    this.#put(pointer);
+    e.i64(0xffff_ffffn).i64(0xffffn);
+    this.#wideStack();
+    e.op(W.select, W.i64_and);
+    return this.#new64();
+  }
   stackPointer(): number {
-    return this.reg(RSP, this.#stackWidth());
+    return this.#stackCut(this.reg(RSP, this.#stackWidth()));
   }
   stackAdd(pointer: number, bytes: number): number {
-    return this.add(this.#stackWidth(), pointer, bytes);
+    return this.#stackCut(this.add(this.#stackWidth(), pointer, bytes));
   }
   setStackPointer(pointer: number): void {
-    this.setReg(RSP, this.#stackWidth(), pointer);
+    if (this.#model !== 'general') {
+      this.setReg(RSP, this.#stackWidth(), pointer);
+      return;
+    }
+    this.#wideStack();
+    this.#e.op(W.if, VOID);
+    this.setReg(RSP, 4, pointer);
+    this.#e.op(W.else);
+    this.setReg(RSP, 2, pointer);
+    this.#e.op(W.end);
   }
   loadStack(pointer: number, w: Width): number {
-    return this.#loadHost(this.#translate(pointer, w, false), w);
+    return this.#loadHost(this.#translateStack(pointer, w, false), w);
   }
   storeStack(pointer: number, w: Width, value: number): void {
-    this.#storeHost(this.#translate(pointer, w, true), w, value);
+    this.#storeHost(this.#translateStack(pointer, w, true), w, value);
   }
   popToMemory(): void {
     throw new RangeError('wasm: POP to memory goes to the evaluator');
@@ -622,8 +680,16 @@ export class WasmBuilder implements Builder<number, number> {
     // Checked when the block was decoded: an instruction whose target is bad goes to the evaluator.
   }
   checkTarget(rip: number): void {
-    if (this.#model !== 'flat64') return; // the limit is 4 GiB in the flat model
+    if (this.#model === 'flat32') return; // the limit is 4 GiB in the flat model
     const e = this.#e;
+    if (this.#model === 'general') {
+      e.get(rip)
+        .get(LOCAL_STATE)
+        .mem(W.i64_load32_u, L.ST_SEG_LIMIT + SEG_CS * 4)
+        .op(W.i64_gt_u);
+      this.faultIf(this.#new32());
+      return;
+    }
     e.get(rip).i64(16n).op(W.i64_shl).i64(16n).op(W.i64_shr_s).get(rip).op(W.i64_ne);
     this.faultIf(this.#new32());
   }
