@@ -4,7 +4,9 @@
  * Not there yet, each with its place in the sorted directory: `etc/acpi/rsdp`, `etc/acpi/tables`, `etc/table-loader` (ACPI), `etc/e820`,
  * `etc/smbios/smbios-anchor`, `etc/smbios/smbios-tables`, `etc/tpm/log`, `genroms/kvmvapic.bin`. Firmware looks files up by name and takes them for absent.
  */
+
 import { FW_CFG_ARCH_LOCAL, FW_CFG_RAM_SIZE, type FwCfgFile, littleEndian } from './fw-cfg.ts';
+import { HPET_BASE, HPET_CAPABILITIES } from './hpet.ts';
 
 /** Key: the PIT's interrupt arrives at I/O APIC pin 2, 32 bit. */
 export const FW_CFG_IRQ0_OVERRIDE = FW_CFG_ARCH_LOCAL + 2;
@@ -17,12 +19,26 @@ export interface SleepStates {
   readonly s4: boolean;
 }
 
+/** Key: which HPETs there are, for the firmware's tables. */
+const FW_CFG_HPET = FW_CFG_ARCH_LOCAL + 4;
+
 /** Items with fixed keys. `ramBytes` is all of RAM. */
-export function q35FwCfgItems(ramBytes: number): Map<number, Uint8Array> {
+export function q35FwCfgItems(ramBytes: number, hpet = false): Map<number, Uint8Array> {
   return new Map([
     [FW_CFG_RAM_SIZE, littleEndian(ramBytes, 8)],
     [FW_CFG_IRQ0_OVERRIDE, littleEndian(1, 4)],
+    [FW_CFG_HPET, hpetItem(hpet)],
   ]);
+}
+
+/** Number of HPETs, then room for eight: block id (32 bit), address (64), minimum tick (16), page protection (8). */
+function hpetItem(present: boolean): Uint8Array {
+  const bytes = new Uint8Array(1 + 8 * 15);
+  if (!present) return bytes;
+  bytes[0] = 1;
+  bytes.set(littleEndian(HPET_CAPABILITIES, 4), 1);
+  bytes.set(littleEndian(HPET_BASE, 8), 5);
+  return bytes;
 }
 
 /** The files. */

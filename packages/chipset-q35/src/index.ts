@@ -13,6 +13,8 @@ export type { FwCfgFile, FwCfgPorts, FwCfgState } from './fw-cfg.ts';
 export { FW_CFG_DMA_PORT, FW_CFG_FILE_FIRST, FW_CFG_PORT, FwCfg, littleEndian } from './fw-cfg.ts';
 export type { SleepStates } from './fw-cfg-files.ts';
 export { q35FwCfgFiles, q35FwCfgItems } from './fw-cfg-files.ts';
+export type { HpetPorts, HpetState, HpetTimerState } from './hpet.ts';
+export { HPET_BASE, HPET_SIZE, Hpet } from './hpet.ts';
 export type { I8042Ports, I8042State } from './i8042.ts';
 export { I8042, I8042_COMMAND_PORT, I8042_DATA_PORT, KEYBOARD_IRQ, MOUSE_IRQ } from './i8042.ts';
 export type { I8254CounterState, I8254State } from './i8254.ts';

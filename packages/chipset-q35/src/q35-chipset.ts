@@ -1,7 +1,7 @@
 /**
  * The Q35 chipset, composed: every device of the platform wired to an address space, a port space and a clock.
  *
- * {@link PeripheralOptions} says which devices stand around it. Not there, and reading as absent hardware does: HPET, SATA, USB, SMBus, TCO.
+ * {@link PeripheralOptions} says which devices stand around it. Not there, and reading as absent hardware does: SATA, USB, SMBus, TCO.
  */
 import type {
   Clock,

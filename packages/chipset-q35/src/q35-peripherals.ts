@@ -12,6 +12,7 @@ import {
 } from './cpu-hotplug.ts';
 import { FW_CFG_DMA_PORT, FW_CFG_PORT, FwCfg, type FwCfgFile, type FwCfgState } from './fw-cfg.ts';
 import { q35FwCfgFiles, q35FwCfgItems, type SleepStates } from './fw-cfg-files.ts';
+import { HPET_BASE, HPET_SIZE, Hpet, type HpetState } from './hpet.ts';
 import {
   I8042,
   I8042_COMMAND_PORT,
@@ -22,9 +23,18 @@ import {
 } from './i8042.ts';
 import { I8254, I8254_PORT, type I8254State, NMI_STATUS_PORT } from './i8254.ts';
 import { I8259_PORTS, I8259Pair, type I8259PairState } from './i8259.ts';
-import { IOAPIC_BASE, IOAPIC_SIZE, IoApic, type IoApicMessage, type IoApicState } from './ioapic.ts';
+import {
+  IOAPIC_BASE,
+  IOAPIC_PINS,
+  IOAPIC_SIZE,
+  IoApic,
+  type IoApicMessage,
+  type IoApicState,
+} from './ioapic.ts';
+import { LegacyLine } from './legacy-line.ts';
 import type { Backing } from './memory-map.ts';
 import { Pflash, type PflashState } from './pflash.ts';
+import { RTC_IRQ } from './rtc-interrupts.ts';
 import { SmiFeatures, type SmiFeaturesState } from './smi-features.ts';
 import { requireVersion1 } from './snapshot.ts';
 import { COM1_IRQ, COM1_PORT, Uart16550, type UartState } from './uart-16550.ts';
@@ -32,6 +42,8 @@ import { COM1_IRQ, COM1_PORT, Uart16550, type UartState } from './uart-16550.ts'
 /** ISA interrupt line of the 8254's channel 0, and the I/O APIC pin that it is wired to. */
 const PIT_IRQ = 0;
 const PIT_PIN = 2;
+/** A line that nobody listens to. */
+const NOWHERE: InterruptLine = { set: () => {} };
 /** Above RAM and ROM, beside shadow RAM, below SMRAM. */
 const PRIORITY = 2;
 
@@ -89,7 +101,7 @@ export interface PeripheralOptions {
   };
   /** Processor hot-plug registers; APIC ids are the processors' indices. */
   readonly cpuHotplug?: boolean;
-  /** 8259 pair, I/O APIC and 8254. Without them no device interrupts. */
+  /** 8259 pair, I/O APIC, 8254 and HPET. Without them no device interrupts. */
   readonly interrupts?: InterruptOptions;
 }
 
@@ -141,6 +153,8 @@ export interface Q35PeripheralsState {
   ioapic?: IoApicState;
   /** 8254. */
   pit?: I8254State;
+  /** HPET. */
+  hpet?: HpetState;
 }
 
 type Part = Snapshottable<unknown> & { reset(): void };
@@ -167,6 +181,10 @@ export class Q35Peripherals implements Snapshottable<Q35PeripheralsState> {
   readonly ioapic: IoApic | undefined;
   /** 8254. */
   readonly pit: I8254 | undefined;
+  /** HPET. */
+  readonly hpet: Hpet | undefined;
+  /** Lines 0 and 8, which the HPET can take over. */
+  readonly #legacy: ReadonlyMap<number, LegacyLine>;
 
   /** Builds, maps and registers. Throws `SmmError` `FLASH_SIZE` when the variables do not leave room for code or are no multiple of 4 KiB. */
   constructor(ports: PeripheralPorts, setting: PeripheralSetting, options: PeripheralOptions) {
@@ -175,7 +193,27 @@ export class Q35Peripherals implements Snapshottable<Q35PeripheralsState> {
       const pic = new I8259Pair({ output: intr });
       this.pic = pic;
       this.ioapic = new IoApic({ deliver, acknowledgeExternal: () => pic.acknowledge() });
-      this.pit = new I8254({ clock: ports.clock, irq: this.line(PIT_IRQ) });
+    }
+    const [line0, line8] = [PIT_IRQ, RTC_IRQ].map((n) => new LegacyLine(this.#wire(n))) as [
+      LegacyLine,
+      LegacyLine,
+    ];
+    this.#legacy = new Map([
+      [PIT_IRQ, line0],
+      [RTC_IRQ, line8],
+    ]);
+    const { ioapic } = this;
+    if (ioapic !== undefined) {
+      this.pit = new I8254({ clock: ports.clock, irq: line0.device });
+      this.hpet = new Hpet({
+        clock: ports.clock,
+        pin: (number) => (number < IOAPIC_PINS ? ioapic.pin(number) : NOWHERE),
+        legacy: [line0.hpet, line8.hpet],
+        legacyChanged: (enabled) => {
+          line0.replace(enabled);
+          line8.replace(enabled);
+        },
+      });
     }
     if (options.flash !== undefined) {
       const { vars, code } = flashChips(ports.memory, setting.rom, options.flash);
@@ -192,7 +230,7 @@ export class Q35Peripherals implements Snapshottable<Q35PeripheralsState> {
         },
         setting.cpuCount,
         [...q35FwCfgFiles(sleepStates), ...this.smiFeatures.files, ...files],
-        new Map([...q35FwCfgItems(setting.ramBytes), ...items]),
+        new Map([...q35FwCfgItems(setting.ramBytes, this.hpet !== undefined), ...items]),
       );
     }
     if (options.serial !== undefined) {
@@ -208,14 +246,7 @@ export class Q35Peripherals implements Snapshottable<Q35PeripheralsState> {
 
   /** ISA interrupt line 0 to 15, as a further device drives it: it reaches the 8259 pair and the I/O APIC. Without interrupt controllers it ends nowhere. */
   line(number: number): InterruptLine {
-    const pic = this.pic?.line(number);
-    const pin = this.ioapic?.pin(number === PIT_IRQ ? PIT_PIN : number);
-    return {
-      set: (level) => {
-        pic?.set(level);
-        pin?.set(level);
-      },
-    };
+    return this.#legacy.get(number)?.device ?? this.#wire(number);
   }
 
   /** Interrupt acknowledge cycle of the 8259 pair: the vector. Throws `SmmError` `NO_8259` when there is none. */
@@ -267,7 +298,7 @@ export class Q35Peripherals implements Snapshottable<Q35PeripheralsState> {
 
   #parts(): [Exclude<keyof Q35PeripheralsState, 'version'>, Part][] {
     const names = [
-      ...(['pic', 'ioapic', 'pit', 'code', 'vars'] as const),
+      ...(['pic', 'ioapic', 'pit', 'hpet', 'code', 'vars'] as const),
       ...(['fwCfg', 'smiFeatures', 'serial', 'keyboard', 'cpuHotplug'] as const),
     ];
     return names.flatMap((name) => {
@@ -276,8 +307,19 @@ export class Q35Peripherals implements Snapshottable<Q35PeripheralsState> {
     });
   }
 
+  #wire(number: number): InterruptLine {
+    const pic = this.pic?.line(number);
+    const pin = this.ioapic?.pin(number === PIT_IRQ ? PIT_PIN : number);
+    return {
+      set: (level) => {
+        pic?.set(level);
+        pin?.set(level);
+      },
+    };
+  }
+
   #register({ io, memory }: PeripheralPorts): void {
-    const { pic, ioapic, pit, fwCfg, serial, keyboard } = this;
+    const { pic, ioapic, pit, hpet, fwCfg, serial, keyboard } = this;
     if (pic !== undefined) for (const range of I8259_PORTS) io.add({ ...range, device: pic, maxSize: 1 });
     if (pit !== undefined) {
       io.add({ name: 'i8254', first: I8254_PORT, count: 4, device: pit, maxSize: 1 });
@@ -286,6 +328,10 @@ export class Q35Peripherals implements Snapshottable<Q35PeripheralsState> {
     if (ioapic !== undefined) {
       const place = { start: IOAPIC_BASE, sizeBytes: IOAPIC_SIZE, priority: PRIORITY };
       memory.add({ kind: 'mmio', name: 'ioapic', ...place, device: ioapic });
+    }
+    if (hpet !== undefined) {
+      const place = { start: HPET_BASE, sizeBytes: HPET_SIZE, priority: PRIORITY };
+      memory.add({ kind: 'mmio', name: 'hpet', ...place, device: hpet });
     }
     if (fwCfg !== undefined) {
       io.add({ name: 'fw-cfg', first: FW_CFG_PORT, count: 2, device: fwCfg });

@@ -33,7 +33,7 @@ function build(offered = 7, sleep = { s3: true, s4: true }) {
     },
     1,
     [...q35FwCfgFiles(sleep), ...smi.files],
-    q35FwCfgItems(256 * 2 ** 20),
+    q35FwCfgItems(256 * 2 ** 20, true),
   );
   const ports = new IoPortSpace();
   ports.add({ name: 'fw-cfg', first: FW_CFG_PORT, count: 2, device });
@@ -118,6 +118,8 @@ describe.skipIf(missing !== undefined)(`fw_cfg equals QEMU's ${missing ?? ''}`, 
     const fixed = [0, 1, 2, 3, 4, 5, 6, 8, 0xb, 0xe, 0xf, 0x14, 0x17, 0x8000, 0x8002, 0x4000, 0x7fff];
     const read = fixed.flatMap((k) => [out(0x510, 2, k), ...Array.from({ length: 9 }, () => io(0x511))]);
     expect(hex(carryOut(read, build()))).toBe(hex(runOnQemu(read)));
+    const hpet = [out(0x510, 2, 0x8004), ...Array.from({ length: 125 }, () => io(0x511))];
+    expect(hex(carryOut(hpet, build()))).toBe(hex(runOnQemu(hpet)));
   });
 
   it('port_accesses_of_every_width', () => {

@@ -141,6 +141,32 @@ describe('interrupts', () => {
     );
   });
 
+  it('of_the_8254_and_the_RTC_give_way_to_the_HPET', () => {
+    const pc = build();
+    enablePic(pc);
+    pc.write(0x21, 0x00);
+    const hpet = (offset: number, value: number) => pc.memory.write(0xfed0_0000 + offset, 4, value, 0);
+    hpet(0x100, 0x104);
+    hpet(0x108, 100_000);
+    hpet(0x010, 3);
+    pc.write(0x43, 0x34); // 8254: would tick before the millisecond
+    pc.write(0x40, 0x00, 0x02);
+    pc.clock.advanceTo(999_999);
+    expect(pc.seen.intr).toBe(false);
+    pc.clock.advanceTo(1_000_000);
+    expect([pc.seen.intr, pc.chipset.peripherals.acknowledgeInterrupt()]).toEqual([true, 0x08]);
+    pc.write(0x20, 0x20);
+    hpet(0x010, 1);
+    pc.clock.advanceTo(2_000_000);
+    expect([pc.seen.intr, pc.chipset.peripherals.acknowledgeInterrupt()]).toEqual([true, 0x08]);
+    pc.write(0x20, 0x20);
+    pc.write(0x70, 0x0b);
+    pc.write(0x71, 0x12);
+    pc.write(0x21, 0x01);
+    pc.clock.advanceTo(1_000_000_000);
+    expect([pc.seen.intr, pc.chipset.peripherals.acknowledgeInterrupt()]).toEqual([true, 0x70]);
+  });
+
   it('go_nowhere_without_controllers', () => {
     const { write, chipset, read } = build(({ interrupts: _interrupts, ...others }) => others);
     write(0x3f9, 0x02);
@@ -180,7 +206,7 @@ describe('the set of devices', () => {
     for (const port of [0x20, 0x40, 0x60, 0x61, 0x64, 0xa1, 0x3fd, 0x4d0, 0x511, 0xcd8]) {
       expect(io.in(port, 1, 0)).toBe(0xff);
     }
-    expect(memory.read(0xfec0_0010, 4, 0)).toBe(0xffff_ffff);
+    for (const gpa of [0xfec0_0010, 0xfed0_0000]) expect(memory.read(gpa, 4, 0)).toBe(0xffff_ffff);
     expect(chipset.save().peripherals).toEqual({ version: 1 });
   });
 
