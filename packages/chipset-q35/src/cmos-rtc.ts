@@ -63,7 +63,12 @@ export interface CmosRtcState {
   /** Calendar seconds since 1970 at virtual time 0; with SET, where the clock stood. */
   secondsAtZero: number;
   /** Interrupt flags, and the virtual time up to which they are worked out. */
-  interrupts: { flags: number; collectedNs: number };
+  interrupts: {
+    /** Register C. */
+    flags: number;
+    /** Virtual time in nanoseconds. */
+    collectedNs: number;
+  };
 }
 
 /** The bytes that describe memory and processors, by index. */

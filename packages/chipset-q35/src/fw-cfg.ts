@@ -81,7 +81,12 @@ export interface FwCfgState {
   /** High half of the DMA address. */
   dmaHigh: number;
   /** Contents of the files that change: those that the guest or the machine writes. */
-  files: { name: string; data: Uint8Array }[];
+  files: {
+    /** Name in the directory. */
+    name: string;
+    /** Content. */
+    data: Uint8Array;
+  }[];
 }
 
 /** The device. Items are little-endian where they are numbers; the directory and the DMA structure are big-endian. */

@@ -79,7 +79,14 @@ export interface I8042State {
   /** Output buffer. */
   data: number;
   /** A controller answer waits for the output buffer: byte, and whether it counts as the mouse's; none is null. */
-  answer: { byte: number; mouse: boolean; timeout: boolean } | null;
+  answer: {
+    /** The byte. */
+    byte: number;
+    /** It is shown as the mouse's. */
+    mouse: boolean;
+    /** It is shown with the timeout bit. */
+    timeout: boolean;
+  } | null;
   /** Translation saw a break prefix. */
   released: boolean;
   /** The keyboard. */

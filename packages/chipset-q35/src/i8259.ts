@@ -14,12 +14,22 @@ import {
 } from '@smm/bus';
 import { requireVersion1 } from './snapshot.ts';
 
-/** Ports of the controllers: each range has its first port and a count. */
-export const I8259_PORTS = [
+/** A range of ports. */
+export interface I8259PortRange {
+  /** Name in traces. */
+  readonly name: string;
+  /** First port. */
+  readonly first: number;
+  /** Number of ports. */
+  readonly count: number;
+}
+
+/** Ports of the controllers: master, slave, edge or level triggering. */
+export const I8259_PORTS: readonly [I8259PortRange, I8259PortRange, I8259PortRange] = [
   { name: 'i8259-master', first: 0x20, count: 2 },
   { name: 'i8259-slave', first: 0xa0, count: 2 },
   { name: 'i8259-elcr', first: 0x4d0, count: 2 },
-] as const;
+];
 
 const CASCADE = 2;
 const SPURIOUS = 7;

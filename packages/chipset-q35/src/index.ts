@@ -19,7 +19,7 @@ export type { I8042Ports, I8042State } from './i8042.ts';
 export { I8042, I8042_COMMAND_PORT, I8042_DATA_PORT, KEYBOARD_IRQ, MOUSE_IRQ } from './i8042.ts';
 export type { I8254CounterState, I8254State } from './i8254.ts';
 export { I8254, I8254_FREQUENCY, I8254_PORT, NMI_STATUS_PORT } from './i8254.ts';
-export type { I8259ChipState, I8259PairState } from './i8259.ts';
+export type { I8259ChipState, I8259PairState, I8259PortRange } from './i8259.ts';
 export { I8259_PORTS, I8259Pair } from './i8259.ts';
 export type { IoApicMessage, IoApicPorts, IoApicState } from './ioapic.ts';
 export { IOAPIC_BASE, IOAPIC_PINS, IOAPIC_SIZE, IoApic } from './ioapic.ts';
@@ -40,21 +40,23 @@ export {
   PCI_CONFIG_DATA_PORT,
   PciHost,
 } from './pci-host.ts';
+export type {
+  FlashOptions,
+  FwCfgOptions,
+  InterruptOptions,
+  PeripheralOptions,
+} from './peripheral-options.ts';
 export type { PflashOptions, PflashPorts, PflashState } from './pflash.ts';
 export { Pflash } from './pflash.ts';
 export type { PmBlockPorts, PmBlockState } from './pm-block.ts';
 export { PM_REGISTERS, PmBlock } from './pm-block.ts';
-export type { Ps2KeyboardState } from './ps2-keyboard.ts';
+export type { Ps2KeyboardPorts, Ps2KeyboardState } from './ps2-keyboard.ts';
 export { Ps2Keyboard } from './ps2-keyboard.ts';
 export type { KeyName } from './ps2-keys.ts';
 export { PS2_SET2_CODES } from './ps2-keys.ts';
 export type { Q35Options, Q35Ports, Q35State } from './q35-chipset.ts';
 export { Q35Chipset } from './q35-chipset.ts';
 export type {
-  FlashOptions,
-  FwCfgOptions,
-  InterruptOptions,
-  PeripheralOptions,
   PeripheralPorts,
   PeripheralSetting,
   Q35PeripheralsState,

@@ -3,8 +3,7 @@
  * Source: IBM PS/2 Hardware Interface Technical Reference, "Keyboards (101- and 102-Key)", "Scan Code Set 1", "Scan Code Set 2".
  */
 
-/** Set 2 make code of each key; values from E000h on are E0h and a byte. */
-export const PS2_SET2_CODES = {
+const MAKE_CODES = {
   Escape: 0x76,
   F1: 0x05,
   F2: 0x06,
@@ -110,8 +109,11 @@ export const PS2_SET2_CODES = {
   ArrowRight: 0xe074,
 } as const;
 
+/** Set 2 make code of each key; values from E000h on are E0h and a byte. */
+export const PS2_SET2_CODES: Readonly<Record<keyof typeof MAKE_CODES, number>> = MAKE_CODES;
+
 /** Name of a key. `PrintScreen` and `Pause` have sequences of their own. */
-export type KeyName = keyof typeof PS2_SET2_CODES | 'PrintScreen' | 'Pause';
+export type KeyName = keyof typeof MAKE_CODES | 'PrintScreen' | 'Pause';
 
 /** Codes 00h to 7Fh, sixteen in a row. */
 const TRANSLATION_LOW =

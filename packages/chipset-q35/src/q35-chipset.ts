@@ -20,8 +20,9 @@ import { Lpc } from './lpc.ts';
 import { Mch, type MchOptions } from './mch.ts';
 import { type Backing, Q35MemoryMap } from './memory-map.ts';
 import { PCI_CONFIG_ADDRESS_PORT, PciHost, type PciHostState } from './pci-host.ts';
+import type { PeripheralOptions } from './peripheral-options.ts';
 import { PmBlock, type PmBlockState } from './pm-block.ts';
-import { type PeripheralOptions, Q35Peripherals, type Q35PeripheralsState } from './q35-peripherals.ts';
+import { Q35Peripherals, type Q35PeripheralsState } from './q35-peripherals.ts';
 import { RTC_IRQ } from './rtc-interrupts.ts';
 import {
   DEBUG_PORT,

@@ -10,8 +10,8 @@ import {
   CpuHotplug,
   type CpuHotplugState,
 } from './cpu-hotplug.ts';
-import { FW_CFG_DMA_PORT, FW_CFG_PORT, FwCfg, type FwCfgFile, type FwCfgState } from './fw-cfg.ts';
-import { q35FwCfgFiles, q35FwCfgItems, type SleepStates } from './fw-cfg-files.ts';
+import { FW_CFG_DMA_PORT, FW_CFG_PORT, FwCfg, type FwCfgState } from './fw-cfg.ts';
+import { q35FwCfgFiles, q35FwCfgItems } from './fw-cfg-files.ts';
 import { HPET_BASE, HPET_SIZE, Hpet, type HpetState } from './hpet.ts';
 import {
   I8042,
@@ -23,16 +23,10 @@ import {
 } from './i8042.ts';
 import { I8254, I8254_PORT, type I8254State, NMI_STATUS_PORT } from './i8254.ts';
 import { I8259_PORTS, I8259Pair, type I8259PairState } from './i8259.ts';
-import {
-  IOAPIC_BASE,
-  IOAPIC_PINS,
-  IOAPIC_SIZE,
-  IoApic,
-  type IoApicMessage,
-  type IoApicState,
-} from './ioapic.ts';
+import { IOAPIC_BASE, IOAPIC_PINS, IOAPIC_SIZE, IoApic, type IoApicState } from './ioapic.ts';
 import { LegacyLine } from './legacy-line.ts';
 import type { Backing } from './memory-map.ts';
+import type { FlashOptions, PeripheralOptions } from './peripheral-options.ts';
 import { Pflash, type PflashState } from './pflash.ts';
 import { RTC_IRQ } from './rtc-interrupts.ts';
 import { SmiFeatures, type SmiFeaturesState } from './smi-features.ts';
@@ -46,64 +40,6 @@ const PIT_PIN = 2;
 const NOWHERE: InterruptLine = { set: () => {} };
 /** Above RAM and ROM, beside shadow RAM, below SMRAM. */
 const PRIORITY = 2;
-
-/** Two flash chips in place of the ROM: the ROM's backing holds the variables, then the code. */
-export interface FlashOptions {
-  /** Size of the lower, writable chip (unit 1) in bytes, a multiple of 4 KiB; the rest of the ROM is the upper one (unit 0). */
-  readonly varsBytes: number;
-  /** The RAM window that the ROM's backing counts in. */
-  readonly bytes: Uint8Array;
-  /** Told of changed bytes, as offset in the window and length: drop decoded code, save the variables. */
-  readonly written: (hostOffset: number, sizeBytes: number) => void;
-  /** Commands work in SMM alone. Default true. */
-  readonly secure?: boolean;
-  /** The code cannot be programmed. Default true. */
-  readonly codeReadonly?: boolean;
-}
-
-/** Firmware configuration. */
-export interface FwCfgOptions {
-  /** SMI features offered, `SMI_FEATURE_*` bits; 0 for none. Default 7, all. */
-  readonly smiFeatures?: number;
-  /** Sleep states offered. Default S3 and S4. */
-  readonly sleepStates?: SleepStates;
-  /** Further files. */
-  readonly files?: readonly FwCfgFile[];
-  /** Further items by key. */
-  readonly items?: ReadonlyMap<number, Uint8Array>;
-}
-
-/** Where interrupts go. */
-export interface InterruptOptions {
-  /** A message from the I/O APIC. `ApicBus.deliver` of `@smm/xapic` fits. */
-  readonly deliver: (message: IoApicMessage) => void;
-  /** The 8259's INTR output: LINT0 of the local APICs, or the processor. Answer with {@link Q35Peripherals.acknowledgeInterrupt}. */
-  readonly intr: InterruptLine;
-}
-
-/** What is there. */
-export interface PeripheralOptions {
-  /** Flash chips instead of a plain ROM. */
-  readonly flash?: FlashOptions;
-  /** fw_cfg. */
-  readonly fwCfg?: FwCfgOptions;
-  /** COM1. */
-  readonly serial?: {
-    /** A byte leaves. */
-    readonly transmit: (byte: number) => void;
-    /** The guest took a byte. */
-    readonly roomAgain?: () => void;
-  };
-  /** Keyboard controller and keyboard. */
-  readonly keyboard?: {
-    /** The guest set the lights: bit 0 Scroll Lock, 1 Num Lock, 2 Caps Lock. */
-    readonly leds?: (bits: number) => void;
-  };
-  /** Processor hot-plug registers; APIC ids are the processors' indices. */
-  readonly cpuHotplug?: boolean;
-  /** 8259 pair, I/O APIC, 8254 and HPET. Without them no device interrupts. */
-  readonly interrupts?: InterruptOptions;
-}
 
 /** What the devices reach. */
 export interface PeripheralPorts {
