@@ -7,7 +7,7 @@ export { type HostRange, stateHash } from './engine/state-hash.ts';
 export { Interpreter } from './engine/wasm/interpreter.ts';
 export { createWindow } from './engine/window.ts';
 export { GuestFault } from './fault.ts';
-export { Insn } from './insn.ts';
+export { type CodeSize, Insn } from './insn.ts';
 export * from './ports.ts';
 export { Processor, type ProcessorOptions, type ProcessorPorts, type RunExit } from './processor.ts';
 export { CpuState, Views } from './state.ts';

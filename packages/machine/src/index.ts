@@ -14,8 +14,9 @@ export {
   SHELL_PROMPT,
 } from './boot/boot-run.ts';
 export { BUSY_WAIT_NS, type BusyWait } from './boot/busy-wait.ts';
-export { type BootExplanation, explainBootSteps } from './boot/explain.ts';
-export { BOOT_PHASES, type BootPhase } from './boot/phase.ts';
+export { type BootExplanation, type ExplainStep, explainBootSteps, type TracedBoot } from './boot/explain.ts';
+export { BOOT_PHASES, type BootPhase, type PhaseTracker } from './boot/phase.ts';
+export type { BootPlatform } from './boot/platform.ts';
 export {
   activityOf,
   type BootCpuReport,
@@ -24,6 +25,7 @@ export {
   type BootStuck,
   placeOf,
 } from './boot/report.ts';
+export type { DebugConsoleState } from './debug-console.ts';
 export { proveEndlessLoop } from './endless-loop.ts';
 export { type ExplainChoices, type Explanation, explain, explainSteps, type Remedy } from './explain.ts';
 export { factInWords } from './explain-facts.ts';
@@ -36,6 +38,7 @@ export {
   explore,
   exploreRuns,
 } from './explore.ts';
+export type { HostPagesState } from './host-pages.ts';
 export {
   DEFAULT_HOST,
   findHost,
@@ -48,6 +51,7 @@ export {
 export { DEFAULT_KVM_OPTIONS, type KvmOptions } from './kvm/options.ts';
 export { Machine } from './machine.ts';
 export {
+  type AttachedDevice,
   type MachineOptions,
   type MachineSnapshot,
   type MachineStop,
@@ -55,6 +59,7 @@ export {
   type RunLimits,
 } from './machine-options.ts';
 export { MAX_MEMORY_MIB, type MemoryPlan, planMemory } from './memory-plan.ts';
+export type { ModuleLocation } from './module-map.ts';
 export type { CpuActivity, CpuReport, LoopProof, RelocationOutcome, RelocationReport } from './outcome.ts';
 export { RelocationParts } from './parts.ts';
 export { findQuirk, QUIRKS, type Quirk } from './quirks.ts';
@@ -68,6 +73,7 @@ export {
   runInPieces,
   runRelocation,
 } from './relocation.ts';
-export { DEFAULT_SCHEDULE, type Schedule } from './scheduler.ts';
+export { DEFAULT_SCHEDULE, type Schedule, type SchedulerState } from './scheduler.ts';
 export type { KvmSwitches, QuirkEffects, Switches } from './switches.ts';
 export { diagnoseRun, type TracedRun, traced, traceFormOf } from './traced-run.ts';
+export type { WatchedAccesses } from './translation-watch.ts';

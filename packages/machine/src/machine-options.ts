@@ -14,7 +14,7 @@ import type { LocalApicState } from '@smm/xapic';
 import type { DebugConsoleState } from './debug-console.ts';
 import type { HostPagesState } from './host-pages.ts';
 import type { KvmOptions } from './kvm/options.ts';
-import type { Schedule, Scheduler } from './scheduler.ts';
+import type { Schedule, SchedulerState } from './scheduler.ts';
 import type { KvmSwitches } from './switches.ts';
 
 /** Virtual nanoseconds per instruction unless the options say otherwise: 125 million instructions per virtual second. */
@@ -33,7 +33,14 @@ export interface MachineOptions {
   /** SMM save-state map that the processors write. */
   readonly saveState: SaveStateLayout;
   /** Accelerator; with options for `kvm`. */
-  readonly accelerator: 'tcg' | { readonly options: KvmOptions; readonly switches: KvmSwitches };
+  readonly accelerator:
+    | 'tcg'
+    | {
+        /** What the command line of QEMU and the module parameters of KVM choose. */
+        readonly options: KvmOptions;
+        /** Which KVM it is. */
+        readonly switches: KvmSwitches;
+      };
   /** Deviations from the SDM. */
   readonly behaviour: Partial<ProcessorBehaviour>;
   /** Turns of the processors. */
@@ -98,7 +105,7 @@ export interface MachineSnapshot {
   /** Device accesses so far. */
   readonly accesses: number;
   /** Turns. */
-  readonly scheduler: ReturnType<Scheduler['save']>;
+  readonly scheduler: SchedulerState;
   /** Time and alarms. */
   readonly clock: VirtualClockState;
   /** Processors by index. */
@@ -108,11 +115,21 @@ export interface MachineSnapshot {
   /** Devices. */
   readonly chipset: ReturnType<Q35Chipset['save']>;
   /** Devices beside the chipset. */
-  readonly attached: readonly { readonly name: string; readonly state: unknown }[];
+  readonly attached: readonly {
+    /** Name that it was attached under. */
+    readonly name: string;
+    /** What its `save` gave. */
+    readonly state: unknown;
+  }[];
   /** Pool of host pages. */
   readonly hostPages: HostPagesState;
   /** Touched pages of the machine's memory. */
-  readonly memory: readonly { readonly at: number; readonly bytes: Uint8Array }[];
+  readonly memory: readonly {
+    /** Host offset. */
+    readonly at: number;
+    /** The page. */
+    readonly bytes: Uint8Array;
+  }[];
   /** The accelerator's own. */
   readonly accelerator: unknown;
 }

@@ -34,8 +34,11 @@ export interface CpuReport {
 export interface LoopProof {
   /** Processors that spin, with the period of each in instructions and the addresses they read (linear). */
   readonly loops: readonly {
+    /** Processor. */
     readonly id: number;
+    /** Length of the loop in instructions. */
     readonly period: number;
+    /** Linear addresses that it reads. */
     readonly reads: readonly number[];
   }[];
   /** One sentence. */
@@ -51,7 +54,14 @@ export interface RelocationReport {
   /** By index. */
   readonly cpus: readonly CpuReport[];
   /** CPUs that checked in at the first normal SMI, as the firmware counted them; undefined if it did not get there. */
-  readonly firstSmi: { readonly entered: number; readonly of: number } | undefined;
+  readonly firstSmi:
+    | {
+        /** Processors that entered it at their own SMBASE. */
+        readonly entered: number;
+        /** All processors. */
+        readonly of: number;
+      }
+    | undefined;
   /** Debug log, one entry per line. */
   readonly log: readonly string[];
   /** Present when the run hangs in a proven endless loop. */

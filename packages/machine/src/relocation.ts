@@ -214,7 +214,7 @@ function isAstray(relocation: Relocation): boolean {
 
 function judge(relocation: Relocation, end: End): RelocationReport {
   const { proof } = end;
-  const { machine, firmware, options } = relocation;
+  const { machine, firmware } = relocation;
   const planned = plannedSmbases(relocation);
   const finished = isDone(relocation);
   const context: WaitContext = { machine, firmware, proof, finished };

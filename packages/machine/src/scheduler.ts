@@ -20,6 +20,14 @@ export interface Turn {
   slice: number;
 }
 
+/** State of a {@link Scheduler}. */
+export interface SchedulerState {
+  /** State of the generator, 32 bit, not 0. */
+  readonly random: number;
+  /** Processors whose turn in this round is still to come. */
+  readonly round: readonly number[];
+}
+
 /** Deals turns in rounds: in each round every runnable processor gets one. */
 export class Scheduler {
   readonly #schedule: Schedule;
@@ -61,12 +69,12 @@ export class Scheduler {
   }
 
   /** Copies the state out. */
-  save(): { random: number; round: number[] } {
+  save(): SchedulerState {
     return { random: this.#random, round: [...this.#round] };
   }
 
   /** Puts a saved state back. */
-  restore(state: { random: number; round: number[] }): void {
+  restore(state: SchedulerState): void {
     this.#random = state.random;
     this.#round = [...state.round];
   }

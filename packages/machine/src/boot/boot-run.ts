@@ -4,7 +4,13 @@ import type { Boot, BootStop } from './boot.ts';
 import { type BootOutcome, type BootReport, stuckSentence } from './report.ts';
 
 /** What ends a boot well. */
-export type BootGoal = 'shell' | 'relocated' | { readonly text: string };
+export type BootGoal =
+  | 'shell'
+  | 'relocated'
+  | {
+      /** Text on the serial port. */
+      readonly text: string;
+    };
 
 /** Limits of a run. */
 export interface BootRunOptions {
