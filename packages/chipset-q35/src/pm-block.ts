@@ -1,12 +1,14 @@
 /**
  * The ACPI power-management I/O block at PMBASE: PM1, PM timer, GPE0, SMI control.
  *
- * Not modelled: SCI delivery (no interrupt controller yet), TCO (60h on, reads all-ones), periodic and software SMI timers; enabling the latter stores a bit only.
+ * The SCI is the PM timer's alone: nothing else sets status bits yet. Not modelled: TCO (60h on, reads all-ones), periodic and software SMI timers; enabling the latter stores a bit only.
  * QEMU ignores accesses of unusual width here; this model takes them all. Sources: ACPI specification, "ACPI Hardware Features"; Intel 316972, "Power Management I/O Registers".
  */
 import {
   type AccessSize,
+  type Alarm,
   type Clock,
+  type InterruptLine,
   type PioDevice,
   RegisterFile,
   type RegisterFileState,
@@ -36,6 +38,9 @@ const NS_PER_SECOND = 1_000_000_000;
 const TIMER_MASK = 0xff_ffff;
 const TIMER_HALF_PERIOD = 0x80_0000;
 
+/** Interrupt line of the SCI. */
+export const SCI_IRQ = 9;
+
 /** Ports of the PM block. */
 export interface PmBlockPorts {
   /** Virtual time, for the PM timer. */
@@ -44,6 +49,8 @@ export interface PmBlockPorts {
   readonly smiLocked: () => boolean;
   /** The guest set SLP_EN; `type` is SLP_TYP, 3 bit. */
   readonly sleep: (type: number) => void;
+  /** The SCI, active high; may lead nowhere. */
+  readonly sci?: InterruptLine;
 }
 
 /** Architectural state of a {@link PmBlock}. */
@@ -82,11 +89,13 @@ export class PmBlock implements PioDevice, Snapshottable<PmBlockState> {
   // wiring
   readonly #ports: PmBlockPorts;
   readonly #registers: RegisterFile<string>;
+  readonly #overflow: Alarm;
   // architectural state
   #acknowledgedHalfPeriods = 0;
 
   constructor(ports: PmBlockPorts) {
     this.#ports = ports;
+    this.#overflow = ports.clock.createAlarm('pm-timer', () => this.#updateSci());
     this.#registers = new RegisterFile<string>(
       'ich9-pm',
       ICH9_PMIO_SIZE,
@@ -104,6 +113,7 @@ export class PmBlock implements PioDevice, Snapshottable<PmBlockState> {
   /** OUT within the block. */
   out(port: number, size: AccessSize, value: number, attrs: TxAttrs): void {
     this.#registers.write(port % ICH9_PMIO_SIZE, size, value, attrs);
+    this.#updateSci();
   }
 
   /** A write to the APM port raises an SMI: APMC_EN alone decides, as in QEMU; GBL_SMI_EN is not looked at. */
@@ -115,6 +125,7 @@ export class PmBlock implements PioDevice, Snapshottable<PmBlockState> {
   setSciEnable(enabled: boolean): void {
     const control = this.#registers.get('PM1_CNT');
     this.#registers.set('PM1_CNT', enabled ? control | ICH9_PM1_CNT_SCI_EN : control & ~ICH9_PM1_CNT_SCI_EN);
+    this.#updateSci();
   }
 
   /** Stored or computed value of a register by name: for debuggers and tests. */
@@ -126,6 +137,7 @@ export class PmBlock implements PioDevice, Snapshottable<PmBlockState> {
   reset(): void {
     this.#registers.reset();
     this.#acknowledgedHalfPeriods = this.#halfPeriods();
+    this.#updateSci();
   }
 
   /** Copies the state out. */
@@ -141,6 +153,7 @@ export class PmBlock implements PioDevice, Snapshottable<PmBlockState> {
   restore(state: PmBlockState): void {
     this.#registers.restore(state.registers);
     this.#acknowledgedHalfPeriods = state.acknowledgedHalfPeriods;
+    this.#updateSci();
   }
 
   #read(name: string, stored: number): number {
@@ -162,6 +175,16 @@ export class PmBlock implements PioDevice, Snapshottable<PmBlockState> {
     return value;
   }
 
+  /** Drives the SCI, and sleeps until the timer's next overflow if that would raise it. */
+  #updateSci(): void {
+    const on = (this.#registers.get('PM1_CNT') & ICH9_PM1_CNT_SCI_EN) !== 0;
+    const enabled = on ? this.#registers.get('PM1_EN') : 0;
+    const status = this.register('PM1_STS');
+    this.#ports.sci?.set((status & enabled) !== 0);
+    if ((enabled & ~status & ICH9_PM1_STS_TMROF) === 0) this.#overflow.cancel();
+    else this.#overflow.set(nsAt((this.#halfPeriods() + 1) * TIMER_HALF_PERIOD));
+  }
+
   /** Timer ticks since power-on; exact, though nanoseconds times frequency would not fit a double. */
   #ticks(): number {
     const ns = this.#ports.clock.now();
@@ -173,4 +196,11 @@ export class PmBlock implements PioDevice, Snapshottable<PmBlockState> {
   #halfPeriods(): number {
     return Math.floor(this.#ticks() / TIMER_HALF_PERIOD);
   }
+}
+
+/** The first nanosecond at which the timer has made so many ticks. */
+function nsAt(ticks: number): number {
+  const seconds = Math.floor(ticks / ACPI_PM_TIMER_FREQUENCY);
+  const rest = ticks - seconds * ACPI_PM_TIMER_FREQUENCY;
+  return seconds * NS_PER_SECOND + Math.ceil((rest * NS_PER_SECOND) / ACPI_PM_TIMER_FREQUENCY);
 }

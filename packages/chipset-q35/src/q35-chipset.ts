@@ -21,7 +21,7 @@ import { Mch, type MchOptions } from './mch.ts';
 import { type Backing, Q35MemoryMap } from './memory-map.ts';
 import { PCI_CONFIG_ADDRESS_PORT, PciHost, type PciHostState } from './pci-host.ts';
 import type { PeripheralOptions } from './peripheral-options.ts';
-import { PmBlock, type PmBlockState } from './pm-block.ts';
+import { PmBlock, type PmBlockState, SCI_IRQ } from './pm-block.ts';
 import { Q35Peripherals, type Q35PeripheralsState } from './q35-peripherals.ts';
 import { RTC_IRQ } from './rtc-interrupts.ts';
 import {
@@ -137,8 +137,11 @@ export class Q35Chipset implements Snapshottable<Q35State> {
     this.lpc = new Lpc({
       pmBlockChanged: (enabled, base) => pmPorts?.set(enabled ? { enabled, first: base } : { enabled }),
     });
+    let rtcLine: InterruptLine | undefined; // lines come with the interrupt controllers, further down
+    let sciLine: InterruptLine | undefined;
     this.pm = new PmBlock({
       clock: ports.clock,
+      sci: { set: (level) => sciLine?.set(level) },
       smiLocked: () => this.lpc.smiLocked(),
       sleep: ports.sleep ?? refuseSleep,
     });
@@ -147,7 +150,6 @@ export class Q35Chipset implements Snapshottable<Q35State> {
       setSciEnable: (enabled) => this.pm.setSciEnable(enabled),
       smi: ports.smi,
     });
-    let rtcLine: InterruptLine | undefined;
     this.cmos = new CmosRtc(
       { clock: ports.clock, irq: { set: (level) => rtcLine?.set(level) } },
       { ...map.ram, cpuCount: options.cpuCount },
@@ -166,6 +168,7 @@ export class Q35Chipset implements Snapshottable<Q35State> {
       options.peripherals ?? {},
     );
     rtcLine = this.peripherals.line(RTC_IRQ);
+    sciLine = this.peripherals.line(SCI_IRQ);
     this.pciHost.attach(0, 0, this.mch);
     this.pciHost.attach(0x1f, 0, this.lpc);
 

@@ -12,8 +12,14 @@ const missing = oracleMissing();
 function block(smiLocked = () => false) {
   const clock = new VirtualClock();
   const sleeps: number[] = [];
-  const pm = new PmBlock({ clock, smiLocked, sleep: (type) => sleeps.push(type) });
-  return { clock, pm, sleeps };
+  const sci: [number, boolean][] = [];
+  const line = {
+    set: (level: boolean) => {
+      if ((sci.at(-1)?.[1] ?? false) !== level) sci.push([clock.now(), level]);
+    },
+  };
+  const pm = new PmBlock({ clock, smiLocked, sleep: (type) => sleeps.push(type), sci: line });
+  return { clock, pm, sleeps, sci };
 }
 
 describe('PM timer', () => {
@@ -76,5 +82,38 @@ describe('PM1 control', () => {
     expect([pm.in(0x60c, 4, 0), pm.in(0x660, 2, 0), pm.in(0x60a, 4, 0)]).toEqual([
       0xffff_ffff, 0xffff, 0xffff_0000,
     ]);
+  });
+});
+
+describe('SCI', () => {
+  const half = Math.ceil((0x80_0000 * 1e9) / 3_579_545);
+
+  it('rises_with_the_timer_overflow_that_is_enabled_and_falls_with_its_status', () => {
+    const { clock, pm, sci } = block();
+    pm.out(0x602, 2, 1, 0);
+    clock.advanceTo(half);
+    expect(sci).toEqual([]); // ACPI is off
+    pm.out(0x604, 2, 1, 0);
+    expect(sci.at(-1)).toEqual([half, true]);
+    pm.out(0x600, 2, 1, 0);
+    clock.advanceTo(2 * half - 2);
+    expect(sci.at(-1)).toEqual([half, false]);
+    clock.advanceTo(2 * half);
+    expect(sci.at(-1)![1]).toBe(true);
+    expect(Math.abs(sci.at(-1)![0] - 2 * half)).toBeLessThanOrEqual(1);
+    pm.setSciEnable(false);
+    expect(sci.at(-1)).toEqual([2 * half, false]);
+  });
+
+  it('comes_back_from_a_snapshot', () => {
+    const a = block();
+    a.pm.out(0x602, 2, 1, 0);
+    a.pm.out(0x604, 2, 1, 0);
+    const b = block();
+    b.pm.restore(a.pm.save());
+    b.clock.advanceTo(3e9);
+    expect(b.sci).toEqual([[half, true]]);
+    b.pm.reset();
+    expect(b.sci.at(-1)).toEqual([3e9, false]);
   });
 });
