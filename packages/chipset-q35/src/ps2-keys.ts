@@ -113,7 +113,7 @@ const MAKE_CODES = {
 export const PS2_SET2_CODES: Readonly<Record<keyof typeof MAKE_CODES, number>> = MAKE_CODES;
 
 /** Name of a key. `PrintScreen` and `Pause` have sequences of their own. */
-export type KeyName = keyof typeof MAKE_CODES | 'PrintScreen' | 'Pause';
+export type KeyName = keyof typeof PS2_SET2_CODES | 'PrintScreen' | 'Pause';
 
 /** Codes 00h to 7Fh, sixteen in a row. */
 const TRANSLATION_LOW =
