@@ -11,10 +11,10 @@ import type { Block, CodePages } from './code-pages.ts';
 import type { Core } from './core.ts';
 import { codeSize, type Fetcher } from './fetch.ts';
 import { FLAGS_KEEPS, FLAGS_SETS, flagUse } from './flag-use.ts';
+import type { Model } from './wasm/convention.ts';
 import { formKey, IDLE, pairKey } from './wasm/forms.ts';
 import type { Program } from './wasm/program.ts';
 import * as R from './wasm/record.ts';
-import type { Model } from './wasm/wasm-builder.ts';
 
 /** Most instructions of a block. */
 const BLOCK_LIMIT = 32;
@@ -86,7 +86,7 @@ export class BlockBuilder {
    * (it comes from a device). Faults of the first instruction's fetch are raised.
    */
   build(core: Core, fetcher: Fetcher, host: number): Block | undefined {
-    if (this.#free + BLOCK_BYTES > this.#end) this.#clear(core);
+    if (this.#free + BLOCK_BYTES > this.#end) this.#clear();
     const { state, views } = core;
     const mode = state.mode;
     const limit = state.segLimit(SEG_CS);
@@ -136,11 +136,11 @@ export class BlockBuilder {
     return block;
   }
 
-  #clear(core: Core): void {
+  /** Starts the op cache anew. Blocks write all their words, so what lies there needs no erasing. */
+  #clear(): void {
     this.#code.clear();
     this.#blocks = [];
     this.#instructions = [];
-    core.views.i32.fill(0, this.#start >>> 2, this.#end >>> 2);
     this.#free = this.#start;
     this.generation++;
   }

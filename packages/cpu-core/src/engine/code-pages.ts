@@ -4,6 +4,7 @@
  */
 import type { Views } from '../state.ts';
 import type { Core } from './core.ts';
+import { clearJumpCache } from './jump-cache.ts';
 import { TLB_ADDEND, TLB_ENTRY_SIZE, TLB_SIZE, TLB_WRITE_TAG } from './tlb.ts';
 
 const LINE_SHIFT = 6;
@@ -222,8 +223,10 @@ export class CodePages {
     }
   }
 
-  /** Drops everything that was ever decoded. */
+  /** Drops everything that was ever decoded. No jump cache leads into the op cache afterwards, so that its space can be used anew. */
   clear(): void {
-    for (const page of [...this.#pages.values()]) for (const block of [...page.blocks]) this.#drop(block);
+    for (const number of this.#pages.keys()) this.#isCode[number] = 0;
+    this.#pages.clear();
+    for (const core of this.#cores) clearJumpCache(this.#views.i32, core.jumpCache);
   }
 }

@@ -12,9 +12,10 @@ import type { Fetcher } from './fetch.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { JUMP_CACHE_ENTRY_SIZE, jumpCacheIndex } from './jump-cache.ts';
 import type { Stepper } from './stepper.ts';
-import { ENGINE_LINEAR, type Imports } from './wasm/program.ts';
+import type { Model } from './wasm/convention.ts';
+import type { Imports } from './wasm/program.ts';
 import * as R from './wasm/record.ts';
-import type { Model } from './wasm/wasm-builder.ts';
+import { ENGINE_LINEAR } from './wasm/runtime-functions.ts';
 
 /** The generated loops: state base, 0, block header. */
 export type RunFunctions = Readonly<Record<Model, (state: number, record: number, block: number) => void>>;

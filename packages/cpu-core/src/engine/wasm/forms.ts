@@ -1,7 +1,7 @@
 /** Which instruction forms get a handler of their own in the generated code. Others are executed by TypeScript: right, but slower. */
 import { Insn, K_IMM, K_MEM, K_NONE, K_REG, K_REL, REG_NONE } from '../../insn.ts';
 import { OP, type OpName } from '../../ops.ts';
-import type { Model } from './wasm-builder.ts';
+import type { Model } from './convention.ts';
 
 /** What tells one handler from another: no register numbers, no values. */
 export function formKey(i: Insn, noFlags: boolean, indexed = i.index !== REG_NONE): number {
