@@ -17,7 +17,7 @@ import type { Program } from './wasm/program.ts';
 import * as R from './wasm/record.ts';
 
 /** Most instructions of a block. */
-const BLOCK_LIMIT = 32;
+export const BLOCK_LIMIT = 32;
 /** Most bytes of a block in the op cache. */
 const BLOCK_BYTES = R.HEADER_SIZE + (BLOCK_LIMIT + 2) * R.RECORD_SIZE;
 

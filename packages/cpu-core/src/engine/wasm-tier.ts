@@ -4,7 +4,7 @@ import type { Insn } from '../insn.ts';
 import * as L from '../layout.ts';
 import { ACCESS_READ, ACCESS_WRITE } from '../ports.ts';
 import type { Tier } from '../tier.ts';
-import { type BlockBuilder, modelOf } from './block-builder.ts';
+import { BLOCK_LIMIT, type BlockBuilder, modelOf } from './block-builder.ts';
 import type { Block, CodePages } from './code-pages.ts';
 import type { Core } from './core.ts';
 import { peek, retiredNow } from './evaluator.ts';
@@ -39,6 +39,8 @@ export class WasmTier implements Tier, Imports {
   readonly #builder: BlockBuilder;
   readonly #functions: RunFunctions;
   #back = BACK_BUDGET;
+  /** Handlers of a block while its tail runs. */
+  readonly #fast = new Uint16Array(BLOCK_LIMIT + 1);
 
   constructor(
     core: Core,
@@ -120,10 +122,10 @@ export class WasmTier implements Tier, Imports {
     const { state, views } = this.#core;
     const { i32, u16 } = views;
     const at = (k: number): number => block.host + R.HEADER_SIZE + k * R.RECORD_SIZE;
-    const fast: number[] = [];
+    const fast = this.#fast;
     for (let k = 0; k <= budget; k++) {
       const record = at(k) >>> 1;
-      fast.push(u16[record]!);
+      fast[k] = u16[record]!;
       u16[record] = k === budget ? R.HANDLER_EXIT : u16[record + 1]!;
     }
     i32[(block.host + R.H_COUNT) >>> 2] = budget;
