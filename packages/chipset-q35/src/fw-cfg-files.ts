@@ -9,7 +9,7 @@ import { FW_CFG_ARCH_LOCAL, FW_CFG_RAM_SIZE, type FwCfgFile, littleEndian } from
 import { HPET_BASE, HPET_CAPABILITIES } from './hpet.ts';
 
 /** Key: the PIT's interrupt arrives at I/O APIC pin 2, 32 bit. */
-export const FW_CFG_IRQ0_OVERRIDE = FW_CFG_ARCH_LOCAL + 2;
+const FW_CFG_IRQ0_OVERRIDE = FW_CFG_ARCH_LOCAL + 2;
 
 /** ACPI sleep states that the machine has. */
 export interface SleepStates {

@@ -20,19 +20,19 @@ export const FW_CFG_PORT = 0x510;
 export const FW_CFG_DMA_PORT = 0x514;
 
 /** Key: signature `QEMU`. */
-export const FW_CFG_SIGNATURE = 0x00;
+const FW_CFG_SIGNATURE = 0x00;
 /** Key: feature bits, bit 0 traditional interface, bit 1 DMA. */
-export const FW_CFG_ID = 0x01;
+const FW_CFG_ID = 0x01;
 /** Key: RAM in bytes, 64 bit. */
 export const FW_CFG_RAM_SIZE = 0x03;
 /** Key: number of processors, 16 bit. */
-export const FW_CFG_NB_CPUS = 0x05;
+const FW_CFG_NB_CPUS = 0x05;
 /** Key: boot menu wanted, 16 bit. */
-export const FW_CFG_BOOT_MENU = 0x0e;
+const FW_CFG_BOOT_MENU = 0x0e;
 /** Key: largest number of processors, 16 bit. */
-export const FW_CFG_MAX_CPUS = 0x0f;
+const FW_CFG_MAX_CPUS = 0x0f;
 /** Key: file directory. */
-export const FW_CFG_FILE_DIR = 0x19;
+const FW_CFG_FILE_DIR = 0x19;
 /** First key of a file. */
 export const FW_CFG_FILE_FIRST = 0x20;
 /** Bit 15 of a key: items of the architecture, a space of their own. */

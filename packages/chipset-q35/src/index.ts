@@ -10,7 +10,15 @@ export { CMOS_INDEX_PORT, CMOS_SHUTDOWN_STATUS, CmosRtc, cmosFill } from './cmos
 export type { CpuHotplugOptions, CpuHotplugState } from './cpu-hotplug.ts';
 export { CPU_HOTPLUG_LEGACY_PORTS, CPU_HOTPLUG_PORTS, CpuHotplug } from './cpu-hotplug.ts';
 export type { FwCfgFile, FwCfgPorts, FwCfgState } from './fw-cfg.ts';
-export { FW_CFG_DMA_PORT, FW_CFG_FILE_FIRST, FW_CFG_PORT, FwCfg, littleEndian } from './fw-cfg.ts';
+export {
+  FW_CFG_ARCH_LOCAL,
+  FW_CFG_DMA_PORT,
+  FW_CFG_FILE_FIRST,
+  FW_CFG_PORT,
+  FW_CFG_RAM_SIZE,
+  FwCfg,
+  littleEndian,
+} from './fw-cfg.ts';
 export type { SleepStates } from './fw-cfg-files.ts';
 export { q35FwCfgFiles, q35FwCfgItems } from './fw-cfg-files.ts';
 export type { HpetPorts, HpetState, HpetTimerState } from './hpet.ts';

@@ -3,7 +3,116 @@
  * Source: IBM PS/2 Hardware Interface Technical Reference, "Keyboards (101- and 102-Key)", "Scan Code Set 1", "Scan Code Set 2".
  */
 
-const MAKE_CODES = {
+/** Name of a key. `PrintScreen` and `Pause` have sequences of their own instead of a code. */
+export type KeyName =
+  | 'Escape'
+  | 'F1'
+  | 'F2'
+  | 'F3'
+  | 'F4'
+  | 'F5'
+  | 'F6'
+  | 'F7'
+  | 'F8'
+  | 'F9'
+  | 'F10'
+  | 'F11'
+  | 'F12'
+  | 'ScrollLock'
+  | 'Backquote'
+  | 'Digit1'
+  | 'Digit2'
+  | 'Digit3'
+  | 'Digit4'
+  | 'Digit5'
+  | 'Digit6'
+  | 'Digit7'
+  | 'Digit8'
+  | 'Digit9'
+  | 'Digit0'
+  | 'Minus'
+  | 'Equal'
+  | 'Backspace'
+  | 'Tab'
+  | 'KeyQ'
+  | 'KeyW'
+  | 'KeyE'
+  | 'KeyR'
+  | 'KeyT'
+  | 'KeyY'
+  | 'KeyU'
+  | 'KeyI'
+  | 'KeyO'
+  | 'KeyP'
+  | 'BracketLeft'
+  | 'BracketRight'
+  | 'Backslash'
+  | 'CapsLock'
+  | 'KeyA'
+  | 'KeyS'
+  | 'KeyD'
+  | 'KeyF'
+  | 'KeyG'
+  | 'KeyH'
+  | 'KeyJ'
+  | 'KeyK'
+  | 'KeyL'
+  | 'Semicolon'
+  | 'Quote'
+  | 'Enter'
+  | 'ShiftLeft'
+  | 'IntlBackslash'
+  | 'KeyZ'
+  | 'KeyX'
+  | 'KeyC'
+  | 'KeyV'
+  | 'KeyB'
+  | 'KeyN'
+  | 'KeyM'
+  | 'Comma'
+  | 'Period'
+  | 'Slash'
+  | 'ShiftRight'
+  | 'ControlLeft'
+  | 'AltLeft'
+  | 'Space'
+  | 'NumLock'
+  | 'NumpadMultiply'
+  | 'NumpadSubtract'
+  | 'NumpadAdd'
+  | 'NumpadDecimal'
+  | 'Numpad0'
+  | 'Numpad1'
+  | 'Numpad2'
+  | 'Numpad3'
+  | 'Numpad4'
+  | 'Numpad5'
+  | 'Numpad6'
+  | 'Numpad7'
+  | 'Numpad8'
+  | 'Numpad9'
+  | 'MetaLeft'
+  | 'MetaRight'
+  | 'ContextMenu'
+  | 'AltRight'
+  | 'ControlRight'
+  | 'NumpadEnter'
+  | 'NumpadDivide'
+  | 'Insert'
+  | 'Delete'
+  | 'Home'
+  | 'End'
+  | 'PageUp'
+  | 'PageDown'
+  | 'ArrowUp'
+  | 'ArrowDown'
+  | 'ArrowLeft'
+  | 'ArrowRight'
+  | 'PrintScreen'
+  | 'Pause';
+
+/** Set 2 make code of each key that has one; values from E000h on are E0h and a byte. */
+export const PS2_SET2_CODES: Readonly<Record<Exclude<KeyName, 'PrintScreen' | 'Pause'>, number>> = {
   Escape: 0x76,
   F1: 0x05,
   F2: 0x06,
@@ -107,13 +216,7 @@ const MAKE_CODES = {
   ArrowDown: 0xe072,
   ArrowLeft: 0xe06b,
   ArrowRight: 0xe074,
-} as const;
-
-/** Set 2 make code of each key; values from E000h on are E0h and a byte. */
-export const PS2_SET2_CODES: Readonly<Record<keyof typeof MAKE_CODES, number>> = MAKE_CODES;
-
-/** Name of a key. `PrintScreen` and `Pause` have sequences of their own. */
-export type KeyName = keyof typeof PS2_SET2_CODES | 'PrintScreen' | 'Pause';
+};
 
 /** Codes 00h to 7Fh, sixteen in a row. */
 const TRANSLATION_LOW =

@@ -7,9 +7,9 @@ import type { Alarm, Clock, InterruptLine } from '@smm/bus';
 /** Interrupt line of the RTC. */
 export const RTC_IRQ = 8;
 /** Periodic: flag in register C, enable in register B. */
-export const RTC_PERIODIC = 0x40;
+const RTC_PERIODIC = 0x40;
 /** Alarm. */
-export const RTC_ALARM = 0x20;
+const RTC_ALARM = 0x20;
 /** Update-ended. */
 export const RTC_UPDATE = 0x10;
 

@@ -14,7 +14,7 @@ export const COM1_PORT = 0x3f8;
 /** Interrupt line of COM1. */
 export const COM1_IRQ = 4;
 /** Bytes in the receiver FIFO. */
-export const UART_FIFO_SIZE = 16;
+const UART_FIFO_SIZE = 16;
 
 const RBR_THR = 0;
 const IER = 1;
