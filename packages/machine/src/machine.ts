@@ -233,12 +233,13 @@ export class Machine {
 
   /** Power-on again, optionally with another schedule. The memory is kept and cleared: cheaper than a new machine. */
   reset(schedule: Schedule = this.#options.schedule): void {
-    for (const at of this.#touched.clear()) this.#engine.written(at, 4096);
-    this.#pages.reset();
     this.#scheduler = new Scheduler(schedule);
     this.clock.restore({ version: 1, nowNs: 0, alarms: [] });
+    // Devices first: they change the address map, and the accelerator then still works on its old tables.
     this.chipset.reset();
     for (const device of this.#attached.values()) device.reset();
+    for (const at of this.#touched.clear()) this.#engine.written(at, 4096);
+    this.#pages.reset();
     this.accelerator.reset();
     this.apics.forEach((apic) => {
       apic.reset('power-up');
@@ -289,13 +290,9 @@ export class Machine {
         { version: snapshot.version, processors: snapshot.processors.length },
       );
     }
-    for (const at of this.#touched.clear()) this.#engine.written(at, 4096);
-    const bytes = new Uint8Array(this.#buffer);
-    for (const page of snapshot.memory) {
-      bytes.set(page.bytes, page.at);
-      this.#touched.mark(page.at);
-      this.#engine.written(page.at, 4096);
-    }
+    // First what changes the memory map: the accelerator then gives its tables back, before the saved ones are put in place.
+    this.chipset.restore(snapshot.chipset);
+    for (const { name, state } of snapshot.attached) this.#attached.get(name)?.restore(state as never);
     this.retired = snapshot.retired;
     this.shutdownReason = snapshot.shutdownReason;
     this.#console.restore(snapshot.console);
@@ -304,9 +301,15 @@ export class Machine {
     this.#awake.set(snapshot.awake);
     this.#bus.accesses = snapshot.accesses;
     this.#scheduler.restore(snapshot.scheduler);
+    // After the devices, which change the address map while the accelerator still has its old tables.
+    for (const at of this.#touched.clear()) this.#engine.written(at, 4096);
+    const bytes = new Uint8Array(this.#buffer);
+    for (const page of snapshot.memory) {
+      bytes.set(page.bytes, page.at);
+      this.#touched.mark(page.at);
+      this.#engine.written(page.at, 4096);
+    }
     this.#pages.restore(snapshot.hostPages);
-    this.chipset.restore(snapshot.chipset);
-    for (const { name, state } of snapshot.attached) this.#attached.get(name)?.restore(state as never);
     this.accelerator.restore(snapshot.accelerator);
     this.apics.forEach((apic, index) => {
       apic.restore(snapshot.apics[index]!);

@@ -303,6 +303,9 @@ function notesOf(
   return notes;
 }
 
+/** Misplaced CPUs that a summary names; the report has them all. */
+const NAMED_IN_SUMMARY = 4;
+
 function isPlaced(cpu: CpuReport): boolean {
   return cpu.smbase === cpu.planned;
 }
@@ -314,10 +317,13 @@ function verdict(
   firstSmi: RelocationReport['firstSmi'],
 ): { outcome: RelocationOutcome; summary: string } {
   const { machine, firmware } = relocation;
-  const wrongText = cpus
-    .filter((cpu) => !isPlaced(cpu))
-    .map((cpu) => `CPU ${cpu.id} has SMBASE ${hex(cpu.smbase)} where ${hex(cpu.planned)} was planned`)
-    .join(', ');
+  const wrong = cpus.filter((cpu) => !isPlaced(cpu));
+  const wrongText = [
+    ...wrong
+      .slice(0, NAMED_IN_SUMMARY)
+      .map((cpu) => `CPU ${cpu.id} has SMBASE ${hex(cpu.smbase)} where ${hex(cpu.planned)} was planned`),
+    ...(wrong.length > NAMED_IN_SUMMARY ? [`and so on for ${wrong.length - NAMED_IN_SUMMARY} more`] : []),
+  ].join(', ');
   const shutDown = stop === 'shutdown' ? `shut down: ${machine.shutdownReason}` : undefined;
   if (isAstray(relocation)) {
     const garbage = unmodelled && 'the next SMI started a CPU where no handler is';

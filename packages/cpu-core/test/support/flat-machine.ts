@@ -20,6 +20,8 @@ export type Bits = 16 | 32 | 64;
 export interface FlatMachineOptions {
   /** RAM at guest-physical 0, bytes. Default 4 MiB. */
   ram?: number;
+  /** Bytes of the engine's part. Default 8 MiB. */
+  cache?: number;
   /** Processors. Default 1. */
   processors?: number;
   tier?: TierName;
@@ -62,7 +64,7 @@ export class FlatMachine {
 
   constructor(options: FlatMachineOptions = {}) {
     this.ramSize = options.ram ?? 4 << 20;
-    const cache = 8 << 20;
+    const cache = options.cache ?? 8 << 20;
     this.window = createWindow(this.ramSize + cache);
     this.engine = new Engine({ window: this.window, cacheOffset: this.ramSize, cacheSize: cache });
     this.ram = new Uint8Array(this.window.buffer, 0, this.ramSize);
