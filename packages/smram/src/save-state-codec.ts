@@ -1,7 +1,6 @@
 /** Writes and reads SMM save-state areas by the layout tables of x86-defs. */
 import {
   SAVE_STATE_GPRS,
-  type SaveStateField,
   type SaveStateFieldName,
   type SaveStateLayout,
   type SegmentState,
@@ -9,6 +8,7 @@ import {
   type SmmSaveState,
   UnmodelledError,
 } from '@smm/x86-defs';
+import { accessesOf, type FieldAccess } from './field-access.ts';
 
 /** How an accelerator writes a map. */
 export interface SaveStateOptions {
@@ -17,9 +17,6 @@ export interface SaveStateOptions {
   /** Write and read the interrupt shadow where the map has a field for it (KVM from 6.2 on). Default false: it reads 0. */
   readonly interruptShadow?: boolean;
 }
-
-/** Bits of segment attributes that a map keeps: all but limit 19:16. */
-const ATTRIBUTE_MASK = 0xf0ffn;
 
 /**
  * Writes `state` into `area`, the `8000h - layout.areaOffset` bytes that end at SMBASE+FFFFh, in place. Values wider than their field are cut, as the
@@ -31,11 +28,23 @@ export function encodeSaveState(
   area: Uint8Array,
   options: SaveStateOptions = {},
 ): void {
-  checkUsable(layout, area);
+  checkComplete(layout);
+  encode(layout, accessesOf(layout), state, area, options);
+}
+
+function encode(
+  layout: SaveStateLayout,
+  fields: readonly FieldAccess[],
+  state: SmmSaveState,
+  area: Uint8Array,
+  options: SaveStateOptions,
+): void {
+  checkSize(layout, area);
   if (options.clearUnused === true) area.fill(0);
-  for (const field of layout.fields) {
+  const view = viewOf(area);
+  for (const field of fields) {
     if (field.name === 'interruptShadow' && options.interruptShadow !== true) continue;
-    store(layout, field, area, toField(field, stateValue(state, field.name)));
+    field.store(view, field.get(state));
   }
 }
 
@@ -48,13 +57,28 @@ export function decodeSaveState(
   area: Uint8Array,
   options: SaveStateOptions = {},
 ): SmmSaveState {
-  checkUsable(layout, area);
+  checkComplete(layout);
+  return decode(layout, accessesOf(layout), area, options);
+}
+
+function decode(
+  layout: SaveStateLayout,
+  fields: readonly FieldAccess[],
+  area: Uint8Array,
+  options: SaveStateOptions,
+): SmmSaveState {
+  checkSize(layout, area);
   const state = emptyState();
-  for (const field of layout.fields) {
+  const view = viewOf(area);
+  for (const field of fields) {
     if (field.name === 'interruptShadow' && options.interruptShadow !== true) continue;
-    assign(state, field.name, fromField(field, load(layout, field, area)));
+    field.set(state, field.load(view));
   }
   return state;
+}
+
+function viewOf(area: Uint8Array): DataView {
+  return new DataView(area.buffer, area.byteOffset, area.byteLength);
 }
 
 /**
@@ -67,9 +91,10 @@ export function readSaveStateField(
   name: SaveStateFieldName,
 ): bigint | undefined {
   checkSize(layout, area);
-  const parts = layout.fields.filter((field) => field.name === name);
+  const parts = accessesOf(layout).filter((field) => field.name === name);
   if (parts.length === 0) return undefined;
-  return parts.reduce((value, field) => value | fromField(field, load(layout, field, area)), 0n);
+  const view = viewOf(area);
+  return parts.reduce((value, field) => value | field.load(view), 0n);
 }
 
 /** A layout with its options, in the shape a processor model wants. */
@@ -77,12 +102,14 @@ export class SaveStateCodec {
   /** The map in use. */
   readonly layout: SaveStateLayout;
   readonly #options: SaveStateOptions;
+  readonly #fields: readonly FieldAccess[];
 
   /** Throws `UnmodelledError` `SAVE_STATE_LAYOUT` for a map that is not fully published. */
   constructor(layout: SaveStateLayout, options: SaveStateOptions = {}) {
     checkComplete(layout);
     this.layout = layout;
     this.#options = options;
+    this.#fields = accessesOf(layout);
   }
 
   /** Revision identifier that the map writes, 32 bit. */
@@ -92,12 +119,12 @@ export class SaveStateCodec {
 
   /** Writes `state` over `area`: see {@link encodeSaveState}. */
   save(state: SmmSaveState, area: Uint8Array): void {
-    encodeSaveState(this.layout, state, area, this.#options);
+    encode(this.layout, this.#fields, state, area, this.#options);
   }
 
   /** Reads a state: see {@link decodeSaveState}. */
   restore(area: Uint8Array): SmmSaveState {
-    return decodeSaveState(this.layout, area, this.#options);
+    return decode(this.layout, this.#fields, area, this.#options);
   }
 }
 
@@ -120,86 +147,6 @@ function checkSize(layout: SaveStateLayout, area: Uint8Array): void {
     `Pass the bytes from SMBASE+${(layout.areaOffset + 0x8000).toString(16)}h to SMBASE+FFFFh.`,
     { layout: layout.name, expected, actual: area.length },
   );
-}
-
-function checkUsable(layout: SaveStateLayout, area: Uint8Array): void {
-  checkComplete(layout);
-  checkSize(layout, area);
-}
-
-function toField(field: SaveStateField, value: bigint): bigint {
-  const shift = BigInt(field.shift ?? 0);
-  return shift >= 0n ? value >> shift : value << -shift;
-}
-
-function fromField(field: SaveStateField, stored: bigint): bigint {
-  const shift = BigInt(field.shift ?? 0);
-  const value = shift >= 0n ? stored << shift : stored >> -shift;
-  return field.name.endsWith('.attributes') ? value & ATTRIBUTE_MASK : value;
-}
-
-function load(layout: SaveStateLayout, field: SaveStateField, area: Uint8Array): bigint {
-  const at = field.offset - layout.areaOffset;
-  let value = 0n;
-  for (let i = field.width - 1; i >= 0; i--) value = (value << 8n) | BigInt(area[at + i]!);
-  return value;
-}
-
-function store(layout: SaveStateLayout, field: SaveStateField, area: Uint8Array, value: bigint): void {
-  const at = field.offset - layout.areaOffset;
-  let rest = value;
-  for (let i = 0; i < field.width; i++) {
-    area[at + i] = Number(rest & 0xffn);
-    rest >>= 8n;
-  }
-}
-
-function stateValue(state: SmmSaveState, name: SaveStateFieldName): bigint {
-  const gpr = (SAVE_STATE_GPRS as readonly string[]).indexOf(name);
-  if (gpr >= 0) return state.gpr[gpr] ?? 0n;
-  const [register, part] = name.split('.') as [keyof SmmSaveState, keyof SegmentState | undefined];
-  const whole = state[register];
-  const value = part === undefined ? whole : (whole as SegmentState)[part];
-  if (part === 'attributes') return BigInt(value as number) & ATTRIBUTE_MASK;
-  return BigInt(value as number | bigint | boolean);
-}
-
-/** Members whose type is bigint; all others are numbers. */
-const WIDE: ReadonlySet<string> = new Set([
-  'rip',
-  'rflags',
-  'cr0',
-  'cr3',
-  'cr4',
-  'efer',
-  'dr6',
-  'dr7',
-  'base',
-]);
-
-function assign(state: SmmSaveState, name: SaveStateFieldName, value: bigint): void {
-  const gpr = (SAVE_STATE_GPRS as readonly string[]).indexOf(name);
-  if (gpr >= 0) {
-    state.gpr[gpr] = value;
-    return;
-  }
-  const [register, part] = name.split('.') as [string, string | undefined];
-  if (register === 'autoHaltRestart') {
-    state.autoHaltRestart = (value & 1n) !== 0n;
-    return;
-  }
-  const target = (part === undefined ? state : state[register as keyof SmmSaveState]) as unknown as Record<
-    string,
-    number | bigint
-  >;
-  const member = part ?? register;
-  const previous = target[member]!;
-  // A value may come in parts (Intel 64 table bases): the rest is still 0.
-  target[member] = WIDE.has(member) ? (previous as bigint) | value : narrow(member, value);
-}
-
-function narrow(member: string, value: bigint): number {
-  return Number(member === 'selector' || member === 'attributes' ? value & 0xffffn : value);
 }
 
 function emptyState(): SmmSaveState {
