@@ -66,6 +66,8 @@ const LOOK_EVERY = 8_000_000;
 const PHASE_EVERY = 100_000;
 /** Instructions after which unknown code makes the volumes worth another look. */
 const LEARN_EVERY = 20_000_000;
+/** Instructions in which a module of the firmware, or anything on the serial port, must have been seen. */
+const FIRST_SIGN = 100_000_000;
 /** SLP_TYP that turns the machine off: what QEMU's tables give for S5. */
 const SLEEP_OFF = 0;
 
@@ -89,6 +91,7 @@ export class Boot {
   readonly #watchers: SerialWatcher[] = [];
   readonly #lostDetector: LostDetector;
   #banner = new SerialWatcher(SHELL_BANNER);
+  #spoke = false;
   #resetAsked = false;
   #offAsked = false;
   #learnedAt = Number.NEGATIVE_INFINITY;
@@ -141,6 +144,7 @@ export class Boot {
       keyboard: options.keyboard ?? true,
       transmit: (byte) => {
         for (const watcher of this.#watchers) watcher.see(byte);
+        this.#spoke = true;
         this.#banner.see(byte);
         if (this.#banner.found) this.phases.see('shell', this.machine.chipsetSmis);
         options.serial?.(byte);
@@ -263,10 +267,16 @@ export class Boot {
       if (this.busyWait !== undefined) return 'stuck';
     }
     if (this.lost === undefined) {
-      this.lost = this.#lostDetector.look();
+      this.lost = this.#lostDetector.look() ?? this.#signOfLife();
       if (this.lost !== undefined) return 'lost';
     }
     return undefined;
+  }
+
+  /** Garbage can run for ever; firmware runs a module of its own soon, or says something. */
+  #signOfLife(): string | undefined {
+    if (this.#spoke || this.phases.phase !== 'reset' || this.machine.retired < FIRST_SIGN) return undefined;
+    return `after ${this.machine.retired} instructions no module of a firmware volume has run and nothing was printed: this is not firmware, or not for this processor`;
   }
 
   #followPhase(): void {
