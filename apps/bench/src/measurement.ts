@@ -2,7 +2,7 @@
 import { type Spread, spread } from './statistics.ts';
 
 /** Why there is or is not a figure. `noise`: every difference of two runs was zero or negative, they were too short. */
-export type Status = 'measured' | 'missing' | 'failed' | 'wrong-result' | 'noise';
+type Status = 'measured' | 'missing' | 'failed' | 'wrong-result' | 'noise';
 
 /** One row. */
 export interface Measurement {

@@ -15,7 +15,7 @@ export interface Cost {
 }
 
 /** A run that printed something else than the reference. */
-export class WrongResult extends Error {}
+class WrongResult extends Error {}
 
 /** What a kernel must print. */
 export function expectedOutput(kernel: Kernel, { result }: Reference): string {

@@ -60,7 +60,7 @@ describe('a mistake is reported with code, line and text', () => {
     expect(error.code).toBe(code);
     expect(error.fix).not.toBe('');
     if (code === 'ASM_NOT_CONVERGED') return;
-    const line = Number(error.details.line);
+    const line = Number(error.details['line']);
     expect(line).toBeGreaterThan(1);
     const text = `nop\n${source}`.split('\n')[line - 1] ?? '';
     expect(error.message).toContain(`line ${line}: `);

@@ -99,8 +99,6 @@ export const ST_MSR = 1024;
 export const ST_SCRATCH = 2048;
 /** Free for the engine's own use (trap record ...). */
 export const ST_ENGINE = 2112;
-/** Size of the architectural part that snapshots and state hashes cover, bytes (minus book-keeping named above). */
-export const STATE_SIZE = 4096;
 
 /** Code size field of the mode word: 0 = 16, 1 = 32, 2 = 64 bit. */
 export const MODE_CODE_MASK = 0x3;
@@ -120,8 +118,6 @@ export const MODE_FLAT_DATA = 0x80;
 export const MODE_FLAT_CODE = 0x100;
 /** In SMM. */
 export const MODE_SMM = 0x200;
-/** Engine: blocks of one instruction (tail stepping). */
-export const MODE_SINGLE = 0x400;
 
 /** Budget used up. */
 export const EXIT_BUDGET = 0;

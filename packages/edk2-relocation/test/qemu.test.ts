@@ -3,7 +3,7 @@ import { buildFirmware, expectedLog, type FirmwareShape, logLines, planTiles } f
 import { haveQemu, type QemuRun, runQemu } from './qemu-runner.ts';
 
 const reason = haveQemu() ? '' : ' (skipped: needs qemu-system-i386 and qemu-system-x86_64)';
-const full = process.env.SMM_QEMU_FULL === '1';
+const full = process.env['SMM_QEMU_FULL'] === '1';
 
 interface Case {
   readonly program: QemuRun['program'];

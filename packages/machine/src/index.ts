@@ -38,6 +38,7 @@ export {
   explore,
   exploreRuns,
 } from './explore.ts';
+export type { FirmwareFileKind } from './firmware-volumes.ts';
 export type { HostPagesState } from './host-pages.ts';
 export {
   DEFAULT_HOST,

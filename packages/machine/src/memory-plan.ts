@@ -9,12 +9,12 @@
 import { SmmError } from '@smm/x86-defs';
 
 /** Bytes in a MiB. */
-export const MIB = 0x10_0000;
+const MIB = 0x10_0000;
 /** Largest guest RAM in MiB: the memory is 4 GiB at most and RAM is one piece of it. */
 export const MAX_MEMORY_MIB = 3072;
 
 /** Most processors: their APIC ids are 8 bits wide and FFh is the broadcast. x2APIC ids are not given out yet. */
-export const MAX_CPUS = 255;
+const MAX_CPUS = 255;
 
 /** Where everything lies. */
 export interface MemoryPlan {

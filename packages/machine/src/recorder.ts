@@ -9,7 +9,7 @@ export type BareEvent = TraceEvent extends infer E
   : never;
 
 /** First thread id of the VCPU threads in a trace. */
-export const FIRST_VCPU_PID = 22_085;
+const FIRST_VCPU_PID = 22_085;
 
 /** Records events into a sink, or nothing when there is none. */
 export class Recorder {

@@ -1,6 +1,6 @@
 /** Runs shared by the tests of one file: equal options are run once. */
 import type { TraceEvent } from '@smm/trace';
-import { formatMessage, TraceHasher } from '@smm/trace';
+import { formatMessage } from '@smm/trace';
 import { type RelocationOptions, RelocationParts, type TracedRun, traced } from '../src/index.ts';
 
 /** The host of the mail, two VCPUs, 32-bit. */
@@ -36,11 +36,4 @@ export function lines(events: readonly TraceEvent[]): string[] {
 export function find(text: readonly string[], pattern: RegExp, from = 0): number {
   for (let i = from; i < text.length; i++) if (pattern.test(text[i]!)) return i;
   throw new Error(`no line matches ${pattern} from line ${from} on`);
-}
-
-/** Hash of events. */
-export function hashOf(events: readonly TraceEvent[]): string {
-  const hasher = new TraceHasher();
-  for (const event of events) hasher.add(event);
-  return hasher.hex;
 }

@@ -17,7 +17,7 @@ export interface OurOptions {
 const FOREVER = 1e13;
 
 /** A machine with a ROM in it, powered on. */
-export function machineWith(rom: Uint8Array, { tier, accelerator }: OurOptions): Machine {
+function machineWith(rom: Uint8Array, { tier, accelerator }: OurOptions): Machine {
   const switches = resolveSwitches({ accelerator: accelerator === 'tcg' ? 'tcg' : 'kvm' });
   return new Machine({
     cpus: 1,

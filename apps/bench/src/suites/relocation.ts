@@ -5,7 +5,7 @@ import { type Effort, type Measurement, measured, type Progress } from '../measu
 import { growthExponent } from '../statistics.ts';
 
 /** Numbers of processors. */
-export const PROCESSORS: readonly number[] = [1, 2, 4, 8, 16, 64, 255];
+const PROCESSORS: readonly number[] = [1, 2, 4, 8, 16, 64, 255];
 /** From here on the part that does not depend on the processors no longer hides the growth. */
 const GROWTH_FROM = 8;
 

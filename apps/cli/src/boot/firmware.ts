@@ -38,7 +38,7 @@ interface Descriptor {
  * Every firmware for Q35 that requires SMM, in order of preference. Folders, masking by equal names and order follow QEMU's
  * docs/interop/firmware.json; among equals, stores without keys come first, since enrolled keys keep the shell from starting.
  */
-export function findFirmware(architecture: FirmwareArchitecture, io: Io, host: BootHost): FirmwareFiles[] {
+function findFirmware(architecture: FirmwareArchitecture, io: Io, host: BootHost): FirmwareFiles[] {
   const { target } = ARCHITECTURES[architecture];
   const plain: FirmwareFiles[] = [];
   const enrolled: FirmwareFiles[] = [];

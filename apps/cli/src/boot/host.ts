@@ -17,7 +17,7 @@ import { dirname, join } from 'node:path';
 import { EXIT } from '../io.ts';
 
 /** An open input. */
-export interface InputHandle {
+interface InputHandle {
   /** Ends it and puts the terminal back as it was. Harmless the second time. */
   readonly close: () => void;
 }
@@ -126,7 +126,7 @@ export function nodeHost(): BootHost {
 }
 
 /** Writes beside the file and renames over it, with the bytes on the disk before the name. */
-export function replaceFile(path: string, content: Uint8Array): void {
+function replaceFile(path: string, content: Uint8Array): void {
   mkdirSync(dirname(path), { recursive: true });
   const target = attempt(() => realpathSync(path), path); // a link stays a link
   const beside = join(dirname(target), `.${process.pid}.${target.slice(dirname(target).length + 1)}.new`);

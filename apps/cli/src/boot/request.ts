@@ -27,7 +27,7 @@ export interface BootFlags extends ConfigurationFlags {
 }
 
 /** Where the guest's serial output goes. */
-export type SerialTarget = 'stdio' | 'none' | { readonly file: string };
+type SerialTarget = 'stdio' | 'none' | { readonly file: string };
 
 /** Everything that is asked for. */
 export interface BootRequest {
@@ -175,7 +175,7 @@ function fileOf(
 }
 
 /** `-drive if=pflash,format=raw,unit=0,readonly=on,file=PATH`; a comma in the path is written twice. */
-export function parsePflash(text: string): PflashDrive {
+function parsePflash(text: string): PflashDrive {
   const members = text
     .replaceAll(',,', '\0')
     .split(',')

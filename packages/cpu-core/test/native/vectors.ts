@@ -149,9 +149,6 @@ for (const [name, op] of [
   rows.push({ name, op: [op], shape: 'plain', sizes: [4] });
 }
 
-/** Names of all operations that vectors are made for. */
-export const VECTOR_NAMES: readonly string[] = [...new Set(rows.map((row) => row.name))];
-
 const RCX = 1;
 const RSP = 4;
 

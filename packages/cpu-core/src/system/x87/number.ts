@@ -198,7 +198,7 @@ export function roundShift(
  * Rounds magnitude * 2^scale (not 0) to a format. Tininess is detected after rounding. `masks`: exceptions that are
  * masked; unmasked overflow and underflow keep the digits and wrap the exponent.
  */
-export function round(
+function round(
   sign: number,
   magnitude: bigint,
   scale: number,
