@@ -16,7 +16,7 @@ export function codeSize(mode: number): CodeSize {
 }
 
 /** Linear address of a RIP: signed canonical, or 0..2^32-1 outside 64-bit code. */
-export function linearRip(core: Core, rip: bigint): number {
+function linearRip(core: Core, rip: bigint): number {
   const { state } = core;
   if ((state.mode & L.MODE_CODE_MASK) === 2) return Number(BigInt.asIntN(64, rip));
   return (state.segBase(SEG_CS) + Number(rip)) % 0x1_0000_0000;

@@ -126,7 +126,7 @@ export class WasmTier implements Tier, Imports {
     for (let k = 0; k <= budget; k++) {
       const record = at(k) >>> 1;
       fast[k] = u16[record]!;
-      u16[record] = k === budget ? R.HANDLER_EXIT : u16[record + 1]!;
+      u16[record] = k === budget ? R.HANDLER_EXIT : u16[(at(k) + R.R_EXACT) >>> 1]!;
     }
     i32[(block.host + R.H_COUNT) >>> 2] = budget;
     i32[(block.host + R.H_TAKEN) >>> 2] = budget;
