@@ -50,6 +50,8 @@ export interface BootOptions {
   readonly schedule?: Schedule;
   /** Virtual nanoseconds per instruction. Default 64, as the reference measurements (`-icount shift=6`). */
   readonly nsPerInstruction?: number;
+  /** Instructions between two looks for a hang. Default 8,000,000. */
+  readonly lookEvery?: number;
 }
 
 /** Why {@link Boot.run} returned. */
@@ -60,7 +62,7 @@ const UNPACKED_VOLUMES: VolumeRange[] = [
   { start: 0x82_0000, sizeBytes: 0xe_0000 },
   { start: 0x90_0000, sizeBytes: 0xe0_0000 },
 ];
-/** Instructions between two looks for a hang. */
+/** Instructions between two looks for a hang, unless the options say otherwise. */
 const LOOK_EVERY = 8_000_000;
 /** Instructions between two looks at the phase. */
 const PHASE_EVERY = 100_000;
@@ -68,6 +70,7 @@ const PHASE_EVERY = 100_000;
 const LEARN_EVERY = 20_000_000;
 /** Instructions in which a module of the firmware, or anything on the serial port, must have been seen. */
 const FIRST_SIGN = 100_000_000;
+const VECTOR_DOUBLE_FAULT = 8;
 /** SLP_TYP that turns the machine off: what QEMU's tables give for S5. */
 const SLEEP_OFF = 0;
 
@@ -92,6 +95,8 @@ export class Boot {
   readonly #lostDetector: LostDetector;
   #banner = new SerialWatcher(SHELL_BANNER);
   #spoke = false;
+  /** Processor that took a double fault which has not been looked at. */
+  #doubleFaulted: number | undefined;
   #resetAsked = false;
   #offAsked = false;
   #learnedAt = Number.NEGATIVE_INFINITY;
@@ -130,7 +135,8 @@ export class Boot {
         this.#offAsked = true;
       },
       observer: {
-        interruptDelivered: (_processor, vector, kind) => {
+        interruptDelivered: (processor, vector, kind) => {
+          if (vector === VECTOR_DOUBLE_FAULT && kind === 'exception') this.#doubleFaulted ??= processor;
           const key = `${kind} ${vector}`;
           this.#delivered.set(key, (this.#delivered.get(key) ?? 0) + 1);
         },
@@ -167,15 +173,18 @@ export class Boot {
   run(instructions: number, until?: () => boolean): BootStop {
     const { machine } = this;
     const end = machine.retired + instructions;
+    const every = this.#options.lookEvery ?? LOOK_EVERY;
     while (machine.retired < end) {
-      const nextLook = (Math.floor(machine.retired / LOOK_EVERY) + 1) * LOOK_EVERY;
+      const nextLook = (Math.floor(machine.retired / every) + 1) * every;
       const stop = machine.run({
         instructions: Math.min(nextLook, end) - machine.retired,
         until: () => {
           this.#followPhase();
+          if (this.#doubleFaulted !== undefined && this.lost === undefined) return true;
           return this.#resetAsked || this.#offAsked || until?.() === true;
         },
       });
+      if (stop !== 'shutdown' && this.#afterDoubleFault()) return 'lost';
       if (this.#offAsked) return 'powered-off';
       if (this.#resetAsked) return 'reset';
       if (stop === 'asked') return 'budget';
@@ -271,6 +280,17 @@ export class Boot {
       if (this.lost !== undefined) return 'lost';
     }
     return undefined;
+  }
+
+  /** A double fault that no code of the firmware handles. */
+  #afterDoubleFault(): boolean {
+    const id = this.#doubleFaulted;
+    this.#doubleFaulted = undefined;
+    if (id === undefined || this.lost !== undefined) return false;
+    const { rip } = this.machine.processors[id]!.state;
+    if (this.moduleAt(Number(rip)) !== undefined) return false;
+    this.lost = `CPU ${id} took a double fault and went on at 0x${rip.toString(16)}, where no module of the firmware is`;
+    return true;
   }
 
   /** Garbage can run for ever; firmware runs a module of its own soon, or says something. */

@@ -1,0 +1,174 @@
+/** What a boot says of guests that wait: which waits are hangs, and which are not. */
+import { assemble } from '@smm/asm';
+import { describe, expect, it } from 'vitest';
+import { Boot, BUSY_WAIT_NS, runBoot } from '../src/index.ts';
+
+const CODE_SIZE = 0x1_0000;
+
+/** 16-bit code at F000:0000 of a flash chip with a jump there at the reset vector; an empty chip below it. */
+function boot(
+  source: string | Uint8Array,
+  more: { cpus?: number; serial?: (byte: number) => void } = {},
+): Boot {
+  const code = new Uint8Array(CODE_SIZE);
+  code.set(typeof source === 'string' ? assemble(source, { bits: 16, org: 0 }).bytes : source);
+  code.set(assemble('jmp 0xf000:0', { bits: 16, org: 0xfff0 }).bytes, 0xfff0);
+  return new Boot({ code, vars: new Uint8Array(0x1000).fill(0xff), memoryMiB: 64, ...FAST, ...more });
+}
+
+/** Time passes fast, and hangs are looked for often: what takes millions of instructions takes thousands. */
+const FAST = { nsPerInstruction: 4000, lookEvery: 100_000 };
+
+/** Switches to 32-bit code with flat segments; `source` is assembled for that. The tables lie at F0400h. */
+function flat(source: string): Uint8Array {
+  const image = new Uint8Array(0x500);
+  const enter = `lgdt [cs:0x400]\nmov eax, cr0\nor al, 1\nmov cr0, eax\ndb 0x66, 0xea\ndd 0xf0100\ndw 8`;
+  image.set(assemble(enter, { bits: 16, org: 0 }).bytes);
+  const load = 'mov ax, 16\nmov ds, ax\nmov es, ax\nmov ss, ax\n';
+  image.set(assemble(load + source, { bits: 32, org: 0xf0100 }).bytes, 0x100);
+  const view = new DataView(image.buffer);
+  view.setUint16(0x400, 23, true);
+  view.setUint32(0x402, 0xf0408, true);
+  view.setBigUint64(0x410, 0x00cf_9b00_0000_ffffn, true);
+  view.setBigUint64(0x418, 0x00cf_9300_0000_ffffn, true);
+  return image;
+}
+
+/** Enough for three times the time that a hang must last. */
+const BUDGET = (3 * BUSY_WAIT_NS) / 4000;
+
+describe('a processor that waits alone', () => {
+  it('for a byte that nobody changes is stuck: where, on what, since when', () => {
+    const machine = boot(`
+      xor ax, ax
+      mov ds, ax
+      mov byte [0x5123], 0
+    again:
+      mov al, [0x5123]
+      test al, al
+      jz again
+      hlt`);
+    const report = runBoot(machine, { budget: BUDGET });
+    expect(report.outcome).toBe('stuck');
+    expect(report.stuck).toMatchObject({ processor: 0, period: 3, reads: [0x5123] });
+    expect(report.virtualNs - report.stuck!.sinceNs).toBeGreaterThanOrEqual(BUSY_WAIT_NS);
+    expect(report.stuck!.sinceNs).toBeLessThan(1e9);
+    expect(report.summary).toContain('reading 0x5123');
+  });
+
+  it.each([
+    ['polls the PM timer', 'mov dx, 0x608\nagain:\nin al, dx\njmp again'],
+    [
+      'polls the serial port, as an idle prompt does',
+      'mov dx, 0x3fd\nagain:\nin al, dx\ntest al, 1\njz again',
+    ],
+    ['polls the clock of the CPU', 'again:\nrdtsc\njmp again'],
+    ['counts in memory', 'xor ax, ax\nmov ds, ax\nagain:\ninc dword [0x5000]\njmp again'],
+    ['counts in a register', 'again:\ninc ecx\njmp again'],
+  ])('and %s is not stuck', (_what, source) => {
+    expect(runBoot(boot(source), { budget: BUDGET }).outcome).toBe('budget');
+  });
+
+  it('is not stuck while another CPU still runs', () => {
+    // CPU 0 starts CPU 1 at 0800:0000 by INIT and SIPI; CPU 1 counts in EAX (66 40 EB FC), CPU 0 waits for nothing.
+    const source = flat(`
+      mov dword [0x8000], 0xfceb4066
+      mov dword [0xfee00300], 0x000c4500
+      mov dword [0xfee00300], 0x000c4608
+    again:
+      mov al, [0x5123]
+      jmp again`);
+    const machine = boot(source, { cpus: 2 });
+    const report = runBoot(machine, { budget: BUDGET });
+    expect(report.cpus[1]!.idle).toBeUndefined();
+    expect(report.outcome).toBe('budget');
+  });
+});
+
+describe('a guest that ends', () => {
+  it('by halting with interrupts off is idle', () => {
+    const report = runBoot(boot('cli\nhlt'), { budget: BUDGET });
+    expect(report).toMatchObject({ outcome: 'idle' });
+    expect(report.cpus[0]!.idle).toBe('halted');
+  });
+
+  it('by turning itself off through PM1_CNT', () => {
+    const off = `
+      mov dx, 0xcf8
+      mov eax, 0x8000f840
+      out dx, eax
+      mov dx, 0xcfc
+      mov eax, 0x601
+      out dx, eax
+      mov dx, 0xcf8
+      mov eax, 0x8000f844
+      out dx, eax
+      mov dx, 0xcfc
+      mov al, 0x80
+      out dx, al
+      mov dx, 0x604
+      mov ax, 0x2000
+      out dx, ax
+      jmp $`;
+    expect(runBoot(boot(off), { budget: BUDGET }).outcome).toBe('powered-off');
+  });
+
+  it('by asking for a reset starts again, unless that is not wanted', () => {
+    const reset = 'mov dx, 0xcf9\nmov al, 6\nout dx, al\njmp $';
+    expect(runBoot(boot(reset), { budget: BUDGET, noReboot: true }).outcome).toBe('reset');
+    const again = runBoot(boot(reset), { budget: 1_000_000 });
+    expect(again.outcome).toBe('budget');
+    expect(again.resets).toBeGreaterThan(5);
+  });
+
+  it('by a triple fault is shut down', () => {
+    const fault = 'lidt [cs:idtr]\nud2\nidtr:\ndw 0\ndd 0';
+    const report = runBoot(boot(fault), { budget: BUDGET });
+    expect(report.outcome).toBe('shutdown');
+    expect(report.delivered.size).toBeGreaterThan(0);
+  });
+
+  it('by running into empty memory is lost', () => {
+    expect(runBoot(boot(flat('mov eax, 0x200000\njmp eax')), { budget: BUDGET })).toMatchObject({
+      outcome: 'lost',
+      summary: expect.stringContaining('there is no code') as string,
+    });
+  });
+
+  it('by printing what was waited for', () => {
+    let text = '';
+    const hello = [...'Hi> there'].map((char) => `mov al, ${char.charCodeAt(0)}\nout dx, al`).join('\n');
+    const machine = boot(`mov dx, 0x3f8\n${hello}\njmp $`, {
+      serial: (byte) => {
+        text += String.fromCharCode(byte);
+      },
+    });
+    expect(runBoot(machine, { goal: { text: 'there' }, budget: BUDGET }).outcome).toBe('text');
+    expect(text).toBe('Hi> there');
+  });
+});
+
+describe('images that are no flash', () => {
+  const good = new Uint8Array(0x1000);
+  it.each([
+    ['empty code', new Uint8Array(0), good],
+    ['code that is not whole blocks', new Uint8Array(0x1001), good],
+    ['no variables', good, new Uint8Array(0)],
+    ['more than fits below 4 GiB', new Uint8Array(0x100_0000), good],
+  ])('%s', (_what, code, vars) => {
+    expect(() => new Boot({ code, vars })).toThrow(expect.objectContaining({ code: 'FLASH_SIZE' }) as Error);
+  });
+
+  it('random bytes get a verdict', () => {
+    for (const seed of [1, 2, 3]) {
+      let x = seed;
+      const code = Uint8Array.from({ length: CODE_SIZE }, () => {
+        x = (Math.imul(x, 1_103_515_245) + 12_345) >>> 0;
+        return x >>> 16;
+      });
+      const report = runBoot(new Boot({ code, vars: good, memoryMiB: 64, ...FAST }), { budget: 2_000_000 });
+      expect(['idle', 'lost', 'shutdown', 'stuck', 'unmodelled', 'budget']).toContain(report.outcome);
+      expect(report.summary).not.toBe('');
+    }
+  });
+});
