@@ -9,6 +9,6 @@ export class GuestFault {
   errorCode = -1;
   /** CR2 for #PF: linear address, canonical as a signed number. */
   cr2 = 0;
-  /** Why the processor shuts down, one sentence; only with {@link VECTOR_SHUTDOWN}. */
+  /** Why the processor shuts down, one sentence; only with `VECTOR_SHUTDOWN`. */
   reason = '';
 }

@@ -1,6 +1,6 @@
 /** Collects what the guest writes to the debug port into lines. */
 
-/** State of a {@link DebugConsole}, for snapshots. */
+/** State of a `DebugConsole`, for snapshots. */
 export interface DebugConsoleState {
   /** Complete lines without their ends. */
   readonly lines: readonly string[];

@@ -3,7 +3,7 @@ import { SmmError } from '@smm/x86-defs';
 
 const PAGE = 4096;
 
-/** State of a {@link HostPages}, for snapshots. The pages' bytes are saved with the machine's touched pages. */
+/** State of a `HostPages`, for snapshots. The pages' bytes are saved with the machine's touched pages. */
 export interface HostPagesState {
   /** Bytes handed out so far. */
   readonly used: number;

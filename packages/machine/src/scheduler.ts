@@ -20,7 +20,7 @@ export interface Turn {
   slice: number;
 }
 
-/** State of a {@link Scheduler}. */
+/** State of the scheduler. */
 export interface SchedulerState {
   /** State of the generator, 32 bit, not 0. */
   readonly random: number;
