@@ -1,0 +1,386 @@
+/** `smm boot` without firmware of others: options, files, keys and small guests of our own. */
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { assemble } from '@smm/asm';
+import { describe, expect, it } from 'vitest';
+import { type BootHost, nodeHost } from '../src/boot/host.ts';
+import { KeyFilter, LineFeeder } from '../src/boot/keys.ts';
+import { type BootFlags, type BootRequest, bootRequest } from '../src/boot/request.ts';
+import { runSession } from '../src/boot/session.ts';
+import { VarsFile } from '../src/boot/vars-file.ts';
+import type { Io } from '../src/io.ts';
+import { bootToJson, isSuccess } from '../src/render/boot.ts';
+import { cli, scratch } from './support.ts';
+
+/** An outside world with these files, and what was written to it. */
+function world(files: Record<string, string | Uint8Array> = {}): {
+  io: Io;
+  host: BootHost;
+  written: Map<string, Uint8Array>;
+  clock: { ms: number };
+  out: () => string;
+  input: { bytes: (text: string) => void; end: () => void; closed: number };
+} {
+  const written = new Map<string, Uint8Array>();
+  const clock = { ms: 0 };
+  const out: number[] = [];
+  const content = (path: string): Uint8Array | undefined => {
+    const found = written.get(path) ?? files[path];
+    return typeof found === 'string' ? new TextEncoder().encode(found) : found;
+  };
+  const input = { bytes: (_text: string): void => undefined, end: (): void => undefined, closed: 0 };
+  const io: Io = {
+    out: (text) => {
+      out.push(...(typeof text === 'string' ? new TextEncoder().encode(text) : text));
+    },
+    err: () => undefined,
+    outIsTerminal: false,
+    errIsTerminal: false,
+    columns: undefined,
+    env: {},
+    readFile: (path) => {
+      const found = content(path);
+      if (found === undefined) throw Object.assign(new Error(path), { code: 'ENOENT' });
+      return found;
+    },
+    writeFile: () => undefined,
+    readInput: () => new Uint8Array(),
+    breathe: async () => undefined,
+  };
+  const host: BootHost = {
+    inputIsTerminal: true,
+    home: '/home/u',
+    now: () => clock.ms,
+    cpuSeconds: () => 1,
+    openInput: (bytes, end) => {
+      input.bytes = (text) => bytes(new TextEncoder().encode(text));
+      input.end = end;
+      return {
+        close: () => {
+          input.closed++;
+        },
+      };
+    },
+    rest: async () => undefined,
+    replaceFile: (path, bytes) => {
+      written.set(path, bytes.slice());
+    },
+    createFile: (path) => ({
+      write: (bytes) => {
+        written.set(path, Uint8Array.from([...(written.get(path) ?? []), ...bytes]));
+      },
+      close: () => undefined,
+    }),
+    listFolder: (path) =>
+      Object.keys(files)
+        .filter((name) => name.startsWith(`${path}/`))
+        .map((name) => name.slice(path.length + 1))
+        .sort(),
+    exists: (path) => content(path) !== undefined,
+    isWritable: (path) => !path.startsWith('/ro/'),
+    realPath: (path) => path,
+    atExit: () => () => undefined,
+  };
+  return { io, host, written, clock, out: () => String.fromCharCode(...out), input };
+}
+
+const descriptor = (
+  architecture: string,
+  name: string,
+  features: readonly string[] = ['requires-smm'],
+): string =>
+  JSON.stringify({
+    mapping: {
+      device: 'flash',
+      executable: { filename: `/fw/${name}_CODE.fd`, format: 'raw' },
+      'nvram-template': { filename: `/fw/${name}_VARS.fd`, format: 'raw' },
+    },
+    targets: [{ architecture, machines: ['pc-q35-*'] }],
+    features,
+  });
+
+const DISTRIBUTION = {
+  '/usr/share/qemu/firmware/40-enrolled.json': descriptor('x86_64', 'MS', ['requires-smm', 'enrolled-keys']),
+  '/usr/share/qemu/firmware/50-secure.json': descriptor('x86_64', 'X64'),
+  '/usr/share/qemu/firmware/60-plain.json': descriptor('x86_64', 'PLAIN', []),
+  '/fw/X64_CODE.fd': new Uint8Array(4096),
+  '/fw/X64_VARS.fd': new Uint8Array(4096),
+  '/my/VARS.fd': new Uint8Array(8192),
+  '/ro/VARS.fd': new Uint8Array(4096),
+};
+
+function request(flags: BootFlags, files: Record<string, string | Uint8Array> = DISTRIBUTION): BootRequest {
+  const { io, host } = world(files);
+  return bootRequest(flags, io, host);
+}
+
+describe('which firmware', () => {
+  it('is the first for Q35 that requires SMM and has no keys enrolled', () => {
+    expect(request({ firmware: 'x64', until: 'shell' }).files).toEqual({
+      code: '/fw/X64_CODE.fd',
+      vars: '/fw/X64_VARS.fd',
+    });
+  });
+
+  it("can be overridden by the user's own descriptor of the same name, and hidden by an empty one", () => {
+    const mine = { ...DISTRIBUTION, '/home/u/.config/qemu/firmware/50-secure.json': '' };
+    expect(() => request({ firmware: 'x64' }, mine)).toThrow(/MS_CODE.fd, which is not there/);
+  });
+
+  it.each([
+    [{ firmware: 'ia32' }, /no descriptor in .* requires SMM.*/],
+    [{ firmware: 'arm' }, /--firmware arm is not known/],
+    [{}, /there is no firmware to boot/],
+    [{ code: '/fw/X64_CODE.fd' }, /no variable store/],
+    [{ firmware: 'x64', code: '/fw/X64_CODE.fd' }, /both name the code/],
+    [{ code: '/nowhere', vars: '/my/VARS.fd' }, /cannot read the firmware \/nowhere: there is no such file/],
+    [{ code: '/fw/X64_CODE.fd', vars: '/fw/X64_VARS.fd' }, /the distribution's template/],
+    [{ code: '/fw/X64_CODE.fd', vars: '/ro/VARS.fd' }, /must be writable/],
+    [{ firmware: 'x64', save: false, varsOut: '/x' }, /contradict/],
+    [{ firmware: 'x64', serial: 'tcp:1' }, /-serial tcp:1/],
+    [{ firmware: 'x64', json: true, serial: 'stdio' }, /both write to standard output/],
+    [{ firmware: 'x64', until: '' }, /is met before anything runs/],
+    [{ firmware: 'x64', timeout: 'soon' }, /not a number of seconds/],
+  ] as const)('%j is refused', (flags, message) => {
+    expect(() => request(flags as BootFlags)).toThrow(message);
+  });
+
+  it('missing says which package is wanted', () => {
+    try {
+      request({ firmware: 'ia32' });
+      expect.unreachable();
+    } catch (error) {
+      expect((error as { fix: string }).fix).toContain('apt-get install ovmf-ia32');
+    }
+  });
+});
+
+describe('where variables are kept', () => {
+  it.each([
+    [{ firmware: 'x64' }, '/home/u/.local/state/smm/X64_VARS.fd'],
+    [{ firmware: 'x64', until: 'shell' }, undefined],
+    [{ firmware: 'x64', save: false }, undefined],
+    [{ firmware: 'x64', until: 'shell', varsOut: '/tmp/v' }, '/tmp/v'],
+    [{ firmware: 'x64', vars: '/my/VARS.fd' }, '/my/VARS.fd'],
+    [{ firmware: 'x64', vars: '/my/VARS.fd', explain: true }, undefined],
+    [{ code: '/fw/X64_CODE.fd', vars: '/ro/VARS.fd', varsOut: '/tmp/v' }, '/tmp/v'],
+  ] as const)('%j: %s', (flags, path) => {
+    expect(request(flags as BootFlags).varsOut).toBe(path);
+  });
+
+  it('a run without a goal goes on with what the last one left', () => {
+    const kept = { ...DISTRIBUTION, '/home/u/.local/state/smm/X64_VARS.fd': new Uint8Array(4096) };
+    expect(request({ firmware: 'x64' }, kept).files.vars).toBe('/home/u/.local/state/smm/X64_VARS.fd');
+    expect(request({ firmware: 'x64', until: 'shell' }, kept).files.vars).toBe('/fw/X64_VARS.fd');
+  });
+
+  it('drives in QEMU words name both chips', () => {
+    const { files, varsOut } = request({
+      drive: [
+        'if=pflash,format=raw,unit=0,readonly=on,file=/fw/X64_CODE.fd',
+        'if=pflash,format=raw,unit=1,file=/my/VARS.fd',
+      ],
+    });
+    expect(files).toEqual({ code: '/fw/X64_CODE.fd', vars: '/my/VARS.fd' });
+    expect(varsOut).toBe('/my/VARS.fd');
+  });
+
+  it.each([
+    'if=virtio,file=x',
+    'if=pflash',
+    'if=pflash,unit=2,file=x',
+    'if=pflash,file=x,cache=none',
+    'if=pflash,file=x,file=y',
+  ])('-drive %s is refused', (drive) => {
+    expect(() => request({ drive: [drive], vars: '/my/VARS.fd' })).toThrow(/^-drive /);
+  });
+
+  it('a comma in a path is written twice', () => {
+    const files = { ...DISTRIBUTION, '/a,b': new Uint8Array(4096) };
+    expect(request({ drive: ['if=pflash,file=/a,,b'], vars: '/my/VARS.fd' }, files).files.code).toBe('/a,b');
+  });
+});
+
+describe('the file of the variables', () => {
+  const { replaceFile } = nodeHost();
+
+  it('is replaced, never rewritten: a link stays, nothing is left beside it, a failure changes nothing', () => {
+    const folder = scratch();
+    const target = join(folder, 'VARS.fd');
+    const link = join(folder, 'link.fd');
+    writeFileSync(target, 'old');
+    symlinkSync(target, link);
+    const before = statSync(target).ino;
+    replaceFile(link, new TextEncoder().encode('new'));
+    expect(readFileSync(target, 'utf8')).toBe('new');
+    expect(statSync(target).ino).not.toBe(before);
+    expect(readdirSync(folder).sort()).toEqual(['VARS.fd', 'link.fd']);
+    mkdirSync(join(folder, 'taken', 'inside'), { recursive: true });
+    expect(() => replaceFile(join(folder, 'taken'), Uint8Array.of(1))).toThrow();
+    expect(readdirSync(folder).sort()).toEqual(['VARS.fd', 'link.fd', 'taken']);
+    replaceFile(join(folder, 'deep/er/VARS.fd'), Uint8Array.of(7));
+    expect([...readFileSync(join(folder, 'deep/er/VARS.fd'))]).toEqual([7]);
+  });
+
+  it('is written within a second of the last change, and at the end, and not without a change', () => {
+    const { host, written, clock } = world();
+    let image = 1;
+    const file = new VarsFile('/v', () => Uint8Array.of(image), host);
+    file.save();
+    expect(written.size).toBe(0);
+    file.changed();
+    file.tick();
+    expect(written.size).toBe(0);
+    clock.ms = 999;
+    file.tick();
+    expect(written.get('/v')).toEqual(Uint8Array.of(1));
+    image = 2;
+    file.changed();
+    file.save();
+    expect(written.get('/v')).toEqual(Uint8Array.of(2));
+  });
+
+  it('that cannot be written is an error once', () => {
+    const { host } = world();
+    const broken: BootHost = {
+      ...host,
+      replaceFile: () => {
+        throw Object.assign(new Error('no'), { code: 'ENOSPC' });
+      },
+    };
+    const file = new VarsFile('/v', () => Uint8Array.of(1), broken);
+    file.changed();
+    expect(() => file.save()).toThrow(/cannot write the variables to \/v: the disk is full/);
+    file.changed();
+    file.save();
+  });
+});
+
+describe('keys', () => {
+  it('reach the guest, except behind Ctrl-A', () => {
+    const log: string[] = [];
+    const keys = new KeyFilter({
+      send: (byte) => log.push(String.fromCharCode(byte)),
+      leave: () => log.push('<leave>'),
+      help: () => log.push('<help>'),
+      save: () => log.push('<save>'),
+    });
+    for (const part of ['ab\x03', '\x01', 'x', '\x01h\x01\x01\x01qc\x01s'])
+      keys.take(new TextEncoder().encode(part));
+    expect(log.join('')).toBe('ab\x03<leave><help>\x01c<save>');
+  });
+
+  it('from a pipe go line by line, each at a prompt', () => {
+    let sent = '';
+    const feeder = new LineFeeder((byte) => {
+      sent += String.fromCharCode(byte);
+    });
+    const show = (text: string): void => {
+      for (const char of text) feeder.see(char.charCodeAt(0));
+    };
+    feeder.take(new TextEncoder().encode('ver\r\nma'));
+    feeder.take(new TextEncoder().encode('p'));
+    expect(sent).toBe('');
+    show('\x1b[1mShell> ');
+    expect(sent).toBe('ver\r');
+    show('\x1b[0m ver\r\nUEFI v2.70\r\n');
+    feeder.end();
+    expect(sent).toBe('ver\r');
+    show('FS0:\\EFI\\> ');
+    expect(sent).toBe('ver\rmap\r');
+    expect(feeder.atPrompt).toBe(false);
+    show('Shell> ');
+    expect(feeder.atPrompt && feeder.ended && !feeder.waiting).toBe(true);
+  });
+});
+
+/** Flash with 16-bit code at F000:0000 and a jump there at the reset vector. */
+function flash(source: string): Uint8Array {
+  const image = new Uint8Array(0x1_0000);
+  image.set(assemble(source, { bits: 16, org: 0 }).bytes);
+  image.set(assemble('jmp 0xf000:0', { bits: 16, org: 0xfff0 }).bytes, 0xfff0);
+  return image;
+}
+
+describe('a session', () => {
+  const ECHO = `
+    mov dx, 0x3fd
+    again:
+    in al, dx
+    test al, 1
+    jz again
+    mov dx, 0x3f8
+    in al, dx
+    out dx, al
+    mov dx, 0x3fd
+    jmp again`;
+  const files = { '/code': flash(ECHO), '/vars': new Uint8Array(4096) };
+
+  it('echoes keys through the UART and ends by Ctrl-A X with exit code 0, the terminal closed', async () => {
+    const outside = world(files);
+    const asked = bootRequest({ code: '/code', vars: '/vars', memory: '64' }, outside.io, outside.host);
+    let step = 0;
+    const io: Io = {
+      ...outside.io,
+      breathe: async () => {
+        if (step++ === 0) outside.input.bytes('hello, flash of ours');
+        else if (outside.out().endsWith('ours')) outside.input.bytes('\x01x');
+      },
+    };
+    const result = await runSession(asked, io, outside.host);
+    expect(outside.out()).toBe('hello, flash of ours');
+    expect(result.left).toBe(true);
+    expect(isSuccess(asked, result)).toBe(true);
+    expect(outside.input.closed).toBeGreaterThan(0);
+    expect(outside.written.size).toBe(0);
+  });
+
+  it('gives up after --timeout and says so', async () => {
+    const outside = world({ ...files, '/code': flash('jmp $') });
+    const asked = bootRequest(
+      { code: '/code', vars: '/vars', memory: '64', timeout: '3', until: 'never', serial: 'file:/log' },
+      outside.io,
+      outside.host,
+    );
+    const io: Io = {
+      ...outside.io,
+      breathe: async () => {
+        outside.clock.ms += 1000;
+      },
+    };
+    const result = await runSession(asked, io, outside.host);
+    expect(result.report.outcome).toBe('budget');
+    expect(isSuccess(asked, result)).toBe(false);
+    const object = bootToJson(asked, result);
+    expect(object).toMatchObject({ outcome: 'budget', phase: 'reset', stuck: null });
+    expect(JSON.parse(JSON.stringify(object))).toEqual(object);
+  });
+});
+
+describe('the command', () => {
+  it('is in the help, and refuses nonsense with exit code 2', async () => {
+    expect((await cli('help boot')).out).toContain('Ctrl-A X');
+    const folder = scratch();
+    writeFileSync(join(folder, 'empty'), '');
+    writeFileSync(join(folder, 'odd'), Buffer.alloc(5000));
+    for (const name of ['empty', 'odd']) {
+      const { code, err } = await cli(
+        `boot --code ${join(folder, name)} --vars ${join(folder, name)} --no-save`,
+      );
+      expect(code).toBe(2);
+      expect(err).toMatch(/flash image has \d+ bytes/);
+    }
+  });
+
+  it('says what a guest that halts did, with exit code 1', async () => {
+    const folder = scratch();
+    writeFileSync(join(folder, 'code'), flash('cli\nhlt'));
+    writeFileSync(join(folder, 'vars'), Buffer.alloc(4096));
+    const { code, out } = await cli(
+      `boot --code ${folder}/code --vars ${folder}/vars --no-save --until shell --json`,
+    );
+    expect(code).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({ outcome: 'idle', cpus: [{ state: 'halted' }] });
+    expect(nodeHost().listFolder(folder)).toEqual(['code', 'vars']);
+  });
+});
