@@ -1,0 +1,156 @@
+/** Firmware volumes and loaded images by the layout of the PI specification, built here byte by byte. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { findFirmwareFiles } from '../src/firmware-volumes.ts';
+import { ModuleMap } from '../src/module-map.ts';
+
+interface TestFile {
+  readonly name: string;
+  readonly type: number;
+  readonly image?: Uint8Array;
+  readonly te?: boolean;
+}
+
+const u24 = (view: DataView, at: number, value: number): void => {
+  view.setUint16(at, value & 0xffff, true);
+  view.setUint8(at + 2, value >>> 16);
+};
+
+function section(type: number, body: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(Math.ceil((4 + body.length) / 4) * 4);
+  const view = new DataView(bytes.buffer);
+  u24(view, 0, 4 + body.length);
+  view.setUint8(3, type);
+  bytes.set(body, 4);
+  return bytes;
+}
+
+function text(name: string): Uint8Array {
+  const units = new Uint16Array([...`${name}\0`].map((char) => char.charCodeAt(0)));
+  return new Uint8Array(units.buffer);
+}
+
+function file({ name, type, image, te }: TestFile): Uint8Array {
+  const parts = [...(image ? [section(te ? 0x12 : 0x10, image)] : []), section(0x15, text(name))];
+  const size = 24 + parts.reduce((sum, part) => sum + part.length, 0);
+  const bytes = new Uint8Array(Math.ceil(size / 8) * 8).fill(0xff);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0x12, type);
+  view.setUint8(0x13, 0);
+  u24(view, 0x14, size);
+  let at = 24;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+function volume(files: readonly TestFile[], size = 0x1_0000): Uint8Array {
+  const bytes = new Uint8Array(size).fill(0xff);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0x20, size, true);
+  view.setUint32(0x24, 0, true);
+  view.setUint32(0x28, 0x4856_465f, true);
+  view.setUint16(0x30, 0x48, true);
+  view.setUint16(0x34, 0, true);
+  let at = 0x48;
+  for (const each of files) {
+    const part = file(each);
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/** A PE32 image with headers only; `entry` tells images apart. */
+function pe(entry: number, size: number): Uint8Array {
+  const bytes = new Uint8Array(0x400);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, 0x5a4d, true);
+  view.setUint32(0x3c, 0x80, true);
+  view.setUint32(0x80, 0x4550, true);
+  view.setUint32(0x80 + 40, entry, true);
+  view.setUint32(0x80 + 80, size, true);
+  return bytes;
+}
+
+describe('volumes', () => {
+  const files: TestFile[] = [
+    { name: 'SecMain', type: 3, image: Uint8Array.of(1, 2, 3, 4, 5), te: true },
+    { name: 'PeiCore', type: 4, image: new Uint8Array(100).fill(7), te: true },
+    { name: 'CpuDxe', type: 7, image: pe(0x1000, 0x3000) },
+    { name: 'PiSmmCpuDxeSmm', type: 10, image: pe(0x1200, 0x5000) },
+    { name: 'Shell', type: 9, image: pe(0x1400, 0x4000) },
+    { name: 'Logo', type: 2 },
+  ];
+
+  it('give names, kinds and images of their files, wherever they lie', () => {
+    const bytes = new Uint8Array(0x4_0000);
+    bytes.set(volume(files.slice(0, 2)), 0x1000);
+    bytes.set(volume(files.slice(2)), 0x1_1000);
+    const found = findFirmwareFiles(bytes);
+    expect(found.map(({ name, kind }) => `${kind} ${name}`)).toEqual([
+      'SEC SecMain',
+      'PEI core PeiCore',
+      'driver CpuDxe',
+      'SMM PiSmmCpuDxeSmm',
+      'application Shell',
+      'other Logo',
+    ]);
+    for (const [i, { image, imageSize }] of found.entries()) {
+      const wanted = files[i]!.image;
+      if (wanted === undefined) expect(image).toBe(-1);
+      else expect(bytes.subarray(image, image + imageSize)).toEqual(wanted);
+    }
+  });
+
+  it('that are damaged give fewer files, and never an exception', () => {
+    const good = volume(files);
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(0x600), fc.nat(255)), { maxLength: 12 }),
+        fc.nat(good.length),
+        (changes, length) => {
+          const bytes = good.slice(0, length);
+          for (const [at, value] of changes) bytes[at] = value;
+          for (const { image, imageSize, start, end } of findFirmwareFiles(bytes)) {
+            expect(start).toBeLessThan(end);
+            expect(image < 0 || image + imageSize <= bytes.length).toBe(true);
+          }
+        },
+      ),
+    );
+  });
+});
+
+describe('module map', () => {
+  const memory = new Uint8Array(0x10_0000);
+  const map = new ModuleMap((gpa, size) => memory.slice(gpa, gpa + size));
+  const image = pe(0x1200, 0x5000);
+  memory.set(volume([{ name: 'SecMain', type: 3, image: new Uint8Array(64).fill(9), te: true }]), 0);
+  memory.set(volume([{ name: 'PiSmmCpuDxeSmm', type: 10, image }]), 0x1_0000);
+
+  it('knows nothing before it has seen the volumes', () => {
+    expect(map.find(0x60)).toBeUndefined();
+  });
+
+  it('names files that run in place and images that were loaded elsewhere', () => {
+    map.learn([{ start: 0, sizeBytes: 0x2_0000 }]);
+    const [sec] = findFirmwareFiles(memory);
+    expect(map.find(sec!.image + 5)).toEqual({ name: 'SecMain', kind: 'SEC', offset: 5, base: sec!.image });
+    memory.set(image, 0x8_0000);
+    expect(map.find(0x8_3259)).toEqual({
+      name: 'PiSmmCpuDxeSmm',
+      kind: 'SMM',
+      offset: 0x3259,
+      base: 0x8_0000,
+    });
+    expect(map.find(0x8_5000)).toBeUndefined();
+  });
+
+  it('forgets an image when its memory has another use', () => {
+    memory.fill(0, 0x8_0000, 0x8_0400);
+    expect(map.find(0x8_3259)).toBeUndefined();
+  });
+});
