@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { EXIT, type Io } from './io.ts';
 import { smm } from './program.ts';
+import { readStandardInput } from './standard-input.ts';
 
 const io: Io = {
   out: (text) => {
@@ -18,7 +19,7 @@ const io: Io = {
   writeFile: (path, content) => {
     writeFileSync(path, content);
   },
-  readInput: () => readFileSync(0),
+  readInput: readStandardInput,
   breathe: () => new Promise((resolve) => setImmediate(resolve)),
 };
 
