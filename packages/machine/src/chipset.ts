@@ -1,6 +1,6 @@
 /** The Q35 chipset in this machine: where its RAM and ROM lie, and where its effects go. */
 import type { Clock, IoPortSpace, PhysicalAddressSpace } from '@smm/bus';
-import { Q35Chipset } from '@smm/chipset-q35';
+import { type PeripheralOptions, Q35Chipset } from '@smm/chipset-q35';
 import { decodeSmram } from '@smm/smram';
 import { UnmodelledError } from '@smm/x86-defs';
 import type { MemoryPlan } from './memory-plan.ts';
@@ -25,6 +25,8 @@ export interface ChipsetParts {
   readonly reset: ((kind: 'system' | 'cpu') => void) | undefined;
   /** The guest entered a sleep state; undefined: refused loudly. */
   readonly sleep: ((type: number) => void) | undefined;
+  /** Devices around the core. */
+  readonly peripherals: PeripheralOptions | undefined;
 }
 
 /** Builds the chipset. */
@@ -38,6 +40,7 @@ export function buildChipset({
   debugByte,
   reset,
   sleep,
+  peripherals,
 }: ChipsetParts): Q35Chipset {
   return new Q35Chipset(
     {
@@ -54,6 +57,7 @@ export function buildChipset({
       ram: { hostOffset: plan.ramOffset, sizeBytes: plan.ramSize },
       rom: { hostOffset: plan.romOffset, sizeBytes: plan.romSize },
       cpuCount: cpus,
+      ...(peripherals === undefined ? {} : { peripherals }),
     },
   );
 }

@@ -16,7 +16,6 @@ export {
 export { BUSY_WAIT_NS, type BusyWait } from './boot/busy-wait.ts';
 export { type BootExplanation, type ExplainStep, explainBootSteps, type TracedBoot } from './boot/explain.ts';
 export { BOOT_PHASES, type BootPhase, type PhaseTracker } from './boot/phase.ts';
-export type { BootPlatform } from './boot/platform.ts';
 export {
   activityOf,
   type BootCpuReport,
@@ -57,6 +56,7 @@ export {
   type MachineSnapshot,
   type MachineStop,
   NS_PER_INSTRUCTION,
+  type PeripheralParts,
   type RunLimits,
 } from './machine-options.ts';
 export { MAX_MEMORY_MIB, type MemoryPlan, planMemory } from './memory-plan.ts';

@@ -1,6 +1,6 @@
 /** What a machine is built from, how it is run, and what a snapshot of it holds. */
 import type { VirtualClockState } from '@smm/bus';
-import type { Q35Chipset } from '@smm/chipset-q35';
+import type { InterruptOptions, PeripheralOptions, Q35Chipset } from '@smm/chipset-q35';
 import type {
   CpuModel,
   Interpreter,
@@ -19,6 +19,16 @@ import type { KvmSwitches } from './switches.ts';
 
 /** Virtual nanoseconds per instruction unless the options say otherwise: 125 million instructions per virtual second. */
 export const NS_PER_INSTRUCTION = 8;
+
+/** What a machine offers to the devices around its chipset's core. */
+export interface PeripheralParts {
+  /** To the local APICs. */
+  readonly interrupts: InterruptOptions;
+  /** The machine's memory, by host offset. */
+  readonly bytes: Uint8Array;
+  /** Tell of every change of it. */
+  readonly written: (hostOffset: number, sizeBytes: number) => void;
+}
 
 /** What a machine is built from. */
 export interface MachineOptions {
@@ -53,6 +63,8 @@ export interface MachineOptions {
   readonly onReset?: (kind: 'system' | 'cpu') => void;
   /** The guest entered a sleep state; `type` is SLP_TYP, 3 bit. Default: `SmmError` `SLEEP_UNHANDLED`. */
   readonly onSleep?: (type: number) => void;
+  /** Devices around the chipset's core; given where their interrupts go and how flash reaches memory. Default none. */
+  readonly peripherals?: (parts: PeripheralParts) => PeripheralOptions;
   /** Watches the processors beside the machine's own observers; must not change anything. */
   readonly observer?: ProcessorObserver;
   /** Virtual nanoseconds per instruction. Default {@link NS_PER_INSTRUCTION}. */

@@ -164,6 +164,20 @@ export class Machine {
       debugByte: (byte) => this.#console.write(byte),
       reset: options.onReset,
       sleep: options.onSleep,
+      peripherals: options.peripherals?.({
+        interrupts: {
+          deliver: (message) => {
+            apicBus.deliver(message);
+          },
+          intr: {
+            set: (level) => {
+              for (const apic of this.apics) apic.setLint(0, level);
+            },
+          },
+        },
+        bytes: this.bytes,
+        written: (at, size) => this.written(at, size),
+      }),
     });
     this.space.onChange(() => {
       this.accelerator.mapChanged();
@@ -416,6 +430,7 @@ export class Machine {
             },
           }),
       observer: apicObserver(this.#recorder, inKernel),
+      onEoi: (vector) => this.chipset.peripherals.endOfInterrupt(vector),
     });
   }
 
@@ -433,6 +448,7 @@ export class Machine {
         createAlarm: (name, f) => this.clock.createAlarm(`${name}-${index}`, f),
       },
       bsp: index === 0,
+      pic: { acknowledge: () => this.chipset.peripherals.acknowledgeInterrupt() },
       x2apic: model.features.has('x2apic'),
       physicalAddressBits: model.physBits,
       onChange: () => {

@@ -135,6 +135,55 @@ describe('a guest that ends', () => {
     });
   });
 
+  it('not by HLT, if the PIT wakes it through the 8259 and LINT0', () => {
+    // LINT0 of the local APIC is masked after reset: ExtINT there, as firmware sets it up.
+    const tick = flat(`
+      mov esp, 0x9000
+      mov eax, handler
+      mov [0x5100], ax
+      mov word [0x5102], 8
+      mov word [0x5104], 0x8e00
+      shr eax, 16
+      mov [0x5106], ax
+      mov word [0x5200], 0x7ff
+      mov dword [0x5202], 0x5000
+      lidt [0x5200]
+      mov dword [0xfee000f0], 0x1ff
+      mov dword [0xfee00350], 0x700
+      mov al, 0x11
+      out 0x20, al
+      mov al, 0x20
+      out 0x21, al
+      mov al, 4
+      out 0x21, al
+      mov al, 1
+      out 0x21, al
+      mov al, 0xfe
+      out 0x21, al
+      mov al, 0x34
+      out 0x43, al
+      mov al, 0
+      out 0x40, al
+      mov al, 0x10
+      out 0x40, al
+    again:
+      sti
+      hlt
+      jmp again
+    handler:
+      mov al, 0x54
+      mov dx, 0x3f8
+      out dx, al
+      mov al, 0x20
+      out 0x20, al
+      iretd`);
+    const report = runBoot(boot(tick), { goal: { text: 'TTTTT' }, budget: BUDGET });
+    expect(report.outcome, report.summary).toBe('text');
+    expect([...report.delivered]).toEqual([['interrupt 32', 5]]);
+    // 4096 periods of 1.193182 MHz each
+    expect(report.virtualNs / 5e6).toBeCloseTo(4096 / 1193.182, 1);
+  });
+
   it('by printing what was waited for', () => {
     let text = '';
     const hello = [...'Hi> there'].map((char) => `mov al, ${char.charCodeAt(0)}\nout dx, al`).join('\n');

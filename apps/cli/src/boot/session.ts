@@ -187,8 +187,8 @@ class Session {
   }
 
   #pump(): void {
-    const { uart } = this.#boot.platform;
-    while (this.#toGuest.length > 0 && uart.room > 0) uart.receive(this.#toGuest.shift()!);
+    const { serial } = this.#boot;
+    while (this.#toGuest.length > 0 && serial.room > 0) serial.receive(this.#toGuest.shift()!);
   }
 
   #fromGuest(byte: number): void {

@@ -1,7 +1,14 @@
 /** Boots firmware that nobody here wrote: flash images in, serial text out, and a verdict. */
+import type { Uart16550 } from '@smm/chipset-q35';
 import { cpuModel } from '@smm/cpu-core';
 import type { TraceSink } from '@smm/trace';
-import { SAVE_STATE_AMD64, SAVE_STATE_LEGACY32_KVM, SmmError, UnmodelledError } from '@smm/x86-defs';
+import {
+  RFLAGS_IF,
+  SAVE_STATE_AMD64,
+  SAVE_STATE_LEGACY32_KVM,
+  SmmError,
+  UnmodelledError,
+} from '@smm/x86-defs';
 import { resolveSwitches } from '../hosts.ts';
 import { KvmAccelerator } from '../kvm/kvm.ts';
 import { DEFAULT_KVM_OPTIONS, type KvmOptions } from '../kvm/options.ts';
@@ -11,7 +18,7 @@ import type { Schedule } from '../scheduler.ts';
 import { type BusyWait, BusyWaitDetector } from './busy-wait.ts';
 import { LostDetector } from './lost.ts';
 import { PhaseTracker, phaseOf, SHELL_BANNER } from './phase.ts';
-import { addBootPlatform, type BootPlatform } from './platform.ts';
+import { type BootPlatformOptions, bootPlatform } from './platform.ts';
 import type { BootCpuReport, BootOutcome, BootReport, BootStuck } from './report.ts';
 
 /** What to boot and on what. */
@@ -71,6 +78,10 @@ const LEARN_EVERY = 20_000_000;
 /** Instructions in which a module of the firmware, or anything on the serial port, must have been seen. */
 const FIRST_SIGN = 100_000_000;
 const VECTOR_DOUBLE_FAULT = 8;
+/** Virtual time without an instruction after which processors that take no interrupts are asleep for ever. */
+const ASLEEP_NS = 1_000_000_000;
+/** The same for processors that would take one. */
+const ASLEEP_LISTENING_NS = 600_000_000_000;
 /** SLP_TYP that turns the machine off: what QEMU's tables give for S5. */
 const SLEEP_OFF = 0;
 
@@ -78,8 +89,6 @@ const SLEEP_OFF = 0;
 export class Boot {
   /** The machine. */
   readonly machine: Machine;
-  /** Devices beside the chipset. */
-  readonly platform: BootPlatform;
   /** The hang, once it is established. */
   busyWait: BusyWait | undefined;
   /** Who executes what is no code, in words, once that is established. */
@@ -95,6 +104,9 @@ export class Boot {
   readonly #lostDetector: LostDetector;
   #banner = new SerialWatcher(SHELL_BANNER);
   #spoke = false;
+  #idle = false;
+  /** Instructions and virtual time when an instruction was last seen to retire. */
+  #active = { retired: -1, ns: 0 };
   /** Processor that took a double fault which has not been looked at. */
   #doubleFaulted: number | undefined;
   #resetAsked = false;
@@ -113,6 +125,20 @@ export class Boot {
     flash.set(vars);
     flash.set(code, vars.length);
     const kvm = accelerator === 'kvm';
+    const platform: BootPlatformOptions = {
+      varsSize: vars.length,
+      smiFeatures: options.smiFeatures ?? (options.smiFeatures === null ? 0 : 7),
+      keyboard: options.keyboard ?? true,
+      transmit: (byte) => {
+        for (const watcher of this.#watchers) watcher.see(byte);
+        this.#spoke = true;
+        this.#banner.see(byte);
+        if (this.#banner.found) this.phases.see('shell', this.machine.chipsetSmis);
+        options.serial?.(byte);
+      },
+      roomAgain: () => options.roomAgain?.(),
+      varsWritten: () => options.varsWritten?.(),
+    };
     this.machine = new Machine({
       cpus,
       memoryMiB: options.memoryMiB ?? 256,
@@ -141,29 +167,17 @@ export class Boot {
           this.#delivered.set(key, (this.#delivered.get(key) ?? 0) + 1);
         },
       },
+      peripherals: (parts) => bootPlatform(platform, parts),
       ...(options.trace === undefined ? {} : { trace: options.trace }),
-    });
-    this.platform = addBootPlatform(this.machine, {
-      varsSize: vars.length,
-      codeSize: code.length,
-      smiFeatures: options.smiFeatures === null ? undefined : (options.smiFeatures ?? 7),
-      keyboard: options.keyboard ?? true,
-      transmit: (byte) => {
-        for (const watcher of this.#watchers) watcher.see(byte);
-        this.#spoke = true;
-        this.#banner.see(byte);
-        if (this.#banner.found) this.phases.see('shell', this.machine.chipsetSmis);
-        options.serial?.(byte);
-      },
-      roomAgain: () => options.roomAgain?.(),
-      varsWritten: () => options.varsWritten?.(),
-      reset: () => {
-        this.#resetAsked = true;
-      },
     });
     this.#modules = new ModuleMap((gpa, size) => this.machine.peek(gpa, size, true));
     this.#detector = new BusyWaitDetector(this.machine);
     this.#lostDetector = new LostDetector(this.machine);
+  }
+
+  /** COM1: bytes for the guest go into {@link Uart16550.receive}. */
+  get serial(): Uart16550 {
+    return this.machine.chipset.peripherals.serial!;
   }
 
   /**
@@ -180,11 +194,16 @@ export class Boot {
         instructions: Math.min(nextLook, end) - machine.retired,
         until: () => {
           this.#followPhase();
+          if (this.#sleepsForEver()) return true;
           if (this.#doubleFaulted !== undefined && this.lost === undefined) return true;
           return this.#resetAsked || this.#offAsked || until?.() === true;
         },
       });
       if (stop !== 'shutdown' && this.#afterDoubleFault()) return 'lost';
+      if (this.#idle) {
+        this.#idle = false;
+        return 'idle';
+      }
       if (this.#offAsked) return 'powered-off';
       if (this.#resetAsked) return 'reset';
       if (stop === 'asked') return 'budget';
@@ -216,8 +235,8 @@ export class Boot {
 
   /** The variable store as it is now; a copy. */
   vars(): Uint8Array {
-    const { varsOffset } = this.platform;
-    return this.machine.bytes.slice(varsOffset, varsOffset + this.#options.vars.length);
+    const { romOffset } = this.machine.plan;
+    return this.machine.bytes.slice(romOffset, romOffset + this.#options.vars.length);
   }
 
   /** The firmware module at a linear address, by the volumes that the firmware has unpacked so far. */
@@ -280,6 +299,20 @@ export class Boot {
       if (this.lost !== undefined) return 'lost';
     }
     return undefined;
+  }
+
+  /** Nothing has executed for long virtual time although timers go on: no interrupt comes through. */
+  #sleepsForEver(): boolean {
+    const { machine } = this;
+    const ns = machine.clock.now();
+    if (machine.retired !== this.#active.retired) {
+      this.#active = { retired: machine.retired, ns };
+      return false;
+    }
+    if (ns - this.#active.ns < ASLEEP_NS) return false;
+    const deaf = machine.processors.every(({ state }) => (state.rflags & RFLAGS_IF) === 0);
+    this.#idle = deaf || ns - this.#active.ns >= ASLEEP_LISTENING_NS;
+    return this.#idle;
   }
 
   /** A double fault that no code of the firmware handles. */
