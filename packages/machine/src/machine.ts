@@ -89,7 +89,12 @@ export class Machine {
     this.#options = options;
     this.nsPerInstruction = options.nsPerInstruction ?? NS_PER_INSTRUCTION;
     this.#awake = new Uint8Array(options.cpus);
-    const plan = planMemory(options.cpus, options.memoryMiB, options.flash.length);
+    const plan = planMemory(
+      options.cpus,
+      options.memoryMiB,
+      options.flash.length,
+      options.model.features.has('x2apic'),
+    );
     this.plan = plan;
     const window = createWindow(plan.totalSize);
     this.#buffer = window.buffer;

@@ -13,8 +13,10 @@ const MIB = 0x10_0000;
 /** Largest guest RAM in MiB: the memory is 4 GiB at most and RAM is one piece of it. */
 export const MAX_MEMORY_MIB = 3072;
 
-/** Most processors: their APIC ids are 8 bits wide and FFh is the broadcast. x2APIC ids are not given out yet. */
-const MAX_CPUS = 255;
+/** Most processors with xAPIC ids: they are 8 bits wide and FFh is the broadcast. */
+const MAX_XAPIC_CPUS = 255;
+/** Most processors with x2APIC ids: what one memory and a patient reader hold. */
+const MAX_X2APIC_CPUS = 1024;
 
 /** Where everything lies. */
 export interface MemoryPlan {
@@ -45,14 +47,16 @@ const align = (value: number, to: number): number => Math.ceil(value / to) * to;
  * @param cpus - processors, 1 or more
  * @param memoryMiB - guest RAM
  * @param romSize - bytes of flash
+ * @param x2apic - the processors have x2APIC, so that ids beyond 8 bits can be reached
  * @throws SmmError `CPU_COUNT` or `MEMORY_SIZE` when it does not fit
  */
-export function planMemory(cpus: number, memoryMiB: number, romSize: number): MemoryPlan {
-  if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_CPUS) {
+export function planMemory(cpus: number, memoryMiB: number, romSize: number, x2apic = false): MemoryPlan {
+  const most = x2apic ? MAX_X2APIC_CPUS : MAX_XAPIC_CPUS;
+  if (!Number.isInteger(cpus) || cpus < 1 || cpus > most) {
     throw new SmmError(
       'CPU_COUNT',
       `a machine with ${cpus} processors cannot be built`,
-      `Use -smp with a whole number from 1 to ${MAX_CPUS}: APIC ids of more need x2APIC.`,
+      `Use -smp with a whole number from 1 to ${most}${x2apic ? '' : ': APIC ids of more need x2APIC (-cpu NAME,+x2apic)'}.`,
       { cpus },
     );
   }
