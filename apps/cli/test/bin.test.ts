@@ -71,7 +71,7 @@ it('Ctrl-C exits 130 and leaves nothing behind on the line', async () => {
 const hasQemu = spawnSync('qemu-system-i386', ['--version']).error === undefined;
 
 it.skipIf(!hasQemu)(
-  'a firmware that it wrote runs on real QEMU, as its help says, with the same log',
+  `a firmware that it wrote runs on real QEMU, as its help says, with the same log${hasQemu ? '' : ' (skipped: needs qemu-system-i386)'}`,
   async () => {
     const rom = join(scratch(), 'rom.bin');
     smm('firmware', '-o', rom, '--bitness', '32');

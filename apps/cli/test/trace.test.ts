@@ -43,7 +43,7 @@ describe('convert', () => {
 
   const hasTraceCmd = spawnSync('trace-cmd', ['--version']).error === undefined;
   it.skipIf(!hasTraceCmd)(
-    "real trace-cmd reads the .dat and prints the lines of our text, but for its plugins' own",
+    `real trace-cmd reads the .dat and prints the lines of our text, but for its plugins' own${hasTraceCmd ? '' : ' (skipped: needs trace-cmd)'}`,
     async () => {
       const report = execFileSync('trace-cmd', ['report', '-N', '-i', dat], { encoding: 'utf8' });
       const kernels = report.split('\n').filter((line) => /kvm_(page_fault|apic|mmio|enter_smm):/.test(line));

@@ -52,7 +52,7 @@ function run(
   return { m, vector };
 }
 
-describe.skipIf(!HAS_NASM)('x87 arithmetic', () => {
+describe.skipIf(!HAS_NASM)(`x87 arithmetic${HAS_NASM ? '' : ' (skipped: needs nasm)'}`, () => {
   it.each(['evaluator', 'wasm'] as const)(
     'converts, scales and stores as a C compiler has it done (%s)',
     (tier) => {
@@ -104,7 +104,7 @@ describe.skipIf(!HAS_NASM)('x87 arithmetic', () => {
   });
 });
 
-describe.skipIf(!HAS_NASM)('x87 faults', () => {
+describe.skipIf(!HAS_NASM)(`x87 faults${HAS_NASM ? '' : ' (skipped: needs nasm)'}`, () => {
   it('raises #NM for CR0.TS and CR0.EM, also before #MF and #PF', () => {
     for (const bit of [4, 8]) {
       const set = ({ cpu }: FlatMachine): void => {
@@ -209,7 +209,7 @@ describe.skipIf(!HAS_NASM)('x87 faults', () => {
   });
 });
 
-describe.skipIf(!HAS_NASM)('x87 images', () => {
+describe.skipIf(!HAS_NASM)(`x87 images${HAS_NASM ? '' : ' (skipped: needs nasm)'}`, () => {
   const unmaskedDivision = (view: DataView): void => view.setUint16(0x5000, 0x37b, true);
 
   it('keeps the pointers of the last non-control instruction and the opcode of the last unmasked exception', () => {

@@ -74,7 +74,7 @@ function bootToShell(architecture: Architecture, options: Partial<BootOptions>):
   return { boot, report, serial: Uint8Array.from(serial.slice(0, end)) };
 }
 
-describe.runIf(wanted)('OVMF', () => {
+describe.runIf(wanted)(`OVMF${wanted ? '' : ' (skipped: needs SMM_FIRMWARE_FULL=1)'}`, () => {
   it.each(Object.entries(IMAGES))(
     '%s is the image that was measured',
     (_name, { code, sha256: expected }) => {
