@@ -25,3 +25,15 @@ export function normaliseArguments(args: readonly string[], takesValue: Readonly
   }
   return out;
 }
+
+/** Options that name distribution firmware: with them, `explain` means the boot of it. */
+const FIRMWARE_OPTIONS = ['--firmware', '--code', '--drive'];
+
+/** `explain` of real firmware is `boot --explain`. Takes and gives normalised arguments. */
+export function explainOfFirmware(args: readonly string[]): readonly string[] {
+  const [command, ...rest] = args;
+  const named = rest.some((arg) =>
+    FIRMWARE_OPTIONS.some((name) => arg === name || arg.startsWith(`${name}=`)),
+  );
+  return command === 'explain' && named ? ['boot', ...rest, '--explain'] : args;
+}

@@ -1,6 +1,6 @@
 /** The subcommands, put together. */
 import { Command, CommanderError } from 'commander';
-import { normaliseArguments } from './arguments.ts';
+import { explainOfFirmware, normaliseArguments } from './arguments.ts';
 import { bootCommand } from './commands/boot.ts';
 import { diagnoseCommand } from './commands/diagnose.ts';
 import { explainCommand } from './commands/explain.ts';
@@ -41,7 +41,9 @@ export async function smm(args: readonly string[], io: Io): Promise<number> {
     },
   });
   try {
-    await program.parseAsync(normaliseArguments(args, optionsWithValue(program)), { from: 'user' });
+    await program.parseAsync(explainOfFirmware(normaliseArguments(args, optionsWithValue(program))), {
+      from: 'user',
+    });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { normaliseArguments } from '../src/arguments.ts';
+import { explainOfFirmware, normaliseArguments } from '../src/arguments.ts';
 import { cli } from './support.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -57,5 +57,19 @@ describe("QEMU's forms mean the same", () => {
     const second = await cli(`relocate ${b} --json`);
     expect(first.code).toBe(0);
     expect(second.out).toBe(first.out);
+  });
+});
+
+describe('explain of real firmware', () => {
+  it('is boot --explain, and explain of our own stays what it is', () => {
+    expect(explainOfFirmware(['explain', '--firmware', 'ia32', '--smp', '2'])).toEqual([
+      'boot',
+      '--firmware',
+      'ia32',
+      '--smp',
+      '2',
+      '--explain',
+    ]);
+    expect(explainOfFirmware(['explain', '--smp', '2'])).toEqual(['explain', '--smp', '2']);
   });
 });

@@ -48,6 +48,7 @@ export {
   resolveSwitches,
   type SwitchChoice,
 } from './hosts.ts';
+export { vmxExitName } from './kvm/exits.ts';
 export { DEFAULT_KVM_OPTIONS, type KvmOptions } from './kvm/options.ts';
 export { Machine } from './machine.ts';
 export {

@@ -15,6 +15,8 @@ import { explanationToJson, renderExplanation } from '../render/explanation.ts';
 import { progressLine } from '../render/progress.ts';
 
 const HELP = `
+With --firmware (or --code) it explains a boot of real firmware: the same as smm boot --explain, see smm help boot.
+
 Runs the configuration and a reference that relocates: tcg with the same guest, or the same machine without its
 quirks. Says where the two first part in what the guest notices, what the trace shows, and, by removing one
 quirk at a time, which of them is the cause. For a configuration that passes it says why a known fault in force

@@ -1,5 +1,5 @@
 /** A boot, for a person and as JSON. */
-import { activityOf, type BootOutcome, type BootReport, placeOf } from '@smm/machine';
+import { activityOf, type BootOutcome, type BootReport, placeOf, vmxExitName } from '@smm/machine';
 import type { BootRequest } from '../boot/request.ts';
 import type { BootResult } from '../boot/session.ts';
 import type { Io } from '../io.ts';
@@ -98,7 +98,9 @@ export function bootToJson(request: BootRequest, result: BootResult): Record<str
     delivered: Object.fromEntries(report.delivered),
     serial,
     nvram: { sha256: result.nvramSha256 },
-    exits: [...report.exits].map(([reason, count]) => ({ reason, count })),
+    exits: [...report.exits]
+      .sort(([, a], [, b]) => b - a)
+      .map(([reason, count]) => ({ reason, name: vmxExitName(reason), count })),
     resets: report.resets,
     instructions: report.instructions,
     virtualSeconds: report.virtualNs / 1e9,
