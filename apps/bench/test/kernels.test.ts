@@ -22,7 +22,7 @@ const REP_EXTRA: Readonly<Record<string, number>> = {
 const walks = walkKernels.flatMap(({ miss, hit }) => [miss, hit]);
 const kernels: readonly Kernel[] = [mixed32, mixed64, ...coldKernels, ...walks, smi32];
 const tiers: readonly OurOptions[] = [
-  { tier: 'wasm', accelerator: 'tcg' },
+  { tier: 'interpreter', accelerator: 'tcg' },
   { tier: 'evaluator', accelerator: 'tcg' },
 ];
 
@@ -36,7 +36,7 @@ describe.each(kernels)('$name', { timeout: 60_000 }, (kernel) => {
   });
 
   it.each(['kvm', 'shadow'] as const)('gives the reference result under %s', (accelerator) => {
-    const { output } = runOurs(buildRom(kernel, 1), { tier: 'wasm', accelerator });
+    const { output } = runOurs(buildRom(kernel, 1), { tier: 'interpreter', accelerator });
     expect(output).toBe(expectedOutput(kernel, kernel.reference(1)));
   });
 
@@ -46,7 +46,7 @@ describe.each(kernels)('$name', { timeout: 60_000 }, (kernel) => {
 });
 
 it('the SMI kernel enters SMM as often as it says', () => {
-  const { output } = runOurs(buildRom(smi32, 3), { tier: 'wasm', accelerator: 'tcg' });
+  const { output } = runOurs(buildRom(smi32, 3), { tier: 'interpreter', accelerator: 'tcg' });
   expect(Number.parseInt(output.slice(2), 16)).toBe(3 * SMIS_PER_ROUND);
 });
 

@@ -1,5 +1,6 @@
 /** More code than the op cache holds: it is emptied over and over, in the middle of jumps, calls and other processors' turns. */
 import { expect, test } from 'vitest';
+import type { TierName } from '../src/engine/engine.ts';
 import { stateHash } from '../src/engine/state-hash.ts';
 import { assemble } from './support/assemble.ts';
 import { FlatMachine } from './support/flat-machine.ts';
@@ -21,7 +22,7 @@ function source(): string {
 
 test('an op cache that is emptied again and again changes nothing', () => {
   const code = assemble(source(), { bits: 32, org: 0x1_0000 });
-  const run = (tier: 'wasm' | 'evaluator', cache: number): string[] => {
+  const run = (tier: TierName, cache: number): string[] => {
     const m = new FlatMachine({ tier, cache, processors: 2 });
     m.load(0x1_0000, code);
     for (const cpu of m.cpus) m.start(32, 0x1_0000, cpu.index === 0 ? 0x8000 : 0x9000, cpu);
@@ -35,6 +36,6 @@ test('an op cache that is emptied again and again changes nothing', () => {
     return hashes;
   };
   const reference = run('evaluator', 8 << 20);
-  expect(run('wasm', 8 << 20)).toEqual(reference);
-  expect(run('wasm', 320 * 1024)).toEqual(reference);
+  expect(run('interpreter', 8 << 20)).toEqual(reference);
+  expect(run('interpreter', 320 * 1024)).toEqual(reference);
 });

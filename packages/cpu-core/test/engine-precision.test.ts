@@ -8,7 +8,7 @@ import { type Bits, DEVICE, FlatMachine } from './support/flat-machine.ts';
 
 const AT = 0x1000;
 
-describe.each(['evaluator', 'wasm'] as const)('%s', (tier) => {
+describe.each(['evaluator', 'interpreter'] as const)('%s', (tier) => {
   function machine(bits: Bits, source: string, processors = 1): FlatMachine {
     const m = new FlatMachine({ tier, processors });
     m.load(AT, assemble(source, { bits, org: AT }));
@@ -283,7 +283,7 @@ describe.each(['evaluator', 'wasm'] as const)('%s', (tier) => {
     // The evaluator has RIP on the next instruction by then, as helpers do; insnRip is the instruction's.
     expect(m.cpu.insnRip).toBeGreaterThanOrEqual(BigInt(AT + 2));
     expect(seen[0]![1]).toBe(2);
-    if (tier === 'wasm') expect(seen[0]![0]).toBe((AT + 2).toString(16));
+    if (tier === 'interpreter') expect(seen[0]![0]).toBe((AT + 2).toString(16));
   });
 
   test('every access to a device translates once, also where it is read and written', () => {
@@ -306,7 +306,7 @@ describe.each(['evaluator', 'wasm'] as const)('%s', (tier) => {
 
   test('long runs stop at the exact instruction', () => {
     const m = machine(64, 'again: inc rax\ninc rbx\ninc rcx\njmp again');
-    const budget = tier === 'wasm' ? 3_000_001 : 30_001; // over the length of a stay in generated code
+    const budget = tier === 'interpreter' ? 3_000_001 : 30_001; // over the length of a stay in generated code
     expect(m.cpu.run(budget)).toEqual({ reason: 'budget', retired: budget });
     expect(m.cpu.run(2)).toEqual({ reason: 'budget', retired: 2 });
     expect(m.cpu.state.gpr64(0)).toBe(BigInt((budget - 1) / 4 + 1));

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { assemble } from './support/assemble.ts';
 import { type Bits, DEVICE, FlatMachine } from './support/flat-machine.ts';
 
-const tiers = ['evaluator', 'wasm'] as const;
+const tiers = ['evaluator', 'interpreter'] as const;
 
 function machine(tier: (typeof tiers)[number], bits: Bits, source: string): FlatMachine {
   const m = new FlatMachine({ tier });

@@ -1,5 +1,6 @@
 /** Tier 0 against the evaluator: equal states, all flags and memory included, at the end of every slice. */
 import { describe, expect, test } from 'vitest';
+import type { TierName } from '../src/engine/engine.ts';
 import { stateHash } from '../src/engine/state-hash.ts';
 import { assemble } from './support/assemble.ts';
 import { type Bits, FlatMachine } from './support/flat-machine.ts';
@@ -9,7 +10,7 @@ import { BORDER, PROGRAM, randomProgram } from './support/random-program.ts';
 const SEEDS = process.env['SMM_ORACLE_FULL'] ? 60 : 4;
 
 function prepare(
-  tier: 'wasm' | 'evaluator',
+  tier: TierName,
   code: Uint8Array,
   bits: Bits,
   processors: number,
@@ -52,7 +53,7 @@ describe.each([16, 32, 64] as const)('%i-bit random programs', (bits) => {
         const seed = n * 1000 + bits + slice;
         const source = randomProgram(new Random(seed), bits, true);
         const code = assemble(source, { bits, org: PROGRAM });
-        const wasm = prepare('wasm', code, bits, processors, seed);
+        const wasm = prepare('interpreter', code, bits, processors, seed);
         const evaluator = prepare('evaluator', code, bits, processors, seed);
         for (let i = 0; i < slices; i++) {
           const [a, b] = [wasm, evaluator].map((m) => {

@@ -98,7 +98,7 @@ describe('native CPU', () => {
       const source = fileURLToPath(new URL('native/harness.c', import.meta.url));
       execFileSync('gcc', ['-O1', '-no-pie', '-o', program, source]);
       const random = new Random(20151021);
-      const machines = (['evaluator', 'wasm'] as const).map((tier) => {
+      const machines = (['evaluator', 'interpreter'] as const).map((tier) => {
         const m = new FlatMachine({ tier });
         // The operand's two pages are not neighbours in physical memory.
         m.map = (page) => (page === DATA ? 0x10000 : page === DATA + 0x1000 ? 0x14000 : page);

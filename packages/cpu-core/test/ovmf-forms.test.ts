@@ -119,7 +119,7 @@ describe('instructions of OVMF', () => {
     expect(forms.length).toBeGreaterThan(1200);
   });
 
-  test.each(['evaluator', 'wasm'] as const)('all execute (%s)', (tier) => {
+  test.each(['evaluator', 'interpreter'] as const)('all execute (%s)', (tier) => {
     const m = new FlatMachine({ tier });
     const undefinedOnes: string[] = [];
     for (const form of forms) {

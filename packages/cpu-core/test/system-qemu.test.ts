@@ -5,9 +5,9 @@ import { assembleRom, dump, QEMU_MISSING, runHere, runInQemu } from './support/r
 describe.skipIf(QEMU_MISSING !== '')(`against QEMU${QEMU_MISSING}`, () => {
   it.each([
     ['protected', 'evaluator'],
-    ['protected', 'wasm'],
+    ['protected', 'interpreter'],
     ['long', 'evaluator'],
-    ['long', 'wasm'],
+    ['long', 'interpreter'],
   ] as const)('%s (%s)', (name, tier) => {
     const rom = assembleRom(name);
     expect(dump(runHere(rom, 'qemu64', tier))).toBe(dump(runInQemu(rom, 'qemu64')));

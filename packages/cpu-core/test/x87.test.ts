@@ -53,7 +53,7 @@ function run(
 }
 
 describe.skipIf(!HAS_NASM)(`x87 arithmetic${HAS_NASM ? '' : ' (skipped: needs nasm)'}`, () => {
-  it.each(['evaluator', 'wasm'] as const)(
+  it.each(['evaluator', 'interpreter'] as const)(
     'converts, scales and stores as a C compiler has it done (%s)',
     (tier) => {
       // (double)(uint32 10) * 1.5f, and rounding to an integer.

@@ -7,6 +7,8 @@ import type {
   ProcessorBehaviour,
   ProcessorObserver,
   ProcessorSnapshot,
+  TierName,
+  TranslatorOptions,
 } from '@smm/cpu-core';
 import type { TraceSink } from '@smm/trace';
 import type { SaveStateLayout } from '@smm/x86-defs';
@@ -73,8 +75,10 @@ export interface MachineOptions {
   readonly yieldOnPause?: boolean;
   /** The compiled interpreter, if several machines are to share one. */
   readonly interpreter?: Interpreter;
-  /** Which tier runs the guest. Default `wasm`. */
-  readonly tier?: 'wasm' | 'evaluator';
+  /** How instructions are executed. Default `translator`. */
+  readonly tier?: TierName;
+  /** When code is translated. */
+  readonly translator?: TranslatorOptions;
 }
 
 /** Why `Machine.run` returned. */

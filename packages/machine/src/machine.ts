@@ -104,6 +104,7 @@ export class Machine {
       cacheOffset: plan.engineOffset,
       cacheSize: plan.engineSize,
       ...(options.interpreter && { interpreter: options.interpreter }),
+      ...(options.translator && { translator: options.translator }),
     });
     this.#pages = new HostPages(this.#buffer, plan.hostOffset, plan.hostSize, (at) => this.#touched.mark(at));
     new Uint8Array(this.#buffer).set(options.flash, plan.romOffset);

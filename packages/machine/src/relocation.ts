@@ -1,5 +1,5 @@
 /** One relocation from reset to its outcome: builds our firmware and the machine, runs it, and says what became of it. */
-import { cpuModel } from '@smm/cpu-core';
+import { cpuModel, type TierName, type TranslatorOptions } from '@smm/cpu-core';
 import { type Firmware, type FirmwareShape, logLines, planTiles } from '@smm/edk2-relocation';
 import type { TraceSink } from '@smm/trace';
 import {
@@ -53,8 +53,10 @@ export interface RelocationOptions {
   readonly budget?: number;
   /** Receiver of trace events. */
   readonly trace?: TraceSink;
-  /** Which interpreter. Default `wasm`. */
-  readonly tier?: 'wasm' | 'evaluator';
+  /** How instructions are executed. Default `translator`. */
+  readonly tier?: TierName;
+  /** When code is translated. */
+  readonly translator?: TranslatorOptions;
   /** Firmware and interpreter to share with other relocations. Default: none are shared. */
   readonly parts?: RelocationParts;
   /** Called now and then with what has been done so far. */
@@ -121,6 +123,7 @@ export function prepareRelocation(options: RelocationOptions): Relocation {
     comm: bitness === 32 ? 'qemu-system-i38' : 'qemu-system-x86',
     interpreter: parts.interpreter,
     ...(options.tier === undefined ? {} : { tier: options.tier }),
+    ...(options.translator && { translator: options.translator }),
   });
   const relocation = { machine, firmware, options };
   plannedSmbases(relocation); // throws where the tiles do not fit TSEG

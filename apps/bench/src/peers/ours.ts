@@ -1,5 +1,5 @@
 /** This project's machine as a peer: the same ROM in a whole `tcg` or `kvm` machine, in this process. */
-import { cpuModel } from '@smm/cpu-core';
+import { cpuModel, type TierName } from '@smm/cpu-core';
 import { DEFAULT_KVM_OPTIONS, DEFAULT_SCHEDULE, Machine, resolveSwitches } from '@smm/machine';
 import { SAVE_STATE_AMD64 } from '@smm/x86-defs';
 import { cpuSeconds } from '../cpu-time.ts';
@@ -9,7 +9,7 @@ import type { Peer, PeerRun } from './peer.ts';
 /** Which of our machines. */
 export interface OurOptions {
   /** Interpreter. */
-  readonly tier: 'wasm' | 'evaluator';
+  readonly tier: TierName;
   /** Accelerator of the model; `shadow` is `kvm,ept=0`. */
   readonly accelerator: 'tcg' | 'kvm' | 'shadow';
 }

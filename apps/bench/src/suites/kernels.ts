@@ -14,8 +14,8 @@ import { v86Interpreter, v86Jit } from '../peers/v86.ts';
 import { type Cost, runKernels } from '../run-kernel.ts';
 
 /** Our tier 0. */
-export const smmWasm: Peer = ourPeer('smm-wasm', { tier: 'wasm', accelerator: 'tcg' });
-const smmKvm = ourPeer('smm-wasm-kvm', { tier: 'wasm', accelerator: 'kvm' });
+export const smmWasm: Peer = ourPeer('smm-wasm', { tier: 'interpreter', accelerator: 'tcg' });
+const smmKvm = ourPeer('smm-wasm-kvm', { tier: 'interpreter', accelerator: 'kvm' });
 const smmEvaluator = ourPeer('smm-evaluator', { tier: 'evaluator', accelerator: 'tcg' });
 
 /** A suite that is a set of kernels and a unit. */

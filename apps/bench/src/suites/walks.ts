@@ -9,8 +9,8 @@ import { smmWasm } from './kernels.ts';
 
 const PEERS = [
   smmWasm,
-  ourPeer('smm-wasm-ept', { tier: 'wasm', accelerator: 'kvm' }),
-  ourPeer('smm-wasm-shadow', { tier: 'wasm', accelerator: 'shadow' }),
+  ourPeer('smm-wasm-ept', { tier: 'interpreter', accelerator: 'kvm' }),
+  ourPeer('smm-wasm-shadow', { tier: 'interpreter', accelerator: 'shadow' }),
   bochs,
   qemuTcg,
 ];

@@ -21,12 +21,23 @@ import { type RunFunctions, WasmTier } from './wasm-tier.ts';
 /** Bytes of decoded code without which there is no point in running. */
 const MINIMUM_CACHE = 65_536;
 
-/** How instructions are executed. */
-export type TierName = 'wasm' | 'evaluator';
+/**
+ * How instructions are executed. `translator`: the generated interpreter, and code made at run time for what is hot; `interpreter`: the
+ * generated interpreter alone (tier 0); `evaluator`: one description after another, in plain TypeScript. The guest cannot tell them apart.
+ */
+export type TierName = 'translator' | 'interpreter' | 'evaluator';
+
+/** When code is translated, and how much of it is kept. Nothing that the guest can see depends on these. */
+export interface TranslatorOptions {
+  /** Runs of a block after which the code around it is translated. 1: at once. */
+  readonly threshold?: number;
+  /** Bytes of generated code that may be live at a time; the oldest goes first. */
+  readonly codeBudget?: number;
+}
 
 /** Where an engine keeps its own data. */
 export interface EngineOptions {
-  /** The memory, guest RAM included. The `wasm` tier needs a `WebAssembly.Memory`, see `createWindow`. */
+  /** The memory, guest RAM included. Generated code needs a `WebAssembly.Memory`, see `createWindow`. */
   window: RamWindow;
   /** Host offset of the engine's part of the window, bytes, a multiple of 4096. */
   cacheOffset: number;
@@ -34,6 +45,8 @@ export interface EngineOptions {
   cacheSize: number;
   /** Generated code to share with other engines; each makes its own (50 ms) by default. */
   interpreter?: Interpreter;
+  /** For processors with tier `translator`. */
+  translator?: TranslatorOptions;
 }
 
 /** What a processor is made of. */
@@ -48,7 +61,7 @@ export interface CreateProcessorOptions {
   behaviour?: Partial<ProcessorBehaviour>;
   /** Bootstrap processor: starts at the reset vector; the others wait for a SIPI. */
   bsp: boolean;
-  /** Default `wasm`. */
+  /** Default `translator`. */
   tier?: TierName;
 }
 
@@ -124,7 +137,7 @@ export class Engine {
     if (!(window instanceof WebAssembly.Memory)) {
       throw new SmmError(
         'ENGINE_WINDOW',
-        'the wasm tier needs a WebAssembly.Memory as window',
+        'generated code needs a WebAssembly.Memory as window',
         "Make the window with createWindow, or choose tier 'evaluator'.",
       );
     }

@@ -1,6 +1,6 @@
 /** Boots firmware that nobody here wrote: flash images in, serial text out, and a verdict. */
 import type { Uart16550 } from '@smm/chipset-q35';
-import { cpuModel } from '@smm/cpu-core';
+import { cpuModel, type TierName, type TranslatorOptions } from '@smm/cpu-core';
 import type { TraceSink } from '@smm/trace';
 import {
   RFLAGS_IF,
@@ -59,6 +59,10 @@ export interface BootOptions {
   readonly nsPerInstruction?: number;
   /** Instructions between two looks for a hang. Default 8,000,000. */
   readonly lookEvery?: number;
+  /** How instructions are executed. Default `translator`. */
+  readonly tier?: TierName;
+  /** When code is translated. */
+  readonly translator?: TranslatorOptions;
 }
 
 /** Why {@link Boot.run} returned. */
@@ -169,6 +173,8 @@ export class Boot {
       },
       peripherals: (parts) => bootPlatform(platform, parts),
       ...(options.trace === undefined ? {} : { trace: options.trace }),
+      ...(options.tier && { tier: options.tier }),
+      ...(options.translator && { translator: options.translator }),
     });
     this.#modules = new ModuleMap((gpa, size) => this.machine.peek(gpa, size, true));
     this.#detector = new BusyWaitDetector(this.machine);
