@@ -1,5 +1,5 @@
 /** A machine for tests: processors on flat RAM, identity-mapped, with one device page. */
-import { Engine, type TierName } from '../../src/engine/engine.ts';
+import { Engine, type TierName, type TranslatorOptions } from '../../src/engine/engine.ts';
 import { createWindow } from '../../src/engine/window.ts';
 import * as L from '../../src/layout.ts';
 import {
@@ -25,6 +25,7 @@ export interface FlatMachineOptions {
   /** Processors. Default 1. */
   processors?: number;
   tier?: TierName;
+  translator?: TranslatorOptions;
   /** CPU model. Default 'max'. */
   model?: CpuModel;
   behaviour?: Partial<ProcessorBehaviour>;
@@ -66,7 +67,12 @@ export class FlatMachine {
     this.ramSize = options.ram ?? 4 << 20;
     const cache = options.cache ?? 8 << 20;
     this.window = createWindow(this.ramSize + cache);
-    this.engine = new Engine({ window: this.window, cacheOffset: this.ramSize, cacheSize: cache });
+    this.engine = new Engine({
+      window: this.window,
+      cacheOffset: this.ramSize,
+      cacheSize: cache,
+      ...(options.translator && { translator: options.translator }),
+    });
     this.ram = new Uint8Array(this.window.buffer, 0, this.ramSize);
     this.view = new DataView(this.window.buffer, 0, this.ramSize);
     for (let index = 0; index < (options.processors ?? 1); index++) {
