@@ -84,7 +84,7 @@ export class OperandEmitter extends ValueEmitter {
     const register = byte >>> 3;
     this.registers.used |= 1 << register;
     const local = REGISTERS + register;
-    if (w * 8 === this.native) {
+    if (w * 8 >= this.native) {
       const reference = new Value(this.native, local, this.native);
       reference.register = register;
       this.#references.push(reference);
