@@ -6,7 +6,7 @@ import { RFLAGS_CF } from '@smm/x86-defs';
 import { STATUS_FLAGS } from '../../flags.ts';
 import * as L from '../../layout.ts';
 import type { Width } from '../../semantics/builder.ts';
-import { W } from '../wasm/emitter.ts';
+import { VOID, W } from '../wasm/emitter.ts';
 import { FLAGS_CARRY, FLAGS_MINUEND, FLAGS_OP, FLAGS_RESULT, FLAGS_SOURCE, STATE } from './locals.ts';
 import { OperandEmitter } from './operand-emitter.ts';
 import { Value } from './value.ts';
@@ -19,6 +19,8 @@ export interface KnownFlags {
   readonly w: Width;
 }
 
+/** FLAGS_OP while the state page has the flags as they are. */
+const IN_STATE_PAGE = -1;
 /** Bit per CC_* whose second operand is kept at the top of ST_CC_SRC. */
 const SHIFTED_SOURCES = (1 << L.CC_ADD) | (1 << L.CC_SUB) | (1 << L.CC_ADC) | (1 << L.CC_SBB);
 
@@ -107,6 +109,8 @@ export class FlagEmitter extends OperandEmitter {
   /** Writes the flags to the state page, with FLAGS_OP in order. */
   storeFlags(): void {
     const { e } = this;
+    const open = this.known === undefined;
+    if (open) e.get(FLAGS_OP).i32(IN_STATE_PAGE).op(W.i32_ne, W.if, VOID);
     const one = (local: number, offset: number, shift: () => void): void => {
       e.get(STATE).get(local);
       if (this.native === 32) e.op(W.i64_extend_i32_u);
@@ -116,20 +120,11 @@ export class FlagEmitter extends OperandEmitter {
     one(FLAGS_RESULT, L.ST_CC_RES, () => this.#shift());
     one(FLAGS_SOURCE, L.ST_CC_SRC, () => this.#sourceShift());
     e.get(STATE).get(FLAGS_OP).mem(W.i32_store, L.ST_CC_OP);
+    if (open) e.op(W.end);
   }
-  /** Reads them from the state page. */
-  loadFlags(): void {
-    const { e } = this;
-    const one = (local: number, offset: number, shift: () => void): void => {
-      e.get(STATE).mem(W.i64_load, offset);
-      shift();
-      e.op(W.i64_extend_i32_u, W.i64_shr_u);
-      if (this.native === 32) e.op(W.i32_wrap_i64);
-      e.set(local);
-    };
-    e.get(STATE).mem(W.i32_load, L.ST_CC_OP).set(FLAGS_OP);
-    one(FLAGS_RESULT, L.ST_CC_RES, () => this.#shift());
-    one(FLAGS_SOURCE, L.ST_CC_SRC, () => this.#sourceShift());
+  /** The state page has them: nothing is read until somebody asks. */
+  flagsInStatePage(): void {
+    this.e.i32(IN_STATE_PAGE).set(FLAGS_OP);
     this.known = undefined;
   }
 

@@ -6,6 +6,8 @@ import { bitsOf, Value } from './value.ts';
 
 /** Indices of the imported functions that translated code calls. */
 export interface RegionFunctions {
+  /** Index of a region's own type. */
+  readonly type: number;
   /** (state, site, linear, access, budget) -> host offset, or -1 to leave. */
   readonly access: number;
   /** (state, site, budget): the evaluator is to execute the instruction. */
