@@ -113,6 +113,7 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
     const { e } = this;
     e.get(STATE).mem(W.i32_load, L.ST_BUDGET).set(BUDGET);
     this.flagsInStatePage();
+    this.forgetStack();
     this.#loadRegisters(this.registers.used);
   }
   #loadRegisters(mask: number): void {
@@ -238,6 +239,7 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
     e.set(stop);
     this.#loadRegisters(this.#spilled.used);
     this.flagsInStatePage();
+    this.forgetStack();
     e.get(STATE).mem(W.i32_load, L.ST_BUDGET).set(BUDGET);
     e.get(stop);
     this.unlikely.push(e.length);

@@ -50,6 +50,7 @@ export const W = {
   i32_gt_u: 0x4b,
   i32_le_s: 0x4c,
   i32_le_u: 0x4d,
+  i32_ge_s: 0x4e,
   i64_eqz: 0x50,
   i64_eq: 0x51,
   i64_ne: 0x52,

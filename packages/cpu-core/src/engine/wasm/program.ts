@@ -52,16 +52,7 @@ export interface Imports {
 }
 
 /** Functions of the generated module that regions import, by name. */
-export const REGION_IMPORTS = [
-  'access',
-  'abort',
-  'execute',
-  'chain',
-  'stop',
-  'flags',
-  'mulHigh',
-  'segment',
-] as const;
+export const REGION_IMPORTS = ['access', 'abort', 'execute', 'chain', 'stop', 'flags', 'segment'] as const;
 
 /** The interpreter's code and what handler each form has. */
 export interface Program {
@@ -83,7 +74,6 @@ export const REGION_SIGNATURES: Readonly<Record<(typeof REGION_IMPORTS)[number],
   chain: { params: [I32, I64, I32], results: [I32] },
   stop: { params: [I32, I32, I32], results: [] },
   flags: { params: [I32], results: [I32] },
-  mulHigh: { params: [I64, I64, I32], results: [I64] },
   segment: { params: [I32, I32, I64, I32], results: [I64] },
 };
 /** A region: (state) -> block to go on at, or 0 to leave. */
@@ -116,7 +106,7 @@ export function generate(shared: boolean, translator: boolean): Program {
   m.define(functions.flags, flagsFunction(), 'flags');
   m.define(functions.carry, carryFunction(functions.flags));
   m.define(functions.follow, followFunction(lookup));
-  m.define(functions.mulHigh, mulHighFunction(), 'mulHigh');
+  m.define(functions.mulHigh, mulHighFunction());
   m.define(functions.segment, segmentFunction(), 'segment');
   m.define(m.reserve(), accessFunction(REGION_SIGNATURES.access, regionAccess), 'access');
   m.define(m.reserve(), withBudget(REGION_SIGNATURES.abort, regionAbort), 'abort');
