@@ -123,8 +123,26 @@ export interface SaveStateCodec {
 
 /** Virtual time as a processor sees it. */
 export interface TimePort {
-  /** Time-stamp counter before the processor's own offset, at this processor's current instruction. */
+  /**
+   * Time-stamp counter before the processor's own offset, at this processor's current instruction. Whoever lets a processor read it by itself
+   * (`Shortcuts.tsc`) counts whole nanoseconds here.
+   */
   tsc(processor: number): bigint;
+}
+
+/**
+ * A counter of virtual time that an I/O port shows: `ticksAt(ns, frequencyHz) & mask` of `@smm/bus`. Reading it changes nothing, so that the processor
+ * may compute it without asking {@link IoPort}.
+ */
+export interface TimeCounter {
+  /** The port. */
+  readonly port: number;
+  /** Width of the access that reads the whole counter, bytes; others are {@link IoPort}'s. */
+  readonly size: 1 | 2 | 4;
+  /** Ticks per second. */
+  readonly frequencyHz: number;
+  /** Bits that the counter has, from bit 0 on. */
+  readonly mask: number;
 }
 
 /** Watches a processor. Every method is optional and must not change anything. RIPs are those of the instruction at hand. */

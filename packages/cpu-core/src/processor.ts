@@ -26,6 +26,7 @@ import {
   type TimePort,
   type Translator,
 } from './ports.ts';
+import { Shortcuts } from './shortcuts.ts';
 import type { CpuState } from './state.ts';
 import { deliverEvent } from './system/exceptions.ts';
 import { computeMode } from './system/mode.ts';
@@ -92,6 +93,8 @@ export class Processor {
   readonly state: CpuState;
   /** Surroundings. */
   readonly ports: ProcessorPorts;
+  /** What it may do without asking them. */
+  readonly shortcuts: Shortcuts;
   /** Switches in force. */
   readonly behaviour: ProcessorBehaviour;
   /** CPUID model. */
@@ -124,6 +127,7 @@ export class Processor {
     this.state = options.state;
     this.ports = options.ports;
     this.model = options.model;
+    this.shortcuts = new Shortcuts(options.state, options.model.features.has('tsc'));
     this.behaviour = { ...SDM_BEHAVIOUR, ...options.behaviour };
     this.topology = { apicId: options.index, logicalProcessors: 1 };
   }

@@ -1,4 +1,5 @@
 /** What the engine knows about one processor beside its architectural state. */
+import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 import type { CpuState, Views } from '../state.ts';
 import { JUMP_CACHE_SIZE } from './jump-cache.ts';
@@ -33,7 +34,18 @@ export function createCore(views: Views, state: CpuState): Core {
     tlb: state.base + 4096,
     jumpCache: state.base + 4096 + 2 * TLB_SIZE,
     leaveBlock: false,
-    held: 0,
-    startBudget: 0,
+    // In the state page, for generated code that needs the exact time.
+    get held() {
+      return state.get32(L.ST_HELD_BUDGET) | 0;
+    },
+    set held(value) {
+      state.set32(L.ST_HELD_BUDGET, value);
+    },
+    get startBudget() {
+      return state.get32(L.ST_START_BUDGET) | 0;
+    },
+    set startBudget(value) {
+      state.set32(L.ST_START_BUDGET, value);
+    },
   };
 }
