@@ -2,8 +2,9 @@
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 import type { CpuState, Views } from '../state.ts';
-import { JUMP_CACHE_SIZE } from './jump-cache.ts';
-import { TLB_SIZE } from './tlb.ts';
+import { FilledEntries } from './filled-entries.ts';
+import { JUMP_CACHE_ENTRY_SIZE, JUMP_CACHE_SIZE } from './jump-cache.ts';
+import { TLB_ENTRY_SIZE, TLB_SIZE } from './tlb.ts';
 
 /** Bytes of engine memory per processor: state page, two TLBs, jump cache. */
 export const CORE_SIZE: number = 4096 + 2 * TLB_SIZE + JUMP_CACHE_SIZE;
@@ -15,8 +16,12 @@ export interface Core {
   cpu: Processor;
   /** Host offset of the supervisor TLB; the user TLB follows. */
   readonly tlb: number;
+  /** Entries of both TLBs that are in use: who fills one names it here. */
+  readonly tlbFilled: FilledEntries;
   /** Host offset of the jump cache. */
   readonly jumpCache: number;
+  /** Its entries that are in use: who fills one names it here. */
+  readonly jumpFilled: FilledEntries;
   /** A device was accessed, or code was written, since this was last cleared: the block must end. */
   leaveBlock: boolean;
   /** Budget not in ST_BUDGET but still this run's. */
@@ -27,12 +32,16 @@ export interface Core {
 
 /** Lays out a processor's part of the engine memory at `base` (page aligned). `cpu` is filled in by the caller. */
 export function createCore(views: Views, state: CpuState): Core {
+  const tlb = state.base + 4096;
+  const jumpCache = tlb + 2 * TLB_SIZE;
   return {
     views,
     state,
     cpu: undefined as unknown as Processor,
-    tlb: state.base + 4096,
-    jumpCache: state.base + 4096 + 2 * TLB_SIZE,
+    tlb,
+    tlbFilled: new FilledEntries(views.i32, tlb, 2 * TLB_SIZE, TLB_ENTRY_SIZE, -1),
+    jumpCache,
+    jumpFilled: new FilledEntries(views.i32, jumpCache, JUMP_CACHE_SIZE, JUMP_CACHE_ENTRY_SIZE, 0),
     leaveBlock: false,
     // In the state page, for generated code that needs the exact time.
     get held() {

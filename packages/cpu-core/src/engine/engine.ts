@@ -12,7 +12,6 @@ import { CORE_SIZE, type Core, createCore } from './core.ts';
 import { Evaluator } from './evaluator.ts';
 import { Fetcher } from './fetch.ts';
 import { GuestMemory } from './guest-memory.ts';
-import { clearJumpCache } from './jump-cache.ts';
 import { Stepper } from './stepper.ts';
 import { TLB_SIZE } from './tlb.ts';
 import { Interpreter } from './wasm/interpreter.ts';
@@ -182,11 +181,11 @@ function modeHook(core: Core): () => void {
   let base = Number.NaN;
   let limit = Number.NaN;
   return () => {
-    const { state, views } = core;
+    const { state } = core;
     state.set32(L.ST_TLB, state.mode & L.MODE_USER ? core.tlb + TLB_SIZE : core.tlb);
     if (state.segBase(SEG_CS) === base && state.segLimit(SEG_CS) === limit) return;
     base = state.segBase(SEG_CS);
     limit = state.segLimit(SEG_CS);
-    clearJumpCache(views.i32, core.jumpCache);
+    core.jumpFilled.clear();
   };
 }
