@@ -138,7 +138,7 @@ function writeCr0(cpu: Processor, value: number): void {
 /** Writes CR4 with its checks. */
 function writeCr4(cpu: Processor, value: bigint): void {
   const s = cpu.state;
-  if (value & ~BigInt(validCr4Bits(cpu.model))) cpu.fault(GP_VECTOR, 0);
+  if (value & ~BigInt(cpu.cr4Bits)) cpu.fault(GP_VECTOR, 0);
   const next = Number(value);
   const changed = next ^ s.cr4;
   if (cpu.longMode && (!(next & CR4_PAE) || changed & CR4_LA57)) cpu.fault(GP_VECTOR, 0);
