@@ -10,10 +10,11 @@ import { TLB_ENTRY_SIZE, TLB_SIZE } from './tlb.ts';
 export const CORE_SIZE: number = 4096 + 2 * TLB_SIZE + JUMP_CACHE_SIZE;
 
 /** Engine-side context of a processor. */
-export interface Core {
+export class Core {
   readonly views: Views;
   readonly state: CpuState;
-  cpu: Processor;
+  /** Filled in by the maker. */
+  cpu!: Processor;
   /** Host offset of the supervisor TLB; the user TLB follows. */
   readonly tlb: number;
   /** Entries of both TLBs that are in use: who fills one names it here. */
@@ -23,38 +24,31 @@ export interface Core {
   /** Its entries that are in use: who fills one names it here. */
   readonly jumpFilled: FilledEntries;
   /** A device was accessed, or code was written, since this was last cleared: the block must end. */
-  leaveBlock: boolean;
-  /** Budget not in ST_BUDGET but still this run's. */
-  held: number;
-  /** Budget at the start of the tier's run. */
-  startBudget: number;
-}
+  leaveBlock = false;
 
-/** Lays out a processor's part of the engine memory at `base` (page aligned). `cpu` is filled in by the caller. */
-export function createCore(views: Views, state: CpuState): Core {
-  const tlb = state.base + 4096;
-  const jumpCache = tlb + 2 * TLB_SIZE;
-  return {
-    views,
-    state,
-    cpu: undefined as unknown as Processor,
-    tlb,
-    tlbFilled: new FilledEntries(views.i32, tlb, 2 * TLB_SIZE, TLB_ENTRY_SIZE, -1),
-    jumpCache,
-    jumpFilled: new FilledEntries(views.i32, jumpCache, JUMP_CACHE_SIZE, JUMP_CACHE_ENTRY_SIZE, 0),
-    leaveBlock: false,
-    // In the state page, for generated code that needs the exact time.
-    get held() {
-      return state.get32(L.ST_HELD_BUDGET) | 0;
-    },
-    set held(value) {
-      state.set32(L.ST_HELD_BUDGET, value);
-    },
-    get startBudget() {
-      return state.get32(L.ST_START_BUDGET) | 0;
-    },
-    set startBudget(value) {
-      state.set32(L.ST_START_BUDGET, value);
-    },
-  };
+  /** Lays out the processor's part of the engine memory behind its state page. */
+  constructor(views: Views, state: CpuState) {
+    this.views = views;
+    this.state = state;
+    this.tlb = state.base + 4096;
+    this.jumpCache = this.tlb + 2 * TLB_SIZE;
+    this.tlbFilled = new FilledEntries(views.i32, this.tlb, 2 * TLB_SIZE, TLB_ENTRY_SIZE, -1);
+    this.jumpFilled = new FilledEntries(views.i32, this.jumpCache, JUMP_CACHE_SIZE, JUMP_CACHE_ENTRY_SIZE, 0);
+  }
+
+  /** Budget not in ST_BUDGET but still this run's. In the state page, for generated code that needs the exact time. */
+  get held(): number {
+    return this.state.get32(L.ST_HELD_BUDGET) | 0;
+  }
+  set held(instructions: number) {
+    this.state.set32(L.ST_HELD_BUDGET, instructions);
+  }
+
+  /** Budget at the start of the tier's run. In the state page likewise. */
+  get startBudget(): number {
+    return this.state.get32(L.ST_START_BUDGET) | 0;
+  }
+  set startBudget(instructions: number) {
+    this.state.set32(L.ST_START_BUDGET, instructions);
+  }
 }

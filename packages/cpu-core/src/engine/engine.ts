@@ -8,7 +8,7 @@ import { HELPERS } from '../system/helpers.ts';
 import type { CpuModel } from '../system/models.ts';
 import { BlockBuilder } from './block-builder.ts';
 import { CodePages } from './code-pages.ts';
-import { CORE_SIZE, type Core, createCore } from './core.ts';
+import { CORE_SIZE, Core } from './core.ts';
 import { Evaluator } from './evaluator.ts';
 import { Fetcher } from './fetch.ts';
 import { GuestMemory } from './guest-memory.ts';
@@ -97,7 +97,7 @@ export class Engine {
    */
   createProcessor(options: CreateProcessorOptions): Processor {
     const base = this.#allocate(options.index);
-    const core = createCore(this.#views, new CpuState(this.#views, base));
+    const core = new Core(this.#views, new CpuState(this.#views, base));
     const { index, ports, model, behaviour } = options;
     const cpu = new Processor({ index, state: core.state, ports, model, ...(behaviour && { behaviour }) });
     core.cpu = cpu;
