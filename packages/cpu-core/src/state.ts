@@ -124,9 +124,15 @@ export class CpuState {
     this.set64(L.ST_RIP, value);
   }
 
+  /** RIP as a number: exact below 2^53. */
+  get ripNumber(): number {
+    return this.getNumber(L.ST_RIP);
+  }
+
   /** RFLAGS with its status flags evaluated, 32 bit. */
   get rflags(): number {
     const eflags = this.get32(L.ST_EFLAGS);
+    if (this.get32(L.ST_CC_OP) === L.CC_EAGER) return (eflags | RFLAGS_FIXED) >>> 0;
     const status = evaluateFlags(
       this.get32(L.ST_CC_OP),
       this.get64(L.ST_CC_RES),
