@@ -112,7 +112,7 @@ export class Processor {
   onModeChanged: (() => void) | undefined;
   /** The guest fault in flight: filled and thrown by {@link fault}. */
   readonly pendingFault: GuestFault = new GuestFault();
-  /** Where states pass through on their way into SMM and back. */
+  /** Where states pass through on their way into SMM and back. @internal */
   readonly saveRoom: SaveRoom = new SaveRoom();
   /** RIP of the instruction whose helper runs. */
   insnRip = 0n;

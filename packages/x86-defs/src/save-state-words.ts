@@ -14,13 +14,21 @@ import {
 export const SAVE_WORD = {
   /** 16 general registers, two words each. */
   gpr: 0,
+  /** Instruction pointer, two words, as all up to DR7. */
   rip: 32,
+  /** RFLAGS. */
   rflags: 34,
+  /** CR0. */
   cr0: 36,
+  /** CR3. */
   cr3: 38,
+  /** CR4. */
   cr4: 40,
+  /** IA32_EFER. */
   efer: 42,
+  /** DR6. */
   dr6: 44,
+  /** DR7. */
   dr7: 46,
   /** Segments in the order of `SAVE_STATE_SEGMENTS`, {@link SAVE_WORDS_PER_SEGMENT} each: selector, attributes, limit, base (two words). */
   segments: 48,
@@ -28,11 +36,15 @@ export const SAVE_WORD = {
   gdtr: 88,
   /** Limit, base (two words). */
   idtr: 91,
+  /** SMBASE, guest-physical. */
   smbase: 94,
+  /** SMM revision identifier. */
   revision: 95,
   /** 1 or 0. */
   autoHaltRestart: 96,
+  /** I/O instruction restart field. */
   ioRestart: 97,
+  /** Interrupt shadow. */
   interruptShadow: 98,
 } as const;
 
