@@ -5,7 +5,7 @@ import * as L from '../layout.ts';
 import { ACCESS_READ, ACCESS_WRITE } from '../ports.ts';
 import type { Tier } from '../tier.ts';
 import { BLOCK_LIMIT, type BlockBuilder, modelOf } from './block-builder.ts';
-import type { Block, CodePages } from './code-pages.ts';
+import { addLink, type Block, type CodePages } from './code-pages.ts';
 import type { Core } from './core.ts';
 import { peek, retiredNow } from './evaluator.ts';
 import type { Fetcher } from './fetch.ts';
@@ -206,7 +206,7 @@ export class WasmTier implements Tier, Imports {
       if (block.tail) i32[slot >>> 2] = R.LINK_NEVER;
       else {
         i32[slot >>> 2] = block.host;
-        block.incoming.push(slot);
+        addLink(block, slot);
       }
     }
     return block.host;
