@@ -1,6 +1,6 @@
 /** Decodes blocks into the op cache. */
 import { SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_SS } from '@smm/x86-defs';
-import { decode } from '../decode/decode.ts';
+import { decodeFields } from '../decode/decode.ts';
 import { Insn, K_IMM, K_MEM, K_REG, K_REL, REG_NONE, REG_RIP } from '../insn.ts';
 import * as L from '../layout.ts';
 import { ENDS_BLOCK, OP, opTable } from '../ops.ts';
@@ -112,7 +112,7 @@ export class BlockBuilder {
     let count = 0;
     while (count < BLOCK_LIMIT && at < end) {
       const insn = list[count]!;
-      const length = decode(views.u8, at, end - at, size, insn);
+      const length = decodeFields(views.u8, at, end - at, size, insn);
       if (length === 0) break;
       at += length;
       count++;
@@ -275,6 +275,7 @@ export class BlockBuilder {
       }
     }
     if (handler < 0) {
+      if (block.tail === 0) insn.keepBytes(this.#views.u8, block.start + offset);
       const rip = nextRip(block.mode, block.rip, offset);
       const number = this.#instructionCount++;
       this.#plain(at, R.HANDLER_EXECUTE, offset, number);
