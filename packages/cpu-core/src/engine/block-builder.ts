@@ -7,7 +7,7 @@ import { ENDS_BLOCK, OP, opTable } from '../ops.ts';
 import { SEMANTICS } from '../semantics/semantics.ts';
 import type { Views } from '../state.ts';
 import { nextRip } from './branch.ts';
-import { Block, type CodePages } from './code-pages.ts';
+import { Block, type CodePages, highRip } from './code-pages.ts';
 import type { Core } from './core.ts';
 import { codeSize, type Fetcher } from './fetch.ts';
 import { FLAGS_KEEPS, FLAGS_SETS, flagUse } from './flag-use.ts';
@@ -198,19 +198,13 @@ export class BlockBuilder {
     } else {
       this.#plain(record >>> 2, R.HANDLER_NEXT, 0, 0);
       const low = block.ripLow + offset;
-      const high = this.#carried(block, low);
+      const high = highRip(block, low);
       this.#extension(block, record >>> 2, low | 0, high, low | 0, high);
       record += 2 * R.RECORD_SIZE;
     }
     this.#dropDeadFlags(block, forms, count);
     if (jumps && last.op === OP.JCC && count > 1) this.#fuse(block, forms, last, count);
     this.#free = record;
-  }
-
-  /** High half of a RIP in the block's mode: the low half `low` was computed from the block's without being cut to 32 bits. */
-  #carried(block: Block, low: number): number {
-    if ((block.mode & L.MODE_CODE_MASK) !== 2) return 0;
-    return (block.ripHigh + (low >= 0 && block.ripLow < 0 ? 1 : 0)) | 0;
   }
 
   /** Writes a record without operands. `at` is a word index. */
@@ -247,7 +241,7 @@ export class BlockBuilder {
     // RIP of the next instruction, and of the target, in signed halves
     const sum = block.ripLow + offset + insn.length;
     const low = sum | 0;
-    const high = this.#carried(block, sum);
+    const high = highRip(block, sum);
     let targetLow = 0;
     let targetHigh = 0;
     if (kind0 === K_REL) {

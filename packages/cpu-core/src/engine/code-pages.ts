@@ -2,6 +2,7 @@
  * Which host pages hold code that has been decoded, and the blocks on them. Such a page has no write tag in any TLB, so that every
  * store to it comes by here; a store to a 64-byte line with code drops the blocks that touch the line.
  */
+import * as L from '../layout.ts';
 import type { Views } from '../state.ts';
 import type { Core } from './core.ts';
 import { clearJumpCache } from './jump-cache.ts';
@@ -53,6 +54,15 @@ export class Block {
   get limit(): number {
     return this.limitBits >>> 0;
   }
+}
+
+/**
+ * High half, signed, of a RIP in the block's mode: its low half, not yet cut to 32 bits, is the block's and a few hundred bytes.
+ * RIP wraps at 4 GiB outside 64-bit code.
+ */
+export function highRip(block: Block, low: number): number {
+  if ((block.mode & L.MODE_CODE_MASK) !== 2) return 0;
+  return (block.ripHigh + (low >= 0 && block.ripLow < 0 ? 1 : 0)) | 0;
 }
 
 /** Notes that a link word, at host offset `slot`, leads to a block. Most blocks have one only. */
