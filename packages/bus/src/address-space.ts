@@ -129,6 +129,11 @@ export class PhysicalAddressSpace {
     (smm ? this.#smm : this.#normal).resolve(gpa, out);
   }
 
+  /** Offset in the RAM window, bytes, that reads of an address come from, or -1 if it is no RAM or ROM: {@link resolve} in short. */
+  ramOffset(gpa: number, smm: boolean): number {
+    return (smm ? this.#smm : this.#normal).ramOffset(gpa);
+  }
+
   /** The compiled pieces of one view in address order, without gaps: what memory slots are made from. */
   pieces(smm: boolean): readonly FlatPiece[] {
     return (smm ? this.#smm : this.#normal).pieces;

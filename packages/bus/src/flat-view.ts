@@ -5,6 +5,10 @@ import { type FlatPiece, PHYSICAL_ADDRESS_LIMIT, type Region, type Resolution } 
 export class FlatView {
   readonly pieces: readonly FlatPiece[];
   readonly #starts: Float64Array;
+  /** First address behind each piece. */
+  readonly #ends: Float64Array;
+  /** Host offset less guest-physical address, by piece; NaN where reads do not come from RAM. */
+  readonly #shifts: Float64Array;
   #lastHit = 0;
 
   /** `regions` in order of registration; later wins among equal priorities. */
@@ -28,13 +32,19 @@ export class FlatView {
     });
     this.pieces = pieces;
     this.#starts = Float64Array.from(pieces, (p) => p.start);
+    this.#ends = Float64Array.from(pieces, (p) => p.lastAddress + 1);
+    this.#shifts = Float64Array.from(pieces, ({ region }) =>
+      region === undefined || region.kind === 'hole' || region.hostOffset === undefined
+        ? Number.NaN
+        : region.hostOffset - region.start,
+    );
   }
 
-  /** The piece that holds an address. */
-  pieceAt(gpa: number): FlatPiece {
-    const hit = this.pieces[this.#lastHit]!;
-    if (gpa >= hit.start && gpa <= hit.lastAddress) return hit;
+  /** Index of the piece that holds an address. */
+  #indexOf(gpa: number): number {
     const starts = this.#starts;
+    const last = this.#lastHit;
+    if (gpa >= starts[last]! && gpa < this.#ends[last]!) return last;
     let low = 0;
     let high = starts.length - 1;
     while (low < high) {
@@ -43,7 +53,18 @@ export class FlatView {
       else high = middle - 1;
     }
     this.#lastHit = low;
-    return this.pieces[low]!;
+    return low;
+  }
+
+  /** The piece that holds an address. */
+  pieceAt(gpa: number): FlatPiece {
+    return this.pieces[this.#indexOf(gpa)]!;
+  }
+
+  /** RAM-window offset that reads of an address come from, or -1. */
+  ramOffset(gpa: number): number {
+    const offset = gpa + this.#shifts[this.#indexOf(gpa)]!;
+    return offset >= 0 ? offset : -1;
   }
 
   /** Fills `out` for an address. */

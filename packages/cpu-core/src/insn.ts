@@ -104,6 +104,12 @@ export class Insn {
   /** The bytes, `length` of them valid. */
   readonly bytes: Uint8Array = new Uint8Array(16);
 
+  /** Fills in `bytes` from where it was decoded. */
+  keepBytes(from: Uint8Array, offset: number): void {
+    const { bytes } = this;
+    for (let n = 0; n < this.length; n++) bytes[n] = from[offset + n]!;
+  }
+
   /** A copy that later decoding does not touch. */
   clone(): Insn {
     const copy = Object.assign(new Insn(), this, { bytes: undefined }) as { bytes: Uint8Array };

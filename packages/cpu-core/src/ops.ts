@@ -333,6 +333,13 @@ export const OP: Readonly<Record<OpName, OpId>> = Object.freeze(
   Object.fromEntries(NAMES.map((name, index) => [name, index])),
 ) as Readonly<Record<OpName, OpId>>;
 
+/** A byte per operation: the sum of the bits whose list names it. */
+export function opTable(...rows: readonly (readonly [bit: number, ops: Iterable<number>])[]): Uint8Array {
+  const table = new Uint8Array(NAMES.length);
+  for (const [bit, ops] of rows) for (const op of ops) table[op]! |= bit;
+  return table;
+}
+
 /**
  * Operations that end a decoded block: control transfers, and whatever may change the mode, the memory map, the
  * interrupt state or a device. The next instruction is looked up anew.

@@ -62,7 +62,7 @@ function difference(m: FlatMachine, v: Vector, out: DataView, at: number): strin
   m.onFault = (number) => {
     if (vector === -1) vector = number; // without an IDT more follow
   };
-  m.cpu.run(1);
+  for (let turn = 0; turn < 512 && state.rip === 0x2000n && vector === -1; turn++) m.cpu.run(v.budget);
   const signal = Number(out.getBigUint64(at + 136, true));
   if (signal) {
     const expected = signal === 8 ? 0 : -2; // SIGFPE

@@ -47,7 +47,6 @@ class SpaceTables implements TableMemory {
   smm = false;
   readonly #ports: TcgPorts;
   readonly #words: Uint32Array;
-  readonly #at = newResolution();
 
   constructor(ports: TcgPorts) {
     this.#ports = ports;
@@ -55,8 +54,8 @@ class SpaceTables implements TableMemory {
   }
 
   locate(gpa: number): number {
-    this.#ports.space.resolve(gpa, this.smm, this.#at);
-    return this.#at.kind === 'ram' ? this.#at.hostOffset : TABLE_ACCESS_FAILED;
+    const offset = this.#ports.space.ramOffset(gpa, this.smm);
+    return offset < 0 ? TABLE_ACCESS_FAILED : offset;
   }
 
   read32(location: number): number {

@@ -118,7 +118,7 @@ export class GuestWalker {
   #unpaged(linear: number, debug: boolean): WalkResult {
     const r = this.result;
     r.outcome = WALK_OK;
-    r.gpa = linear - (linear % PAGE_SIZE);
+    r.gpa = linear - (linear & (PAGE_SIZE - 1));
     r.pageSizeBytes = PAGE_SIZE;
     r.rights = RIGHTS_ALL;
     r.tlbRights = debug ? 0 : RIGHTS_ALL;
@@ -177,7 +177,7 @@ export class GuestWalker {
     let linearHigh = 0;
     if (long) {
       level = 4;
-      table = paging.cr3 - (paging.cr3 % PAGE_SIZE);
+      table = paging.cr3 - (paging.cr3 & (PAGE_SIZE - 1));
       linearHigh = (linear - low) / TWO_POW_32;
     } else {
       level = 2;

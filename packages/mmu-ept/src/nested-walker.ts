@@ -61,7 +61,7 @@ class EptTableMemory implements TableMemory {
       this.#result.qualification = APIC_ACCESS_GUEST_PHYSICAL << 12;
       return TABLE_ACCESS_FAILED;
     }
-    return e.hostPage + (gpa % PAGE_SIZE);
+    return e.hostPage + (gpa & (PAGE_SIZE - 1));
   }
 
   read32(location: number): number {

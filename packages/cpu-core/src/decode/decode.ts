@@ -74,27 +74,21 @@ const PREFIX = (() => {
   return table;
 })();
 
-function finish(out: Insn, bytes: Uint8Array, offset: number, length: number): number {
-  out.length = length;
-  const copy = out.bytes;
-  for (let n = 0; n < length; n++) copy[n] = bytes[offset + n];
-  return length;
-}
-
-function invalid(out: Insn, bytes: Uint8Array, offset: number, length: number): number {
+function invalid(out: Insn, length: number): number {
   out.op = OP.INVALID;
   out.operands = 0;
   out.kind0 = K_NONE;
   out.kind1 = K_NONE;
   out.kind2 = K_NONE;
-  return finish(out, bytes, offset, length);
+  out.length = length;
+  return length;
 }
 
 /** Bytes ran out: either the caller has more, or the instruction exceeds the architecture's limit. */
-function short(out: Insn, bytes: Uint8Array, offset: number, available: number): number {
+function short(out: Insn, available: number): number {
   if (available < MAX_LENGTH) return 0;
   out.tooLong = true;
-  return invalid(out, bytes, offset, MAX_LENGTH);
+  return invalid(out, MAX_LENGTH);
 }
 
 /**
@@ -109,6 +103,19 @@ function short(out: Insn, bytes: Uint8Array, offset: number, available: number):
  * opcodes and illegal LOCK give `OP.INVALID`; so do instructions longer than 15 bytes, with `out.tooLong` set.
  */
 export function decode(
+  bytes: Uint8Array,
+  offset: number,
+  available: number,
+  codeSize: CodeSize,
+  out: Insn,
+): number {
+  const length = decodeFields(bytes, offset, available, codeSize, out);
+  out.keepBytes(bytes, offset);
+  return length;
+}
+
+/** As {@link decode}, but for `out.bytes`: {@link Insn.keepBytes} is the caller's. */
+export function decodeFields(
   bytes: Uint8Array,
   offset: number,
   available: number,
@@ -152,7 +159,7 @@ export function decode(
   out.segment = 3;
 
   for (;;) {
-    if (at >= limit) return short(out, bytes, offset, available);
+    if (at >= limit) return short(out, available);
     opcode = bytes[at++];
     const prefix = PREFIX[opcode];
     if (prefix === P_NONE) break;
@@ -191,12 +198,12 @@ export function decode(
   let cell =
     (long ? 1 << 12 : 0) | (rep === REP_F2 ? 3 << 8 : rep === REP_F3 ? 2 << 8 : operand66 ? 1 << 8 : 0);
   if (opcode === 0x0f) {
-    if (at >= limit) return short(out, bytes, offset, available);
+    if (at >= limit) return short(out, available);
     opcode = bytes[at++];
     cell |= 1 << 10;
     if (opcode === 0x38 || opcode === 0x3a) {
       cell ^= opcode === 0x38 ? 3 << 10 : 2 << 10;
-      if (at >= limit) return short(out, bytes, offset, available);
+      if (at >= limit) return short(out, available);
       opcode = bytes[at++];
     }
   }
@@ -204,12 +211,12 @@ export function decode(
   let entry = ROOT[cell | opcode];
   let modRm = 0;
   if (entry & GROUP_BIT) {
-    if (at >= limit) return short(out, bytes, offset, available);
+    if (at >= limit) return short(out, available);
     modRm = bytes[at];
     entry = GROUPS[(entry & ~GROUP_BIT) * 16 + (modRm >= 0xc0 ? 8 : 0) + ((modRm >> 3) & 7)];
     if (entry & GROUP_BIT) entry = GROUPS[(entry & ~GROUP_BIT) * 16 + (modRm & 7)];
-    if (entry === 0) return invalid(out, bytes, offset, at + 1 - offset);
-  } else if (entry === 0) return invalid(out, bytes, offset, at - offset);
+    if (entry === 0) return invalid(out, at + 1 - offset);
+  } else if (entry === 0) return invalid(out, at - offset);
 
   let flags = FLAGS[entry];
   if (flags & F_ALTERNATIVE && rex & (flags & F_REX_B ? 1 : 8)) flags = FLAGS[++entry];
@@ -225,14 +232,14 @@ export function decode(
   let hasModRm = (flags & F_MODRM) !== 0;
   if (flags & F_VEX) {
     const payload = vexPayload(first);
-    if (at + payload >= limit) return short(out, bytes, offset, available);
+    if (at + payload >= limit) return short(out, available);
     const p0 = bytes[at];
     const p1 = bytes[at + 1];
     at += payload;
     opcode = bytes[at++];
     tail = vexTail(first, p0, p1, opcode);
     if (tail === VEX_INVALID || lock || rex !== 0 || rep !== REP_NONE || operand66) {
-      return invalid(out, bytes, offset, at - offset);
+      return invalid(out, at - offset);
     }
     hasModRm = tail !== VEX_NO_MODRM;
     if (!hasModRm) tail = 0;
@@ -241,12 +248,12 @@ export function decode(
 
   let isMemory = false;
   if (hasModRm) {
-    if (at >= limit) return short(out, bytes, offset, available);
+    if (at >= limit) return short(out, available);
     modRm = bytes[at++];
     if (modRm < 0xc0 && !(flags & F_NO_MEMORY)) {
       isMemory = true;
       at = decodeMemory(bytes, at, limit, modRm, rex, out);
-      if (at < 0) return short(out, bytes, offset, available);
+      if (at < 0) return short(out, available);
     }
   }
   if (override >= 0) out.segment = override;
@@ -255,7 +262,7 @@ export function decode(
   else if (flags & F_TAIL_V) tail += operandSize;
   else if (flags & F_TAIL_O) tail += out.addressSize;
   else if (flags & F_TAIL_A) tail += operandSize + 2;
-  if (at + tail > limit) return short(out, bytes, offset, available);
+  if (at + tail > limit) return short(out, available);
   const length = at + tail - offset;
 
   out.op = OPS[entry];
@@ -274,14 +281,15 @@ export function decode(
     operandSize,
     out,
   );
-  if (count < 0) return invalid(out, bytes, offset, length);
+  if (count < 0) return invalid(out, length);
   out.operands = count;
   if ((lock && !(flags & F_LOCK && out.kind0 === K_MEM)) || (operand66 && flags & F_NO_66))
-    return invalid(out, bytes, offset, length);
+    return invalid(out, length);
 
   if (flags & F_SIZE_B) out.size = 1;
   else if (flags & F_SIZE_OS) out.size = operandSize;
   else if (flags & F_SIZE_Z) out.size = operandSize > 4 ? 4 : operandSize;
   else out.size = out.size0 > 0 ? out.size0 : operandSize;
-  return finish(out, bytes, offset, length);
+  out.length = length;
+  return length;
 }

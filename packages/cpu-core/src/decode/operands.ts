@@ -54,7 +54,7 @@ import {
   W_Z,
 } from './operand-codes.ts';
 
-/** Width in bytes of an operand. */
+/** Width in bytes of an operand: the rule behind {@link WIDTHS}. */
 function widthOf(width: number, operandSize: number, rex: number, codeSize: CodeSize): number {
   if (width >= W_B) return 1 << (width - W_B);
   switch (width) {
@@ -77,6 +77,26 @@ function widthOf(width: number, operandSize: number, rex: number, codeSize: Code
     default:
       return 0;
   }
+}
+
+/** Width in bytes by {@link widthRow} and width code. */
+const WIDTHS = (() => {
+  const table = new Uint8Array(12 * 16);
+  for (const codeSize of [32, 64] as const) {
+    for (const rex of [0, 8]) {
+      for (const operandSize of [2, 4, 8]) {
+        const row = widthRow(operandSize, rex, codeSize);
+        for (let width = 0; width <= W_B + 4; width++)
+          table[row + width] = widthOf(width, operandSize, rex, codeSize);
+      }
+    }
+  }
+  return table;
+})();
+
+/** Start of a row of {@link WIDTHS}. */
+function widthRow(operandSize: number, rex: number, codeSize: CodeSize): number {
+  return ((operandSize >> 2) * 4 + ((rex & 8) >> 2) + (codeSize === 64 ? 1 : 0)) * 16;
 }
 
 /** Offset of a general register in the register file: AH, CH, DH and BH exist for bytes without REX. */
@@ -129,10 +149,11 @@ export function decodeOperands(
   out: Insn,
 ): number {
   let count = 0;
+  const widths = widthRow(operandSize, rex, out.codeSize);
   for (let n = firstOperand; n < firstOperand + 3; n++) {
     const code = operands[n];
     if (code === 0) break;
-    let width = widthOf(code >> 8, operandSize, rex, out.codeSize);
+    let width = WIDTHS[widths + (code >> 8)];
     let kind = K_REG;
     let value: number;
     switch (code & 0xff) {

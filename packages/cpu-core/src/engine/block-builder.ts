@@ -1,19 +1,20 @@
 /** Decodes blocks into the op cache. */
 import { SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_SS } from '@smm/x86-defs';
-import { decode } from '../decode/decode.ts';
+import { decodeFields } from '../decode/decode.ts';
 import { Insn, K_IMM, K_MEM, K_REG, K_REL, REG_NONE, REG_RIP } from '../insn.ts';
 import * as L from '../layout.ts';
-import { ENDS_BLOCK, OP } from '../ops.ts';
+import { ENDS_BLOCK, OP, opTable } from '../ops.ts';
 import { SEMANTICS } from '../semantics/semantics.ts';
 import type { Views } from '../state.ts';
-import { isCanonical, nextRip, relativeTarget } from './branch.ts';
-import type { Block, CodePages } from './code-pages.ts';
+import { nextRip } from './branch.ts';
+import { Block, type CodePages, highRip } from './code-pages.ts';
 import type { Core } from './core.ts';
 import { codeSize, type Fetcher } from './fetch.ts';
 import { FLAGS_KEEPS, FLAGS_SETS, flagUse } from './flag-use.ts';
+import { FormIndex, NO_HANDLER } from './form-index.ts';
 import type { Translator } from './translator/translator.ts';
 import type { Model } from './wasm/convention.ts';
-import { formKey, IDLE, pairKey } from './wasm/forms.ts';
+import { IDLE } from './wasm/forms.ts';
 import type { Program } from './wasm/program.ts';
 import * as R from './wasm/record.ts';
 import { shortcutKey } from './wasm/shortcut-functions.ts';
@@ -22,6 +23,7 @@ import { shortcutKey } from './wasm/shortcut-functions.ts';
 export const BLOCK_LIMIT = 32;
 /** Most bytes of a block in the op cache. */
 const BLOCK_BYTES = R.HEADER_SIZE + (BLOCK_LIMIT + 2) * R.RECORD_SIZE;
+const TWO_POW_32 = 0x1_0000_0000;
 
 /** Addressing model of a mode word. */
 export function modelOf(mode: number): Model {
@@ -43,13 +45,20 @@ export interface Executable {
 export class BlockBuilder {
   readonly #views: Views;
   readonly #code: CodePages;
-  readonly #program: Program;
+  readonly #forms: Readonly<Record<Model, FormIndex>>;
+  /** Functions of instructions for TypeScript that may do without it. */
+  readonly #shortcuts: Program['shortcuts'];
   readonly #start: number;
   #end: number;
   #free: number;
-  #blocks: Block[] = [];
-  #instructions: Executable[] = [];
+  /** Blocks and instructions for TypeScript by their indices; what is beyond the counts is to be used again. */
+  readonly #blocks: Block[] = [];
+  #blockCount = 0;
+  readonly #instructions: Executable[] = [];
+  #instructionCount = 0;
+  /** The block being built: its instructions, and the slots of their forms. */
   readonly #scratch: Insn[] = Array.from({ length: BLOCK_LIMIT }, () => new Insn());
+  readonly #slots = new Int32Array(BLOCK_LIMIT);
   /** How often the op cache was emptied. */
   generation = 0;
   /** Told of all that is decoded and forgotten, if there is one. */
@@ -58,13 +67,20 @@ export class BlockBuilder {
   constructor(views: Views, code: CodePages, program: Program, start: number, end: number) {
     this.#views = views;
     this.#code = code;
-    this.#program = program;
+    this.#forms = {
+      flat32: new FormIndex(program, 'flat32'),
+      flat64: new FormIndex(program, 'flat64'),
+      general: new FormIndex(program, 'general'),
+    };
+    this.#shortcuts = program.shortcuts;
     this.#start = start;
     this.#free = start;
     this.#end = end;
     code.onDrop = (block) => {
-      for (const link of block.incoming) this.#views.i32[link >>> 2] = R.LINK_OPEN;
-      this.#views.i32[(block.host + R.H_COUNT) >>> 2] = R.DEAD;
+      const { i32 } = this.#views;
+      if (block.incoming) i32[block.incoming >>> 2] = R.LINK_OPEN;
+      if (block.moreIncoming) for (const link of block.moreIncoming) i32[link >>> 2] = R.LINK_OPEN;
+      i32[(block.host + R.H_COUNT) >>> 2] = R.DEAD;
       this.translator?.dropped(block);
     };
   }
@@ -95,26 +111,26 @@ export class BlockBuilder {
     const { state, views } = core;
     const mode = state.mode;
     const limit = state.segLimit(SEG_CS);
-    const rip = state.rip;
+    const ripLow = state.get32(L.ST_RIP);
     const list = this.#scratch;
     const size = codeSize(mode);
     const onPage = 0x1000 - (host & 0xfff);
-    const end = host + (size === 64 ? onPage : Math.min(onPage, limit - Number(rip) + 1));
+    const end = host + (size === 64 ? onPage : Math.min(onPage, limit - ripLow + 1));
     let at = host;
     let count = 0;
     while (count < BLOCK_LIMIT && at < end) {
       const insn = list[count]!;
-      const length = decode(views.u8, at, end - at, size, insn);
+      const length = decodeFields(views.u8, at, end - at, size, insn);
       if (length === 0) break;
       at += length;
       count++;
-      if (ENDS_BLOCK.has(insn.op)) break;
+      if (TRAITS[insn.op]! & T_ENDS) break;
     }
     let tail = 0;
     let tailPage = -1;
     if (count === 0) {
       // The first instruction reaches over the page (or it faults): a block of its own.
-      const insn = fetcher.fetch(rip);
+      const insn = fetcher.fetch(state.rip);
       if (fetcher.host < 0 || fetcher.secondHost < 0) return undefined;
       list[0] = insn.clone();
       count = 1;
@@ -122,199 +138,268 @@ export class BlockBuilder {
       tail = insn.length - (at - host);
       tailPage = fetcher.secondHost;
     }
-    const block: Block = {
-      host: this.#free,
-      rip,
-      ripLow: Number(BigInt.asIntN(32, rip)),
-      ripHigh: Number(BigInt.asIntN(32, rip >> 32n)),
-      mode,
-      limit,
-      start: host,
-      length: at - host,
-      tail,
-      tailPage,
-      incoming: [],
-      dead: false,
-    };
-    this.#emit(core, block, list, count);
+    const block = this.#newBlock();
+    block.host = this.#free;
+    block.ripLow = ripLow | 0;
+    block.ripHigh = state.get32(L.ST_RIP + 4) | 0;
+    block.mode = mode;
+    block.limitBits = limit | 0;
+    block.start = host;
+    block.length = at - host;
+    block.tail = tail;
+    block.tailPage = tailPage;
+    this.#emit(core, block, count);
     this.#code.add(block);
     return block;
   }
 
-  /** Starts the op cache anew. Blocks write all their words, so what lies there needs no erasing. */
+  /** A fresh block, known by its index. */
+  #newBlock(): Block {
+    let block = this.#blocks[this.#blockCount];
+    if (block === undefined) {
+      block = new Block();
+      this.#blocks.push(block);
+    } else {
+      block.incoming = 0;
+      block.moreIncoming = undefined;
+      block.dead = false;
+    }
+    this.#blockCount++;
+    return block;
+  }
+
+  /** Starts the op cache anew. Blocks write all their words, so what lies there needs no erasing; the objects are used again. */
   #clear(): void {
     this.translator?.clear();
     this.#code.clear();
-    this.#blocks = [];
-    this.#instructions = [];
+    this.#blockCount = 0;
+    this.#instructionCount = 0;
     this.#free = this.#start;
     this.generation++;
   }
 
-  #emit(core: Core, block: Block, list: readonly Insn[], count: number): void {
-    const { i32, u64 } = core.views;
+  #emit(core: Core, block: Block, count: number): void {
+    const { i32 } = core.views;
+    const list = this.#scratch;
+    const last = list[count - 1]!;
     const model = modelOf(block.mode);
+    const forms = this.#forms[model];
     const header = block.host >>> 2;
-    i32.fill(0, header, (block.host + BLOCK_BYTES) >>> 2);
-    u64[block.host >>> 3] = block.rip;
+    for (let at = header; at < header + (R.HEADER_SIZE >>> 2); at++) i32[at] = 0;
+    i32[header + (R.H_RIP >>> 2)] = block.ripLow;
+    i32[header + (R.H_RIP >>> 2) + 1] = block.ripHigh;
     i32[header + (R.H_COUNT >>> 2)] = count;
     i32[header + (R.H_TAKEN >>> 2)] = count;
-    i32[header + (R.H_INDEX >>> 2)] = this.#blocks.length;
+    i32[header + (R.H_INDEX >>> 2)] = this.#blockCount - 1;
     i32[header + (R.H_HEAT >>> 2)] = this.translator?.threshold ?? R.COLD_FOR_EVER;
-    this.#blocks.push(block);
     let record = block.host + R.HEADER_SIZE;
-    let next = block.rip;
+    let offset = 0;
     let jumps = false;
     for (let k = 0; k < count; k++) {
-      const insn = list[k]!;
-      const rip = next;
-      next = nextRip(block.mode, rip, insn.length);
-      jumps = this.#record(core, block, model, insn, record, rip, next);
+      const { length } = list[k]!;
+      jumps = this.#record(core, block, model, forms, k, record >>> 2, offset);
+      offset += length;
       record += R.RECORD_SIZE;
     }
-    const last = list[count - 1]!;
     if (jumps) record += R.RECORD_SIZE;
-    else if (ENDS_BLOCK.has(last.op)) {
-      i32[record >>> 2] = R.HANDLER_CONTINUE | (R.HANDLER_CONTINUE << 16);
+    else if (TRAITS[last.op]! & T_ENDS) {
+      this.#plain(record >>> 2, R.HANDLER_CONTINUE, 0, 0);
       record += R.RECORD_SIZE;
     } else {
-      i32[record >>> 2] = R.HANDLER_NEXT | (R.HANDLER_NEXT << 16);
-      this.#extension(core, block, record, next, next);
+      this.#plain(record >>> 2, R.HANDLER_NEXT, 0, 0);
+      const low = block.ripLow + offset;
+      const high = highRip(block, low);
+      this.#extension(block, record >>> 2, low | 0, high, low | 0, high);
       record += 2 * R.RECORD_SIZE;
     }
-    this.#dropDeadFlags(core, block, model, list, count);
-    if (jumps && last.op === OP.JCC && count > 1)
-      this.#fuse(core, block, model, list[count - 2]!, last, count);
+    this.#dropDeadFlags(block, forms, count);
+    if (jumps && last.op === OP.JCC && count > 1) this.#fuse(block, forms, last, count);
     this.#free = record;
   }
 
-  /** Writes one record. Returns true if it is a jump with an extension. */
+  /** Writes a record without operands. `at` is a word index. */
+  #plain(at: number, handler: number, offset: number, immediate: number): void {
+    const { i32 } = this.#views;
+    i32[at] = handler | (handler << 16);
+    i32[at + (R.R_OFFSET >>> 2)] = offset;
+    i32[at + (R.R_REG >>> 2)] = 0;
+    i32[at + (R.R_INDEX >>> 2)] = 0;
+    i32[at + (R.R_IMM >>> 2)] = immediate;
+    i32[at + (R.R_IMM >>> 2) + 1] = 0;
+    i32[at + (R.R_DISP >>> 2)] = 0;
+    i32[at + (R.R_DISP >>> 2) + 1] = 0;
+  }
+
+  /**
+   * Writes the record of instruction `k`, which starts `offset` bytes after the block's RIP, at word index `at`. Returns true
+   * if it is a jump with an extension.
+   */
   #record(
     core: Core,
     block: Block,
     model: Model,
-    insn: Insn,
-    record: number,
-    rip: bigint,
-    next: bigint,
+    forms: FormIndex,
+    k: number,
+    at: number,
+    offset: number,
   ): boolean {
-    const { i32, u8, u16, i64 } = core.views;
-    const at = record >>> 2;
-    u16[(record + R.R_OFFSET) >>> 1] = Number(BigInt.asUintN(16, rip - block.rip));
-    const target = insn.kind0 === K_REL ? relativeTarget(core.cpu, insn, next) : 0n;
+    const { i32 } = this.#views;
+    const insn = this.#scratch[k]!;
+    const traits = TRAITS[insn.op]!;
+    const { kind0, kind1, kind2, segment } = insn;
+    const memory = kind0 === K_MEM || kind1 === K_MEM || kind2 === K_MEM;
+    // RIP of the next instruction, and of the target, in signed halves
+    const sum = block.ripLow + offset + insn.length;
+    const low = sum | 0;
+    const high = highRip(block, sum);
+    let targetLow = 0;
+    let targetHigh = 0;
+    if (kind0 === K_REL) {
+      targetLow = (low + insn.imm) | 0;
+      if ((block.mode & L.MODE_CODE_MASK) === 2) {
+        const carry = (low >>> 0) + (insn.imm >>> 0) >= TWO_POW_32 ? 1 : 0;
+        targetHigh = (high + (insn.imm >> 31) + carry) | 0;
+      } else if (insn.size === 2 && core.cpu.behaviour.truncateNearBranchTo16) targetLow &= 0xffff;
+    }
     const general = model === 'general';
-    const far = !general && usesSegmentBase(insn);
-    let handler: number | undefined;
-    let index: number | undefined;
-    if (this.#eligible(block, model, insn, target)) {
-      if (!far) handler = this.#program.handlers[model].get(formKey(insn, false));
-      if (handler === undefined) {
-        index = this.#program.functions[model].get(formKey(insn, false, true));
-        if (index !== undefined) handler = R.HANDLER_CALL;
+    const far = !general && memory && insn.op !== OP.LEA && segment >= SEG_FS;
+    let handler = NO_HANDLER;
+    let called = 0;
+    if (
+      traits & T_SEMANTICS &&
+      (traits & T_IDLE || this.#eligible(block, model, insn, memory, targetLow, targetHigh))
+    ) {
+      const slot = forms.slot(insn);
+      this.#slots[k] = slot;
+      if (!far) handler = forms.handler[slot]!;
+      if (handler < 0) {
+        called = forms.called[slot]!;
+        if (called >= 0) handler = R.HANDLER_CALL;
+        else called = 0;
       }
     }
-    if (handler === undefined) {
-      i32[at] = R.HANDLER_EXECUTE | (R.HANDLER_EXECUTE << 16);
-      i32[at + (R.R_IMM >>> 2)] = this.#instructions.length;
-      this.#instructions.push({ insn: insn.clone(), rip, next });
-      const shortcut = this.#program.shortcuts.get(shortcutKey(insn) ?? -1);
-      if (shortcut !== undefined) this.#shortcut(core, block, insn, record, next, shortcut);
+    if (handler < 0) {
+      if (block.tail === 0) insn.keepBytes(this.#views.u8, block.start + offset);
+      const rip = nextRip(block.mode, block.rip, offset);
+      const number = this.#instructionCount++;
+      this.#plain(at, R.HANDLER_EXECUTE, offset, number);
+      this.#scratch[k] = this.#instructions[number]?.insn ?? new Insn();
+      this.#instructions[number] = { insn, rip, next: nextRip(block.mode, rip, insn.length) };
+      const shortcut = this.#shortcuts.get(shortcutKey(insn) ?? -1);
+      if (shortcut !== undefined) this.#shortcut(block, insn, at, low, high, shortcut);
       return false;
     }
     i32[at] = handler | (handler << 16);
-    if (index !== undefined) u16[(record + R.R_FUNCTION) >>> 1] = index;
-    u8[record + R.R_SEGMENT] = (far ? L.ST_SEG_BASE + insn.segment * 8 : L.ST_ZERO) >>> 3;
-    if (general) {
-      u8[record + R.R_SEGMENT] = insn.segment;
-      u8[record + R.R_UNUSED_BITS] = 32 - insn.addressSize * 8;
-    }
-    u8[record + R.R_REG] = insn.kind0 === K_REG ? insn.val0 : 0;
-    u8[record + R.R_REG + 1] = insn.kind1 === K_REG ? insn.val1 : 0;
-    u8[record + R.R_REG + 2] = insn.kind2 === K_REG ? insn.val2 : 0;
-    i32[at + (R.R_IMM >>> 2)] = insn.imm;
+    i32[at + (R.R_OFFSET >>> 2)] = offset | (called << 16); // and R_FUNCTION
     const relative = insn.base === REG_RIP;
-    u8[record + R.R_BASE] = relative || insn.base === REG_NONE ? L.ST_ZERO : insn.base * 8;
-    u8[record + R.R_INDEX] = insn.index === REG_NONE ? L.ST_ZERO : insn.index * 8;
-    u8[record + R.R_SCALE] = insn.scale;
-    const memory = insn.kind0 === K_MEM || insn.kind1 === K_MEM || insn.kind2 === K_MEM;
-    let wide = memory
-      ? (BigInt(insn.dispHigh) << 32n) | BigInt(insn.disp >>> 0)
-      : (BigInt(insn.immHigh) << 32n) | BigInt(insn.imm >>> 0);
-    if (relative) wide += next;
-    i64[(record + R.R_DISP) >>> 3] = wide;
-    if (!SEMANTICS.has(insn.op) || !ENDS_BLOCK.has(insn.op)) return false;
-    this.#extension(core, block, record, next, target);
+    const base = relative || insn.base === REG_NONE ? L.ST_ZERO : insn.base * 8;
+    i32[at + (R.R_REG >>> 2)] =
+      (kind0 === K_REG ? insn.val0 : 0) |
+      ((kind1 === K_REG ? insn.val1 : 0) << 8) |
+      ((kind2 === K_REG ? insn.val2 : 0) << 16) |
+      (base << 24); // R_BASE
+    const index = insn.index === REG_NONE ? L.ST_ZERO : insn.index * 8;
+    const base8 = general ? segment : (far ? L.ST_SEG_BASE + segment * 8 : L.ST_ZERO) >>> 3;
+    const unused = general ? 32 - insn.addressSize * 8 : 0;
+    i32[at + (R.R_INDEX >>> 2)] = index | (insn.scale << 8) | (base8 << 16) | (unused << 24); // R_SCALE, R_SEGMENT, R_UNUSED_BITS
+    i32[at + (R.R_IMM >>> 2)] = insn.imm;
+    i32[at + (R.R_IMM >>> 2) + 1] = 0;
+    let wideLow = memory ? insn.disp : insn.imm;
+    let wideHigh = memory ? insn.dispHigh : insn.immHigh;
+    if (relative) {
+      const carry = (wideLow >>> 0) + (low >>> 0) >= TWO_POW_32 ? 1 : 0;
+      wideLow = (wideLow + low) | 0;
+      wideHigh = (wideHigh + high + carry) | 0;
+    }
+    i32[at + (R.R_DISP >>> 2)] = wideLow;
+    i32[at + (R.R_DISP >>> 2) + 1] = wideHigh;
+    if (!(traits & T_ENDS)) return false;
+    this.#extension(block, at, low, high, targetLow, targetHigh);
     return true;
   }
 
-  /** Makes a record for TypeScript one that may do without it. */
-  #shortcut(core: Core, block: Block, insn: Insn, record: number, next: bigint, index: number): void {
-    const { i32, u16, u64 } = core.views;
-    i32[record >>> 2] = R.HANDLER_CALL | (R.HANDLER_CALL << 16);
-    u16[(record + R.R_FUNCTION) >>> 1] = index;
-    u16[(record + R.R_PORT) >>> 1] = insn.imm & 0xff;
-    u64[(record + R.R_NEXT) >>> 3] = next;
-    i32[(record + R.R_LINK) >>> 2] = this.#openLink(block, next);
+  /** Makes a record for TypeScript one that may do without it. RIP of the next instruction in signed halves. */
+  #shortcut(block: Block, insn: Insn, at: number, nextLow: number, nextHigh: number, index: number): void {
+    const { i32, u16 } = this.#views;
+    i32[at] = R.HANDLER_CALL | (R.HANDLER_CALL << 16);
+    u16[at * 2 + (R.R_FUNCTION >>> 1)] = index;
+    u16[at * 2 + (R.R_PORT >>> 1)] = insn.imm & 0xff;
+    i32[at + (R.R_NEXT >>> 2)] = nextLow;
+    i32[at + (R.R_NEXT >>> 2) + 1] = nextHigh;
+    i32[at + (R.R_LINK >>> 2)] = linkTo(block, nextLow, nextHigh);
   }
 
-  #extension(core: Core, block: Block, record: number, next: bigint, target: bigint): void {
-    const { i32, u64 } = core.views;
-    u64[(record + R.X_NEXT) >>> 3] = next;
-    u64[(record + R.X_TARGET) >>> 3] = target;
-    i32[(record + R.X_LINK_NEXT) >>> 2] = this.#openLink(block, next);
-    i32[(record + R.X_LINK_TARGET) >>> 2] = this.#openLink(block, target);
-  }
-
-  /** What a link from a block to a RIP starts as. */
-  #openLink(block: Block, rip: bigint): number {
-    const from = Number(BigInt.asIntN(32, rip - block.rip)) + (block.start & 0xfff);
-    const far = rip - block.rip !== BigInt(Number(BigInt.asIntN(32, rip - block.rip)));
-    return !far && from >= 0 && from < 0x1000 && block.tail === 0 ? R.LINK_OPEN : R.LINK_NEVER;
+  /** Writes the extension of the record at word index `at`. RIPs in signed halves. */
+  #extension(
+    block: Block,
+    at: number,
+    nextLow: number,
+    nextHigh: number,
+    targetLow: number,
+    targetHigh: number,
+  ): void {
+    const { i32 } = this.#views;
+    i32[at + (R.X_NEXT >>> 2)] = nextLow;
+    i32[at + (R.X_NEXT >>> 2) + 1] = nextHigh;
+    i32[at + (R.X_TARGET >>> 2)] = targetLow;
+    i32[at + (R.X_TARGET >>> 2) + 1] = targetHigh;
+    i32[at + (R.X_LINK_TARGET >>> 2)] = linkTo(block, targetLow, targetHigh);
+    i32[at + (R.X_LINK_NEXT >>> 2)] = linkTo(block, nextLow, nextHigh);
+    i32[at + (R.X_LINK_NEXT >>> 2) + 1] = 0;
+    i32[at + (R.X_LINK_NEXT >>> 2) + 2] = 0;
   }
 
   /** The generated handlers assume this of the operands. */
-  #eligible(block: Block, model: Model, i: Insn, target: bigint): boolean {
-    if (!SEMANTICS.has(i.op)) return false;
-    if (IDLE.has(i.op)) return true;
-    const memory = i.kind0 === K_MEM || i.kind1 === K_MEM || i.kind2 === K_MEM;
+  #eligible(
+    block: Block,
+    model: Model,
+    i: Insn,
+    memory: boolean,
+    targetLow: number,
+    targetHigh: number,
+  ): boolean {
     const native = model === 'flat64' ? 8 : 4;
+    const traits = TRAITS[i.op]!;
     if (memory) {
       if (i.addressSize !== native && model !== 'general') return false;
       if (i.op !== OP.LEA) {
-        if (model === 'flat32' && !FLAT_SEGMENTS.has(i.segment)) return false;
-        if ((i.op === OP.BT || i.op === OP.BTS || i.op === OP.BTR || i.op === OP.BTC) && i.kind1 !== K_IMM)
+        if (model === 'flat32' && i.segment !== SEG_DS && i.segment !== SEG_SS && i.segment !== SEG_ES)
           return false;
+        if (traits & T_BIT_TEST && i.kind1 !== K_IMM) return false;
       }
     }
-    if (LOOPS.has(i.op) && i.addressSize !== native) return false;
+    if (traits & T_LOOPS && i.addressSize !== native) return false;
     if (i.kind0 !== K_REL) return true;
-    return model === 'flat64' ? isCanonical(target) : target <= BigInt(block.limit);
+    if (model !== 'flat64') return targetLow >>> 0 <= block.limit;
+    const sign = targetHigh >> 15; // canonical: bits 63 to 47 are equal
+    return sign === 0 || sign === -1;
   }
 
   /** Joins a comparison with the conditional jump after it; the exact handlers stay apart. */
-  #fuse(core: Core, block: Block, model: Model, first: Insn, jump: Insn, count: number): void {
-    const { u16 } = core.views;
+  #fuse(block: Block, forms: FormIndex, jump: Insn, count: number): void {
+    const { u16 } = this.#views;
     const record = (block.host + R.HEADER_SIZE + (count - 2) * R.RECORD_SIZE) >>> 1;
     if (u16[record]! < R.HANDLER_FIRST || u16[record + (R.RECORD_SIZE >>> 1)]! < R.HANDLER_FIRST) return;
-    const pair = this.#program.pairs[model].get(pairKey(first, jump));
-    if (pair !== undefined) u16[record] = pair;
+    const joined = forms.joined(this.#slots[count - 2]!, jump);
+    if (joined >= 0) u16[record] = joined;
   }
 
   /** Replaces handlers whose flags nobody sees: overwritten before a use, with nothing in between that may leave the block. */
-  #dropDeadFlags(core: Core, block: Block, model: Model, list: readonly Insn[], count: number): void {
-    const { u16 } = core.views;
+  #dropDeadFlags(block: Block, forms: FormIndex, count: number): void {
+    const { u16 } = this.#views;
     let live = true;
     for (let k = count - 1; k >= 0; k--) {
-      const insn = list[k]!;
+      const insn = this.#scratch[k]!;
       const at = (block.host + R.HEADER_SIZE + k * R.RECORD_SIZE) >>> 1;
-      if (u16[at] === R.HANDLER_EXECUTE || u16[at] === R.HANDLER_CALL) {
+      const handler = u16[at]!;
+      if (handler === R.HANDLER_EXECUTE || handler === R.HANDLER_CALL) {
         live = true;
         continue;
       }
       if (!live) {
-        const handler = this.#program.handlers[model].get(formKey(insn, true));
-        if (handler !== undefined) {
-          u16[at] = handler;
+        const quiet = forms.quiet[this.#slots[k]!]!;
+        if (quiet >= 0) {
+          u16[at] = quiet;
           continue; // reads no flags any more (INC and DEC keep CF)
         }
       }
@@ -329,12 +414,23 @@ export class BlockBuilder {
   }
 }
 
-const LOOPS: ReadonlySet<number> = new Set([OP.LOOP, OP.LOOPE, OP.LOOPNE, OP.JCXZ]);
-
-/** A memory operand with an FS or GS override. */
-function usesSegmentBase(i: Insn): boolean {
-  const memory = i.kind0 === K_MEM || i.kind1 === K_MEM || i.kind2 === K_MEM;
-  return memory && i.op !== OP.LEA && i.segment >= SEG_FS;
+/** Initial link word for a RIP, in signed halves: what lies on the block's own page can be linked. */
+function linkTo(block: Block, low: number, high: number): number {
+  const distance = ((high >>> 0) - (block.ripHigh >>> 0)) * TWO_POW_32 + (low >>> 0) - (block.ripLow >>> 0);
+  const from = distance + (block.start & 0xfff);
+  return from >= 0 && from < 0x1000 && block.tail === 0 ? R.LINK_OPEN : R.LINK_NEVER;
 }
 
-const FLAT_SEGMENTS: ReadonlySet<number> = new Set([SEG_ES, SEG_SS, SEG_DS]);
+const T_SEMANTICS = 1;
+const T_IDLE = 2;
+const T_ENDS = 4;
+const T_LOOPS = 8;
+const T_BIT_TEST = 16;
+/** What matters here about an operation. */
+const TRAITS = opTable(
+  [T_SEMANTICS, SEMANTICS.keys()],
+  [T_IDLE, IDLE],
+  [T_ENDS, ENDS_BLOCK],
+  [T_LOOPS, [OP.LOOP, OP.LOOPE, OP.LOOPNE, OP.JCXZ]],
+  [T_BIT_TEST, [OP.BT, OP.BTS, OP.BTR, OP.BTC]],
+);

@@ -2,49 +2,102 @@
  * Which host pages hold code that has been decoded, and the blocks on them. Such a page has no write tag in any TLB, so that every
  * store to it comes by here; a store to a 64-byte line with code drops the blocks that touch the line.
  */
+import * as L from '../layout.ts';
 import type { Views } from '../state.ts';
 import type { Core } from './core.ts';
 import { TLB_ADDEND, TLB_ENTRY_SIZE, TLB_SIZE, TLB_WRITE_TAG } from './tlb.ts';
 
 const LINE_SHIFT = 6;
+const LINE_BYTES = 1 << LINE_SHIFT;
+/** Lines of a page. */
+const LINES = 4096 / LINE_BYTES;
 /** No TLB holds a write tag. */
 const NO_ENTRY = 0;
 /** Several TLB entries may: all are searched. */
 const MANY_ENTRIES = -1;
 
-/** A decoded block, as TypeScript keeps it beside its records. */
-export interface Block {
+/** A decoded block, as TypeScript keeps it beside its records. Small whole numbers only: there are many, and all are long-lived. */
+export class Block {
   /** Host offset of its header in the op cache. */
-  readonly host: number;
-  /** RIP of its first instruction. */
-  readonly rip: bigint;
-  /** Low and high half of it, signed. */
-  readonly ripLow: number;
-  readonly ripHigh: number;
+  host = 0;
+  /** Low and high half of the RIP of its first instruction, signed. */
+  ripLow = 0;
+  ripHigh = 0;
   /** Mode word it was decoded for. */
-  readonly mode: number;
-  /** CS limit it was decoded under. */
-  readonly limit: number;
+  mode = 0;
+  /** CS limit it was decoded under, signed. */
+  limitBits = 0;
   /** Host offset of its first byte. */
-  readonly start: number;
+  start = 0;
   /** Bytes on the first page. */
-  readonly length: number;
+  length = 0;
   /** Bytes of its last instruction that lie on another page. */
-  readonly tail: number;
+  tail = 0;
   /** Host offset of that page, or -1. */
-  readonly tailPage: number;
-  /** Host offsets of the link words that lead here. */
-  readonly incoming: number[];
+  tailPage = -1;
+  /** Host offset of a link word that leads here, or 0; see {@link addLink}. */
+  incoming = 0;
+  /** Host offsets of the others. */
+  moreIncoming: number[] | undefined = undefined;
+  /** Next block that starts in the same line. */
+  chained: Block | undefined = undefined;
   /** Dropped: never to be entered again. */
-  dead: boolean;
+  dead = false;
+
+  /** RIP of its first instruction. */
+  get rip(): bigint {
+    return (BigInt(this.ripHigh >>> 0) << 32n) | BigInt(this.ripLow >>> 0);
+  }
+
+  /** CS limit it was decoded under, bytes. */
+  get limit(): number {
+    return this.limitBits >>> 0;
+  }
+}
+
+/**
+ * High half, signed, of a RIP in the block's mode: its low half, not yet cut to 32 bits, is the block's and a few hundred bytes.
+ * RIP wraps at 4 GiB outside 64-bit code.
+ */
+export function highRip(block: Block, low: number): number {
+  if ((block.mode & L.MODE_CODE_MASK) !== 2) return 0;
+  return (block.ripHigh + (low >= 0 && block.ripLow < 0 ? 1 : 0)) | 0;
+}
+
+/** Notes that a link word, at host offset `slot`, leads to a block. Most blocks have one only. */
+export function addLink(block: Block, slot: number): void {
+  if (block.incoming === 0) block.incoming = slot;
+  else if (block.moreIncoming) block.moreIncoming.push(slot);
+  else block.moreIncoming = [slot];
 }
 
 interface CodePage {
+  readonly number: number;
   /** Bit per 64-byte line that holds code, in two words. */
   readonly lines: Uint32Array;
-  readonly blocks: Set<Block>;
-  /** Blocks by offset in the page. */
-  readonly byOffset: Map<number, Block[]>;
+  /** Blocks by the line in which they start, chained. */
+  readonly chains: (Block | undefined)[];
+  /** Blocks whose tails lie here. */
+  readonly tails: Block[];
+  /** Starts and tails here. */
+  count: number;
+}
+
+/** Marks the lines that `length` bytes from `offset` on touch. */
+function markLines(lines: Uint32Array, offset: number, length: number): void {
+  const last = (offset + length - 1) >>> LINE_SHIFT;
+  for (let line = offset >>> LINE_SHIFT; line <= last; line++) lines[line >>> 5]! |= 1 << (line & 31);
+}
+
+function unchain({ chains }: CodePage, block: Block): void {
+  const line = (block.start & 0xfff) >>> LINE_SHIFT;
+  let before = chains[line];
+  if (before === block) {
+    chains[line] = block.chained;
+    return;
+  }
+  while (before !== undefined && before.chained !== block) before = before.chained;
+  if (before !== undefined) before.chained = block.chained;
 }
 
 /** The code pages of an engine. */
@@ -52,6 +105,8 @@ export class CodePages {
   readonly #views: Views;
   readonly #cores: Core[];
   readonly #pages = new Map<number, CodePage>();
+  /** The page last asked for. */
+  #last: CodePage | undefined;
   /** Per host page: the TLB entry that may hold a write tag for it; NO_ENTRY, or MANY_ENTRIES if there were several. */
   readonly #tagged: Int32Array;
   /** Per host page: it has been made writable for a processor since this was last cleared. For snapshots. */
@@ -86,38 +141,57 @@ export class CodePages {
 
   /** A live block that starts here, or undefined. The RIP comes in signed halves. */
   find(start: number, ripLow: number, ripHigh: number, mode: number, limit: number): Block | undefined {
-    const list = this.#pages.get(start >>> 12)?.byOffset.get(start & 0xfff);
-    if (list === undefined) return undefined;
-    for (const b of list) {
-      if (b.ripLow === ripLow && b.mode === mode && b.ripHigh === ripHigh && b.limit === limit) return b;
+    const page = this.#page(start >>> 12);
+    if (page === undefined) return undefined;
+    const limitBits = limit | 0;
+    for (let b = page.chains[(start & 0xfff) >>> LINE_SHIFT]; b !== undefined; b = b.chained) {
+      if (
+        b.start === start &&
+        b.ripLow === ripLow &&
+        b.mode === mode &&
+        b.ripHigh === ripHigh &&
+        b.limitBits === limitBits
+      )
+        return b;
     }
     return undefined;
   }
 
-  /** Makes a block known. */
-  add(block: Block): void {
-    const page = this.#register(block, block.start, block.length);
-    const offset = block.start & 0xfff;
-    const list = page.byOffset.get(offset);
-    if (list) list.push(block);
-    else page.byOffset.set(offset, [block]);
-    if (block.tail) this.#register(block, block.tailPage, block.tail);
+  #page(number: number): CodePage | undefined {
+    if (this.#last?.number !== number) this.#last = this.#pages.get(number);
+    return this.#last;
   }
 
-  #register(block: Block, host: number, length: number): CodePage {
-    const number = host >>> 12;
-    let page = this.#pages.get(number);
+  /** Makes a block known. */
+  add(block: Block): void {
+    const offset = block.start & 0xfff;
+    const page = this.#register(block.start >>> 12);
+    markLines(page.lines, offset, block.length);
+    block.chained = page.chains[offset >>> LINE_SHIFT];
+    page.chains[offset >>> LINE_SHIFT] = block;
+    if (block.tail === 0) return;
+    const second = this.#register(block.tailPage >>> 12);
+    markLines(second.lines, 0, block.tail);
+    second.tails.push(block);
+  }
+
+  /** The page, for one more block that has a part there. */
+  #register(number: number): CodePage {
+    let page = this.#page(number);
     if (!page) {
-      page = { lines: new Uint32Array(2), blocks: new Set(), byOffset: new Map() };
+      page = {
+        number,
+        lines: new Uint32Array(2),
+        chains: new Array<Block | undefined>(LINES).fill(undefined),
+        tails: [],
+        count: 0,
+      };
       this.#pages.set(number, page);
+      this.#last = page;
       this.#isCode[number] = 1;
       if (this.#tagged[number] !== NO_ENTRY) this.#dropWriteTags(number);
     }
-    page.blocks.add(block);
-    const last = ((host & 0xfff) + length - 1) >>> LINE_SHIFT;
-    for (let line = (host & 0xfff) >>> LINE_SHIFT; line <= last; line++) {
-      page.lines[line >>> 5]! |= 1 << (line & 31);
-    }
+    page.count++;
     return page;
   }
 
@@ -181,51 +255,56 @@ export class CodePages {
     if (!hit) return false;
     const firstLine = (from >>> LINE_SHIFT) << LINE_SHIFT;
     const endLine = (((end - 1) >>> LINE_SHIFT) + 1) << LINE_SHIFT;
-    let dropped = false;
-    for (const block of page.blocks) {
-      const first = block.start >>> 12 === number;
-      const at = first ? block.start & 0xfff : 0;
-      const length = first ? block.length : block.tail;
-      if (at >= endLine || at + length <= firstLine) continue;
-      this.#drop(block);
-      dropped = true;
+    const dropped: Block[] = [];
+    for (let line = 0; line * LINE_BYTES < endLine; line++) {
+      for (let b = page.chains[line]; b !== undefined; b = b.chained) {
+        if ((b.start & 0xfff) + b.length > firstLine) dropped.push(b);
+      }
     }
-    return dropped;
+    for (const b of page.tails) if (b.tail > firstLine) dropped.push(b);
+    const changed = new Set([page]);
+    for (const block of dropped) this.#drop(block, changed);
+    for (const each of changed) this.#settle(each);
+    return dropped.length > 0;
   }
 
-  #drop(block: Block): void {
+  /** Drops a block; its pages, added to `changed`, are to be settled afterwards. */
+  #drop(block: Block, changed: Set<CodePage>): void {
+    if (block.dead) return; // start and tail on the same page
     block.dead = true;
-    const number = block.start >>> 12;
-    const page = this.#pages.get(number);
-    const list = page?.byOffset.get(block.start & 0xfff);
-    if (list) list.splice(list.indexOf(block), 1);
-    this.#forget(number, block);
-    if (block.tail) this.#forget(block.tailPage >>> 12, block);
+    const page = this.#pages.get(block.start >>> 12)!;
+    changed.add(page);
+    unchain(page, block);
+    page.count--;
+    if (block.tail) {
+      const second = this.#pages.get(block.tailPage >>> 12)!;
+      changed.add(second);
+      second.tails.splice(second.tails.indexOf(block), 1);
+      second.count--;
+    }
     this.onDrop(block);
   }
 
-  #forget(number: number, block: Block): void {
-    const page = this.#pages.get(number);
-    if (!page) return;
-    page.blocks.delete(block);
-    if (page.blocks.size === 0) {
+  /** Brings a page up to date that has lost blocks. */
+  #settle({ number, lines, chains, tails, count }: CodePage): void {
+    if (count === 0) {
       this.#pages.delete(number);
+      this.#last = undefined;
       this.#isCode[number] = 0;
       return;
     }
-    page.lines.fill(0);
-    for (const other of page.blocks) {
-      const first = other.start >>> 12 === number;
-      const at = first ? other.start & 0xfff : 0;
-      const last = (at + (first ? other.length : other.tail) - 1) >>> LINE_SHIFT;
-      for (let line = at >>> LINE_SHIFT; line <= last; line++) page.lines[line >>> 5]! |= 1 << (line & 31);
+    lines.fill(0);
+    for (const chain of chains) {
+      for (let b = chain; b !== undefined; b = b.chained) markLines(lines, b.start & 0xfff, b.length);
     }
+    for (const b of tails) markLines(lines, 0, b.tail);
   }
 
   /** Drops everything that was ever decoded. No jump cache leads into the op cache afterwards, so that its space can be used anew. */
   clear(): void {
     for (const number of this.#pages.keys()) this.#isCode[number] = 0;
     this.#pages.clear();
+    this.#last = undefined;
     for (const core of this.#cores) core.jumpFilled.clear();
   }
 }

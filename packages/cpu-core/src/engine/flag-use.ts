@@ -1,6 +1,6 @@
 /** What an instruction does with the status flags, for dropping flags that nobody sees. */
 import { type Insn, K_IMM } from '../insn.ts';
-import { OP } from '../ops.ts';
+import { OP, opTable } from '../ops.ts';
 
 /** Neither reads nor writes them, cannot fault. */
 export const FLAGS_KEEPS = 0;
@@ -9,7 +9,7 @@ export const FLAGS_SETS = 1;
 /** Anything else. */
 const FLAGS_NEEDS = 2;
 
-const SETTERS: ReadonlySet<number> = new Set([
+const SETTERS: readonly number[] = [
   OP.ADD,
   OP.OR,
   OP.AND,
@@ -21,9 +21,9 @@ const SETTERS: ReadonlySet<number> = new Set([
   OP.IMUL,
   OP.MUL,
   OP.IMUL1,
-]);
-const SHIFTS: ReadonlySet<number> = new Set([OP.SHL, OP.SHR, OP.SAR]);
-const KEEPERS: ReadonlySet<number> = new Set([
+];
+const SHIFTS: readonly number[] = [OP.SHL, OP.SHR, OP.SAR];
+const KEEPERS: readonly number[] = [
   OP.MOV,
   OP.MOVZX,
   OP.MOVSX,
@@ -40,13 +40,19 @@ const KEEPERS: ReadonlySet<number> = new Set([
   OP.SFENCE,
   OP.CLD,
   OP.STD,
-]);
+];
+
+const T_SETS = 1;
+const T_KEEPS = 2;
+const T_SHIFT = 4;
+const TRAITS = opTable([T_SETS, SETTERS], [T_KEEPS, KEEPERS], [T_SHIFT, SHIFTS]);
 
 /** Class of a register-form instruction (memory operands may fault: the caller treats them as {@link FLAGS_NEEDS}). */
 export function flagUse(insn: Insn): number {
-  if (SETTERS.has(insn.op)) return FLAGS_SETS;
-  if (KEEPERS.has(insn.op)) return FLAGS_KEEPS;
-  if (SHIFTS.has(insn.op) && insn.kind1 === K_IMM && (insn.imm & (insn.size0 === 8 ? 63 : 31)) !== 0) {
+  const traits = TRAITS[insn.op]!;
+  if (traits & T_SETS) return FLAGS_SETS;
+  if (traits & T_KEEPS) return FLAGS_KEEPS;
+  if (traits & T_SHIFT && insn.kind1 === K_IMM && (insn.imm & (insn.size0 === 8 ? 63 : 31)) !== 0) {
     return FLAGS_SETS;
   }
   return FLAGS_NEEDS;

@@ -130,17 +130,16 @@ export class GuestMemory implements LinearMemory {
     const i32 = views.i32;
     const at = entry >>> 2;
     this.#core.tlbFilled.add(entry);
-    i32[at + 6] = (hostPage - page) | 0;
-    const setTag = (slot: number, valid: boolean): void => {
-      i32[at + slot] = valid ? page : -1;
-      i32[at + slot + 1] = valid ? high : -1;
-    };
-    setTag(0, result.readable);
     const write = result.writable && !this.#code.isCode(hostPage);
-    setTag(TLB_WRITE_TAG >>> 2, write);
+    i32[at] = result.readable ? page : -1;
+    i32[at + 1] = result.readable ? high : -1;
+    i32[at + (TLB_WRITE_TAG >>> 2)] = write ? page : -1;
+    i32[at + (TLB_WRITE_TAG >>> 2) + 1] = write ? high : -1;
+    i32[at + (TLB_EXEC_TAG >>> 2)] = result.executable ? page : -1;
+    i32[at + (TLB_EXEC_TAG >>> 2) + 1] = result.executable ? high : -1;
+    i32[at + (TLB_ADDEND >>> 2)] = (hostPage - page) | 0;
     if (result.writable && (write || access === ACCESS_WRITE))
       this.#code.noteWritable(hostPage, write ? entry : 0);
-    setTag(TLB_EXEC_TAG >>> 2, result.executable);
     return (hostPage + (linear & 0xfff)) >>> 0;
   }
 

@@ -5,7 +5,7 @@ import * as L from '../layout.ts';
 import { ACCESS_READ, ACCESS_WRITE } from '../ports.ts';
 import type { Tier } from '../tier.ts';
 import { BLOCK_LIMIT, type BlockBuilder, type Executable, modelOf } from './block-builder.ts';
-import type { Block, CodePages } from './code-pages.ts';
+import { addLink, type Block, type CodePages, highRip } from './code-pages.ts';
 import type { Core } from './core.ts';
 import { peek, retiredNow } from './evaluator.ts';
 import type { Fetcher } from './fetch.ts';
@@ -152,13 +152,15 @@ export class WasmTier implements Tier, Imports {
     i32[(block.host + R.H_COUNT) >>> 2] = block.dead ? R.DEAD : count;
     i32[(block.host + R.H_TAKEN) >>> 2] = count;
     i32[heat] = block.dead ? R.COLD_FOR_EVER : heatBefore;
-    if (this.#back === BACK_BUDGET) state.rip = this.#ripOf(block, at(budget));
+    if (this.#back === BACK_BUDGET) this.#putRip(block, at(budget));
   }
 
-  #ripOf(block: Block, record: number): bigint {
-    const offset = this.#core.views.u16[(record + R.R_OFFSET) >>> 1]!;
-    const rip = block.rip + BigInt(offset);
-    return (block.mode & L.MODE_CODE_MASK) === 2 ? BigInt.asUintN(64, rip) : BigInt.asUintN(32, rip);
+  /** Puts RIP on a record's instruction. */
+  #putRip(block: Block, record: number): void {
+    const { state, views } = this.#core;
+    const low = block.ripLow + views.u16[(record + R.R_OFFSET) >>> 1]!;
+    state.set32(L.ST_RIP, low);
+    state.set32(L.ST_RIP + 4, highRip(block, low));
   }
 
   /** The block at RIP, decoded if need be; undefined with the reason in #back. */
@@ -226,7 +228,7 @@ export class WasmTier implements Tier, Imports {
       if (block.tail) i32[slot >>> 2] = R.LINK_NEVER;
       else {
         i32[slot >>> 2] = block.host;
-        block.incoming.push(slot);
+        addLink(block, slot);
       }
     }
     return block.host;
@@ -238,7 +240,7 @@ export class WasmTier implements Tier, Imports {
     const header = state.get32(L.ST_BLOCK);
     const block = this.#builder.blockAt(this.#core, header);
     const index = (record - header - R.HEADER_SIZE) / R.RECORD_SIZE;
-    state.rip = this.#ripOf(block, record);
+    this.#putRip(block, record);
     const back = views.i32[(header + R.H_TAKEN) >>> 2]! - index;
     state.set32(L.ST_BUDGET, this.#budget + back);
     return back;

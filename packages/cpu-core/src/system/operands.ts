@@ -33,6 +33,24 @@ export function withinLimit(attributes: number, limit: number, offset: number, s
   return last <= limit;
 }
 
+/** Outside 64-bit mode: a segment's limit and type allow an access. */
+export function legacyAllowed(
+  cpu: Processor,
+  segment: number,
+  offset: number,
+  size: number,
+  write: boolean,
+): boolean {
+  const s = cpu.state;
+  const attributes = s.segAttr(segment);
+  if (!withinLimit(attributes, s.segLimit(segment), offset, size)) return false;
+  if (!(s.cr0 & CR0_PE) || s.get32(L.ST_EFLAGS) & RFLAGS_VM) return true;
+  if ((attributes & SEG_ATTR_P) === 0) return false;
+  const code = (attributes & SEG_ATTR_CODE) !== 0;
+  const readWrite = (attributes & SEG_ATTR_RW) !== 0;
+  return write ? !code && readWrite : !code || readWrite;
+}
+
 /** Outside 64-bit mode: checks an access and returns its linear address. Raises #GP(0), or #SS(0) for SS. */
 export function legacyAddress(
   cpu: Processor,
@@ -41,17 +59,15 @@ export function legacyAddress(
   size: number,
   write: boolean,
 ): number {
-  const s = cpu.state;
-  const attributes = s.segAttr(segment);
-  let ok = withinLimit(attributes, s.segLimit(segment), offset, size);
-  if (ok && s.cr0 & CR0_PE && !(s.get32(L.ST_EFLAGS) & RFLAGS_VM)) {
-    const code = (attributes & SEG_ATTR_CODE) !== 0;
-    ok =
-      (attributes & SEG_ATTR_P) !== 0 &&
-      (write ? !code && (attributes & SEG_ATTR_RW) !== 0 : !code || (attributes & SEG_ATTR_RW) !== 0);
-  }
-  if (!ok) cpu.fault(segment === SEG_SS ? SS_VECTOR : GP_VECTOR, 0);
-  return (s.segBase(segment) + offset) >>> 0;
+  if (!legacyAllowed(cpu, segment, offset, size, write))
+    cpu.fault(segment === SEG_SS ? SS_VECTOR : GP_VECTOR, 0);
+  return (cpu.state.segBase(segment) + offset) >>> 0;
+}
+
+/** True if all of `size` bytes from a linear address, signed, are canonical and in the same half. */
+export function isCanonicalRange(linear: number, size: number): boolean {
+  const end = linear + size - 1;
+  return (linear >= 0 && end < CANONICAL_END) || (linear >= -CANONICAL_END && end < 0);
 }
 
 /** In 64-bit mode: adds the base of FS or GS, checks that all bytes are canonical. `offset` is the 64-bit effective address. */
@@ -59,9 +75,7 @@ export function longAddress(cpu: Processor, segment: number, offset: bigint, siz
   let linear = offset;
   if (segment >= SEG_FS) linear += cpu.state.get64(L.ST_SEG_BASE + segment * 8);
   const at = Number(BigInt.asIntN(64, linear));
-  const end = at + size - 1;
-  const low = at >= 0 && end < CANONICAL_END;
-  if (!low && !(at >= -CANONICAL_END && end < 0)) cpu.fault(segment === SEG_SS ? SS_VECTOR : GP_VECTOR, 0);
+  if (!isCanonicalRange(at, size)) cpu.fault(segment === SEG_SS ? SS_VECTOR : GP_VECTOR, 0);
   return at;
 }
 

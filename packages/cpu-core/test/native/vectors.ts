@@ -9,6 +9,8 @@ export interface Vector {
   memory: Uint8Array;
   /** RFLAGS bits that the SDM leaves undefined. */
   undefinedFlags: number;
+  /** Budget of a turn here; it takes several where the instruction repeats. */
+  budget: number;
 }
 
 /** Where operands lie: two pages from here, the operand around their border. */
@@ -152,8 +154,58 @@ for (const [name, op] of [
 const RCX = 1;
 const RSP = 4;
 
+/** Opcodes of string instructions on bytes; the next one is for words. */
+const STRINGS: readonly (readonly [name: string, opcode: number])[] = [
+  ['MOVS', 0xa4],
+  ['CMPS', 0xa6],
+  ['STOS', 0xaa],
+  ['LODS', 0xac],
+  ['SCAS', 0xae],
+];
+
+/** A string instruction: operands that overlap or not, upwards or downwards, on both pages, with few different bytes. */
+function stringVector(random: Random): Vector {
+  const [name, opcode] = random.pick(STRINGS);
+  const size = random.pick([1, 2, 4, 8]);
+  const code: number[] = [];
+  if (random.below(4) === 0) code.push(0x67);
+  if (size === 2) code.push(0x66);
+  const prefix = random.pick(['', 'REP ', 'REPNE ']);
+  if (prefix) code.push(prefix === 'REP ' ? 0xf3 : 0xf2);
+  if (size === 8) code.push(0x48);
+  code.push(size === 1 ? opcode : opcode + 1);
+  const down = random.below(3) === 0;
+  const count = random.pick([0, 1, 2, 3, 7, 16, 40, Math.floor(300 / size)]);
+  const span = Math.max(count, 1) * size;
+  const start = (): number => {
+    const low = random.below(512 - span + 1);
+    return WINDOW + (down ? low + span - size : low);
+  };
+  const gpr = Array.from({ length: 16 }, () => random.value());
+  gpr[RSP] = BigInt(DATA + 0x1000);
+  gpr[0] = BigInt.asUintN(64, random.pick([0n, 1n, 0x0101_0101_0101_0101n, random.value()]));
+  gpr[1] = BigInt(count);
+  gpr[6] = BigInt(start());
+  const near = Number(gpr[6]) + random.below(21) - 10;
+  const inside = near - (down ? span - size : 0) >= WINDOW && near + (down ? size : span) <= WINDOW + 512;
+  gpr[7] = BigInt(inside && random.below(2) ? near : start());
+  const odd = random.below(40);
+  const memory = Uint8Array.from({ length: 512 }, () => (random.below(40) < odd ? random.below(3) : 0));
+  const flags = (random.next() & (CF | PF | AF | ZF | SF | OF)) | 2 | (down ? 0x400 : 0);
+  return {
+    name: `${prefix}${name}${size * 8}`,
+    gpr,
+    flags,
+    code,
+    memory,
+    undefinedFlags: 0,
+    budget: prefix ? random.pick([1, 3, 16, 1000]) : 1,
+  };
+}
+
 /** One random vector. */
 export function randomVector(random: Random): Vector {
+  if (random.below(16) === 0) return stringVector(random);
   const row = random.pick(rows);
   const gpr = Array.from({ length: 16 }, () => random.value());
   const target = DATA + 0x1000 + random.below(48) - 32;
@@ -240,5 +292,5 @@ export function randomVector(random: Random): Vector {
     }
   }
   const flags = (random.next() & (CF | PF | AF | ZF | SF | OF)) | 2 | (random.below(4) === 0 ? 0x400 : 0);
-  return { name: `${row.name}${size * 8}`, gpr, flags, code, memory, undefinedFlags };
+  return { name: `${row.name}${size * 8}`, gpr, flags, code, memory, undefinedFlags, budget: 1 };
 }

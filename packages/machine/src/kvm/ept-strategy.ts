@@ -79,7 +79,7 @@ export class EptStrategy implements KvmMmu {
         request.user,
         request.debug,
       );
-      answer.gpaPage = t.gpa - (t.gpa % 4096);
+      answer.gpaPage = t.gpa - (t.gpa & 0xfff);
       if (t.outcome === TRANSLATE_OK) {
         answer.kind = KVM_RAM;
         answer.hostPage = t.hostPage;

@@ -1,35 +1,46 @@
 /** Which instruction forms get a handler of their own in the generated code. Others are executed by TypeScript: right, but slower. */
 import { Insn, K_IMM, K_MEM, K_NONE, K_REG, K_REL, REG_NONE } from '../../insn.ts';
-import { OP, type OpName } from '../../ops.ts';
+import { OP, type OpName, opTable } from '../../ops.ts';
 import type { Model } from './convention.ts';
 
-/** What tells one handler from another: no register numbers, no values. */
+/** What tells one handler from another: no register numbers, no values. Below 2^31. */
 export function formKey(i: Insn, noFlags: boolean, indexed = i.index !== REG_NONE): number {
-  const log = (size: number): number => 31 - Math.clz32(size || 1);
-  const sized = (kind: number, size: number): number => (kind === K_REG || kind === K_MEM ? log(size) : 0);
-  const imm64 = i.op === OP.MOV && i.size === 8 && i.kind1 === K_IMM && i.immHigh !== i.imm >> 31;
-  if (IDLE.has(i.op)) return i.op * IDLE_FACTOR + (noFlags ? 1 : 0);
-  let key = i.op;
-  key = key * 4 + (SIZELESS.has(i.op) ? 0 : log(i.size));
-  key = key * 4 + sized(i.kind0, i.size0);
-  key = key * 4 + (i.op === OP.LEA ? 0 : sized(i.kind1, i.size1));
-  key = key * 8 + (i.kind0 & 7);
-  key = key * 8 + (i.kind1 & 7);
-  key = key * 8 + (i.kind2 & 7);
-  key = key * 16 + (USES_CONDITION.has(i.op) ? i.cc : 0);
-  const memory = i.kind0 === K_MEM || i.kind1 === K_MEM || i.kind2 === K_MEM;
-  key = key * 2 + (memory && indexed ? 1 : 0);
-  key = key * 2 + (imm64 ? 1 : 0);
-  return key * 2 + (noFlags ? 1 : 0);
+  const traits = TRAITS[i.op]!;
+  if (traits & T_IDLE) return (i.op << KEY_BITS) | (noFlags ? FORM_NO_FLAGS : 0);
+  const { kind0, kind1, kind2 } = i;
+  let key = i.op * 4 + (traits & T_SIZELESS ? 0 : log2(i.size));
+  key = key * 4 + (kind0 === K_REG || kind0 === K_MEM ? log2(i.size0) : 0);
+  key = key * 4 + (i.op !== OP.LEA && (kind1 === K_REG || kind1 === K_MEM) ? log2(i.size1) : 0);
+  key = (key << 9) | ((kind0 & 7) << 6) | ((kind1 & 7) << 3) | (kind2 & 7);
+  key = (key << 4) | (traits & T_CONDITION ? i.cc : 0);
+  const memory = kind0 === K_MEM || kind1 === K_MEM || kind2 === K_MEM;
+  const imm64 = i.op === OP.MOV && i.size === 8 && kind1 === K_IMM && i.immHigh !== i.imm >> 31;
+  return (
+    (key << 3) | (memory && indexed ? FORM_INDEXED : 0) | (imm64 ? 2 : 0) | (noFlags ? FORM_NO_FLAGS : 0)
+  );
 }
 
-/** The operand size means nothing to these. */
-const SIZELESS: ReadonlySet<number> = new Set([OP.LAHF, OP.SAHF, OP.CLC, OP.STC, OP.CMC, OP.CLD, OP.STD]);
+/** Bit of a form key: the handler leaves the flags alone. */
+export const FORM_NO_FLAGS = 1;
+/** Bit of a form key: the memory operand has an index register. */
+export const FORM_INDEXED = 4;
+/** Bits of a form key below the operation: three sizes, three kinds, the condition, three flags. */
+const KEY_BITS = 3 * 2 + 3 * 3 + 4 + 3;
+
+function log2(size: number): number {
+  return 31 - Math.clz32(size || 1);
+}
+
 /** Instructions that do nothing, whatever their operands. */
-export const IDLE: ReadonlySet<number> = new Set([OP.NOP, OP.PREFETCH, OP.LFENCE, OP.MFENCE, OP.SFENCE]);
-/** The product of the ranges of all that a key consists of beside the operation. */
-const IDLE_FACTOR = 4 * 4 * 4 * 8 * 8 * 8 * 16 * 2 * 2 * 2;
-const USES_CONDITION: ReadonlySet<number> = new Set([OP.JCC, OP.SETCC, OP.CMOVCC]);
+export const IDLE: readonly number[] = [OP.NOP, OP.PREFETCH, OP.LFENCE, OP.MFENCE, OP.SFENCE];
+/** The operand size means nothing to these. */
+const SIZELESS: readonly number[] = [OP.LAHF, OP.SAHF, OP.CLC, OP.STC, OP.CMC, OP.CLD, OP.STD];
+const USES_CONDITION: readonly number[] = [OP.JCC, OP.SETCC, OP.CMOVCC];
+
+const T_IDLE = 1;
+const T_SIZELESS = 2;
+const T_CONDITION = 4;
+const TRAITS = opTable([T_IDLE, IDLE], [T_SIZELESS, SIZELESS], [T_CONDITION, USES_CONDITION]);
 
 /** One form: an example instruction. */
 export interface Form {
@@ -216,8 +227,16 @@ export interface Pair {
 
 /** Key of a pair. */
 export function pairKey(first: Insn, jump: Insn): number {
-  return (formKey(first, false) * 4 + (31 - Math.clz32(jump.size))) * 16 + jump.cc;
+  return formKey(first, false) * JUMP_KEYS + jumpKey(jump);
 }
+
+/** What tells one conditional jump of a pair from another, below {@link JUMP_KEYS}. */
+export function jumpKey(jump: Insn): number {
+  return log2(jump.size) * 16 + jump.cc;
+}
+
+/** Number of jump keys. */
+export const JUMP_KEYS = 64;
 
 const RELATIONS: readonly number[] = [2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14, 15];
 const ZERO_AND_SIGN: readonly number[] = [4, 5, 8, 9];
