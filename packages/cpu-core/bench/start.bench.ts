@@ -5,7 +5,7 @@ import { generate } from '../src/engine/wasm/program.ts';
 test('start', () => {
   for (let i = 0; i < 4; i++) {
     const t0 = process.cpuUsage().user;
-    const program = generate(false);
+    const program = generate(false, true);
     const t1 = process.cpuUsage().user;
     new WebAssembly.Module(program.bytes as BufferSource);
     const t2 = process.cpuUsage().user;

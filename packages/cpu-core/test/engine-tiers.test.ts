@@ -15,8 +15,9 @@ function prepare(
   bits: Bits,
   processors: number,
   seed: number,
+  threshold?: number,
 ): FlatMachine {
-  const m = new FlatMachine({ tier, processors });
+  const m = new FlatMachine({ tier, processors, ...(threshold && { translator: { threshold } }) });
   m.load(PROGRAM, code);
   const random = new Random(seed);
   for (let i = 0; i < 0x200; i++) m.ram[BORDER - 0x100 + i] = random.next();
@@ -40,7 +41,17 @@ const RAM = [
   [0x7800, 0x1000],
 ] as const;
 
-describe.each([16, 32, 64] as const)('%i-bit random programs', (bits) => {
+describe.each([
+  [16, 'interpreter', 0],
+  [32, 'interpreter', 0],
+  [64, 'interpreter', 0],
+  [16, 'translator', 1],
+  [32, 'translator', 1],
+  [64, 'translator', 1],
+  [16, 'translator', 9],
+  [32, 'translator', 9],
+  [64, 'translator', 9],
+] as const)('%i-bit random programs, %s %i', (bits, tier, threshold) => {
   for (const [processors, slice, slices] of [
     [1, 1, 400],
     [1, 7, 300],
@@ -53,7 +64,7 @@ describe.each([16, 32, 64] as const)('%i-bit random programs', (bits) => {
         const seed = n * 1000 + bits + slice;
         const source = randomProgram(new Random(seed), bits, true);
         const code = assemble(source, { bits, org: PROGRAM });
-        const wasm = prepare('interpreter', code, bits, processors, seed);
+        const wasm = prepare(tier, code, bits, processors, seed, threshold);
         const evaluator = prepare('evaluator', code, bits, processors, seed);
         for (let i = 0; i < slices; i++) {
           const [a, b] = [wasm, evaluator].map((m) => {

@@ -11,6 +11,7 @@ import type { Block, CodePages } from './code-pages.ts';
 import type { Core } from './core.ts';
 import { codeSize, type Fetcher } from './fetch.ts';
 import { FLAGS_KEEPS, FLAGS_SETS, flagUse } from './flag-use.ts';
+import type { Translator } from './translator/translator.ts';
 import type { Model } from './wasm/convention.ts';
 import { formKey, IDLE, pairKey } from './wasm/forms.ts';
 import type { Program } from './wasm/program.ts';
@@ -50,6 +51,8 @@ export class BlockBuilder {
   readonly #scratch: Insn[] = Array.from({ length: BLOCK_LIMIT }, () => new Insn());
   /** How often the op cache was emptied. */
   generation = 0;
+  /** Told of all that is decoded and forgotten, if there is one. */
+  translator: Translator | undefined;
 
   constructor(views: Views, code: CodePages, program: Program, start: number, end: number) {
     this.#views = views;
@@ -61,6 +64,7 @@ export class BlockBuilder {
     code.onDrop = (block) => {
       for (const link of block.incoming) this.#views.i32[link >>> 2] = R.LINK_OPEN;
       this.#views.i32[(block.host + R.H_COUNT) >>> 2] = R.DEAD;
+      this.translator?.dropped(block);
     };
   }
 
@@ -138,6 +142,7 @@ export class BlockBuilder {
 
   /** Starts the op cache anew. Blocks write all their words, so what lies there needs no erasing. */
   #clear(): void {
+    this.translator?.clear();
     this.#code.clear();
     this.#blocks = [];
     this.#instructions = [];
@@ -154,6 +159,7 @@ export class BlockBuilder {
     i32[header + (R.H_COUNT >>> 2)] = count;
     i32[header + (R.H_TAKEN >>> 2)] = count;
     i32[header + (R.H_INDEX >>> 2)] = this.#blocks.length;
+    i32[header + (R.H_HEAT >>> 2)] = this.translator?.threshold ?? R.COLD_FOR_EVER;
     this.#blocks.push(block);
     let record = block.host + R.HEADER_SIZE;
     let next = block.rip;

@@ -15,8 +15,10 @@ import { GuestMemory } from './guest-memory.ts';
 import { clearJumpCache } from './jump-cache.ts';
 import { Stepper } from './stepper.ts';
 import { TLB_SIZE } from './tlb.ts';
+import { type TranslationStatistics, Translator } from './translator/translator.ts';
 import { Interpreter } from './wasm/interpreter.ts';
-import { type RunFunctions, WasmTier } from './wasm-tier.ts';
+import type { Imports } from './wasm/program.ts';
+import { type Generated, type RunFunctions, WasmTier } from './wasm-tier.ts';
 
 /** Bytes of decoded code without which there is no point in running. */
 const MINIMUM_CACHE = 65_536;
@@ -73,7 +75,9 @@ export class Engine {
   readonly #code: CodePages;
   /** End of the part not given to processors: they are laid out from the end, decoded code from the start. */
   #end: number;
-  #generated: { module: WebAssembly.Module; builder: BlockBuilder } | undefined;
+  #builder: BlockBuilder | undefined;
+  #translator: Translator | undefined;
+  readonly #generated = new Map<'translator' | 'interpreter', Generated>();
 
   /** @throws SmmError `ENGINE_LAYOUT` if the engine's part is misaligned or outside the window. */
   constructor(options: EngineOptions) {
@@ -106,10 +110,11 @@ export class Engine {
     cpu.memory = memory;
     const fetcher = new Fetcher(core, memory);
     const stepper = new Stepper(core, fetcher, memory, HELPERS);
+    const { tier = 'translator' } = options;
     cpu.tier =
-      options.tier === 'evaluator'
+      tier === 'evaluator'
         ? new Evaluator(core, fetcher, stepper)
-        : this.#wasmTier(core, memory, fetcher, stepper);
+        : new WasmTier(core, memory, fetcher, stepper, this.#code, this.#generate(tier));
     memory.flush();
     cpu.onModeChanged = modeHook(core);
     this.#cores.push(core);
@@ -120,7 +125,7 @@ export class Engine {
   #allocate(index: number): number {
     const base = Math.floor((this.#end - CORE_SIZE) / 4096) * 4096;
     const room = base - this.#options.cacheOffset;
-    if (room < MINIMUM_CACHE || this.#generated?.builder.shrink(base) === false) {
+    if (room < MINIMUM_CACHE || this.#builder?.shrink(base) === false) {
       throw new SmmError(
         'ENGINE_FULL',
         `no room for processor ${index}: it needs ${CORE_SIZE} bytes beside ${MINIMUM_CACHE} of decoded code`,
@@ -132,7 +137,10 @@ export class Engine {
     return base;
   }
 
-  #wasmTier(core: Core, memory: GuestMemory, fetcher: Fetcher, stepper: Stepper): WasmTier {
+  /** The generated code for a tier. */
+  #generate(tier: 'translator' | 'interpreter'): Generated {
+    const known = this.#generated.get(tier);
+    if (known) return known;
     const { window, cacheOffset } = this.#options;
     if (!(window instanceof WebAssembly.Memory)) {
       throw new SmmError(
@@ -141,26 +149,50 @@ export class Engine {
         "Make the window with createWindow, or choose tier 'evaluator'.",
       );
     }
-    if (!this.#generated) {
-      const interpreter = this.#options.interpreter ?? new Interpreter();
-      const { program, module } = interpreter.forMemory(!(window.buffer instanceof ArrayBuffer));
-      const builder = new BlockBuilder(this.#views, this.#code, program, cacheOffset, this.#end);
-      this.#generated = { module, builder };
+    const shared = !(window.buffer instanceof ArrayBuffer);
+    const interpreter = this.#options.interpreter ?? new Interpreter();
+    const { program, module } = interpreter.forMemory(shared, tier === 'translator');
+    this.#builder ??= new BlockBuilder(this.#views, this.#code, program, cacheOffset, this.#end);
+    const builder = this.#builder;
+    let generated: Generated | undefined;
+    const running = (): WasmTier => generated!.running!;
+    const imports: Imports = {
+      slow: (state, record, access) => running().slow(state, record >>> 0, access),
+      execute: (state, record) => running().execute(state, record >>> 0),
+      lookup: (state, slot) => running().lookup(state, slot >>> 0),
+      abort: (state, record) => running().abort(state, record >>> 0),
+      hot: (state, block) => running().hot(state, block >>> 0),
+      regionAccess: (state, site, access) => running().regionAccess(state, site, access),
+      regionAbort: (state, site) => running().regionAbort(state, site),
+      regionExecute: (state, site) => running().regionExecute(state, site),
+      regionStop: (state, site) => running().regionStop(state, site),
+    };
+    const regions = new WebAssembly.Table({ element: 'anyfunc', initial: 64 });
+    const env = { memory: window, regions, ...imports };
+    const { exports } = new WebAssembly.Instance(module, { env });
+    const functions = exports as unknown as RunFunctions;
+    if (tier === 'translator') {
+      const forRegions = { memory: window, ...(exports as WebAssembly.ModuleImports) };
+      const options = this.#options.translator ?? {};
+      this.#translator = new Translator(
+        this.#views,
+        this.#code,
+        builder,
+        regions,
+        forRegions,
+        shared,
+        options,
+      );
+      builder.translator = this.#translator;
     }
-    const { module, builder } = this.#generated;
-    let tier: WasmTier | undefined;
-    const instance = new WebAssembly.Instance(module, {
-      env: {
-        memory: window,
-        slow: (state: number, record: number, access: number) => tier!.slow(state, record >>> 0, access),
-        execute: (state: number, record: number) => tier!.execute(state, record >>> 0),
-        lookup: (state: number, slot: number) => tier!.lookup(state, slot >>> 0),
-        abort: (state: number, record: number) => tier!.abort(state, record >>> 0),
-      },
-    });
-    const functions = instance.exports as unknown as RunFunctions;
-    tier = new WasmTier(core, memory, fetcher, stepper, this.#code, builder, functions);
-    return tier;
+    generated = { builder, functions, translator: this.#translator, running: undefined };
+    this.#generated.set(tier, generated);
+    return generated;
+  }
+
+  /** What the translator has done so far; undefined before a processor with tier `translator` was made. */
+  get translations(): TranslationStatistics | undefined {
+    return this.#translator?.statistics;
   }
 
   /** Tells that host memory changed other than by a processor's store: DMA, a debugger, a restored snapshot. */

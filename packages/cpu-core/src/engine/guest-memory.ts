@@ -32,6 +32,8 @@ export class GuestMemory implements LinearMemory {
   readonly #deviceLinear = [Number.NaN, Number.NaN, Number.NaN];
   readonly #deviceGpa = [0, 0, 0];
   #deviceKnown = false;
+  /** Host page of each page that instructions were fetched from. */
+  readonly #fetched = new Map<number, number>();
 
   constructor(core: Core, code: CodePages) {
     this.#core = core;
@@ -238,9 +240,17 @@ export class GuestMemory implements LinearMemory {
     return host >= 0 && access === ACCESS_WRITE && this.#code.isCode(host) ? -1 : host;
   }
 
-  /** As {@link hostOffset} for an instruction fetch. */
+  /**
+   * As {@link hostOffset} for an instruction fetch. A page that was fetched from is known until translations are dropped: however code is
+   * executed, the translator hears of each page once, and at the same instruction.
+   */
   fetchOffset(linear: number, user: boolean): number {
-    return this.translate(linear, ACCESS_EXEC, user);
+    const page = fetchKey(linear, user);
+    const known = this.#fetched.get(page);
+    if (known !== undefined) return known + (linear & 0xfff);
+    const host = this.translate(linear, ACCESS_EXEC, user);
+    if (host >= 0) this.#fetched.set(page, host - (linear & 0xfff));
+    return host;
   }
 
   written(hostOffset: number, length: number): void {
@@ -251,12 +261,19 @@ export class GuestMemory implements LinearMemory {
     const { views, tlb, jumpCache } = this.#core;
     clearJumpCache(views.i32, jumpCache);
     if (linear === undefined) {
+      this.#fetched.clear();
       views.i32.fill(-1, tlb >>> 2, (tlb + 2 * TLB_SIZE) >>> 2);
       return;
     }
+    for (const user of [false, true]) this.#fetched.delete(fetchKey(linear, user));
     for (const base of [tlb, tlb + TLB_SIZE]) {
       const at = tlbEntry(base, linear) >>> 2;
       views.i32.fill(-1, at, at + 6);
     }
   }
+}
+
+/** Number of a page and of who executes it. */
+function fetchKey(linear: number, user: boolean): number {
+  return Math.floor(linear / 4096) * 2 + (user ? 1 : 0);
 }

@@ -4,7 +4,7 @@ import type { Insn } from '../insn.ts';
 import * as L from '../layout.ts';
 import { ACCESS_READ, ACCESS_WRITE } from '../ports.ts';
 import type { Tier } from '../tier.ts';
-import { BLOCK_LIMIT, type BlockBuilder, modelOf } from './block-builder.ts';
+import { BLOCK_LIMIT, type BlockBuilder, type Executable, modelOf } from './block-builder.ts';
 import type { Block, CodePages } from './code-pages.ts';
 import type { Core } from './core.ts';
 import { peek, retiredNow } from './evaluator.ts';
@@ -12,6 +12,8 @@ import type { Fetcher } from './fetch.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { JUMP_CACHE_ENTRY_SIZE, jumpCacheIndex } from './jump-cache.ts';
 import type { Stepper } from './stepper.ts';
+import type { Site } from './translator/region-emitter.ts';
+import type { Translator } from './translator/translator.ts';
 import type { Model } from './wasm/convention.ts';
 import type { Imports } from './wasm/program.ts';
 import * as R from './wasm/record.ts';
@@ -29,6 +31,16 @@ const BACK_CONTINUE = 18;
 /** Budget of one stay in generated code: V8 replaces a running function by its optimised code only when it is entered again. */
 const CHUNK = 500_000;
 
+/** Generated code of an engine: all its processors run the same instance, one at a time. */
+export interface Generated {
+  readonly builder: BlockBuilder;
+  readonly functions: RunFunctions;
+  /** Absent for tier 0 alone. */
+  readonly translator: Translator | undefined;
+  /** The tier that runs now: calls from generated code are for it. */
+  running: WasmTier | undefined;
+}
+
 /** Runs a processor with generated code; the evaluator executes what that leaves. */
 export class WasmTier implements Tier, Imports {
   readonly #core: Core;
@@ -36,6 +48,7 @@ export class WasmTier implements Tier, Imports {
   readonly #fetcher: Fetcher;
   readonly #stepper: Stepper;
   readonly #code: CodePages;
+  readonly #generated: Generated;
   readonly #builder: BlockBuilder;
   readonly #functions: RunFunctions;
   #back = BACK_BUDGET;
@@ -48,16 +61,16 @@ export class WasmTier implements Tier, Imports {
     fetcher: Fetcher,
     stepper: Stepper,
     code: CodePages,
-    builder: BlockBuilder,
-    functions: RunFunctions,
+    generated: Generated,
   ) {
     this.#core = core;
     this.#memory = memory;
     this.#fetcher = fetcher;
     this.#stepper = stepper;
     this.#code = code;
-    this.#builder = builder;
-    this.#functions = functions;
+    this.#generated = generated;
+    this.#builder = generated.builder;
+    this.#functions = generated.functions;
   }
 
   get #budget(): number {
@@ -66,6 +79,7 @@ export class WasmTier implements Tier, Imports {
 
   run(): void {
     const { state } = this.#core;
+    this.#generated.running = this;
     this.#core.startBudget = this.#budget;
     this.#core.held = 0;
     const exit = this.#loop();
@@ -122,6 +136,9 @@ export class WasmTier implements Tier, Imports {
     const { state, views } = this.#core;
     const { i32, u16 } = views;
     const at = (k: number): number => block.host + R.HEADER_SIZE + k * R.RECORD_SIZE;
+    const heat = (block.host + R.H_HEAT) >>> 2;
+    const heatBefore = i32[heat]!;
+    i32[heat] = R.COLD_FOR_EVER;
     const fast = this.#fast;
     for (let k = 0; k <= budget; k++) {
       const record = at(k) >>> 1;
@@ -134,6 +151,7 @@ export class WasmTier implements Tier, Imports {
     for (let k = 0; k <= budget; k++) u16[at(k) >>> 1] = fast[k]!;
     i32[(block.host + R.H_COUNT) >>> 2] = block.dead ? R.DEAD : count;
     i32[(block.host + R.H_TAKEN) >>> 2] = count;
+    i32[heat] = block.dead ? R.COLD_FOR_EVER : heatBefore;
     if (this.#back === BACK_BUDGET) state.rip = this.#ripOf(block, at(budget));
   }
 
@@ -225,14 +243,18 @@ export class WasmTier implements Tier, Imports {
   }
 
   slow(_state: number, record: number, access: number): number {
+    // A translator may ask which instruction this is and what time: both must be exact while it works.
+    return this.#access(this.#rewind(record), access);
+  }
+
+  /** Finds the host offset for an access of the instruction at RIP; -1 leaves it to the evaluator. `rest`: budget to take again if it goes on. */
+  #access(rest: number, access: number): number {
     const core = this.#core;
     const { cpu, state } = core;
     const size = access & 0xff;
     const write = (access & 0x100) !== 0;
     const linear = state.getSigned(ENGINE_LINEAR);
     const user = (state.mode & L.MODE_USER) !== 0;
-    // A translator may ask which instruction this is and what time: both must be exact while it works.
-    const rest = this.#rewind(record);
     cpu.insnRip = state.rip;
     this.#back = BACK_STEP;
     this.#memory.beginInstruction();
@@ -262,11 +284,16 @@ export class WasmTier implements Tier, Imports {
   }
 
   execute(_state: number, record: number): number {
-    const core = this.#core;
-    const { state, views } = core;
-    const { insn, rip, next } = this.#builder.instruction(views.i32[(record + R.R_IMM) >>> 2]!);
+    const { state, views } = this.#core;
     const header = state.get32(L.ST_BLOCK);
     const rest = views.i32[(header + R.H_TAKEN) >>> 2]! - (record - header - R.HEADER_SIZE) / R.RECORD_SIZE;
+    return this.#execute(this.#builder.instruction(views.i32[(record + R.R_IMM) >>> 2]!), rest);
+  }
+
+  /** Executes an instruction whose block has taken the budget of `rest` instructions from this one on. 0 to go on. */
+  #execute({ insn, rip, next }: Executable, rest: number): number {
+    const core = this.#core;
+    const { state } = core;
     state.set32(L.ST_BUDGET, this.#budget + rest);
     const { mode } = state;
     core.leaveBlock = false;
@@ -288,6 +315,46 @@ export class WasmTier implements Tier, Imports {
     }
     state.set32(L.ST_BUDGET, this.#budget - (rest - 1));
     return 0;
+  }
+
+  hot(_state: number, block: number): void {
+    this.#generated.translator!.hot(this.#core, this.#builder.blockAt(this.#core, block));
+  }
+
+  /** Puts RIP and budget on the instruction of a site. */
+  #rewindTo({ rip, rest }: Site): number {
+    const { state } = this.#core;
+    state.rip = rip;
+    state.set32(L.ST_BUDGET, this.#budget + rest);
+    return rest;
+  }
+
+  regionAccess(_state: number, index: number, access: number): number {
+    const site = this.#generated.translator!.site(index);
+    const host = this.#access(this.#rewindTo(site), access);
+    if (host === -1 || !site.region.dead) return host;
+    // The walk wrote onto code of this very region (an accessed bit): the evaluator takes over from here.
+    this.#rewindTo(site);
+    this.#back = BACK_STEP;
+    return -1;
+  }
+
+  regionAbort(_state: number, index: number): void {
+    this.#rewindTo(this.#generated.translator!.site(index));
+    this.#back = BACK_STEP;
+  }
+
+  regionExecute(_state: number, index: number): number {
+    const site = this.#generated.translator!.site(index);
+    const stop = this.#execute(site, site.rest);
+    if (stop !== 0 || !site.region.dead) return stop;
+    this.#core.state.set32(L.ST_BUDGET, this.#budget + site.rest - 1);
+    this.#back = BACK_CONTINUE;
+    return 1;
+  }
+
+  regionStop(_state: number, index: number): void {
+    this.#rewindTo(this.#generated.translator!.site(index));
   }
 
   retiredNow(): number {

@@ -6,6 +6,7 @@ export const I64 = 0x7e;
 
 /** Opcodes by their names in the text format (dots as underscores). */
 export const W = {
+  unreachable: 0x00,
   block: 0x02,
   loop: 0x03,
   if: 0x04,
@@ -32,6 +33,8 @@ export const W = {
   i64_load32_u: 0x35,
   i32_store: 0x36,
   i64_store: 0x37,
+  i32_store8: 0x3a,
+  i32_store16: 0x3b,
   i64_store8: 0x3c,
   i64_store16: 0x3d,
   i64_store32: 0x3e,
@@ -41,7 +44,10 @@ export const W = {
   i32_eq: 0x46,
   i32_ne: 0x47,
   i32_lt_s: 0x48,
+  i32_lt_u: 0x49,
+  i32_gt_s: 0x4a,
   i32_gt_u: 0x4b,
+  i32_le_s: 0x4c,
   i32_le_u: 0x4d,
   i64_eqz: 0x50,
   i64_eq: 0x51,
@@ -51,6 +57,8 @@ export const W = {
   i64_gt_u: 0x56,
   i64_le_s: 0x57,
   i64_le_u: 0x58,
+  i32_clz: 0x67,
+  i32_ctz: 0x68,
   i32_popcnt: 0x69,
   i32_add: 0x6a,
   i32_sub: 0x6b,
@@ -61,6 +69,7 @@ export const W = {
   i32_shl: 0x74,
   i32_shr_s: 0x75,
   i32_shr_u: 0x76,
+  i32_rotl: 0x77,
   i64_clz: 0x79,
   i64_ctz: 0x7a,
   i64_add: 0x7c,
@@ -79,6 +88,8 @@ export const W = {
   i32_wrap_i64: 0xa7,
   i64_extend_i32_s: 0xac,
   i64_extend_i32_u: 0xad,
+  i32_extend8_s: 0xc0,
+  i32_extend16_s: 0xc1,
   i64_extend8_s: 0xc2,
   i64_extend16_s: 0xc3,
   i64_extend32_s: 0xc4,
@@ -92,9 +103,24 @@ export class Emitter {
   #bytes = new Uint8Array(512);
   #length = 0;
 
+  /** Local of a `local.set` that ends the buffer, -1 if it does not. */
+  #set = -1;
+  /** Length of the buffer after that `local.set`, and where it begins. */
+  #setEnd = -1;
+  #setAt = -1;
+
   /** What was written so far. */
   get bytes(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
+  }
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
+  }
+  /** Forgets what was written. */
+  clear(): void {
+    this.#length = 0;
+    this.#setEnd = -1;
   }
 
   /** Bytes as they are (opcodes). */
@@ -175,11 +201,21 @@ export class Emitter {
   i64(value: bigint): this {
     return this.op(W.i64_const).signed(value);
   }
+  /** Right behind a `local.set` of the same local the two become a `local.tee`. */
   get(local: number): this {
+    if (this.#setEnd === this.#length && this.#set === local) {
+      this.#bytes[this.#setAt] = W.local_tee;
+      this.#setEnd = -1;
+      return this;
+    }
     return this.op(W.local_get).unsigned(local);
   }
   set(local: number): this {
-    return this.op(W.local_set).unsigned(local);
+    this.#setAt = this.#length;
+    this.op(W.local_set).unsigned(local);
+    this.#set = local;
+    this.#setEnd = this.#length;
+    return this;
   }
   tee(local: number): this {
     return this.op(W.local_tee).unsigned(local);

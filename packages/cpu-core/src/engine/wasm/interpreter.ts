@@ -11,19 +11,20 @@ export interface Compiled {
 
 /** Holds the interpreter's code. Give the same one to several engines: it is generated and compiled when first needed. */
 export class Interpreter {
-  #plain: Compiled | undefined;
-  #shared: Compiled | undefined;
+  readonly #compiled = new Map<string, Compiled>();
 
   /** @internal */
-  forMemory(shared: boolean): Compiled {
-    const compiled = (shared ? this.#shared : this.#plain) ?? compile(shared);
-    if (shared) this.#shared = compiled;
-    else this.#plain = compiled;
+  forMemory(shared: boolean, translator: boolean): Compiled {
+    const key = `${shared} ${translator}`;
+    const known = this.#compiled.get(key);
+    if (known) return known;
+    const compiled = compile(shared, translator);
+    this.#compiled.set(key, compiled);
     return compiled;
   }
 }
 
-function compile(shared: boolean): Compiled {
-  const program = generate(shared);
+function compile(shared: boolean, translator: boolean): Compiled {
+  const program = generate(shared, translator);
   return { program, module: new WebAssembly.Module(program.bytes as BufferSource) };
 }

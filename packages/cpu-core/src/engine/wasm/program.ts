@@ -13,15 +13,18 @@ import {
 } from './convention.ts';
 import { Emitter, I32, I64, VOID, W } from './emitter.ts';
 import { coldFormsOf, type Form, formKey, formsOf, type Pair, pairKey, pairsOf } from './forms.ts';
-import { ModuleBuilder } from './module.ts';
+import { ModuleBuilder, type Signature } from './module.ts';
 import * as R from './record.ts';
 import {
+  accessFunction,
   carryFunction,
+  chainFunction,
   flagsFunction,
   followFunction,
   mulHighFunction,
   segmentFunction,
   slowPath,
+  withBudget,
 } from './runtime-functions.ts';
 import { WasmBuilder } from './wasm-builder.ts';
 
@@ -38,7 +41,27 @@ export interface Imports {
   lookup(state: number, slot: number): number;
   /** The record's instruction is to be executed by the evaluator after the return. */
   abort(state: number, record: number): void;
+  /** A block has run often: translates what is around it, and writes the block's H_HEAT anew. */
+  hot(state: number, block: number): void;
+  /** As {@link slow}, {@link abort} and {@link execute} for a site of a region, with the region's budget in the state page. */
+  regionAccess(state: number, site: number, access: number): number;
+  regionAbort(state: number, site: number): void;
+  regionExecute(state: number, site: number): number;
+  /** The budget does not reach over the block at a site. */
+  regionStop(state: number, site: number): void;
 }
+
+/** Functions of the generated module that regions import, by name. */
+export const REGION_IMPORTS = [
+  'access',
+  'abort',
+  'execute',
+  'chain',
+  'stop',
+  'flags',
+  'mulHigh',
+  'segment',
+] as const;
 
 /** The interpreter's code and what handler each form has. */
 export interface Program {
@@ -52,14 +75,34 @@ export interface Program {
   readonly functions: Readonly<Record<Model, ReadonlyMap<number, number>>>;
 }
 
-/** Generates the module, for memories of any size. */
-export function generate(shared: boolean): Program {
+/** Signatures of {@link REGION_IMPORTS}. */
+export const REGION_SIGNATURES: Readonly<Record<(typeof REGION_IMPORTS)[number], Signature>> = {
+  access: { params: [I32, I32, I64, I32, I32], results: [I32] },
+  abort: { params: [I32, I32, I32], results: [] },
+  execute: { params: [I32, I32, I32], results: [I32] },
+  chain: { params: [I32, I64, I32], results: [I32] },
+  stop: { params: [I32, I32, I32], results: [] },
+  flags: { params: [I32], results: [I32] },
+  mulHigh: { params: [I64, I64, I32], results: [I64] },
+  segment: { params: [I32, I32, I64, I32], results: [I64] },
+};
+/** A region: (state) -> block to go on at, 0 to leave, 1 if nothing was done. */
+export const REGION_SIGNATURE: Signature = { params: [I32], results: [I32] };
+
+/** Generates the module, for memories of any size. `translator`: its loops count how often blocks run, and run regions. */
+export function generate(shared: boolean, translator: boolean): Program {
   const m = new ModuleBuilder();
   const three = { params: [I32, I32, I32], results: [I32] };
   const slow = m.importFunction('slow', three);
   const execute = m.importFunction('execute', { params: [I32, I32], results: [I32] });
   const lookup = m.importFunction('lookup', { params: [I32, I32], results: [I32] });
   const abort = m.importFunction('abort', { params: [I32, I32], results: [] });
+  const hot = m.importFunction('hot', { params: [I32, I32], results: [] });
+  const regionAccess = m.importFunction('regionAccess', three);
+  const regionAbort = m.importFunction('regionAbort', { params: [I32, I32], results: [] });
+  const regionExecute = m.importFunction('regionExecute', { params: [I32, I32], results: [I32] });
+  const regionStop = m.importFunction('regionStop', { params: [I32, I32], results: [] });
+  if (translator) m.importTable('regions');
   const functions: Functions = {
     abort,
     slowPath: m.reserve(),
@@ -70,11 +113,16 @@ export function generate(shared: boolean): Program {
     segment: m.reserve(),
   };
   m.define(functions.slowPath, slowPath(slow));
-  m.define(functions.flags, flagsFunction());
+  m.define(functions.flags, flagsFunction(), 'flags');
   m.define(functions.carry, carryFunction(functions.flags));
   m.define(functions.follow, followFunction(lookup));
-  m.define(functions.mulHigh, mulHighFunction());
-  m.define(functions.segment, segmentFunction());
+  m.define(functions.mulHigh, mulHighFunction(), 'mulHigh');
+  m.define(functions.segment, segmentFunction(), 'segment');
+  m.define(m.reserve(), accessFunction(REGION_SIGNATURES.access, regionAccess), 'access');
+  m.define(m.reserve(), withBudget(REGION_SIGNATURES.abort, regionAbort), 'abort');
+  m.define(m.reserve(), withBudget(REGION_SIGNATURES.execute, regionExecute), 'execute');
+  m.define(m.reserve(), withBudget(REGION_SIGNATURES.stop, regionStop), 'stop');
+  m.define(m.reserve(), chainFunction(REGION_SIGNATURES.chain, functions.follow), 'chain');
   const handlers: Record<Model, Map<number, number>> = {
     flat32: new Map(),
     flat64: new Map(),
@@ -105,24 +153,30 @@ export function generate(shared: boolean): Program {
     for (const key of forms.keys()) handlers[model].set(key, next++);
     const fused = pairsOf(model);
     for (const { first, jump } of fused) pairs[model].set(pairKey(first.insn, jump), next++);
-    const code = runFunction(model, [...forms.values()], fused, functions, execute, indirect);
+    const regions = translator ? { hot, type: m.type(REGION_SIGNATURE) } : undefined;
+    const calls = { execute, indirect, table: m.ownTable, regions };
+    const code = runFunction(model, [...forms.values()], fused, functions, calls);
     m.define(m.reserve(), code, model);
   }
   return { bytes: m.build(shared), handlers, pairs, functions: table };
 }
 
-function runFunction(
-  model: Model,
-  forms: Form[],
-  fused: Pair[],
-  functions: Functions,
-  execute: number,
-  indirect: number,
-) {
+/** What a loop calls beside handlers. */
+interface LoopCalls {
+  readonly execute: number;
+  /** Type and table of the functions of {@link R.HANDLER_CALL}. */
+  readonly indirect: number;
+  readonly table: number;
+  /** For the translator: the import, and the type of a region. */
+  readonly regions: { readonly hot: number; readonly type: number } | undefined;
+}
+
+function runFunction(model: Model, forms: Form[], fused: Pair[], functions: Functions, calls: LoopCalls) {
   const e = new Emitter();
   const count = R.HANDLER_FIRST + forms.length + fused.length;
   e.get(LOCAL_STATE).mem(W.i32_load, L.ST_TLB).set(LOCAL_TLB);
   e.op(W.block, VOID, W.loop, VOID);
+  if (calls.regions) countOrEnter(e, calls.regions);
   // A block: is there budget for all of it?
   e.get(LOCAL_STATE).mem(W.i32_load, L.ST_BUDGET).get(LOCAL_BLOCK).mem(W.i32_load, R.H_COUNT);
   e.op(W.i32_sub).tee(LOCAL_RECORD).i32(0).op(W.i32_lt_s, W.if, VOID);
@@ -143,13 +197,17 @@ function runFunction(
     else if (k === R.HANDLER_EXECUTE) {
       e.get(LOCAL_STATE)
         .get(LOCAL_RECORD)
-        .call(execute)
+        .call(calls.execute)
         .brIf(next + 2);
       nextRecord(e, next);
     } else if (k === R.HANDLER_CALL) {
       // 0: go on; 1: leave; else the next block.
       e.get(LOCAL_STATE).get(LOCAL_RECORD).get(LOCAL_RECORD).mem(W.i32_load16_u, R.R_FUNCTION);
-      e.op(W.call_indirect).unsigned(indirect).op(0).tee(LOCAL_BLOCK).op(W.i32_eqz, W.if, VOID);
+      e.op(W.call_indirect)
+        .unsigned(calls.indirect)
+        .unsigned(calls.table)
+        .tee(LOCAL_BLOCK)
+        .op(W.i32_eqz, W.if, VOID);
       nextRecord(e, next + 1);
       e.op(W.end)
         .get(LOCAL_BLOCK)
@@ -183,6 +241,19 @@ function runFunction(
     ] as const,
     code: e.bytes,
   };
+}
+
+/** Counts down to the translation of the block, or runs its region. Labels outside: the loop over blocks, then the function's block. */
+function countOrEnter(e: Emitter, { hot, type }: { hot: number; type: number }): void {
+  const heat = LOCAL_RECORD; // not in use here
+  e.get(LOCAL_BLOCK).mem(W.i32_load, R.H_HEAT).tee(heat).i32(0).op(W.i32_gt_s, W.if, VOID);
+  e.get(LOCAL_BLOCK).get(heat).i32(1).op(W.i32_sub).mem(W.i32_store, R.H_HEAT);
+  e.op(W.else).get(heat).op(W.i32_eqz, W.if, VOID);
+  e.get(LOCAL_STATE).get(LOCAL_BLOCK).call(hot).br(2).op(W.end);
+  e.get(LOCAL_STATE).i32(0).get(heat).op(W.i32_sub, W.call_indirect).unsigned(type).op(0).tee(heat);
+  // 1: the region would not run now; the interpreter does.
+  e.i32(1).op(W.i32_ne, W.if, VOID).get(heat).set(LOCAL_BLOCK);
+  e.get(LOCAL_BLOCK).brIf(2).br(3).op(W.end, W.end);
 }
 
 /** A form as a function (state, record) -> 0 to go on, 1 to leave, or the next block. */

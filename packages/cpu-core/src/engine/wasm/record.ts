@@ -13,6 +13,13 @@ export const H_COUNT = 8;
 export const H_INDEX = 12;
 /** Header: budget taken by the stay that is under way, 32 bit: outlives the block's being dropped. */
 export const H_TAKEN = 16;
+/**
+ * Header: runs until the block is hot, 32 bit; when it is translated, minus the index of its region in the table of regions.
+ * Only code generated for the translator looks at it.
+ */
+export const H_HEAT = 20;
+/** H_HEAT of a block that is never to be translated. */
+export const COLD_FOR_EVER = 0x7fff_ffff;
 /** Size of a header. */
 export const HEADER_SIZE = 32;
 /** H_COUNT of a dropped block: more than any budget. */

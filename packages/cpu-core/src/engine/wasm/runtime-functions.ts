@@ -5,7 +5,8 @@ import * as L from '../../layout.ts';
 import { JUMP_CACHE_ENTRIES, JUMP_CACHE_ENTRY_SIZE } from '../jump-cache.ts';
 import { TLB_SIZE } from '../tlb.ts';
 import { Emitter, I32, I64, VOID, W } from './emitter.ts';
-import type { Body } from './module.ts';
+import type { Body, Signature } from './module.ts';
+import { LINK_NEVER } from './record.ts';
 
 /** State page word through which a linear address reaches the slow path. */
 export const ENGINE_LINEAR: number = L.ST_ENGINE;
@@ -16,6 +17,33 @@ export function slowPath(slow: number): Body {
   e.get(0).get(2).mem(W.i64_store, ENGINE_LINEAR);
   e.get(0).get(1).get(3).call(slow);
   return { signature: { params: [I32, I32, I64, I32], results: [I32] }, locals: [], code: e.bytes };
+}
+
+/** (state, site, linear, access, budget) -> host offset or -1: the slow path of a region. */
+export function accessFunction(signature: Signature, access: number): Body {
+  const e = new Emitter();
+  e.get(0).get(2).mem(W.i64_store, ENGINE_LINEAR).get(0).get(4).mem(W.i32_store, L.ST_BUDGET);
+  e.get(0).get(1).get(3).call(access);
+  return { signature, locals: [], code: e.bytes };
+}
+
+/** (state, site, budget): a call from a region to TypeScript, with the budget in its place. */
+export function withBudget(signature: Signature, target: number): Body {
+  const e = new Emitter();
+  e.get(0).get(2).mem(W.i32_store, L.ST_BUDGET).get(0).get(1).call(target);
+  return { signature, locals: [], code: e.bytes };
+}
+
+/** (state, rip, link) -> block or 0: through a link word, if there is one and it is made. */
+export function chainFunction(signature: Signature, follow: number): Body {
+  const e = new Emitter();
+  const block = 3;
+  e.get(2).op(W.if, VOID);
+  e.get(2).mem(W.i32_load, 0).tee(block).i32(LINK_NEVER).op(W.i32_gt_u, W.if, VOID);
+  e.get(block).op(W.return, W.end);
+  e.get(block).op(W.if, VOID).i32(0).set(2).op(W.end, W.end);
+  e.get(0).get(1).get(2).call(follow);
+  return { signature, locals: [[1, I32]] as const, code: e.bytes };
 }
 
 /** (state) -> the six status flags: the cases of `evaluateFlags`. */

@@ -1,0 +1,317 @@
+/**
+ * The part of the translator's back end for status flags. Between instructions they are in three locals (result, source, operation);
+ * while the operation is known at translation time its local is not even set, and conditions become plain comparisons.
+ */
+import { RFLAGS_CF } from '@smm/x86-defs';
+import { STATUS_FLAGS } from '../../flags.ts';
+import * as L from '../../layout.ts';
+import type { Width } from '../../semantics/builder.ts';
+import { W } from '../wasm/emitter.ts';
+import { FLAGS_CARRY, FLAGS_MINUEND, FLAGS_OP, FLAGS_RESULT, FLAGS_SOURCE, STATE } from './locals.ts';
+import { OperandEmitter } from './operand-emitter.ts';
+import { Value } from './value.ts';
+
+/** What is known of the flags. */
+export interface KnownFlags {
+  /** CC_*; CC_ADC and CC_SBB mean that FLAGS_CARRY and FLAGS_OP say whether a carry came in. */
+  readonly kind: number;
+  /** Operand width. */
+  readonly w: Width;
+}
+
+/** Bit per CC_* whose second operand is kept at the top of ST_CC_SRC. */
+const SHIFTED_SOURCES = (1 << L.CC_ADD) | (1 << L.CC_SUB) | (1 << L.CC_ADC) | (1 << L.CC_SBB);
+
+/** ST_CC_OP of an operation. */
+function opWord(kind: number, w: Width): number {
+  return kind | ((31 - Math.clz32(w)) << 8);
+}
+
+/** Flags and conditions. */
+export class FlagEmitter extends OperandEmitter {
+  /** What is known of the flags here; undefined: FLAGS_OP says what they come from. */
+  known: KnownFlags | undefined;
+  /** Leave the flags alone: nobody looks at them. */
+  noFlags = false;
+
+  /** Makes FLAGS_OP say what is known. */
+  settleFlags(): void {
+    const { known } = this;
+    if (known === undefined || known.kind === L.CC_ADC || known.kind === L.CC_SBB) return;
+    this.e.i32(opWord(known.kind, known.w)).set(FLAGS_OP);
+  }
+
+  #keep(v: Value, local: number): void {
+    this.put(v, this.native);
+    this.e.set(local);
+  }
+  setFlags(kind: number, w: Width, result: Value, source: Value): void {
+    if (this.noFlags) return;
+    if (kind === L.CC_SUB) this.#keep(result.minuend ?? this.add(w, result, source), FLAGS_MINUEND);
+    this.#keep(result, FLAGS_RESULT);
+    if (kind !== L.CC_LOGIC) this.#keep(source, FLAGS_SOURCE);
+    this.known = { kind, w };
+  }
+  setFlagsWithCarry(kind: number, w: Width, result: Value, source: Value, carry: Value): void {
+    if (this.noFlags) return;
+    const { e } = this;
+    this.put(carry, 32);
+    e.tee(FLAGS_CARRY)
+      .i32(L.CC_ADC - L.CC_ADD)
+      .op(W.i32_mul)
+      .i32(opWord(kind, w))
+      .op(W.i32_add)
+      .set(FLAGS_OP);
+    this.#keep(result, FLAGS_RESULT);
+    this.#keep(source, FLAGS_SOURCE);
+    this.known = { kind: kind + L.CC_ADC - L.CC_ADD, w };
+  }
+  setFlagsKeepCarry(kind: number, w: Width, result: Value): void {
+    if (this.noFlags) return;
+    const carry = this.carry();
+    this.#keep(result, FLAGS_RESULT);
+    this.#keep(carry, FLAGS_SOURCE);
+    this.known = { kind, w };
+  }
+  setFlagsGiven(w: Width, result: Value, bits: Value): void {
+    if (this.noFlags) return;
+    this.#keep(result, FLAGS_RESULT);
+    this.#keep(bits, FLAGS_SOURCE);
+    this.known = { kind: L.CC_GIVEN, w };
+  }
+
+  #result(): Value {
+    return new Value(this.native, FLAGS_RESULT, this.known!.w * 8);
+  }
+  #source(): Value {
+    return new Value(this.native, FLAGS_SOURCE, this.known!.w * 8);
+  }
+  #minuend(): Value {
+    return new Value(this.native, FLAGS_MINUEND, this.known!.w * 8);
+  }
+  #carryIn(): Value {
+    return new Value(32, FLAGS_CARRY, 1);
+  }
+
+  /** Pushes 64 minus the operand's bits, as FLAGS_OP says. */
+  #shift(): void {
+    const { e } = this;
+    e.i32(64).i32(8).get(FLAGS_OP).i32(8).op(W.i32_shr_u).i32(3).op(W.i32_and, W.i32_shl, W.i32_sub);
+  }
+  /** Pushes the same for the source, which some operations keep unshifted. */
+  #sourceShift(): void {
+    const { e } = this;
+    this.#shift();
+    e.i32(SHIFTED_SOURCES).get(FLAGS_OP).i32(0xff).op(W.i32_and, W.i32_shr_u).i32(1).op(W.i32_and, W.i32_mul);
+  }
+  /** Writes the flags to the state page, with FLAGS_OP in order. */
+  storeFlags(): void {
+    const { e } = this;
+    const one = (local: number, offset: number, shift: () => void): void => {
+      e.get(STATE).get(local);
+      if (this.native === 32) e.op(W.i64_extend_i32_u);
+      shift();
+      e.op(W.i64_extend_i32_u, W.i64_shl).mem(W.i64_store, offset);
+    };
+    one(FLAGS_RESULT, L.ST_CC_RES, () => this.#shift());
+    one(FLAGS_SOURCE, L.ST_CC_SRC, () => this.#sourceShift());
+    e.get(STATE).get(FLAGS_OP).mem(W.i32_store, L.ST_CC_OP);
+  }
+  /** Reads them from the state page. */
+  loadFlags(): void {
+    const { e } = this;
+    const one = (local: number, offset: number, shift: () => void): void => {
+      e.get(STATE).mem(W.i64_load, offset);
+      shift();
+      e.op(W.i64_extend_i32_u, W.i64_shr_u);
+      if (this.native === 32) e.op(W.i32_wrap_i64);
+      e.set(local);
+    };
+    e.get(STATE).mem(W.i32_load, L.ST_CC_OP).set(FLAGS_OP);
+    one(FLAGS_RESULT, L.ST_CC_RES, () => this.#shift());
+    one(FLAGS_SOURCE, L.ST_CC_SRC, () => this.#sourceShift());
+    this.known = undefined;
+  }
+
+  /** All six flags from the state page. */
+  statusFlags(): Value {
+    this.settleFlags();
+    this.storeFlags();
+    this.e.get(STATE).call(this.functions.flags);
+    return this.pop(32, 12);
+  }
+
+  override if_(c: Value, body: () => void): void {
+    if (c.constant !== undefined) {
+      super.if_(c, body);
+      return;
+    }
+    const before = this.known;
+    this.settleFlags();
+    super.if_(c, () => {
+      body();
+      if (this.known !== before) this.settleFlags();
+    });
+    if (this.known !== before) this.known = undefined;
+  }
+
+  changeFlags(mask: number, bits: Value): void {
+    const { e } = this;
+    const store = (keep: number, value: () => void): void => {
+      e.get(STATE).get(STATE).mem(W.i32_load, L.ST_EFLAGS).i32(keep).op(W.i32_and);
+      value();
+      e.op(W.i32_or).mem(W.i32_store, L.ST_EFLAGS);
+    };
+    if (!(mask & STATUS_FLAGS)) {
+      store(~mask, () => this.put(bits, 32));
+      return;
+    }
+    const status = this.statusFlags();
+    store(~(STATUS_FLAGS | mask), () => {
+      this.put(status, 32);
+      e.i32(~mask).op(W.i32_and);
+      this.put(bits, 32);
+      e.op(W.i32_or);
+    });
+    this.known = { kind: L.CC_EAGER, w: 1 };
+  }
+
+  carry(): Value {
+    const truth = this.#carryTruth();
+    if (truth) return truth;
+    return this.and(this.statusFlags(), this.const(BigInt(RFLAGS_CF)));
+  }
+  #carryTruth(): Value | undefined {
+    const { known } = this;
+    switch (known?.kind) {
+      case L.CC_SUB:
+        return this.below(this.#minuend(), this.#source());
+      case L.CC_ADD:
+        return this.below(this.#result(), this.#source());
+      case L.CC_LOGIC:
+        return this.const(0n);
+      case L.CC_INC:
+      case L.CC_DEC:
+      case L.CC_GIVEN:
+        return this.and(this.#source(), this.const(1n));
+      case L.CC_ADC: {
+        // res < src, or equal with a carry in.
+        const less = this.below(this.#result(), this.#source());
+        const same = this.equal(this.#result(), this.#source());
+        return this.either(less, this.both(same, this.#carryIn()));
+      }
+      case L.CC_SBB: {
+        // a = res + src + carry: a borrow where a < src, or equal with one in.
+        const { w } = known;
+        const a = this.add(w, this.add(w, this.#result(), this.#source()), this.#carryIn());
+        const less = this.below(a, this.#source());
+        return this.either(less, this.both(this.equal(a, this.#source()), this.#carryIn()));
+      }
+    }
+    return undefined;
+  }
+
+  condition(): Value {
+    const { cc } = this.insn;
+    const even = this.#evenCondition(cc & ~1);
+    return cc & 1 ? this.not(even) : even;
+  }
+  #negative(v: Value, w: Width): Value {
+    const sign = BigInt(w * 8 - 1);
+    return this.and(this.shr(w, v, this.const(sign)), this.const(1n));
+  }
+  #signedLess(w: Width, a: Value, b: Value): Value {
+    const { e } = this;
+    const type = w === 8 ? 64 : 32;
+    for (const x of [a, b]) {
+      this.put(x, type);
+      if (w < 4) e.op(w === 1 ? W.i32_extend8_s : W.i32_extend16_s);
+    }
+    e.op(type === 64 ? W.i64_lt_s : W.i32_lt_s);
+    return this.popTruth();
+  }
+  #isZero(v: Value, w: Width): Value {
+    this.put(v, w === 8 ? 64 : 32);
+    this.e.op(w === 8 ? W.i64_eqz : W.i32_eqz);
+    return this.popTruth();
+  }
+  #evenCondition(even: number): Value {
+    const { known } = this;
+    if (known !== undefined && known.kind !== L.CC_EAGER) {
+      const { kind, w } = known;
+      switch (even) {
+        case 0x2: {
+          const carry = this.#carryTruth();
+          if (carry) return carry;
+          break;
+        }
+        case 0x4:
+          if (kind === L.CC_SUB) return this.#same(this.#minuend(), this.#source(), w);
+          return this.#isZero(this.#result(), w);
+        case 0x6: {
+          if (kind === L.CC_SUB) return this.not(this.below(this.#source(), this.#minuend()));
+          const carry = this.#carryTruth();
+          if (carry) return this.either(carry, this.#isZero(this.#result(), w));
+          break;
+        }
+        case 0x8:
+          return this.#negative(this.#result(), w);
+        case 0xa: {
+          const { e } = this;
+          this.put(this.#result(), 32);
+          e.i32(0xff).op(W.i32_and, W.i32_popcnt).i32(1).op(W.i32_and, W.i32_eqz);
+          return this.popTruth();
+        }
+        case 0xc:
+          return this.#lessTruth(kind, w) ?? this.#slowCondition(even);
+        case 0xe: {
+          if (kind === L.CC_SUB) return this.not(this.#signedLess(w, this.#source(), this.#minuend()));
+          const less = this.#lessTruth(kind, w);
+          if (less) return this.either(less, this.#isZero(this.#result(), w));
+          break;
+        }
+      }
+    }
+    return this.#slowCondition(even);
+  }
+  #same(a: Value, b: Value, w: Width): Value {
+    const type = w === 8 ? 64 : 32;
+    this.put(a, type);
+    this.put(b, type);
+    this.e.op(type === 64 ? W.i64_eq : W.i32_eq);
+    return this.popTruth();
+  }
+  /** SF differs from OF: the true result is negative. */
+  #lessTruth(kind: number, w: Width): Value | undefined {
+    const one = this.const(1n);
+    switch (kind) {
+      case L.CC_SUB:
+        return this.#signedLess(w, this.#minuend(), this.#source());
+      case L.CC_LOGIC:
+        return this.#negative(this.#result(), w);
+      case L.CC_DEC: // a - 1 < 0
+        return this.#signedLess(w, this.add(w, this.#result(), one), one);
+      case L.CC_INC: {
+        // a + 1 < 0
+        const a = this.sub(w, this.#result(), one);
+        return this.#signedLess(w, a, this.const(BigInt.asUintN(w * 8, -1n)));
+      }
+    }
+    return undefined;
+  }
+  /** From the evaluated flags. */
+  #slowCondition(even: number): Value {
+    const { e } = this;
+    const flags = this.statusFlags().local;
+    e.get(flags);
+    if (even < 0xc) {
+      const mask = { 0: 0x800, 2: 0x1, 4: 0x40, 6: 0x41, 8: 0x80, 10: 0x4 }[even]!;
+      e.i32(mask).op(W.i32_and).i32(0).op(W.i32_ne);
+      return this.popTruth();
+    }
+    e.i32(4).op(W.i32_shr_u).get(flags).op(W.i32_xor).i32(0x80).op(W.i32_and);
+    if (even === 0xe) e.get(flags).i32(0x40).op(W.i32_and, W.i32_or);
+    e.i32(0).op(W.i32_ne);
+    return this.popTruth();
+  }
+}

@@ -1,0 +1,73 @@
+/** Locals of a region's function: fixed ones, then scratch that every instruction uses anew. */
+import { I32, I64 } from '../wasm/emitter.ts';
+
+/** Host offset of the processor's state page: the parameter. */
+export const STATE = 0;
+/** Budget left. */
+export const BUDGET = 1;
+/** How the function is left: {@link EXIT_LEAVE}... */
+export const EXIT_MODE = 2;
+/** Link word or site that the exit is about. */
+export const EXIT_ARGUMENT = 3;
+/** CC_* and log2 of the width, as in ST_CC_OP: valid where the flags' kind is not known at translation time. */
+export const FLAGS_OP = 4;
+/** Carry that ADC or SBB took in, 0 or 1. */
+export const FLAGS_CARRY = 5;
+/** RIP to go on at. */
+export const EXIT_RIP = 6;
+/** Result of the last operation that set flags, at its own width; native type. */
+export const FLAGS_RESULT = 7;
+/** Its second operand, or CF, or given bits: as in ST_CC_SRC but at its own width; native type. */
+export const FLAGS_SOURCE = 8;
+/** What CMP, SUB or NEG subtracted from; native type. Only valid while the kind is known. */
+export const FLAGS_MINUEND = 9;
+/** First of 16 general registers; native type. */
+export const REGISTERS = 10;
+const SCRATCH = REGISTERS + 16;
+
+/** TypeScript has put state and budget in order: only spill, and return 0. */
+export const EXIT_LEAVE = 0;
+/** The budget does not reach over the next block: site in EXIT_ARGUMENT. */
+export const EXIT_STOP = 1;
+/** Go on at EXIT_RIP, through the link word in EXIT_ARGUMENT (0: none). */
+export const EXIT_CHAIN = 2;
+
+/** Hands out scratch locals and lists all locals for the function's header. */
+export class Locals {
+  readonly #native: number;
+  readonly #types: number[] = [];
+  #next = 0;
+
+  /** `native`: bits of a general register's local. */
+  constructor(native: 32 | 64) {
+    this.#native = native === 64 ? I64 : I32;
+  }
+
+  /** All scratch is free again. */
+  release(): void {
+    this.#next = 0;
+  }
+
+  /** Index of a scratch local. */
+  scratch(bits: 32 | 64): number {
+    const type = bits === 64 ? I64 : I32;
+    while (this.#next < this.#types.length && this.#types[this.#next] !== type) this.#next++;
+    if (this.#next === this.#types.length) this.#types.push(type);
+    return SCRATCH + this.#next++;
+  }
+
+  /** Locals after the parameter as runs of one type. */
+  declarations(): (readonly [count: number, type: number])[] {
+    const runs: [number, number][] = [
+      [5, I32],
+      [1, I64],
+      [3 + 16, this.#native],
+    ];
+    for (const type of this.#types) {
+      const last = runs[runs.length - 1]!;
+      if (last[1] === type) last[0]++;
+      else runs.push([1, type]);
+    }
+    return runs;
+  }
+}

@@ -1,0 +1,348 @@
+/** The part of the translator's back end that reaches registers, memory and the stack. Registers live in locals. */
+import { SEG_DS, SEG_ES, SEG_FS, SEG_SS } from '@smm/x86-defs';
+import { type Insn, K_IMM, K_MEM, K_REG, REG_NONE, REG_RIP } from '../../insn.ts';
+import * as L from '../../layout.ts';
+import type { Width } from '../../semantics/builder.ts';
+import { TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_READ_TAG, TLB_SIZE, TLB_WRITE_TAG } from '../tlb.ts';
+import { type Emitter, I32, W } from '../wasm/emitter.ts';
+import { BUDGET, type Locals, REGISTERS, STATE } from './locals.ts';
+import { Value } from './value.ts';
+import { type RegionFunctions, ValueEmitter } from './value-emitter.ts';
+
+const RSP = 4;
+const LOADS: Readonly<Record<number, readonly [to32: number, to64: number]>> = {
+  1: [W.i32_load8_u, W.i64_load8_u],
+  2: [W.i32_load16_u, W.i64_load16_u],
+  4: [W.i32_load, W.i64_load32_u],
+  8: [W.i64_load, W.i64_load],
+};
+const STORES: Readonly<Record<number, number>> = {
+  1: W.i32_store8,
+  2: W.i32_store16,
+  4: W.i32_store,
+  8: W.i64_store,
+};
+
+/** Registers used by a region. */
+export interface RegisterUse {
+  /** Bit per general register that is read or written. */
+  used: number;
+  /** Bit per general register that is written. */
+  written: number;
+}
+
+/** Operands. */
+export class OperandEmitter extends ValueEmitter {
+  /** Mode word of the code. */
+  protected readonly mode: number;
+  protected insn!: Insn;
+  /** RIP after the instruction. */
+  protected next = 0n;
+  /** Registers met so far. */
+  readonly registers: RegisterUse = { used: 0, written: 0 };
+  /** Called where the instruction may be left from: puts flags in order and answers the site's number. */
+  protected site: () => number = () => 0;
+  /** Labels around the function's body: that many from the outermost. */
+  protected readonly outLabel = 0;
+  /** Offsets into the code buffer of `if`s and `br_if`s that are hardly ever taken. */
+  readonly unlikely: number[] = [];
+  #references: Value[] = [];
+  /** Local with the host offset of the memory operand once translated for writing. */
+  #writeHost: number | undefined;
+  #displacement: Value | undefined;
+
+  constructor(e: Emitter, functions: RegionFunctions, locals: Locals, mode: number) {
+    super(e, functions, locals, (mode & L.MODE_CODE_MASK) === 2 ? 64 : 32);
+    this.mode = mode;
+  }
+
+  /** Starts an instruction, the one after which is at `next`. */
+  protected beginOperands(insn: Insn, next: bigint): void {
+    this.insn = insn;
+    this.next = next;
+    this.#references = [];
+    this.#writeHost = undefined;
+    this.#displacement = undefined;
+    this.locals.release();
+  }
+
+  #size(n: number): Width {
+    const i = this.insn;
+    return (n === 0 ? i.size0 : n === 1 ? i.size1 : i.size2) as Width;
+  }
+  #kind(n: number): number {
+    const i = this.insn;
+    return n === 0 ? i.kind0 : n === 1 ? i.kind1 : i.kind2;
+  }
+  #value(n: number): number {
+    const i = this.insn;
+    return n === 0 ? i.val0 : n === 1 ? i.val1 : i.val2;
+  }
+
+  /** A register by byte offset into the register file. */
+  #getRegister(byte: number, w: Width): Value {
+    const register = byte >>> 3;
+    this.registers.used |= 1 << register;
+    const local = REGISTERS + register;
+    if (w * 8 >= this.native) {
+      const reference = new Value(this.native, local, this.native);
+      reference.register = register;
+      this.#references.push(reference);
+      return reference;
+    }
+    const { e } = this;
+    e.get(local);
+    if (this.native === 64) e.op(W.i32_wrap_i64);
+    if (w === 4) return this.pop(32);
+    if (byte & 1) e.i32(8).op(W.i32_shr_u);
+    e.i32(w === 1 ? 0xff : 0xffff).op(W.i32_and);
+    return this.pop(32, w * 8);
+  }
+  #setRegister(byte: number, w: Width, v: Value): void {
+    const register = byte >>> 3;
+    const local = REGISTERS + register;
+    const { e } = this;
+    if (v.local === local && w * 8 === this.native) return;
+    this.#detach(register);
+    this.registers.used |= 1 << register;
+    this.registers.written |= 1 << register;
+    if (w >= 4) {
+      if (w === 4 && v.type === 64 && v.bits > 32) {
+        this.put(v, 32);
+        if (this.native === 64) e.op(W.i64_extend_i32_u);
+      } else this.put(v, this.native);
+      e.set(local);
+      return;
+    }
+    const shift = byte & 1 ? 8 : 0;
+    const keep = ~((w === 1 ? 0xff : 0xffff) << shift);
+    e.get(local);
+    if (this.native === 64) e.i64(BigInt(keep));
+    else e.i32(keep);
+    e.op(this.native === 64 ? W.i64_and : W.i32_and);
+    this.put(v.bits > w * 8 ? this.truncate(w, v) : v, this.native);
+    if (shift) {
+      if (this.native === 64) e.i64(8n).op(W.i64_shl);
+      else e.i32(8).op(W.i32_shl);
+    }
+    e.op(this.native === 64 ? W.i64_or : W.i32_or).set(local);
+  }
+  /** Copies a register into scratch for the references to it that are about. */
+  #detach(register: number): void {
+    let copy = -1;
+    for (const reference of this.#references) {
+      if (reference.register !== register) continue;
+      if (copy < 0) {
+        copy = this.locals.scratch(this.native);
+        this.e.get(REGISTERS + register).set(copy);
+      }
+      reference.local = copy;
+      reference.register = -1;
+    }
+  }
+  override if_(c: Value, body: () => void): void {
+    // What is written inside may be read outside as it was before.
+    if (c.constant === undefined)
+      for (const { register } of this.#references) if (register >= 0) this.#detach(register);
+    super.if_(c, body);
+  }
+
+  reg(register: number, w: Width): Value {
+    return this.#getRegister(register * 8, w);
+  }
+  setReg(register: number, w: Width, value: Value): void {
+    this.#setRegister(register * 8, w, value);
+  }
+  read(n: number): Value {
+    switch (this.#kind(n)) {
+      case K_REG:
+        return this.#getRegister(this.#value(n), this.#size(n));
+      case K_IMM: {
+        const i = this.insn;
+        return this.const(BigInt.asUintN(i.size * 8, (BigInt(i.immHigh) << 32n) | BigInt(i.imm >>> 0)));
+      }
+      case K_MEM:
+        return this.#loadHost(this.#translateOperand(n, false), this.#size(n));
+    }
+    throw new RangeError(`translator: operand kind ${this.#kind(n)}`);
+  }
+  readForWrite(n: number): Value {
+    if (this.#kind(n) !== K_MEM) return this.read(n);
+    this.#writeHost = this.#translateOperand(n, true);
+    return this.#loadHost(this.#writeHost, this.#size(n));
+  }
+  write(n: number, value: Value): void {
+    const w = this.#size(n);
+    if (this.#kind(n) === K_REG) this.#setRegister(this.#value(n), w, value);
+    else this.#storeHost(this.#writeHost ?? this.#translateOperand(n, true), w, value);
+  }
+  displace(bytes: Value): void {
+    this.#displacement = bytes;
+  }
+
+  /** A register cut to the address size, on the stack, as wide as addresses are computed. */
+  #pushAddressPart(register: number, wide: boolean): void {
+    this.registers.used |= 1 << register;
+    this.e.get(REGISTERS + register);
+    if (!wide && this.native === 64) this.e.op(W.i32_wrap_i64);
+  }
+  effectiveAddress(): Value {
+    const { e } = this;
+    const i = this.insn;
+    const wide = i.addressSize === 8;
+    let disp = (BigInt(i.dispHigh) << 32n) + BigInt(i.disp >>> 0);
+    if (i.base === REG_RIP) disp += this.next;
+    disp = BigInt.asUintN(i.addressSize * 8, disp);
+    const hasBase = i.base !== REG_NONE && i.base !== REG_RIP;
+    const hasIndex = i.index !== REG_NONE;
+    if (!hasBase && !hasIndex && this.#displacement === undefined) return this.const(disp);
+    const add = wide ? W.i64_add : W.i32_add;
+    const constant = (k: bigint): void => void (wide ? e.i64(k) : e.i32(Number(BigInt.asIntN(32, k))));
+    let terms = 0;
+    const term = (): void => {
+      if (terms++ > 0) e.op(add);
+    };
+    if (hasBase) {
+      this.#pushAddressPart(i.base, wide);
+      term();
+    }
+    if (hasIndex) {
+      this.#pushAddressPart(i.index, wide);
+      if (i.scale) {
+        constant(BigInt(i.scale));
+        e.op(wide ? W.i64_shl : W.i32_shl);
+      }
+      term();
+    }
+    if (this.#displacement) {
+      this.put(this.#displacement, wide ? 64 : 32);
+      term();
+    }
+    if (disp !== 0n) {
+      constant(disp);
+      term();
+    }
+    if (i.addressSize === 2) e.i32(0xffff).op(W.i32_and);
+    return this.pop(wide ? 64 : 32, i.addressSize * 8);
+  }
+
+  #translateOperand(n: number, write: boolean): number {
+    const { segment } = this.insn;
+    return this.#translateIn(segment, this.effectiveAddress(), this.#size(n), write);
+  }
+  /** Local with the host offset of an access at an offset in a segment. */
+  #translateIn(segment: number, offset: Value, w: Width, write: boolean): number {
+    const { e } = this;
+    if (this.native === 64) {
+      if (segment < SEG_FS) return this.#translate(offset, w, write);
+      this.put(offset, 64);
+      e.get(STATE)
+        .mem(W.i64_load, L.ST_SEG_BASE + segment * 8)
+        .op(W.i64_add);
+      return this.#translate(this.pop(64), w, write);
+    }
+    const flat = (this.mode & L.MODE_FLAT_DATA) !== 0;
+    if (flat && (segment === SEG_DS || segment === SEG_ES || segment === SEG_SS))
+      return this.#translate(offset, w, write);
+    e.get(STATE).i32(segment);
+    this.put(offset, 64);
+    e.i32(w | (write ? 0x100 : 0)).call(this.functions.segment);
+    const linear = this.pop(64);
+    e.get(linear.local).i64(-1n).op(W.i64_eq);
+    this.faultIf(this.popTruth());
+    e.get(linear.local).op(W.i32_wrap_i64);
+    return this.#translate(this.pop(32), w, write);
+  }
+
+  /** Local with the host offset of an access: TLB inline, everything else outside, which may leave. */
+  #translate(linear: Value, w: Width, write: boolean): number {
+    const { e } = this;
+    let at = linear;
+    if (at.constant !== undefined) {
+      this.put(at, this.native);
+      at = this.pop(this.native);
+    }
+    // State page, supervisor TLB and user TLB lie one behind the other.
+    const tlb = 4096 + (this.mode & L.MODE_USER ? TLB_SIZE : 0);
+    this.put(at, 32);
+    e.i32(7)
+      .op(W.i32_shr_u)
+      .i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE)
+      .op(W.i32_and)
+      .get(STATE)
+      .op(W.i32_add);
+    const entry = this.locals.scratch(32);
+    e.tee(entry).mem(W.i64_load, tlb + (write ? TLB_WRITE_TAG : TLB_READ_TAG));
+    if (this.native === 64) {
+      e.get(at.local);
+      if (w > 1) e.i64(BigInt(w - 1)).op(W.i64_add);
+      e.i64(~0xfffn).op(W.i64_and);
+    } else {
+      this.put(at, 32);
+      if (w > 1) e.i32(w - 1).op(W.i32_add);
+      e.i32(~0xfff).op(W.i32_and, W.i64_extend_i32_u);
+    }
+    const host = this.locals.scratch(32);
+    e.op(W.i64_ne);
+    this.unlikely.push(e.length);
+    e.op(W.if, I32);
+    e.get(STATE).i32(this.site());
+    this.put(at, 64);
+    e.i32(w | (write ? 0x100 : 0))
+      .get(BUDGET)
+      .call(this.functions.access);
+    e.tee(host).i32(-1).op(W.i32_eq);
+    this.unlikely.push(e.length);
+    e.brIf(this.depth + 1);
+    e.get(host).op(W.else);
+    this.put(at, 32);
+    e.get(entry)
+      .mem(W.i32_load, tlb + TLB_ADDEND)
+      .op(W.i32_add, W.end);
+    e.set(host);
+    return host;
+  }
+  #loadHost(host: number, w: Width): Value {
+    const type = w === 8 ? 64 : 32;
+    this.e.get(host).mem(LOADS[w]![type === 64 ? 1 : 0], 0);
+    return this.pop(type, w * 8);
+  }
+  #storeHost(host: number, w: Width, value: Value): void {
+    this.e.get(host);
+    this.put(value, w === 8 ? 64 : 32);
+    this.e.mem(STORES[w]!, 0);
+  }
+
+  /** Leaves to the evaluator, which executes the instruction and faults as it must. */
+  faultIf(c: Value): void {
+    if (c.constant === 0n) return;
+    const { e } = this;
+    this.put(c, 32);
+    this.unlikely.push(e.length);
+    e.op(W.if, 0x40);
+    e.get(STATE).i32(this.site()).get(BUDGET).call(this.functions.abort);
+    e.br(this.depth + 1).op(W.end);
+  }
+
+  get #stackWidth(): Width {
+    return this.native === 64 ? 8 : this.mode & L.MODE_SS32 ? 4 : 2;
+  }
+  stackPointer(): Value {
+    return this.reg(RSP, this.#stackWidth);
+  }
+  stackAdd(pointer: Value, bytes: Value): Value {
+    return this.add(this.#stackWidth, pointer, bytes);
+  }
+  setStackPointer(pointer: Value): void {
+    this.setReg(RSP, this.#stackWidth, pointer);
+  }
+  loadStack(pointer: Value, w: Width): Value {
+    return this.#loadHost(this.#translateIn(SEG_SS, pointer, w, false), w);
+  }
+  storeStack(pointer: Value, w: Width, value: Value): void {
+    this.#storeHost(this.#translateIn(SEG_SS, pointer, w, true), w, value);
+  }
+  popToMemory(): void {
+    throw new RangeError('translator: POP to memory is executed by TypeScript');
+  }
+}

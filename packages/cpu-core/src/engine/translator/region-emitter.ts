@@ -1,0 +1,394 @@
+/** Emits a region as one function of a WebAssembly module. */
+import type { Insn } from '../../insn.ts';
+import * as L from '../../layout.ts';
+import { ENDS_BLOCK } from '../../ops.ts';
+import type { Builder } from '../../semantics/builder.ts';
+import { SEMANTICS } from '../../semantics/semantics.ts';
+import { isCanonical } from '../branch.ts';
+import { JUMP_CACHE_ENTRY_SIZE, jumpCacheIndex } from '../jump-cache.ts';
+import { TLB_SIZE } from '../tlb.ts';
+import { Emitter, VOID, W } from '../wasm/emitter.ts';
+import { FlagEmitter, type KnownFlags } from './flag-emitter.ts';
+import {
+  BUDGET,
+  EXIT_ARGUMENT,
+  EXIT_CHAIN,
+  EXIT_MODE,
+  EXIT_RIP,
+  EXIT_STOP,
+  Locals,
+  REGISTERS,
+  STATE,
+} from './locals.ts';
+import type { Edge, NodeInsn, RegionNode } from './region.ts';
+import type { Value } from './value.ts';
+import type { RegionFunctions } from './value-emitter.ts';
+
+const SEG_CS = 1;
+const RAX = 0;
+const RDX = 2;
+/** From the state page to the jump cache's block words. */
+const JUMP_CACHE_BLOCK = 4096 + 2 * TLB_SIZE + 12;
+
+/** A place in a region that TypeScript may have to know about. */
+export interface Site {
+  /** RIP of the instruction, and of what follows it. */
+  readonly rip: bigint;
+  readonly next: bigint;
+  /** Budget of the instruction and of all after it that its block has taken in advance. */
+  readonly rest: number;
+  /** The instruction. */
+  readonly insn: Insn;
+}
+
+/** What a region is translated to. */
+export interface RegionCode {
+  /** Code of the function, without its locals and final `end`. */
+  readonly code: Uint8Array;
+  /** Locals after the parameter. */
+  readonly locals: readonly (readonly [count: number, type: number])[];
+  /** Offsets into the code of branches that are hardly ever taken. */
+  readonly unlikely: readonly number[];
+}
+
+/** Leaves by itself where an edge ends in something that is not known here. */
+type Label = RegionNode | undefined;
+
+/** Translates one region. */
+export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> {
+  readonly #newSite: (site: Site) => number;
+  /** Labels inside the function's outermost block: a loop's or a merge's node, undefined for an `if`. */
+  readonly #labels: Label[] = [];
+  /** What to spill and to load at calls of helpers: known after a first pass. */
+  readonly #spilled: { used: number; written: number };
+  #node!: RegionNode;
+  #at!: NodeInsn;
+  #rest = 0;
+  #site = -1;
+  /** Set once an instruction was executed by TypeScript. */
+  external = false;
+
+  constructor(
+    functions: RegionFunctions,
+    mode: number,
+    newSite: (site: Site) => number,
+    spilled: { used: number; written: number },
+  ) {
+    super(new Emitter(), functions, new Locals((mode & L.MODE_CODE_MASK) === 2 ? 64 : 32), mode);
+    this.#newSite = newSite;
+    this.#spilled = spilled;
+    this.site = () => {
+      this.settleFlags();
+      if (this.#site < 0) this.#site = this.#makeSite();
+      return this.#site;
+    };
+  }
+
+  /** The function: (state) -> block to go on at, 0 to leave, 1 if nothing was done. */
+  emit(entry: RegionNode): RegionCode {
+    const { e } = this;
+    e.op(W.block, VOID);
+    this.#tree(entry);
+    e.op(W.end);
+    const body = e.bytes.slice();
+    const unlikely = [...this.unlikely];
+    // The registers are known now: load them first, spill them last.
+    e.clear();
+    this.#loadAll();
+    const start = e.length;
+    e.append(body);
+    this.#epilogue();
+    return {
+      code: e.bytes.slice(),
+      locals: this.locals.declarations(),
+      unlikely: unlikely.map((at) => at + start),
+    };
+  }
+
+  #each(mask: number, f: (register: number) => void): void {
+    for (let register = 0; register < 16; register++) if (mask & (1 << register)) f(register);
+  }
+  #loadAll(): void {
+    const { e } = this;
+    const { used, written } = this.registers;
+    if (this.native === 32 && written !== 0) {
+      // A 32-bit write clears the upper half, a narrower one keeps it: only where they are zero it makes no difference.
+      let first = true;
+      this.#each(written, (register) => {
+        e.get(STATE).mem(W.i32_load, L.ST_GPR + register * 8 + 4);
+        if (!first) e.op(W.i32_or);
+        first = false;
+      });
+      e.op(W.if, VOID).i32(1).op(W.return, W.end);
+    }
+    e.get(STATE).mem(W.i32_load, L.ST_BUDGET).set(BUDGET);
+    this.loadFlags();
+    this.#loadRegisters(used);
+  }
+  #loadRegisters(mask: number): void {
+    this.#each(mask, (register) => {
+      this.e.get(STATE);
+      this.e
+        .mem(this.native === 64 ? W.i64_load : W.i32_load, L.ST_GPR + register * 8)
+        .set(REGISTERS + register);
+    });
+  }
+  #storeRegisters(mask: number): void {
+    this.#each(mask, (register) => {
+      this.e.get(STATE).get(REGISTERS + register);
+      this.e.mem(this.native === 64 ? W.i64_store : W.i32_store, L.ST_GPR + register * 8);
+    });
+  }
+  #epilogue(): void {
+    const { e } = this;
+    this.#storeRegisters(this.registers.written);
+    this.storeFlags();
+    e.get(EXIT_MODE).op(W.i32_eqz, W.if, VOID).i32(0).op(W.return, W.end);
+    e.get(EXIT_MODE).i32(EXIT_STOP).op(W.i32_eq, W.if, VOID);
+    e.get(STATE).get(EXIT_ARGUMENT).get(BUDGET).call(this.functions.stop).i32(0).op(W.return, W.end);
+    e.get(STATE).get(BUDGET).mem(W.i32_store, L.ST_BUDGET);
+    e.get(STATE).get(EXIT_RIP).get(EXIT_ARGUMENT).call(this.functions.chain);
+  }
+
+  #makeSite(): number {
+    const { rip, next, insn } = this.#at;
+    return this.#newSite({ rip, next, rest: this.#rest, insn });
+  }
+
+  // Structure: see N. Ramsey, "Beyond Relooper".
+  #open(opcode: number, label: Label): void {
+    this.e.op(opcode, VOID);
+    this.#labels.push(label);
+    this.depth++;
+  }
+  #close(): void {
+    this.e.op(W.end);
+    this.#labels.pop();
+    this.depth--;
+  }
+  #tree(node: RegionNode): void {
+    if (node.loop) {
+      this.settleFlags();
+      this.known = undefined;
+      this.#open(W.loop, node);
+    }
+    const merges = node.dominated.filter(({ forward }) => forward > 1).sort((a, b) => b.order - a.order);
+    this.#within(node, merges, 0);
+    if (node.loop) this.#close();
+  }
+  #within(node: RegionNode, merges: readonly RegionNode[], from: number): void {
+    const merge = merges[from];
+    if (!merge) {
+      this.#emitNode(node);
+      return;
+    }
+    this.#open(W.block, merge);
+    this.#within(node, merges, from + 1);
+    this.#close();
+    this.known = undefined;
+    this.#tree(merge);
+  }
+  /** Distance of a node's label, or -1 if it is emitted where its only edge ends. */
+  #labelOf(from: RegionNode, to: RegionNode): number {
+    if (to.order > from.order && to.forward === 1) return -1;
+    for (let k = this.#labels.length - 1; k >= 0; k--)
+      if (this.#labels[k] === to) return this.#labels.length - 1 - k;
+    throw new RangeError('translator: no label for a node');
+  }
+
+  #emitNode(node: RegionNode): void {
+    this.#node = node;
+    const { e } = this;
+    const { insns } = node;
+    const count = insns.length;
+    this.#at = insns[0]!;
+    this.#rest = count;
+    const stop = this.#makeSite();
+    e.i32(stop).set(EXIT_ARGUMENT).get(BUDGET).i32(count).op(W.i32_sub).tee(BUDGET).i32(0).op(W.i32_lt_s);
+    this.unlikely.push(e.length);
+    e.op(W.if, VOID);
+    this.settleFlags();
+    e.i32(EXIT_STOP)
+      .set(EXIT_MODE)
+      .br(this.depth + 1)
+      .op(W.end);
+    for (let k = 0; k < count; k++) {
+      const at = insns[k]!;
+      this.#at = at;
+      this.#rest = count - k;
+      this.#site = -1;
+      this.noFlags = at.noFlags;
+      this.beginOperands(at.insn, at.next);
+      if (at.external) this.#callHelper();
+      else SEMANTICS.get(at.insn.op)!(this, at.insn);
+    }
+    const last = insns[count - 1]!.insn;
+    if (node.end === 'fall') this.#follow(node.next!);
+    else if (node.end === 'external') this.#afterExternal(node.next!);
+    else if (!ENDS_BLOCK.has(last.op)) throw new RangeError('translator: a node without an end');
+  }
+
+  /** TypeScript executes the instruction: everything is in the state page while it does. */
+  #callHelper(): void {
+    const { e } = this;
+    this.external = true;
+    const site = this.site(); // flags are in order from here on
+    this.#storeRegisters(this.#spilled.written);
+    this.storeFlags();
+    e.get(STATE).i32(site).get(BUDGET).call(this.functions.execute);
+    // The state page is right, and must not be written over: what was spilled is read back first.
+    const stop = this.locals.scratch(32);
+    e.set(stop);
+    this.#loadRegisters(this.#spilled.used);
+    this.loadFlags();
+    e.get(STATE).mem(W.i32_load, L.ST_BUDGET).set(BUDGET);
+    e.get(stop);
+    this.unlikely.push(e.length);
+    e.brIf(this.depth);
+  }
+
+  /** Behind an instruction that ends a block and was executed by TypeScript: mostly it goes on at the next. */
+  #afterExternal(edge: Edge): void {
+    const { e } = this;
+    if (edge.to) {
+      e.get(STATE).mem(W.i64_load, L.ST_RIP).i64(edge.rip!).op(W.i64_ne);
+      this.unlikely.push(e.length);
+      this.#open(W.if, undefined);
+    }
+    e.get(STATE).mem(W.i64_load, L.ST_RIP).set(EXIT_RIP);
+    this.#leave(0);
+    if (!edge.to) return;
+    this.#close();
+    this.#follow(edge);
+  }
+
+  /** Leaves to EXIT_RIP. */
+  #leave(link: number): void {
+    this.settleFlags();
+    this.e.i32(link).set(EXIT_ARGUMENT).i32(EXIT_CHAIN).set(EXIT_MODE).br(this.depth);
+  }
+  #leaveTo(edge: Edge): void {
+    this.e.i64(BigInt.asIntN(64, edge.rip!)).set(EXIT_RIP);
+    this.#leave(edge.link);
+  }
+  /** Goes along an edge: whatever is emitted next is reached otherwise. */
+  #follow(edge: Edge): void {
+    const { to } = edge;
+    const { e } = this;
+    const from = this.#node;
+    if (to === undefined) {
+      this.#leaveTo(edge);
+      return;
+    }
+    if (edge.guarded) {
+      this.#pushGuard(edge);
+      this.unlikely.push(e.length);
+      this.#open(W.if, undefined);
+      this.#leaveTo(edge);
+      this.#close();
+    }
+    const label = this.#labelOf(from, to);
+    if (label < 0) this.#tree(to);
+    else {
+      this.settleFlags();
+      e.br(label);
+    }
+  }
+  /** Pushes true if the jump cache does not lead to the edge's target. */
+  #pushGuard(edge: Edge): void {
+    const index = jumpCacheIndex(Number(BigInt.asIntN(32, edge.rip!)));
+    this.e
+      .get(STATE)
+      .mem(W.i32_load, JUMP_CACHE_BLOCK + index * JUMP_CACHE_ENTRY_SIZE)
+      .i32(edge.to!.block.host)
+      .op(W.i32_ne);
+  }
+
+  nextRip(): Value {
+    return this.const(this.next);
+  }
+  checkRelative(): void {
+    // Checked when the region was found.
+  }
+  checkTarget(rip: Value): void {
+    const { e } = this;
+    if (this.native === 64) {
+      if (rip.constant !== undefined && isCanonical(rip.constant)) return;
+      this.put(rip, 64);
+      e.i64(16n).op(W.i64_shl).i64(16n).op(W.i64_shr_s);
+      this.put(rip, 64);
+      e.op(W.i64_ne);
+      this.faultIf(this.popTruth());
+      return;
+    }
+    if (this.mode & L.MODE_FLAT_CODE) return; // the limit is 4 GiB
+    this.put(rip, 32);
+    e.get(STATE)
+      .mem(W.i32_load, L.ST_SEG_LIMIT + SEG_CS * 4)
+      .op(W.i32_gt_u);
+    this.faultIf(this.popTruth());
+  }
+  jumpRelative(): void {
+    this.#follow(this.#node.taken!);
+  }
+  jumpRelativeIf(c: Value): void {
+    const { e } = this;
+    const node = this.#node;
+    const { taken, next } = node;
+    if (c.constant !== undefined) {
+      this.#follow(c.constant === 0n ? next! : taken!);
+      return;
+    }
+    const to = taken!.to;
+    const label = to && !taken!.guarded ? this.#labelOf(node, to) : -1;
+    if (label >= 0) {
+      this.settleFlags();
+      this.put(c, 32);
+      e.brIf(label);
+    } else {
+      this.put(c, 32);
+      if (!to) this.unlikely.push(e.length);
+      this.#open(W.if, undefined);
+      const known: KnownFlags | undefined = this.known;
+      this.#follow(taken!);
+      this.#close();
+      this.known = known;
+      this.#node = node;
+    }
+    this.#follow(next!);
+  }
+  jumpTo(rip: Value): void {
+    const { e } = this;
+    const node = this.#node;
+    const edge = node.end === 'return' ? node.taken! : undefined;
+    if (edge?.to) {
+      const type = this.native;
+      this.put(rip, type);
+      this.put(this.const(edge.rip!), type);
+      e.op(type === 64 ? W.i64_ne : W.i32_ne);
+      this.unlikely.push(e.length);
+      this.#open(W.if, undefined);
+    }
+    this.put(rip, 64);
+    e.set(EXIT_RIP);
+    this.#leave(0);
+    if (!edge?.to) return;
+    this.#close();
+    this.#follow(edge);
+  }
+  divideWide(signed: boolean): void {
+    // Dividends of 64 bits here; the evaluator does the others, and raises the faults.
+    const divisor = this.read(0);
+    const low = this.reg(RAX, 8);
+    const high = this.reg(RDX, 8);
+    const zero = this.const(0n);
+    const fits = this.equal(high, signed ? this.sar(8, low, this.const(63n)) : zero);
+    this.faultIf(this.not(fits));
+    this.faultIf(this.equal(divisor, zero));
+    if (signed) this.faultIf(this.equal(divisor, this.const(-1n)));
+    const quotient = signed ? this.divS(low, divisor) : this.divU(low, divisor);
+    const remainder = signed ? this.remS(low, divisor) : this.remU(low, divisor);
+    this.setReg(RAX, 8, quotient);
+    this.setReg(RDX, 8, remainder);
+  }
+}

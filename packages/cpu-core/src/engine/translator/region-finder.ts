@@ -1,0 +1,256 @@
+/** Finds the region around a hot block: which blocks to translate together, and the edges between them. */
+import { decode } from '../../decode/decode.ts';
+import { Insn, K_MEM, K_REL } from '../../insn.ts';
+import * as L from '../../layout.ts';
+import { ENDS_BLOCK, OP } from '../../ops.ts';
+import { SEMANTICS } from '../../semantics/semantics.ts';
+import type { BlockBuilder } from '../block-builder.ts';
+import { isCanonical, nextRip, relativeTarget } from '../branch.ts';
+import type { Block, CodePages } from '../code-pages.ts';
+import type { Core } from '../core.ts';
+import { codeSize } from '../fetch.ts';
+import { FLAGS_KEEPS, FLAGS_SETS, flagUse } from '../flag-use.ts';
+import { JUMP_CACHE_ENTRY_SIZE, jumpCacheIndex } from '../jump-cache.ts';
+import * as R from '../wasm/record.ts';
+import type { CallContext, Edge, NodeEnd, NodeInsn, RegionNode } from './region.ts';
+
+/** Most blocks of a region. */
+const NODE_LIMIT = 48;
+/** Most instructions of a region. */
+const INSN_LIMIT = 600;
+/** Calls inside calls that a region follows. */
+const CALL_DEPTH = 3;
+/** A block belongs to a region if it has run at least this part of the entry's runs. */
+const COLD_FACTOR = 32;
+
+/** What finding a region needs to know. */
+export interface FinderPorts {
+  readonly code: CodePages;
+  readonly builder: BlockBuilder;
+  /** Times that a block has run, as far as counted. */
+  readonly runs: (block: Block) => number;
+}
+
+/** Finds regions for one processor's view of memory. */
+export class RegionFinder {
+  readonly #ports: FinderPorts;
+  readonly #core: Core;
+  readonly #nodes = new Map<CallContext | undefined, Map<Block, RegionNode>>();
+  readonly #list: RegionNode[] = [];
+  readonly #entry: Block;
+  readonly #enough: number;
+  #insns = 0;
+
+  constructor(ports: FinderPorts, core: Core, entry: Block) {
+    this.#ports = ports;
+    this.#core = core;
+    this.#entry = entry;
+    this.#enough = Math.max(1, Math.floor(ports.runs(entry) / COLD_FACTOR));
+  }
+
+  /** The entry's node, with all others behind its edges. */
+  find(): RegionNode {
+    const entry = this.#node(this.#entry, undefined)!;
+    // The list grows while it is walked.
+    for (const node of this.#list) this.#end(node);
+    this.#trim();
+    for (const node of this.#list) dropDeadFlags(node.insns);
+    return entry;
+  }
+
+  #node(block: Block, context: CallContext | undefined): RegionNode | undefined {
+    let inContext = this.#nodes.get(context);
+    if (!inContext) {
+      inContext = new Map();
+      this.#nodes.set(context, inContext);
+    }
+    const known = inContext.get(block);
+    if (known) return known;
+    if (block.tail || block.dead || this.#list.length === NODE_LIMIT || this.#insns >= INSN_LIMIT)
+      return undefined;
+    if (this.#list.length > 0 && this.#ports.runs(block) < this.#enough) return undefined;
+    const insns = this.#decode(block);
+    this.#insns += insns.length;
+    const node: RegionNode = {
+      block,
+      context,
+      insns,
+      end: 'fall',
+      taken: undefined,
+      next: undefined,
+      order: 0,
+      dominator: undefined,
+      dominated: [],
+      forward: 0,
+      loop: false,
+    };
+    inContext.set(block, node);
+    this.#list.push(node);
+    return node;
+  }
+
+  #decode(block: Block): NodeInsn[] {
+    const { u8 } = this.#core.views;
+    const size = codeSize(block.mode);
+    const end = block.start + block.length;
+    const list: NodeInsn[] = [];
+    let rip = block.rip;
+    for (let at = block.start; at < end; ) {
+      const insn = new Insn();
+      const length = decode(u8, at, end - at, size, insn);
+      if (length === 0)
+        throw new RangeError(`translator: the block at ${block.rip.toString(16)}h does not decode`);
+      const next = nextRip(block.mode, rip, length);
+      list.push({ insn, rip, next, external: !this.#translatable(block, insn, next), noFlags: false });
+      rip = next;
+      at += length;
+    }
+    return list;
+  }
+
+  #translatable(block: Block, i: Insn, next: bigint): boolean {
+    if (!SEMANTICS.has(i.op)) return false;
+    if (i.op === OP.POP && i.kind0 === K_MEM) return false;
+    if (i.kind0 !== K_REL) return true;
+    const target = relativeTarget(this.#core.cpu, i, next);
+    return (block.mode & L.MODE_CODE_MASK) === 2 ? isCanonical(target) : target <= BigInt(block.limit);
+  }
+
+  /** Follows the end of a node. */
+  #end(node: RegionNode): void {
+    const last = node.insns[node.insns.length - 1]!;
+    const { insn, next } = last;
+    if (!ENDS_BLOCK.has(insn.op)) {
+      node.end = 'fall';
+      node.next = this.#edge(node.block, next, node.context, this.#linkWord(node, R.X_LINK_NEXT), false);
+      return;
+    }
+    if (last.external) {
+      node.end = 'external';
+      node.next = this.#edge(node.block, next, node.context, 0, true);
+      return;
+    }
+    const target = insn.kind0 === K_REL ? relativeTarget(this.#core.cpu, insn, next) : undefined;
+    const [end, context] = this.#kindOfEnd(node, insn.op, next, target);
+    node.end = end;
+    const { block } = node;
+    if (end === 'branch')
+      node.next = this.#edge(block, next, node.context, this.#linkWord(node, R.X_LINK_NEXT), false);
+    if (end === 'return') {
+      // The caller's page has been executed since the region was entered: nothing can have changed what it means.
+      const { caller, returnRip } = node.context!;
+      node.taken = this.#edge(caller, returnRip, context, 0, false);
+    } else if (target !== undefined)
+      node.taken = this.#edge(block, target, context, this.#linkWord(node, R.X_LINK_TARGET), false);
+  }
+
+  #kindOfEnd(
+    node: RegionNode,
+    op: number,
+    next: bigint,
+    target: bigint | undefined,
+  ): readonly [NodeEnd, CallContext | undefined] {
+    const { context } = node;
+    switch (op) {
+      case OP.RET:
+        return context ? ['return', context.outer] : ['indirect', undefined];
+      case OP.CALL: {
+        if (target === undefined) return ['indirect', undefined];
+        const depth = (context?.depth ?? 0) + 1;
+        return ['call', { caller: node.block, returnRip: next, outer: context, depth }];
+      }
+      case OP.JMP:
+        return [target === undefined ? 'indirect' : 'jump', context];
+    }
+    return ['branch', context];
+  }
+
+  /** An edge to a RIP, from the page of a block. */
+  #edge(from: Block, rip: bigint, context: CallContext | undefined, link: number, guarded: boolean): Edge {
+    const near = this.#onSamePage(from, rip);
+    const block = near ?? this.#cached(from, rip);
+    const deep = (context?.depth ?? 0) > CALL_DEPTH;
+    const to = block === undefined || deep ? undefined : this.#node(block, context);
+    return { to, rip, link, guarded: guarded || near === undefined };
+  }
+
+  /** The block at a RIP on the page of another, as tier 0 links them; undefined if there is none or the page is another. */
+  #onSamePage(from: Block, rip: bigint): Block | undefined {
+    const distance = rip - from.rip;
+    const page = from.start & ~0xfff;
+    const offset = BigInt(from.start & 0xfff) + distance;
+    if (offset < 0n || offset >= 0x1000n) return undefined;
+    return this.#find(((page >>> 0) + Number(offset)) >>> 0, from, rip);
+  }
+  #find(start: number, like: Block, rip: bigint): Block | undefined {
+    return this.#ports.code.find(
+      start,
+      Number(BigInt.asIntN(32, rip)),
+      Number(BigInt.asIntN(32, rip >> 32n)),
+      like.mode,
+      like.limit,
+    );
+  }
+  /** The block at a RIP that the processor's jump cache knows. */
+  #cached(like: Block, rip: bigint): Block | undefined {
+    const { views, jumpCache } = this.#core;
+    const low = Number(BigInt.asIntN(32, rip));
+    const at = (jumpCache + jumpCacheIndex(low) * JUMP_CACHE_ENTRY_SIZE) >>> 2;
+    const { i32 } = views;
+    const header = i32[at + 3]!;
+    if (header === 0 || i32[at] !== low || i32[at + 1] !== Number(BigInt.asIntN(32, rip >> 32n)))
+      return undefined;
+    if (i32[at + 2] !== like.mode) return undefined;
+    const block = this.#ports.builder.blockAt(this.#core, header);
+    return block.dead || block.limit !== like.limit ? undefined : block;
+  }
+  /** Host offset of a link word of a block's last record, 0 if tier 0 has none there. `link`: offset from that record. */
+  #linkWord({ block, insns }: RegionNode, link: number): number {
+    const { u16, i32 } = this.#core.views;
+    const count = i32[(block.host + R.H_TAKEN) >>> 2]!;
+    const ends = ENDS_BLOCK.has(insns[insns.length - 1]!.insn.op);
+    const record = block.host + R.HEADER_SIZE + (ends ? count - 1 : count) * R.RECORD_SIZE;
+    return u16[(record + R.R_EXACT) >>> 1] === R.HANDLER_EXECUTE ? 0 : record + link;
+  }
+
+  /** Ends nodes where another node of the same context begins, so that no instruction is translated twice. */
+  #trim(): void {
+    for (const inContext of this.#nodes.values()) {
+      const starts = new Map<bigint, RegionNode>();
+      for (const node of inContext.values()) starts.set(node.block.rip, node);
+      for (const node of inContext.values()) {
+        const cut = node.insns.findIndex(({ rip }, k) => k > 0 && this.#joins(node, starts.get(rip)));
+        if (cut < 0) continue;
+        const to = starts.get(node.insns[cut]!.rip)!;
+        node.insns = node.insns.slice(0, cut);
+        node.end = 'fall';
+        node.taken = undefined;
+        node.next = { to, rip: to.block.rip, link: 0, guarded: false };
+      }
+    }
+  }
+  #joins(node: RegionNode, other: RegionNode | undefined): boolean {
+    return (
+      other !== undefined && other !== node && this.#onSamePage(node.block, other.block.rip) === other.block
+    );
+  }
+}
+
+/** Marks instructions whose flags are overwritten before a use, with nothing in between that may leave the region. */
+function dropDeadFlags(insns: readonly NodeInsn[]): void {
+  let live = true;
+  for (let k = insns.length - 1; k >= 0; k--) {
+    const one = insns[k]!;
+    const { insn } = one;
+    if (one.external) {
+      live = true;
+      continue;
+    }
+    const use = flagUse(insn);
+    if (!live && (use === FLAGS_SETS || insn.op === OP.INC || insn.op === OP.DEC)) one.noFlags = true;
+    const memory = insn.kind0 === K_MEM || insn.kind1 === K_MEM || insn.kind2 === K_MEM;
+    if (memory && insn.op !== OP.LEA) live = true;
+    else if (use === FLAGS_SETS) live = false;
+    else if (use !== FLAGS_KEEPS && !one.noFlags) live = true;
+  }
+}

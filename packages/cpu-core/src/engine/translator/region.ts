@@ -1,0 +1,69 @@
+/** A region: blocks that run after each other often enough to be translated together, as a graph. */
+import type { Insn } from '../../insn.ts';
+import type { Block } from '../code-pages.ts';
+
+/** Call sites whose callee is part of the region: a RET there goes on behind the call, if the stack says so too. */
+export interface CallContext {
+  /** Block that ends in the call. */
+  readonly caller: Block;
+  /** RIP behind the call. */
+  readonly returnRip: bigint;
+  /** Context of the call itself. */
+  readonly outer: CallContext | undefined;
+  /** Calls on the way here. */
+  readonly depth: number;
+}
+
+/** An instruction of a node. */
+export interface NodeInsn {
+  readonly insn: Insn;
+  /** RIP of it, and of what follows. */
+  readonly rip: bigint;
+  readonly next: bigint;
+  /** It has to be executed by TypeScript. */
+  readonly external: boolean;
+  /** Nobody sees the flags that it sets. */
+  noFlags: boolean;
+}
+
+/** Where control goes at the end of a node. */
+export interface Edge {
+  /** Target inside the region; undefined: leaves it. */
+  to: RegionNode | undefined;
+  /** RIP of the target; undefined if only the guest knows. */
+  readonly rip: bigint | undefined;
+  /** Host offset of a link word of tier 0 that leads to the target, or 0. */
+  readonly link: number;
+  /** The target is on another page, or memory may mean something else now: ask the jump cache first. */
+  readonly guarded: boolean;
+}
+
+/** How a node ends. `fall`: at another block; `external`: TypeScript decides, `next` is likely. */
+export type NodeEnd = 'fall' | 'branch' | 'jump' | 'call' | 'return' | 'indirect' | 'external';
+
+/** A block in a call context. */
+export interface RegionNode {
+  readonly block: Block;
+  readonly context: CallContext | undefined;
+  insns: NodeInsn[];
+  end: NodeEnd;
+  /** Edge of a taken branch, of JMP and CALL; edge of a predicted RET. */
+  taken: Edge | undefined;
+  /** Edge to the next instruction. */
+  next: Edge | undefined;
+  /** Position in reverse postorder. */
+  order: number;
+  /** Immediate dominator; the entry's is itself. */
+  dominator: RegionNode | undefined;
+  /** Nodes that this one dominates immediately. */
+  dominated: RegionNode[];
+  /** Edges that lead here from nodes before it in order. */
+  forward: number;
+  /** An edge leads back here. */
+  loop: boolean;
+}
+
+/** Edges of a node that stay in the region. */
+export function innerEdges(node: RegionNode): Edge[] {
+  return [node.taken, node.next].filter((edge) => edge?.to !== undefined) as Edge[];
+}
