@@ -14,7 +14,7 @@ function broken(name: OpName, wrong: Semantics): Interpreter {
   table.set(OP[name], wrong);
   try {
     const interpreter = new Interpreter();
-    interpreter.forMemory(false);
+    for (const translator of [false, true]) interpreter.forMemory(false, translator);
     return interpreter;
   } finally {
     table.set(OP[name], right);

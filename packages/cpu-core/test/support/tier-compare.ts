@@ -1,4 +1,5 @@
 /** Runs cases under several tiers and explains the first difference with the smallest case that shows it. */
+import type { TranslationStatistics } from '../../src/engine/translator/translator.ts';
 import type { Interpreter } from '../../src/engine/wasm/interpreter.ts';
 import { type CaseShape, makeCase } from './tier-generator.ts';
 import { build, type Image, type TierCase } from './tier-program.ts';
@@ -47,6 +48,16 @@ export class Comparison {
       this.#worlds.set(key, found);
     }
     return found;
+  }
+
+  /** What the translators of the variants made so far, by variant. */
+  get translations(): Record<string, TranslationStatistics> {
+    const all: Record<string, TranslationStatistics> = {};
+    for (const [key, { machine }] of this.#worlds) {
+      const { translations } = machine.engine;
+      if (translations) all[key] = { ...translations };
+    }
+    return all;
   }
 
   /** Throws an error that shows the smallest program found if a variant does anything else than the reference. */
