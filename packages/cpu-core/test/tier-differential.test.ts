@@ -12,18 +12,25 @@ const FULL = process.env['SMM_ORACLE_FULL'] === '1';
 const FIRST = Number(process.env['SMM_TIER_SEED'] ?? 1);
 
 /** Cases by kind of run: in CI, and in `npm test`. */
-const RUNS: readonly (readonly [name: string, full: number, quick: number, instructions: number])[] = [
-  ['short', 270, 5, 1200],
-  ['longer', 25, 1, 12_000],
+const RUNS: readonly (readonly [
+  name: string,
+  full: number,
+  quick: number,
+  instructions: number,
+  hot: boolean,
+])[] = [
+  ['short', 350, 5, 1200, false],
+  ['longer', 12, 1, 12_000, false],
+  ['hot', 40, 2, 60_000, true],
 ];
 
 describe.each([16, 32, 64] as const)('%i-bit programs', (bits) => {
   describe.each([1, 2] as const)('%i processors', (processors) => {
     test.each(RUNS)(
       'the translator does what the interpreter does: %s',
-      (_name, full, quick, instructions) => {
+      (_name, full, quick, instructions, hot) => {
         const comparison = new Comparison(INTERPRETER, VARIANTS, interpreter);
-        run(comparison, FULL ? full : quick, { bits, processors, instructions });
+        run(comparison, FULL ? full : quick, { bits, processors, instructions, hot });
       },
       600_000,
     );

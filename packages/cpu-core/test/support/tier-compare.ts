@@ -98,7 +98,7 @@ export class Comparison {
     if (!fails(small, pair())) small = shrink(cut, (smaller) => fails(smaller, pair()));
     const { source, report } = difference(small, pair(), names)!;
     const steps = small.steps.map((step) => JSON.stringify(step)).join('\n');
-    return `${head}\n--- program, ${small.bits}-bit${small.user ? ' at CPL 3' : ''}\n${source}\n--- slices\n${steps}\n--- difference\n${report}`;
+    return `${head}\n--- program, ${small.bits}-bit${small.user ? ' at CPL 3' : ''}${small.narrow ? ', segments of 64 KiB' : ''}\n${source}\n--- slices\n${steps}\n--- difference\n${report}`;
   }
 }
 

@@ -20,6 +20,8 @@ export interface CaseShape {
   readonly processors: 1 | 2;
   /** Instructions of all slices together, about. */
   readonly instructions: number;
+  /** Few sequences in loops that run for long, in long slices, so that code gets hot by any threshold. */
+  readonly hot?: boolean;
 }
 
 const POOL: readonly Family[] = ['a', 'c', 'd', 'di', 'bp'];
@@ -62,6 +64,7 @@ class Generator {
   readonly #random: Random;
   readonly #shape: CaseShape;
   readonly #user: boolean;
+  readonly #narrow: boolean;
   readonly #patches: Scope['patches'] = [];
   readonly #serial = { next: 0 };
   readonly #labels: string[] = [];
@@ -70,6 +73,7 @@ class Generator {
     this.#random = new Random(seed);
     this.#shape = shape;
     this.#user = shape.bits !== 16 && this.#random.below(4) === 0;
+    this.#narrow = shape.bits === 32 && this.#random.below(4) === 0;
   }
 
   case(seed: number): TierCase {
@@ -84,11 +88,19 @@ class Generator {
       subroutines.push({ label, body });
       this.#labels.push(label);
     }
-    const size = random.pick([3, 6, 12, 24, 40]);
+    const size = random.pick(this.#shape.hot ? [2, 3, 6] : [3, 6, 12, 24, 40]);
     const programs = Array.from({ length: processors }, () =>
       this.#list(2 + random.below(size), bits === 64 ? POOL64 : POOL, 0, false),
     );
-    return { seed, bits, user: this.#user, programs, subroutines, steps: this.#steps() };
+    return {
+      seed,
+      bits,
+      user: this.#user,
+      narrow: this.#narrow,
+      programs,
+      subroutines,
+      steps: this.#steps(),
+    };
   }
 
   #list(length: number, free: readonly Family[], depth: number, calm: boolean): Item[] {
@@ -106,7 +118,8 @@ class Generator {
   #item(leaves: Leaves, free: readonly Family[], depth: number, calm: boolean): Item {
     const random = this.#random;
     const kind = random.below(20);
-    if (kind < 3 && depth < 3) return this.#loop(free, depth, calm);
+    const { hot } = this.#shape;
+    if (kind < (hot && depth === 0 ? 16 : 3) && depth < 3) return this.#loop(free, depth, calm);
     if (kind < 5 && depth < 4) {
       const body = this.#list(1 + random.below(3), free, depth + 1, calm);
       const open = random.below(2)
@@ -136,8 +149,9 @@ class Generator {
     const counters = free.filter((x) => x !== 'a' && x !== 'd');
     const { bits } = this.#shape;
     const n = bits / 8;
-    const still = calm || random.below(2) === 0;
-    const count = 1 + random.below(random.pick(depth === 0 ? [4, 30, 300, 3000] : [3, 10, 40]));
+    const still = calm || random.below(this.#shape.hot ? 4 : 2) !== 1;
+    const least = this.#shape.hot && depth === 0 ? 1000 : 1;
+    const count = least + random.below(random.pick(depth === 0 ? [4, 30, 300, 3000] : [3, 10, 40]));
     const inner = (without?: Family): readonly Item[] =>
       this.#list(
         1 + random.below(4),
@@ -207,10 +221,12 @@ class Generator {
     const steps: Step[] = [];
     let left = instructions;
     while (left > 0) {
-      const length = random.pick([1, 7, 7, 113, 113, 5003, 0, 0]);
-      const many = 1 + random.below(length === 5003 ? 2 : length === 113 ? 12 : 25);
+      const length = random.pick(
+        this.#shape.hot ? [1, 7, 113, 5003, 5003, 20_011, 20_011] : [1, 7, 7, 113, 113, 5003, 0, 0],
+      );
+      const many = 1 + random.below(length >= 5003 ? 2 : length === 113 ? 12 : 25);
       for (let i = 0; i < many && left > 0; i++) {
-        const action = random.below(length === 5003 ? 2 : 12) === 0 ? this.#action() : undefined;
+        const action = random.below(length >= 5003 ? 2 : 12) === 0 ? this.#action() : undefined;
         const budget = length || 1 + random.below(200);
         steps.push({ cpu: random.below(processors), budget, ...(action && { action }) });
         left -= budget;

@@ -81,7 +81,8 @@ export class Leaves {
   mem(width: number): string {
     const random = this.#r;
     const disp = random.below(40) - 20;
-    switch (random.below(12)) {
+    const signed = disp < 0 ? `${disp}` : `+${disp}`;
+    switch (random.below(16)) {
       case 0:
         return `${WORD[width]} [${M.DATA_BY_CODE + random.below(64)}]`;
       case 1:
@@ -91,10 +92,17 @@ export class Leaves {
       case 3:
       case 4: {
         const scale = this.s.bits === 16 ? '' : `*${random.pick([1, 2, 4, 8])}`;
-        return `${WORD[width]} [${this.n('si')}+${this.n('b')}${scale}${disp < 0 ? disp : `+${disp}`}]`;
+        return `${WORD[width]} [${this.n('si')}+${this.n('b')}${scale}${signed}]`;
       }
+      case 5:
+        // FS and GS have bases of their own.
+        return `${WORD[width]} [${random.pick(['fs', 'gs'])}:${this.n('si')}${signed}]`;
+      case 6:
+        // The other address size.
+        if (this.s.bits === 32) return `${WORD[width]} [si+bx${signed}]`;
+        return `${WORD[width]} [esi+ebx*${random.pick([1, 2, 4, 8])}${signed}]`;
       default:
-        return `${WORD[width]} [${this.n('si')}${disp < 0 ? disp : `+${disp}`}]`;
+        return `${WORD[width]} [${this.n('si')}${signed}]`;
     }
   }
 

@@ -48,6 +48,8 @@ export interface TierCase {
   readonly bits: Bits;
   /** Runs at CPL 3. */
   readonly user: boolean;
+  /** ES, SS and DS end at 64 KiB. */
+  readonly narrow: boolean;
   /** One per processor; each begins anew when it comes to its end. */
   readonly programs: readonly (readonly Item[])[];
   readonly subroutines: readonly Subroutine[];

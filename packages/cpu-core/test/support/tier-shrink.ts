@@ -113,6 +113,7 @@ function mergeSteps(shrinker: Shrinker): void {
 export function shrink(test: TierCase, fails: Fails): TierCase {
   const shrinker = new Shrinker(test, fails);
   if (test.user) shrinker.try({ ...test, user: false });
+  if (test.narrow) shrinker.try({ ...shrinker.best, narrow: false });
   for (let progress = true; progress && !shrinker.exhausted; ) {
     progress = shrinker.list(
       () => shrinker.best.steps,

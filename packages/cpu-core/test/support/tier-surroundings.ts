@@ -193,8 +193,18 @@ export function furnish(ram: Uint8Array, bits: Bits, user: boolean): void {
   for (const [address, bytes] of surroundings(bits, user).bytes) ram.set(bytes, address);
 }
 
+/** How a processor starts. */
+export interface Setting {
+  readonly bits: Bits;
+  /** At CPL 3. */
+  readonly user: boolean;
+  /** ES, SS and DS end at 64 KiB: not flat. */
+  readonly narrow: boolean;
+}
+
 /** Puts a processor that was reset at the start of a program. */
-export function launch(m: FlatMachine, cpu: Processor, bits: Bits, user: boolean, rip: number): void {
+export function launch(m: FlatMachine, cpu: Processor, test: Setting, rip: number): void {
+  const { bits, user } = test;
   m.start(bits, rip, M.STACK + cpu.index * 0x800, cpu);
   const { state } = cpu;
   state.smbase = M.SMBASE + cpu.index * 0x4000;
@@ -216,6 +226,12 @@ export function launch(m: FlatMachine, cpu: Processor, bits: Bits, user: boolean
       state.setSegSelector(segment, (segment === 1 ? SELECTOR_USER_CODE : SELECTOR_USER_DATA) | 3);
       state.setSegAttr(segment, state.segAttr(segment) | 0x60);
     }
+  }
+  state.setSegBase(4, 0x18);
+  state.setSegBase(5, 0x2b);
+  if (test.narrow) {
+    // Until an IRET or a handler loads them anew from the table, where they are flat.
+    for (const segment of [0, 2, 3]) state.setSegLimit(segment, 0xffff);
   }
   cpu.modeChanged();
 }

@@ -71,7 +71,14 @@ export class TierWorld {
       const key = processor * 0x10_0000 + (page >>> 12);
       if (!this.#walked.has(key) || to < 0 || to === DEVICE) {
         this.#walked.add(key);
-        this.#walks = mix(mix(this.#walks, page + access), this.machine.cpus[processor]!.retiredNow());
+        // A tracer calls what happens by the instruction at hand: KVM's exits do.
+        const { insnRip } = this.machine.cpus[processor]!;
+        for (const x of [
+          page + access,
+          Number(insnRip & 0xffff_ffffn),
+          this.machine.cpus[processor]!.retiredNow(),
+        ])
+          this.#walks = mix(this.#walks, x);
       }
       return to;
     };
@@ -309,7 +316,7 @@ export class TierWorld {
     this.#devices = this.#deviceCount = this.#walks = this.#faults = this.events = 0;
     for (const cpu of machine.cpus) {
       cpu.reset('power-up', true);
-      launch(machine, cpu, test.bits, test.user, image.entries[cpu.index]!);
+      launch(machine, cpu, test, image.entries[cpu.index]!);
       for (let register = 0; register < 16; register++) {
         if (register === 4) continue;
         const value = random.value();
