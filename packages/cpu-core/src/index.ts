@@ -10,6 +10,7 @@ export {
   type TranslatorOptions,
 } from './engine/engine.ts';
 export { type HostRange, stateHash } from './engine/state-hash.ts';
+export type { TranslationStatistics } from './engine/translator/translator.ts';
 export { Interpreter } from './engine/wasm/interpreter.ts';
 export { createWindow } from './engine/window.ts';
 export { GuestFault } from './fault.ts';

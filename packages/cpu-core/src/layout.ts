@@ -118,6 +118,8 @@ export const MODE_FLAT_DATA = 0x80;
 export const MODE_FLAT_CODE = 0x100;
 /** In SMM. */
 export const MODE_SMM = 0x200;
+/** Not 64-bit code, and when it began the upper half of some general register was not zero. */
+export const MODE_WIDE = 0x400;
 
 /** Budget used up. */
 export const EXIT_BUDGET = 0;

@@ -1,7 +1,7 @@
 /** The machine: processors, local APICs, memory and chipset under an accelerator, driven by a deterministic scheduler. */
 import { type Clock, IoPortSpace, PhysicalAddressSpace, TX_DEBUG, VirtualClock } from '@smm/bus';
 import type { Q35Chipset } from '@smm/chipset-q35';
-import { createWindow, Engine, type Processor } from '@smm/cpu-core';
+import { createWindow, Engine, type Processor, type TranslationStatistics } from '@smm/cpu-core';
 import { SaveStateCodec } from '@smm/smram';
 import { type SaveStateLayout, SmmError } from '@smm/x86-defs';
 import { ApicBus, type ApicFlavour, LocalApic } from '@smm/xapic';
@@ -369,6 +369,11 @@ export class Machine {
     const bytes = new Uint8Array(sizeBytes);
     this.space.readBlock(gpa, bytes, TX_DEBUG | (smm ? 0x1_0000 : 0));
     return bytes;
+  }
+
+  /** What the translator has done so far; undefined where no processor is translated. */
+  get translations(): TranslationStatistics | undefined {
+    return this.#engine.translations;
   }
 
   /** Device accesses of processors so far. */

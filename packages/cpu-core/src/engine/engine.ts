@@ -172,7 +172,7 @@ export class Engine {
     const { exports } = new WebAssembly.Instance(module, { env });
     const functions = exports as unknown as RunFunctions;
     if (tier === 'translator') {
-      const forRegions = { memory: window, ...(exports as WebAssembly.ModuleImports) };
+      const forRegions = { memory: window, regions, ...(exports as WebAssembly.ModuleImports) };
       const options = this.#options.translator ?? {};
       this.#translator = new Translator(
         this.#views,

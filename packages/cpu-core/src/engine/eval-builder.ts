@@ -4,6 +4,7 @@ import { evaluateFlags, STATUS_FLAGS } from '../flags.ts';
 import { type Insn, K_IMM, K_MEM, K_REG, REG_NONE, REG_RIP } from '../insn.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
+import { productFlags } from '../semantics/arith.ts';
 import type { Builder, Width } from '../semantics/builder.ts';
 import { segmentedAddress } from '../system/operands.ts';
 import { isCanonical, relativeTarget } from './branch.ts';
@@ -235,6 +236,9 @@ export class EvalBuilder implements Builder<bigint, boolean> {
   }
   setFlagsGiven(w: Width, result: bigint, bits: bigint): void {
     this.#setLazy(L.CC_GIVEN, w, result, bits);
+  }
+  setFlagsProduct(w: Width, low: bigint, x: bigint, y: bigint): void {
+    productFlags(this, w, low, x, y);
   }
   #status(): number {
     const { state } = this.#cpu;

@@ -81,8 +81,13 @@ export function imul<V, C>(b: Builder<V, C>, insn: Insn): void {
   const y = b.read(three ? 2 : 1);
   const x = b.read(three ? 1 : 0);
   const low = b.mul(w, x, y);
-  const high = b.mulHigh(w, true, x, y);
   b.write(0, low);
+  b.setFlagsProduct(w, low, x, y);
+}
+
+/** `setFlagsProduct` of a back end that computes them at once. */
+export function productFlags<V, C>(b: Builder<V, C>, w: Width, low: V, x: V, y: V): void {
+  const high = b.mulHigh(w, true, x, y);
   multiplyFlags(b, w, low, b.equal(high, b.sar(w, low, b.const(BigInt(w * 8 - 1)))));
 }
 

@@ -90,6 +90,8 @@ export interface Builder<V, C> {
   setFlagsKeepCarry(kind: number, w: Width, result: V): void;
   /** ZF, SF and PF from the result; CF, OF and AF as given in RFLAGS positions. */
   setFlagsGiven(w: Width, result: V, bits: V): void;
+  /** Flags of the signed product x * y: ZF, SF and PF from its low half; CF = OF = it does not fit in there; AF = 0. */
+  setFlagsProduct(w: Width, low: V, x: V, y: V): void;
   /** The six status flags in RFLAGS positions. */
   statusFlags(): V;
   /** Replaces the RFLAGS bits in `mask` (status flags or others) by `bits`. */

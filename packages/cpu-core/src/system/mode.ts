@@ -29,6 +29,12 @@ function flat(s: CpuState, segment: number): boolean {
   );
 }
 
+function wide(s: CpuState): boolean {
+  let upper = 0;
+  for (let register = 0; register < 16; register++) upper |= s.get32(L.ST_GPR + register * 8 + 4);
+  return upper !== 0;
+}
+
 /** Mode word (MODE_*) of a state at a privilege level. */
 export function computeMode(s: CpuState, cpl: number): number {
   const long = (s.efer & EFER_LMA) !== 0;
@@ -39,6 +45,7 @@ export function computeMode(s: CpuState, cpl: number): number {
     if (cs & SEG_ATTR_DB) mode |= 1;
     if (s.segAttr(SEG_SS) & SEG_ATTR_DB) mode |= L.MODE_SS32;
     if (flat(s, SEG_ES) && flat(s, SEG_DS) && flat(s, SEG_SS)) mode |= L.MODE_FLAT_DATA;
+    if (wide(s)) mode |= L.MODE_WIDE;
     if (s.segBase(SEG_CS) === 0 && s.segLimit(SEG_CS) === 0xffff_ffff) mode |= L.MODE_FLAT_CODE;
   }
   if (cpl === 3) mode |= L.MODE_USER;

@@ -2,12 +2,21 @@
  * The part of the translator's back end for status flags. Between instructions they are in three locals (result, source, operation);
  * while the operation is known at translation time its local is not even set, and conditions become plain comparisons.
  */
-import { RFLAGS_CF } from '@smm/x86-defs';
+import { RFLAGS_CF, RFLAGS_OF } from '@smm/x86-defs';
 import { STATUS_FLAGS } from '../../flags.ts';
 import * as L from '../../layout.ts';
 import type { Width } from '../../semantics/builder.ts';
-import { W } from '../wasm/emitter.ts';
-import { FLAGS_CARRY, FLAGS_MINUEND, FLAGS_OP, FLAGS_RESULT, FLAGS_SOURCE, STATE } from './locals.ts';
+import { I32, VOID, W } from '../wasm/emitter.ts';
+import {
+  FLAGS_CARRY,
+  FLAGS_MINUEND,
+  FLAGS_OP,
+  FLAGS_RESULT,
+  FLAGS_SOURCE,
+  FLAGS_X,
+  FLAGS_Y,
+  STATE,
+} from './locals.ts';
 import { OperandEmitter } from './operand-emitter.ts';
 import { Value } from './value.ts';
 
@@ -17,8 +26,14 @@ export interface KnownFlags {
   readonly kind: number;
   /** Operand width. */
   readonly w: Width;
+  /** FLAGS_SOURCE is still to be worked out from FLAGS_X and FLAGS_Y: nobody may ever ask. */
+  readonly product?: boolean;
 }
 
+/** Bit per CC_* that has CF in bit 0 of its source. */
+const CARRIED = (1 << L.CC_INC) | (1 << L.CC_DEC) | (1 << L.CC_GIVEN);
+/** FLAGS_OP while the state page has the flags as they are. */
+const IN_STATE_PAGE = -1;
 /** Bit per CC_* whose second operand is kept at the top of ST_CC_SRC. */
 const SHIFTED_SOURCES = (1 << L.CC_ADD) | (1 << L.CC_SUB) | (1 << L.CC_ADC) | (1 << L.CC_SBB);
 
@@ -38,7 +53,36 @@ export class FlagEmitter extends OperandEmitter {
   settleFlags(): void {
     const { known } = this;
     if (known === undefined || known.kind === L.CC_ADC || known.kind === L.CC_SBB) return;
+    if (known.product) {
+      this.#pushProductCarry(known.w);
+      this.e.i32(RFLAGS_CF | RFLAGS_OF).op(W.i32_mul);
+      if (this.native === 64) this.e.op(W.i64_extend_i32_u);
+      this.e.set(FLAGS_SOURCE);
+    }
     this.e.i32(opWord(known.kind, known.w)).set(FLAGS_OP);
+  }
+
+  /** Pushes 1 if the signed product of FLAGS_X and FLAGS_Y does not fit in its width. */
+  #pushProductCarry(w: Width): void {
+    const { e } = this;
+    const x = new Value(this.native, FLAGS_X, w * 8);
+    const y = new Value(this.native, FLAGS_Y, w * 8);
+    if (w === 8) {
+      const high = this.mulHigh(8, true, x, y);
+      this.put(high, 64);
+      this.put(this.#result(), 64);
+      e.i64(63n).op(W.i64_shr_s, W.i64_ne);
+      return;
+    }
+    for (const factor of [x, y]) {
+      this.put(factor, 32);
+      if (w === 2) e.op(W.i32_extend16_s);
+      e.op(W.i64_extend_i32_s);
+    }
+    e.op(W.i64_mul);
+    const product = this.pop(64);
+    this.put(product, 64);
+    e.get(product.local).op(w === 2 ? W.i64_extend16_s : W.i64_extend32_s, W.i64_ne);
   }
 
   #keep(v: Value, local: number): void {
@@ -80,6 +124,14 @@ export class FlagEmitter extends OperandEmitter {
     this.known = { kind: L.CC_GIVEN, w };
   }
 
+  setFlagsProduct(w: Width, low: Value, x: Value, y: Value): void {
+    if (this.noFlags) return;
+    this.#keep(low, FLAGS_RESULT);
+    this.#keep(x, FLAGS_X);
+    this.#keep(y, FLAGS_Y);
+    this.known = { kind: L.CC_GIVEN, w, product: true };
+  }
+
   #result(): Value {
     return new Value(this.native, FLAGS_RESULT, this.known!.w * 8);
   }
@@ -107,6 +159,8 @@ export class FlagEmitter extends OperandEmitter {
   /** Writes the flags to the state page, with FLAGS_OP in order. */
   storeFlags(): void {
     const { e } = this;
+    const open = this.known === undefined;
+    if (open) e.get(FLAGS_OP).i32(IN_STATE_PAGE).op(W.i32_ne, W.if, VOID);
     const one = (local: number, offset: number, shift: () => void): void => {
       e.get(STATE).get(local);
       if (this.native === 32) e.op(W.i64_extend_i32_u);
@@ -116,20 +170,11 @@ export class FlagEmitter extends OperandEmitter {
     one(FLAGS_RESULT, L.ST_CC_RES, () => this.#shift());
     one(FLAGS_SOURCE, L.ST_CC_SRC, () => this.#sourceShift());
     e.get(STATE).get(FLAGS_OP).mem(W.i32_store, L.ST_CC_OP);
+    if (open) e.op(W.end);
   }
-  /** Reads them from the state page. */
-  loadFlags(): void {
-    const { e } = this;
-    const one = (local: number, offset: number, shift: () => void): void => {
-      e.get(STATE).mem(W.i64_load, offset);
-      shift();
-      e.op(W.i64_extend_i32_u, W.i64_shr_u);
-      if (this.native === 32) e.op(W.i32_wrap_i64);
-      e.set(local);
-    };
-    e.get(STATE).mem(W.i32_load, L.ST_CC_OP).set(FLAGS_OP);
-    one(FLAGS_RESULT, L.ST_CC_RES, () => this.#shift());
-    one(FLAGS_SOURCE, L.ST_CC_SRC, () => this.#sourceShift());
+  /** The state page has them: nothing is read until somebody asks. */
+  flagsInStatePage(): void {
+    this.e.i32(IN_STATE_PAGE).set(FLAGS_OP);
     this.known = undefined;
   }
 
@@ -177,9 +222,30 @@ export class FlagEmitter extends OperandEmitter {
   }
 
   carry(): Value {
-    const truth = this.#carryTruth();
-    if (truth) return truth;
-    return this.and(this.statusFlags(), this.const(BigInt(RFLAGS_CF)));
+    return this.#carryTruth() ?? this.#unknownCarry();
+  }
+  /** CF of flags that come from anywhere: at once where FLAGS_SOURCE has it, which a loop that counts down finds but once. */
+  #unknownCarry(): Value {
+    const { e } = this;
+    this.settleFlags();
+    const carry = this.locals.scratch(32);
+    e.i32(CARRIED)
+      .get(FLAGS_OP)
+      .op(W.i32_shr_u)
+      .i32(1)
+      .op(W.i32_and)
+      .get(FLAGS_OP)
+      .i32(0)
+      .op(W.i32_ge_s, W.i32_and);
+    e.op(W.i32_eqz);
+    this.unlikely.push(e.length);
+    e.op(W.if, I32);
+    const status = this.statusFlags();
+    this.put(status, 32);
+    e.op(W.else).get(FLAGS_SOURCE);
+    if (this.native === 64) e.op(W.i32_wrap_i64);
+    e.op(W.end).i32(RFLAGS_CF).op(W.i32_and).set(carry);
+    return new Value(32, carry, 1);
   }
   #carryTruth(): Value | undefined {
     const { known } = this;
@@ -193,6 +259,10 @@ export class FlagEmitter extends OperandEmitter {
       case L.CC_INC:
       case L.CC_DEC:
       case L.CC_GIVEN:
+        if (known.product) {
+          this.#pushProductCarry(known.w);
+          return this.popTruth();
+        }
         return this.and(this.#source(), this.const(1n));
       case L.CC_ADC: {
         // res < src, or equal with a carry in.

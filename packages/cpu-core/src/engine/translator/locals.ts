@@ -13,16 +13,23 @@ export const EXIT_ARGUMENT = 3;
 export const FLAGS_OP = 4;
 /** Carry that ADC or SBB took in, 0 or 1. */
 export const FLAGS_CARRY = 5;
+/** From linear address to host offset on the page in {@link STACK_PAGE}. */
+export const STACK_ADDEND = 6;
 /** RIP to go on at. */
-export const EXIT_RIP = 6;
+export const EXIT_RIP = 7;
 /** Result of the last operation that set flags, at its own width; native type. */
-export const FLAGS_RESULT = 7;
+export const FLAGS_RESULT = 8;
 /** Its second operand, or CF, or given bits: as in ST_CC_SRC but at its own width; native type. */
-export const FLAGS_SOURCE = 8;
+export const FLAGS_SOURCE = 9;
 /** What CMP, SUB or NEG subtracted from; native type. Only valid while the kind is known. */
-export const FLAGS_MINUEND = 9;
+export const FLAGS_MINUEND = 10;
+/** Factors of the last product while its CF and OF have not been worked out; native type. */
+export const FLAGS_X = 11;
+export const FLAGS_Y = 12;
+/** Linear page of the last write to the stack while its TLB entry is in place, else all ones; native type. */
+export const STACK_PAGE = 13;
 /** First of 16 general registers; native type. */
-export const REGISTERS = 10;
+export const REGISTERS = 14;
 const SCRATCH = REGISTERS + 16;
 
 /** TypeScript has put state and budget in order: only spill, and return 0. */
@@ -59,9 +66,9 @@ export class Locals {
   /** Locals after the parameter as runs of one type. */
   declarations(): (readonly [count: number, type: number])[] {
     const runs: [number, number][] = [
-      [5, I32],
+      [STACK_ADDEND, I32],
       [1, I64],
-      [3 + 16, this.#native],
+      [REGISTERS - FLAGS_RESULT + 16, this.#native],
     ];
     for (const type of this.#types) {
       const last = runs[runs.length - 1]!;

@@ -4,12 +4,13 @@ import { type Insn, K_IMM, K_MEM, K_REG, REG_NONE, REG_RIP } from '../../insn.ts
 import * as L from '../../layout.ts';
 import type { Width } from '../../semantics/builder.ts';
 import { TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_READ_TAG, TLB_SIZE, TLB_WRITE_TAG } from '../tlb.ts';
-import { type Emitter, I32, W } from '../wasm/emitter.ts';
-import { BUDGET, type Locals, REGISTERS, STATE } from './locals.ts';
+import { type Emitter, VOID, W } from '../wasm/emitter.ts';
+import { BUDGET, type Locals, REGISTERS, STACK_ADDEND, STACK_PAGE, STATE } from './locals.ts';
 import { Value } from './value.ts';
 import { type RegionFunctions, ValueEmitter } from './value-emitter.ts';
 
 const RSP = 4;
+const RBP = 5;
 const LOADS: Readonly<Record<number, readonly [to32: number, to64: number]>> = {
   1: [W.i32_load8_u, W.i64_load8_u],
   2: [W.i32_load16_u, W.i64_load16_u],
@@ -227,23 +228,24 @@ export class OperandEmitter extends ValueEmitter {
   }
 
   #translateOperand(n: number, write: boolean): number {
-    const { segment } = this.insn;
-    return this.#translateIn(segment, this.effectiveAddress(), this.#size(n), write);
+    const { segment, base } = this.insn;
+    const stack = base === RSP || base === RBP;
+    return this.#translateIn(segment, this.effectiveAddress(), this.#size(n), write, stack);
   }
-  /** Local with the host offset of an access at an offset in a segment. */
-  #translateIn(segment: number, offset: Value, w: Width, write: boolean): number {
+  /** Local with the host offset of an access at an offset in a segment. `stack`: it probably hits the page that the stack is on. */
+  #translateIn(segment: number, offset: Value, w: Width, write: boolean, stack: boolean): number {
     const { e } = this;
     if (this.native === 64) {
-      if (segment < SEG_FS) return this.#translate(offset, w, write);
+      if (segment < SEG_FS) return this.#translate(offset, w, write, stack);
       this.put(offset, 64);
       e.get(STATE)
         .mem(W.i64_load, L.ST_SEG_BASE + segment * 8)
         .op(W.i64_add);
-      return this.#translate(this.pop(64), w, write);
+      return this.#translate(this.pop(64), w, write, false);
     }
     const flat = (this.mode & L.MODE_FLAT_DATA) !== 0;
     if (flat && (segment === SEG_DS || segment === SEG_ES || segment === SEG_SS))
-      return this.#translate(offset, w, write);
+      return this.#translate(offset, w, write, stack);
     e.get(STATE).i32(segment);
     this.put(offset, 64);
     e.i32(w | (write ? 0x100 : 0)).call(this.functions.segment);
@@ -251,41 +253,68 @@ export class OperandEmitter extends ValueEmitter {
     e.get(linear.local).i64(-1n).op(W.i64_eq);
     this.faultIf(this.popTruth());
     e.get(linear.local).op(W.i32_wrap_i64);
-    return this.#translate(this.pop(32), w, write);
+    return this.#translate(this.pop(32), w, write, stack);
   }
 
   /** Local with the host offset of an access: TLB inline, everything else outside, which may leave. */
-  #translate(linear: Value, w: Width, write: boolean): number {
+  #translate(linear: Value, w: Width, write: boolean, stack: boolean): number {
     const { e } = this;
     let at = linear;
     if (at.constant !== undefined) {
       this.put(at, this.native);
       at = this.pop(this.native);
     }
-    // State page, supervisor TLB and user TLB lie one behind the other.
-    const tlb = 4096 + (this.mode & L.MODE_USER ? TLB_SIZE : 0);
+    const host = this.locals.scratch(32);
+    const page = this.locals.scratch(this.native);
+    this.#pushPage(at, w);
+    e.set(page);
+    if (!stack) {
+      this.#lookUp(at, page, host, w, write, false);
+      return host;
+    }
+    e.get(page)
+      .get(STACK_PAGE)
+      .op(this.native === 64 ? W.i64_ne : W.i32_ne);
+    this.unlikely.push(e.length);
+    e.op(W.if, VOID);
+    this.depth++;
+    this.#lookUp(at, page, host, w, write, write);
+    this.depth--;
+    e.op(W.else);
     this.put(at, 32);
-    e.i32(7)
-      .op(W.i32_shr_u)
-      .i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE)
-      .op(W.i32_and)
-      .get(STATE)
-      .op(W.i32_add);
-    const entry = this.locals.scratch(32);
-    e.tee(entry).mem(W.i64_load, tlb + (write ? TLB_WRITE_TAG : TLB_READ_TAG));
+    e.get(STACK_ADDEND).op(W.i32_add).set(host).op(W.end);
+    return host;
+  }
+  /** Pushes the page of an access, or that of its last byte: no entry has the tag of a page that it crosses into. */
+  #pushPage(at: Value, w: Width): void {
+    const { e } = this;
+    e.get(at.local);
     if (this.native === 64) {
-      e.get(at.local);
       if (w > 1) e.i64(BigInt(w - 1)).op(W.i64_add);
       e.i64(~0xfffn).op(W.i64_and);
-    } else {
-      this.put(at, 32);
-      if (w > 1) e.i32(w - 1).op(W.i32_add);
-      e.i32(~0xfff).op(W.i32_and, W.i64_extend_i32_u);
+      return;
     }
-    const host = this.locals.scratch(32);
+    if (w > 1) e.i32(w - 1).op(W.i32_add);
+    e.i32(~0xfff).op(W.i32_and);
+  }
+  /** Sets `host` by the TLB or by TypeScript. `keep`: the page is the stack's from now on. */
+  #lookUp(at: Value, page: number, host: number, w: Width, write: boolean, keep: boolean): void {
+    const { e } = this;
+    // State page, supervisor TLB and user TLB lie one behind the other.
+    const tlb = 4096 + (this.mode & L.MODE_USER ? TLB_SIZE : 0);
+    const entry = this.locals.scratch(32);
+    this.put(at, 32);
+    e.i32(7).op(W.i32_shr_u);
+    e.i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE)
+      .op(W.i32_and)
+      .get(STATE)
+      .op(W.i32_add)
+      .tee(entry);
+    e.mem(W.i64_load, tlb + (write ? TLB_WRITE_TAG : TLB_READ_TAG)).get(page);
+    if (this.native === 32) e.op(W.i64_extend_i32_u);
     e.op(W.i64_ne);
     this.unlikely.push(e.length);
-    e.op(W.if, I32);
+    e.op(W.if, VOID);
     e.get(STATE).i32(this.site());
     this.put(at, 64);
     e.i32(w | (write ? 0x100 : 0))
@@ -294,13 +323,18 @@ export class OperandEmitter extends ValueEmitter {
     e.tee(host).i32(-1).op(W.i32_eq);
     this.unlikely.push(e.length);
     e.brIf(this.depth + 1);
-    e.get(host).op(W.else);
+    // The walk may have put another page's entry where the stack's was.
+    this.forgetStack();
+    e.op(W.else);
     this.put(at, 32);
-    e.get(entry)
-      .mem(W.i32_load, tlb + TLB_ADDEND)
-      .op(W.i32_add, W.end);
-    e.set(host);
-    return host;
+    e.get(entry).mem(W.i32_load, tlb + TLB_ADDEND);
+    if (keep) e.tee(STACK_ADDEND).get(page).set(STACK_PAGE);
+    e.op(W.i32_add).set(host).op(W.end);
+  }
+  /** No page is known to be the stack's. */
+  protected forgetStack(): void {
+    if (this.native === 64) this.e.i64(-1n).set(STACK_PAGE);
+    else this.e.i32(-1).set(STACK_PAGE);
   }
   #loadHost(host: number, w: Width): Value {
     const type = w === 8 ? 64 : 32;
@@ -319,7 +353,7 @@ export class OperandEmitter extends ValueEmitter {
     const { e } = this;
     this.put(c, 32);
     this.unlikely.push(e.length);
-    e.op(W.if, 0x40);
+    e.op(W.if, VOID);
     e.get(STATE).i32(this.site()).get(BUDGET).call(this.functions.abort);
     e.br(this.depth + 1).op(W.end);
   }
@@ -337,10 +371,10 @@ export class OperandEmitter extends ValueEmitter {
     this.setReg(RSP, this.#stackWidth, pointer);
   }
   loadStack(pointer: Value, w: Width): Value {
-    return this.#loadHost(this.#translateIn(SEG_SS, pointer, w, false), w);
+    return this.#loadHost(this.#translateIn(SEG_SS, pointer, w, false, true), w);
   }
   storeStack(pointer: Value, w: Width, value: Value): void {
-    this.#storeHost(this.#translateIn(SEG_SS, pointer, w, true), w, value);
+    this.#storeHost(this.#translateIn(SEG_SS, pointer, w, true, true), w, value);
   }
   popToMemory(): void {
     throw new RangeError('translator: POP to memory is executed by TypeScript');

@@ -8,6 +8,7 @@ import { isCanonical } from '../branch.ts';
 import { JUMP_CACHE_ENTRY_SIZE, jumpCacheIndex } from '../jump-cache.ts';
 import { TLB_SIZE } from '../tlb.ts';
 import { Emitter, VOID, W } from '../wasm/emitter.ts';
+import * as R from '../wasm/record.ts';
 import { FlagEmitter, type KnownFlags } from './flag-emitter.ts';
 import {
   BUDGET,
@@ -84,7 +85,7 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
     };
   }
 
-  /** The function: (state) -> block to go on at, 0 to leave, 1 if nothing was done. */
+  /** The function: (state) -> block to go on at, or 0 to leave. */
   emit(entry: RegionNode): RegionCode {
     const { e } = this;
     e.op(W.block, VOID);
@@ -110,20 +111,10 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
   }
   #loadAll(): void {
     const { e } = this;
-    const { used, written } = this.registers;
-    if (this.native === 32 && written !== 0) {
-      // A 32-bit write clears the upper half, a narrower one keeps it: only where they are zero it makes no difference.
-      let first = true;
-      this.#each(written, (register) => {
-        e.get(STATE).mem(W.i32_load, L.ST_GPR + register * 8 + 4);
-        if (!first) e.op(W.i32_or);
-        first = false;
-      });
-      e.op(W.if, VOID).i32(1).op(W.return, W.end);
-    }
     e.get(STATE).mem(W.i32_load, L.ST_BUDGET).set(BUDGET);
-    this.loadFlags();
-    this.#loadRegisters(used);
+    this.flagsInStatePage();
+    this.forgetStack();
+    this.#loadRegisters(this.registers.used);
   }
   #loadRegisters(mask: number): void {
     this.#each(mask, (register) => {
@@ -142,12 +133,19 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
   #epilogue(): void {
     const { e } = this;
     this.#storeRegisters(this.registers.written);
+    this.known = undefined;
     this.storeFlags();
     e.get(EXIT_MODE).op(W.i32_eqz, W.if, VOID).i32(0).op(W.return, W.end);
     e.get(EXIT_MODE).i32(EXIT_STOP).op(W.i32_eq, W.if, VOID);
     e.get(STATE).get(EXIT_ARGUMENT).get(BUDGET).call(this.functions.stop).i32(0).op(W.return, W.end);
     e.get(STATE).get(BUDGET).mem(W.i32_store, L.ST_BUDGET);
-    e.get(STATE).get(EXIT_RIP).get(EXIT_ARGUMENT).call(this.functions.chain);
+    // Straight into the next region, if there is one.
+    const block = EXIT_ARGUMENT;
+    const heat = EXIT_MODE;
+    e.get(STATE).get(EXIT_RIP).get(EXIT_ARGUMENT).call(this.functions.chain).tee(block);
+    e.op(W.if, VOID).get(block).mem(W.i32_load, R.H_HEAT).tee(heat).i32(0).op(W.i32_lt_s, W.if, VOID);
+    e.get(STATE).i32(0).get(heat).op(W.i32_sub, W.return_call_indirect).unsigned(this.functions.type).op(0);
+    e.op(W.end, W.end).get(block);
   }
 
   #makeSite(): number {
@@ -240,7 +238,8 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
     const stop = this.locals.scratch(32);
     e.set(stop);
     this.#loadRegisters(this.#spilled.used);
-    this.loadFlags();
+    this.flagsInStatePage();
+    this.forgetStack();
     e.get(STATE).mem(W.i32_load, L.ST_BUDGET).set(BUDGET);
     e.get(stop);
     this.unlikely.push(e.length);

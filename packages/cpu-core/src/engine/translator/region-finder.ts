@@ -15,9 +15,9 @@ import * as R from '../wasm/record.ts';
 import type { CallContext, Edge, NodeEnd, NodeInsn, RegionNode } from './region.ts';
 
 /** Most blocks of a region. */
-const NODE_LIMIT = 48;
+const NODE_LIMIT = 24;
 /** Most instructions of a region. */
-const INSN_LIMIT = 600;
+const INSN_LIMIT = 300;
 /** Calls inside calls that a region follows. */
 const CALL_DEPTH = 3;
 /** A block belongs to a region if it has run at least this part of the entry's runs. */
@@ -29,6 +29,8 @@ export interface FinderPorts {
   readonly builder: BlockBuilder;
   /** Times that a block has run, as far as counted. */
   readonly runs: (block: Block) => number;
+  /** A region is entered at the block. */
+  readonly isEntry: (block: Block) => boolean;
 }
 
 /** Finds regions for one processor's view of memory. */
@@ -170,7 +172,10 @@ export class RegionFinder {
     const near = this.#onSamePage(from, rip);
     const block = near ?? this.#cached(from, rip);
     const deep = (context?.depth ?? 0) > CALL_DEPTH;
-    const to = block === undefined || deep ? undefined : this.#node(block, context);
+    // What has a region of its own is entered there, unless it is a callee: translating it again costs more than going over.
+    const elsewhere =
+      block !== undefined && context === undefined && block !== this.#entry && this.#ports.isEntry(block);
+    const to = block === undefined || deep || elsewhere ? undefined : this.#node(block, context);
     return { to, rip, link, guarded: guarded || near === undefined };
   }
 

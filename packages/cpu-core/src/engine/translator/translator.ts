@@ -1,4 +1,5 @@
 /** Tier 1: translates hot regions to WebAssembly modules at run time, and takes them back when their code changes or space runs out. */
+import * as L from '../../layout.ts';
 import type { Views } from '../../state.ts';
 import type { BlockBuilder } from '../block-builder.ts';
 import type { Block, CodePages } from '../code-pages.ts';
@@ -8,7 +9,7 @@ import { REGION_IMPORTS, REGION_SIGNATURE, REGION_SIGNATURES } from '../wasm/pro
 import * as R from '../wasm/record.ts';
 import type { RegionNode } from './region.ts';
 import { RegionEmitter, type Site } from './region-emitter.ts';
-import { RegionFinder } from './region-finder.ts';
+import { type FinderPorts, RegionFinder } from './region-finder.ts';
 import { structure } from './structure.ts';
 import type { RegionFunctions } from './value-emitter.ts';
 
@@ -125,11 +126,16 @@ export class Translator {
   /** A block has run often enough: makes a region of it and of what runs with it. */
   hot(core: Core, block: Block): void {
     const heat = (block.host + R.H_HEAT) >>> 2;
-    if (block.tail || block.dead) {
+    if (block.tail || block.dead || block.mode & L.MODE_WIDE) {
       this.#views.i32[heat] = R.COLD_FOR_EVER;
       return;
     }
-    const ports = { code: this.#code, builder: this.#builder, runs: (b: Block) => this.#runs(b) };
+    const ports: FinderPorts = {
+      code: this.#code,
+      builder: this.#builder,
+      runs: (b) => this.#runs(b),
+      isEntry: (b) => this.#views.i32[(b.host + R.H_HEAT) >>> 2]! < 0,
+    };
     const entry = new RegionFinder(ports, core, block).find();
     this.#makeRoom();
     const region = this.#compile(entry, structure(entry));
@@ -138,9 +144,11 @@ export class Translator {
 
   #compile(entry: RegionNode, nodes: readonly RegionNode[]): Region {
     const m = new ModuleBuilder();
-    const functions = Object.fromEntries(
-      REGION_IMPORTS.map((name) => [name, m.importFunction(name, REGION_SIGNATURES[name])]),
-    ) as unknown as RegionFunctions;
+    m.importTable('regions');
+    const functions = Object.fromEntries([
+      ...REGION_IMPORTS.map((name) => [name, m.importFunction(name, REGION_SIGNATURES[name])]),
+      ['type', m.type(REGION_SIGNATURE)],
+    ]) as unknown as RegionFunctions;
     const life = { dead: false };
     const sites: number[] = [];
     const newSite = (site: Site): number => {

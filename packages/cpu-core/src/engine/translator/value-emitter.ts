@@ -6,6 +6,8 @@ import { bitsOf, Value } from './value.ts';
 
 /** Indices of the imported functions that translated code calls. */
 export interface RegionFunctions {
+  /** Index of a region's own type. */
+  readonly type: number;
   /** (state, site, linear, access, budget) -> host offset, or -1 to leave. */
   readonly access: number;
   /** (state, site, budget): the evaluator is to execute the instruction. */
@@ -18,8 +20,6 @@ export interface RegionFunctions {
   readonly stop: number;
   /** (state) -> status flags from the state page. */
   readonly flags: number;
-  /** (a, b, signed) -> high half. */
-  readonly mulHigh: number;
   /** (state, segment, offset, access) -> linear address or -1. */
   readonly segment: number;
 }
@@ -104,12 +104,7 @@ export class ValueEmitter {
   }
   mulHigh(w: Width, signed: boolean, a: Value, b: Value): Value {
     const { e } = this;
-    if (w === 8) {
-      this.put(a, 64);
-      this.put(b, 64);
-      e.i32(signed ? 1 : 0).call(this.functions.mulHigh);
-      return this.pop(64);
-    }
+    if (w === 8) return this.#mulHigh64(signed, a, b);
     if (w === 4) {
       for (const x of [a, b]) {
         this.put(x, 32);
@@ -127,6 +122,34 @@ export class ValueEmitter {
       .op(W.i32_shr_u);
     this.#mask32(w);
     return this.pop(32, w * 8);
+  }
+  /** From four products of halves; signed: the unsigned one, less each operand where the other is negative. */
+  #mulHigh64(signed: boolean, a: Value, b: Value): Value {
+    const { e } = this;
+    const LOW = 0xffff_ffffn;
+    const half = (x: Value, high: boolean): number => {
+      this.put(x, 64);
+      if (high) e.i64(32n).op(W.i64_shr_u);
+      else e.i64(LOW).op(W.i64_and);
+      return this.pop(64).local;
+    };
+    const [al, ah, bl, bh] = [half(a, false), half(a, true), half(b, false), half(b, true)];
+    e.get(ah).get(bl).op(W.i64_mul).get(al).get(bl).op(W.i64_mul).i64(32n).op(W.i64_shr_u, W.i64_add);
+    const mid = this.pop(64).local;
+    e.get(al).get(bh).op(W.i64_mul).get(mid).i64(LOW).op(W.i64_and, W.i64_add).i64(32n).op(W.i64_shr_u);
+    e.get(ah).get(bh).op(W.i64_mul).get(mid).i64(32n).op(W.i64_shr_u, W.i64_add, W.i64_add);
+    if (signed) {
+      for (const [x, y] of [
+        [a, b],
+        [b, a],
+      ] as const) {
+        this.put(x, 64);
+        e.i64(63n).op(W.i64_shr_s);
+        this.put(y, 64);
+        e.op(W.i64_and, W.i64_sub);
+      }
+    }
+    return this.pop(64);
   }
   #bitwise(op64: number, op32: number, a: Value, b: Value, bits: number): Value {
     const type = a.type === 64 || b.type === 64 ? 64 : 32;

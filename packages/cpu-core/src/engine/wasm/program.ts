@@ -52,16 +52,7 @@ export interface Imports {
 }
 
 /** Functions of the generated module that regions import, by name. */
-export const REGION_IMPORTS = [
-  'access',
-  'abort',
-  'execute',
-  'chain',
-  'stop',
-  'flags',
-  'mulHigh',
-  'segment',
-] as const;
+export const REGION_IMPORTS = ['access', 'abort', 'execute', 'chain', 'stop', 'flags', 'segment'] as const;
 
 /** The interpreter's code and what handler each form has. */
 export interface Program {
@@ -83,10 +74,9 @@ export const REGION_SIGNATURES: Readonly<Record<(typeof REGION_IMPORTS)[number],
   chain: { params: [I32, I64, I32], results: [I32] },
   stop: { params: [I32, I32, I32], results: [] },
   flags: { params: [I32], results: [I32] },
-  mulHigh: { params: [I64, I64, I32], results: [I64] },
   segment: { params: [I32, I32, I64, I32], results: [I64] },
 };
-/** A region: (state) -> block to go on at, 0 to leave, 1 if nothing was done. */
+/** A region: (state) -> block to go on at, or 0 to leave. */
 export const REGION_SIGNATURE: Signature = { params: [I32], results: [I32] };
 
 /** Generates the module, for memories of any size. `translator`: its loops count how often blocks run, and run regions. */
@@ -116,7 +106,7 @@ export function generate(shared: boolean, translator: boolean): Program {
   m.define(functions.flags, flagsFunction(), 'flags');
   m.define(functions.carry, carryFunction(functions.flags));
   m.define(functions.follow, followFunction(lookup));
-  m.define(functions.mulHigh, mulHighFunction(), 'mulHigh');
+  m.define(functions.mulHigh, mulHighFunction());
   m.define(functions.segment, segmentFunction(), 'segment');
   m.define(m.reserve(), accessFunction(REGION_SIGNATURES.access, regionAccess), 'access');
   m.define(m.reserve(), withBudget(REGION_SIGNATURES.abort, regionAbort), 'abort');
@@ -250,10 +240,8 @@ function countOrEnter(e: Emitter, { hot, type }: { hot: number; type: number }):
   e.get(LOCAL_BLOCK).get(heat).i32(1).op(W.i32_sub).mem(W.i32_store, R.H_HEAT);
   e.op(W.else).get(heat).op(W.i32_eqz, W.if, VOID);
   e.get(LOCAL_STATE).get(LOCAL_BLOCK).call(hot).br(2).op(W.end);
-  e.get(LOCAL_STATE).i32(0).get(heat).op(W.i32_sub, W.call_indirect).unsigned(type).op(0).tee(heat);
-  // 1: the region would not run now; the interpreter does.
-  e.i32(1).op(W.i32_ne, W.if, VOID).get(heat).set(LOCAL_BLOCK);
-  e.get(LOCAL_BLOCK).brIf(2).br(3).op(W.end, W.end);
+  e.get(LOCAL_STATE).i32(0).get(heat).op(W.i32_sub, W.call_indirect).unsigned(type).op(0);
+  e.tee(LOCAL_BLOCK).brIf(1).br(2).op(W.end);
 }
 
 /** A form as a function (state, record) -> 0 to go on, 1 to leave, or the next block. */

@@ -1,7 +1,8 @@
 /** The back end that compiles a description into a handler: code that reads its operands from the record at run time. */
 import { SEG_CS } from '@smm/x86-defs';
 import * as L from '../../layout.ts';
-import type { Builder } from '../../semantics/builder.ts';
+import { productFlags } from '../../semantics/arith.ts';
+import type { Builder, Width } from '../../semantics/builder.ts';
 import { LOCAL_BLOCK, LOCAL_RECORD, LOCAL_STATE } from './convention.ts';
 import { VOID, W } from './emitter.ts';
 import { FlagBuilder } from './flag-builder.ts';
@@ -12,6 +13,9 @@ const RDX = 2;
 
 /** The whole back end: values, operands and flags of its bases, and control transfers. */
 export class WasmBuilder extends FlagBuilder implements Builder<number, number> {
+  setFlagsProduct(w: Width, low: number, x: number, y: number): void {
+    if (!this.noFlags) productFlags(this, w, low, x, y);
+  }
   nextRip(): number {
     this.field(W.i64_load, R.X_NEXT);
     return this.new64();
