@@ -19,9 +19,9 @@ const RUNS: readonly (readonly [
   instructions: number,
   hot: boolean,
 ])[] = [
-  ['short', 350, 5, 1200, false],
+  ['short', 300, 4, 1200, false],
   ['longer', 12, 1, 12_000, false],
-  ['hot', 40, 2, 60_000, true],
+  ['hot', 25, 1, 60_000, true],
 ];
 
 describe.each([16, 32, 64] as const)('%i-bit programs', (bits) => {

@@ -5,20 +5,46 @@ import type { Insn } from '../src/insn.ts';
 import { OP, type OpName } from '../src/ops.ts';
 import * as arith from '../src/semantics/arith.ts';
 import { SEMANTICS, type Semantics } from '../src/semantics/semantics.ts';
-import { Comparison, EVALUATOR } from './support/tier-compare.ts';
+import type { Bits } from './support/flat-machine.ts';
+import { Comparison, EVALUATOR, INTERPRETER, VARIANTS } from './support/tier-compare.ts';
 
-/** Generated code in which one operation does something else. The evaluator looks the descriptions up as it goes: it stays right. */
-function broken(name: OpName, wrong: Semantics): Interpreter {
+/** The interpreter's code, made now. */
+function generated(): Interpreter {
+  const interpreter = new Interpreter();
+  for (const translator of [false, true]) interpreter.forMemory(false, translator);
+  return interpreter;
+}
+
+/** What `f` gives while one operation is described wrongly. */
+function whileWrong<T>(name: OpName, wrong: Semantics, f: () => T): T {
   const table = SEMANTICS as Map<number, Semantics>;
   const right = table.get(OP[name])!;
   table.set(OP[name], wrong);
   try {
-    const interpreter = new Interpreter();
-    for (const translator of [false, true]) interpreter.forMemory(false, translator);
-    return interpreter;
+    return f();
   } finally {
     table.set(OP[name], right);
   }
+}
+
+/** The first difference that is found. */
+function search(comparison: Comparison, bits: Bits): string {
+  for (let seed = 1; seed < 60; seed++) {
+    try {
+      comparison.check(seed, { bits, processors: 1, instructions: 1500 });
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+  return '';
+}
+
+/** It names the operation, or calls one of the fixed subroutines, which have one, and is short. */
+function expectSmall(message: string, name: OpName): void {
+  const program = /--- program.*?\n(.*)\n--- slices\n(.*)\n--- difference\n/s.exec(message)!;
+  expect(program[1]!.split('\n').length).toBeLessThanOrEqual(16);
+  expect(program[2]!.split('\n').length).toBeLessThanOrEqual(3);
+  expect(program[1]).toMatch(new RegExp(`\\b${name}\\b|call \\d`, 'i'));
 }
 
 function as(name: OpName, semantics: Semantics): Semantics {
@@ -33,27 +59,26 @@ describe.each<[OpName, string, Semantics]>([
   ['SBB', 'adds', as('ADC', arith.addSubCarry)],
   ['LAHF', 'does nothing', () => {}],
 ])('%s that %s', (name, _what, wrong) => {
+  const [, translator] = VARIANTS;
+
   test.each(FULL ? ([32, 64] as const) : ([32] as const))(
-    'is found in %i-bit code and shown in a few lines',
+    'in the interpreter is found in %i-bit code and shown in a few lines',
     (bits) => {
-      const comparison = new Comparison(
-        EVALUATOR,
-        [{ name: 'broken', tier: 'interpreter' }],
-        broken(name, wrong),
+      // The evaluator looks the descriptions up as it goes: it stays right.
+      const interpreter = whileWrong(name, wrong, generated);
+      expectSmall(search(new Comparison(EVALUATOR, [INTERPRETER], interpreter), bits), name);
+    },
+  );
+
+  test.each(FULL ? ([32, 64] as const) : ([64] as const))(
+    'in translated code is found in %i-bit code and shown in a few lines',
+    (bits) => {
+      // The interpreter's code is made before: only what is translated is wrong.
+      const interpreter = generated();
+      const message = whileWrong(name, wrong, () =>
+        search(new Comparison(INTERPRETER, [translator!], interpreter), bits),
       );
-      let message = '';
-      for (let seed = 1; message === '' && seed < 60; seed++) {
-        try {
-          comparison.check(seed, { bits, processors: 1, instructions: 1500 });
-        } catch (error) {
-          message = (error as Error).message;
-        }
-      }
-      const program = /--- program.*?\n(.*)\n--- slices\n(.*)\n--- difference\n/s.exec(message)!;
-      expect(program[1]!.split('\n').length).toBeLessThanOrEqual(16);
-      expect(program[2]!.split('\n').length).toBeLessThanOrEqual(2);
-      // Or what calls one of the fixed subroutines, which have one.
-      expect(program[1]).toMatch(new RegExp(`\\b${name}\\b|call \\d`, 'i'));
+      expectSmall(message, name);
     },
   );
 });

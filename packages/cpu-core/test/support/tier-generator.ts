@@ -1,9 +1,10 @@
 /** Makes a case of the tier comparison from a seed: a pure function. */
 import type { Bits } from './flat-machine.ts';
 import { Random } from './random.ts';
-import { type Family, Leaves, nameOf, type Scope } from './tier-leaves.ts';
+import { Leaves } from './tier-leaves.ts';
 import type { CodeRights } from './tier-map.ts';
 import * as M from './tier-map.ts';
+import { type Family, nameOf, type Scope } from './tier-operands.ts';
 import {
   type Action,
   build,

@@ -1,274 +1,14 @@
-/** What random programs of the tier comparison are made of: one function per kind of instruction sequence. */
-import type { Bits } from './flat-machine.ts';
-import type { Random } from './random.ts';
+/** Sequences of random programs that jump, write code, fault, or meet devices and changing pages. */
+import { PlainLeaves } from './tier-leaves-plain.ts';
 import * as M from './tier-map.ts';
+import { nameOf, WORD } from './tier-operands.ts';
 import type { Item } from './tier-program.ts';
 
-/** Families of general registers that a sequence may change: `a` is AL, AH, AX, EAX and RAX. */
-export type Family = 'a' | 'c' | 'd' | 'di' | 'bp' | 'r8' | 'r9' | 'r10' | 'r12' | 'r13';
-
-/** Where a sequence stands. */
-export interface Scope {
-  readonly random: Random;
-  readonly bits: Bits;
-  readonly user: boolean;
-  /** Registers it may change. SI is {@link M.BORDER} and BX a small index; R15 is the device. */
-  readonly free: readonly Family[];
-  /** Labels of code that may be patched: name and offset of the byte or dword, and what it may become. */
-  readonly patches: { readonly label: string; readonly offset: number; readonly width: 1 | 4 | 12 }[];
-  /** Numbers for labels. */
-  readonly serial: { next: number };
-}
-
-const CC = ['o', 'no', 'b', 'ae', 'e', 'ne', 'be', 'a', 's', 'ns', 'p', 'np', 'l', 'ge', 'le', 'g'];
-const WORD: Readonly<Record<number, string>> = { 1: 'byte', 2: 'word', 4: 'dword', 8: 'qword' };
-
-/** Name of a register of a width, bytes. */
-export function nameOf(family: Family | 'si' | 'b' | 'sp', width: number): string {
-  if (family.startsWith('r')) return `${family}${{ 1: 'b', 2: 'w', 4: 'd', 8: '' }[width]}`;
-  const short = family.length === 1 ? `${family}x` : family;
-  if (width === 1) return `${family.length === 1 ? family : family}l`;
-  return `${{ 2: '', 4: 'e', 8: 'r' }[width]}${short}`;
-}
-
-/** Sequences for one scope. */
-export class Leaves {
-  readonly s: Scope;
-  readonly native: number;
-
-  constructor(scope: Scope) {
-    this.s = scope;
-    this.native = scope.bits / 8;
-  }
-
-  get #r(): Random {
-    return this.s.random;
-  }
-
-  cc(): string {
-    return this.#r.pick(CC);
-  }
-
-  width(least = 1): number {
-    const sizes = [1, 2, 4, 8].filter((x) => x >= least && (x < 8 || this.s.bits === 64));
-    return this.#r.pick(sizes);
-  }
-
-  /** A register that may be changed. `low`: no AH (it cannot stand beside a REX prefix). */
-  reg(width: number, low = false): string {
-    const { free, bits } = this.s;
-    const able = width > 1 || bits === 64 ? free : free.filter((x) => x.length === 1);
-    const family = this.#r.pick(able.length > 0 ? able : (['a'] as const));
-    if (width > 1) return nameOf(family, width);
-    if (bits === 64 && family.length > 1) return low ? nameOf(family, 1) : 'al';
-    return !low && this.#r.below(3) === 0 ? `${family}h` : `${family}l`;
-  }
-
-  has(...families: Family[]): boolean {
-    return families.every((family) => this.s.free.includes(family));
-  }
-
-  /** Register of the native width. */
-  n(family: Family | 'si' | 'b' | 'sp'): string {
-    return nameOf(family, this.native);
-  }
-
-  imm(width: number): string {
-    return String(BigInt.asIntN(width === 8 ? 32 : width * 8, this.#r.value()));
-  }
-
-  /** A memory operand: around the page border, on the code's page, or on the stack. */
-  mem(width: number): string {
-    const random = this.#r;
-    const disp = random.below(40) - 20;
-    const signed = disp < 0 ? `${disp}` : `+${disp}`;
-    switch (random.below(16)) {
-      case 0:
-        return `${WORD[width]} [${M.DATA_BY_CODE + random.below(64)}]`;
-      case 1:
-        if (this.s.bits !== 16) return `${WORD[width]} [${this.n('sp')}-${64 + random.below(64)}]`;
-        return `${WORD[width]} [${M.STACK - 0x80 + random.below(16)}]`;
-      case 2:
-      case 3:
-      case 4: {
-        const scale = this.s.bits === 16 ? '' : `*${random.pick([1, 2, 4, 8])}`;
-        return `${WORD[width]} [${this.n('si')}+${this.n('b')}${scale}${signed}]`;
-      }
-      case 5:
-        // FS and GS have bases of their own.
-        return `${WORD[width]} [${random.pick(['fs', 'gs'])}:${this.n('si')}${signed}]`;
-      case 6:
-        // The other address size.
-        if (this.s.bits === 32) return `${WORD[width]} [si+bx${signed}]`;
-        return `${WORD[width]} [esi+ebx*${random.pick([1, 2, 4, 8])}${signed}]`;
-      default:
-        return `${WORD[width]} [${this.n('si')}${signed}]`;
-    }
-  }
-
-  one(...open: string[]): Item {
-    return { open };
-  }
-
-  /** Arithmetic and logic of two operands. */
-  binary(): Item {
-    const w = this.width();
-    const op = this.#r.pick(['add', 'or', 'adc', 'sbb', 'and', 'sub', 'xor', 'cmp', 'test', 'mov']);
-    const forms = [
-      `${this.reg(w, true)}, ${this.reg(w, true)}`,
-      `${this.reg(w)}, ${this.imm(w)}`,
-      `${this.mem(w)}, ${this.reg(w, true)}`,
-      `${this.mem(w)}, ${this.imm(w)}`,
-    ];
-    if (op !== 'test') forms.push(`${this.reg(w, true)}, ${this.mem(w)}`);
-    return this.one(`${op} ${this.#r.pick(forms)}`);
-  }
-
-  unary(): Item {
-    const w = this.width();
-    return this.one(
-      `${this.#r.pick(['inc', 'dec', 'neg', 'not'])} ${this.#r.below(2) ? this.reg(w) : this.mem(w)}`,
-    );
-  }
-
-  shift(): Item {
-    const w = this.width();
-    const op = this.#r.pick(['shl', 'shr', 'sar', 'rol', 'ror', 'rcl', 'rcr']);
-    if (this.#r.below(6) === 0 && w > 1) {
-      const count = this.#r.below(2) ? 'cl' : String(this.#r.below(33));
-      return this.one(
-        `${this.#r.pick(['shld', 'shrd'])} ${this.#r.below(2) ? this.reg(w) : this.mem(w)}, ${this.reg(w)}, ${count}`,
-      );
-    }
-    const lines: string[] = [];
-    if (this.has('c') && this.#r.below(4) === 0)
-      lines.push(`mov cl, ${this.#r.pick([0, 0, 1, 8, 16, 31, 32, 33, 64])}`);
-    const count = this.#r.below(3) ? String(this.#r.below(40)) : 'cl';
-    lines.push(`${op} ${this.#r.below(2) ? this.reg(w) : this.mem(w)}, ${count}`);
-    return this.one(...lines);
-  }
-
-  extend(): Item {
-    const to = this.width(2);
-    const from = to === 2 ? 1 : this.#r.pick([1, 2]);
-    const source = this.#r.below(2) ? this.reg(from, true) : this.mem(from);
-    return this.one(`${this.#r.pick(['movzx', 'movsx'])} ${this.reg(to)}, ${source}`);
-  }
-
-  multiply(): Item {
-    const w = this.width();
-    if (w > 1 || !this.has('a', 'd')) {
-      const wide = Math.max(w, 2);
-      return this.one(`imul ${this.reg(wide)}, ${this.#r.below(2) ? this.reg(wide) : this.mem(wide)}`);
-    }
-    return this.one(`${this.#r.pick(['mul', 'imul'])} ${this.reg(this.width(), true)}`);
-  }
-
-  /** A division that may fault: the handler goes on behind it. */
-  divide(): Item {
-    if (!this.has('a', 'd')) return this.binary();
-    const w = this.width();
-    const op = this.#r.pick(['div', 'idiv']);
-    if (this.#r.below(3)) {
-      const clear =
-        w === 1 ? 'mov ah, 0' : `xor ${nameOf('d', Math.max(w, 2))}, ${nameOf('d', Math.max(w, 2))}`;
-      return this.guarded([clear, `${op} ${this.mem(w)}`]);
-    }
-    return this.guarded([`${op} ${this.#r.below(2) ? this.reg(w, true) : this.mem(w)}`]);
-  }
-
-  conditional(): Item {
-    const w = this.width();
-    if (w > 1)
-      return this.one(`cmov${this.cc()} ${this.reg(w)}, ${this.#r.below(2) ? this.reg(w) : this.mem(w)}`);
-    return this.one(`set${this.cc()} ${this.#r.below(2) ? this.reg(1) : this.mem(1)}`);
-  }
-
-  bits(): Item {
-    const w = this.width(2);
-    switch (this.#r.below(4)) {
-      case 0:
-        return this.one(
-          `${this.#r.pick(['bsf', 'bsr'])} ${this.reg(w)}, ${this.#r.below(2) ? this.reg(w) : this.mem(w)}`,
-        );
-      case 1: {
-        // A register offset in memory reaches far: keep it small.
-        const index = nameOf('b', w);
-        return this.one(
-          `${this.#r.pick(['bt', 'bts', 'btr', 'btc'])} ${this.#r.below(2) ? this.reg(w) : this.mem(w)}, ${index}`,
-        );
-      }
-      case 2:
-        return this.one(this.s.bits === 64 || w !== 8 ? `bswap ${this.reg(w === 2 ? 4 : w)}` : 'nop');
-      default:
-        return this.one(
-          `${this.#r.pick(['bt', 'bts', 'btr', 'btc'])} ${this.#r.below(2) ? this.reg(w) : this.mem(w)}, ${this.#r.below(64)}`,
-        );
-    }
-  }
-
-  exchange(): Item {
-    const w = this.width();
-    const lock = this.#r.below(4) === 0;
-    const op = this.#r.pick(['xchg', 'xadd', 'cmpxchg']);
-    if (op === 'cmpxchg' && !this.has('a')) return this.unary();
-    const to = lock || this.#r.below(2) ? this.mem(w) : this.reg(w, true);
-    return this.one(`${lock ? 'lock ' : ''}${op} ${to}, ${this.reg(w, true)}`);
-  }
-
-  flags(): Item {
-    const random = this.#r;
-    const a = this.has('a');
-    return this.one(
-      random.pick([
-        ...(a ? ['lahf', 'sahf', 'cbw', 'cwde', 'salc'].slice(0, this.s.bits === 64 ? 4 : 5) : []),
-        ...(a && this.has('d') ? ['cwd', 'cdq'] : []),
-        'clc',
-        'stc',
-        'cmc',
-        'nop',
-        `rcl ${this.reg(this.width())}, 1`,
-        `adc ${this.reg(4)}, 0`,
-      ]),
-    );
-  }
-
-  stack(): Item {
-    const random = this.#r;
-    const n = this.native;
-    const sp = this.n('sp');
-    switch (random.below(6)) {
-      case 0:
-        return this.one(`push ${this.reg(n)}`, `pop ${this.reg(n)}`);
-      case 1:
-        return this.one(`pushf`, `pop ${this.reg(n)}`);
-      case 2:
-        return this.one(`push ${this.mem(n)}`, `pop ${this.mem(n)}`);
-      case 3:
-        return this.one(`push ${this.imm(1)}`, `pop ${this.reg(n)}`);
-      case 4:
-        if (!this.has('bp')) return this.flags();
-        return this.one(`push ${this.n('bp')}`, `mov ${this.n('bp')}, ${sp}`, `sub ${sp}, 24`, 'leave');
-      default:
-        // Flags pushed, changed and popped: CF, ZF, DF stays.
-        return this.one(
-          'pushf',
-          `pop ${this.reg(n)}`,
-          `push ${random.pick([0x46, 0x93, 0x202, 0x2d7])}`,
-          'popf',
-          ...(random.below(2) ? ['sti'] : []),
-        );
-    }
-  }
-
-  lea(): Item {
-    const w = this.width(2);
-    return this.one(`lea ${this.reg(w)}, [${this.n('si')}+${this.n('b')}+${this.#r.below(100)}]`);
-  }
-
+/** All sequences for one scope. */
+export class Leaves extends PlainLeaves {
   /** A return address of one's own, an indirect jump or call, a jump table. */
   indirect(): Item {
-    const random = this.#r;
+    const random = this.random;
     const n = this.native;
     const sp = this.n('sp');
     switch (random.below(6)) {
@@ -330,7 +70,7 @@ export class Leaves {
 
   /** Code that is written over: by itself, by others, by the other processor, by the host. */
   patchable(): Item {
-    const random = this.#r;
+    const random = this.random;
     const { serial, patches } = this.s;
     switch (random.below(4)) {
       case 0: {
@@ -361,7 +101,7 @@ export class Leaves {
 
   /** Writes over such code. */
   patch(): Item {
-    const random = this.#r;
+    const random = this.random;
     const { patches } = this.s;
     if (patches.length === 0) return this.patchable();
     // The latest is near, often in the same loop.
@@ -390,10 +130,10 @@ export class Leaves {
 
   /** String instructions: across pages, onto the device, onto code, into missing pages. */
   string(): Item {
-    const random = this.#r;
+    const random = this.random;
     if (!this.has('a', 'c', 'di')) return this.binary();
     const [si, di, c] = [this.n('si'), this.n('di'), this.n('c')];
-    const w = this.#r.pick(this.s.bits === 64 ? ['b', 'w', 'd', 'q'] : ['b', 'w', 'd']);
+    const w = this.random.pick(this.s.bits === 64 ? ['b', 'w', 'd', 'q'] : ['b', 'w', 'd']);
     const op = random.pick(['movs', 'movs', 'stos', 'stos', 'lods', 'cmps', 'scas']);
     const rep =
       op === 'cmps' || op === 'scas'
@@ -438,19 +178,9 @@ export class Leaves {
     );
   }
 
-  /** Lines of which one may fault; the handler goes on behind them with `extra` words left on the stack by them. */
-  guarded(lines: readonly string[], after: readonly string[] = [], extra = 0): Item {
-    const n = this.native;
-    const sp = this.n('sp');
-    // What the lines pushed lies under the place to go on at: put that on top again.
-    const [pushes, rest] = [lines.slice(0, extra), lines.slice(extra)];
-    const drop = this.s.bits === 16 ? `add sp, ${n * (1 + extra)}` : `lea ${sp}, [${sp}+${n * (1 + extra)}]`;
-    return { open: [...pushes, 'push %g', ...rest, '%g:', drop, ...after] };
-  }
-
   /** A fault in the middle of ordinary code. */
   fault(): Item {
-    const random = this.#r;
+    const random = this.random;
     const w = this.width();
     const { bits, user } = this.s;
     const missing = M.MISSING_PAGE + random.below(0x1000 - 8);
@@ -478,7 +208,7 @@ export class Leaves {
 
   /** Accesses to the device, some of which do something. */
   device(): Item {
-    const random = this.#r;
+    const random = this.random;
     const at = (offset: number): string =>
       this.s.bits === 64 && random.below(2) ? `[r15+${offset}]` : `[${M.DEVICE_PAGE + offset}]`;
     switch (random.below(5)) {
@@ -504,7 +234,7 @@ export class Leaves {
 
   /** Mappings and rights change by the guest's own doing. */
   mapping(): Item {
-    const random = this.#r;
+    const random = this.random;
     if (!this.has('a')) return this.flags();
     const out = (value: number): string[] => [`mov al, ${value}`, `out ${M.PORT}, al`];
     const plain = [M.OUT_DEMAND_OUT, M.OUT_CODE_NX, M.OUT_CODE_READ_ONLY, M.OUT_CODE_MISSING, M.OUT_SWAP];
@@ -516,7 +246,7 @@ export class Leaves {
 
   /** Runs code, or stores, on the pages whose rights and mappings change. */
   changing(): Item {
-    const random = this.#r;
+    const random = this.random;
     const w = this.width();
     const page = random.pick([M.RIGHTS_PAGE, M.ALIAS_PAGE, M.SWAP_PAGE, M.SWAP_PAGE]);
     switch (random.below(5)) {
@@ -537,7 +267,7 @@ export class Leaves {
 
   /** SSE moves and integer operations. */
   sse(): Item {
-    const random = this.#r;
+    const random = this.random;
     const x = (): string => `xmm${random.below(this.s.bits === 64 ? 10 : 8)}`;
     const byte = (): number => random.below(256);
     const direct = (opcode: number[]): string => `db ${[...opcode, 0xc0 | random.below(64)].join(', ')}`;
@@ -599,12 +329,12 @@ export class Leaves {
     list.push(`out ${M.PORT + 1}, al`);
     if (!user) list.push('cli', 'sti', 'hlt', 'wbinvd');
     if (this.has('a') && bits !== 64) list.push('daa', 'aaa');
-    return this.one(this.#r.pick(list));
+    return this.one(this.random.pick(list));
   }
 
   /** Walks a pointer over memory, across a page border. */
   stream(): Item {
-    const random = this.#r;
+    const random = this.random;
     if (!this.has('di')) return this.binary();
     const w = this.width();
     const di = this.n('di');
