@@ -11,6 +11,18 @@ export interface MmioDevice {
   write(offset: number, size: AccessSize, value: number, attrs: TxAttrs): void;
 }
 
+/** A register that shows nothing but virtual time: `ticksAt(now, frequencyHz) & mask`. Reading it changes nothing. */
+export interface TickCounter {
+  /** First port, from the start of the device's range. */
+  readonly offset: number;
+  /** Width of an access that reads it whole, bytes. */
+  readonly size: AccessSize;
+  /** Ticks per second. */
+  readonly frequencyHz: number;
+  /** Bits that it has, from bit 0 on. */
+  readonly mask: number;
+}
+
 /** A device reached by IN and OUT. `port` is the absolute port number. */
 export interface PioDevice {
   /** Short name for traces and errors, such as `ich9-lpc`. */
@@ -19,6 +31,8 @@ export interface PioDevice {
   in(port: number, size: AccessSize, attrs: TxAttrs): number;
   /** Writes the port. */
   out(port: number, size: AccessSize, value: number, attrs: TxAttrs): void;
+  /** The register of the device that anybody may compute instead of reading it, if there is one. */
+  readonly tickCounter?: TickCounter;
 }
 
 /** One wire. Level true is asserted. */

@@ -5,8 +5,9 @@
 export type { AddressSpacePorts, MapChange } from './address-space.ts';
 export { PhysicalAddressSpace } from './address-space.ts';
 export type { Alarm, Clock } from './clock.ts';
-export type { InterruptLine, MmioDevice, PioDevice, Snapshottable } from './device.ts';
-export type { PortHandle, PortRange, UnclaimedPortAccess } from './io-ports.ts';
+export { ticksAt } from './clock.ts';
+export type { InterruptLine, MmioDevice, PioDevice, Snapshottable, TickCounter } from './device.ts';
+export type { PortCounter, PortHandle, PortRange, UnclaimedPortAccess } from './io-ports.ts';
 export { IO_PORT_COUNT, IoPortSpace } from './io-ports.ts';
 export type { RamWindow } from './ram-window.ts';
 export type {

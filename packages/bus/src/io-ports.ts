@@ -1,6 +1,6 @@
 /** The 64 KiB I/O port space. */
 import { SmmError } from '@smm/x86-defs';
-import type { PioDevice } from './device.ts';
+import type { PioDevice, TickCounter } from './device.ts';
 import { type AccessSize, TX_DEBUG, type TxAttrs } from './transaction.ts';
 
 /** Number of ports. */
@@ -34,6 +34,12 @@ export interface PortHandle {
   remove(): void;
 }
 
+/** A {@link TickCounter} and the port that it is at. */
+export interface PortCounter extends TickCounter {
+  /** First port. */
+  readonly port: number;
+}
+
 /** An IN or OUT that no device answered. */
 export interface UnclaimedPortAccess {
   /** Port number. */
@@ -58,6 +64,7 @@ export class IoPortSpace {
   #slots: { range: PortRange }[] = [];
   #owner: Uint16Array = new Uint16Array(IO_PORT_COUNT);
   #table: readonly PortRange[] = [];
+  #onChange: () => void = () => {};
 
   constructor(ports: { readonly onUnclaimed?: (access: UnclaimedPortAccess) => void } = {}) {
     this.#onUnclaimed = ports.onUnclaimed;
@@ -116,6 +123,23 @@ export class IoPortSpace {
     };
   }
 
+  /** Calls back after each change of who answers which ports; one listener. */
+  onChange(listener: () => void): void {
+    this.#onChange = listener;
+  }
+
+  /** The first register that shows nothing but time, where an access of its whole width reaches it. */
+  tickCounter(): PortCounter | undefined {
+    for (const range of this.#table) {
+      const counter = range.device.tickCounter;
+      if (counter === undefined) continue;
+      const port = range.first + counter.offset;
+      if (port + counter.size <= IO_PORT_COUNT && this.#ownerOf(port, counter.size) === range)
+        return { ...counter, port };
+    }
+    return undefined;
+  }
+
   /** IN: `size` bytes, little-endian, unsigned. */
   in(port: number, size: AccessSize, attrs: TxAttrs): number {
     const owner = this.#ownerOf(port, size);
@@ -171,6 +195,7 @@ export class IoPortSpace {
     ordered.forEach((range, i) => {
       this.#owner.fill(i + 1, range.first, range.first + range.count);
     });
+    this.#onChange();
   }
 
   #report(access: UnclaimedPortAccess): void {

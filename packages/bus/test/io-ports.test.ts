@@ -57,6 +57,22 @@ describe('IoPortSpace', () => {
     expect(io.in(0x600, 4, 0)).toBe(0xffff_ffff);
   });
 
+  it('names_the_register_that_shows_time_only_where_an_access_reaches_it_whole', () => {
+    const io = new IoPortSpace();
+    const tickCounter = { offset: 8, size: 4, frequencyHz: 3_579_545, mask: 0xff_ffff } as const;
+    const pm = { ...recorder('pm'), tickCounter };
+    const heard: (number | undefined)[] = [];
+    io.onChange(() => heard.push(io.tickCounter()?.port));
+    const handle = io.add({ name: 'pm', first: 0x600, count: 0x80, device: pm, enabled: false });
+    handle.set({ enabled: true });
+    handle.set({ first: 0xb000 });
+    const over = io.add({ name: 'over', first: 0xb00b, count: 1, device: recorder('over'), priority: 1 });
+    over.remove();
+    handle.remove();
+    io.add({ name: 'bytes', first: 0x600, count: 0x80, device: pm, maxSize: 2 });
+    expect(heard).toEqual([undefined, 0x608, 0xb008, undefined, 0xb008, undefined, undefined]);
+  });
+
   it('refuses_overlaps_and_ranges_outside', () => {
     const io = new IoPortSpace();
     const device = recorder('d');

@@ -15,7 +15,9 @@ import {
   type RegisterSpec,
   type RegisterWrite,
   type Snapshottable,
+  type TickCounter,
   type TxAttrs,
+  ticksAt,
 } from '@smm/bus';
 import {
   ACPI_PM_TIMER_FREQUENCY,
@@ -86,6 +88,13 @@ export const PM_REGISTERS: readonly RegisterSpec[] = [
 export class PmBlock implements PioDevice, Snapshottable<PmBlockState> {
   /** Name in traces. */
   readonly name = 'ich9-pm';
+  /** The PM timer. */
+  readonly tickCounter: TickCounter = {
+    offset: ICH9_PMBASE_OFS_PM1_TMR,
+    size: 4,
+    frequencyHz: ACPI_PM_TIMER_FREQUENCY,
+    mask: TIMER_MASK,
+  };
   // wiring
   readonly #ports: PmBlockPorts;
   readonly #registers: RegisterFile<string>;
@@ -185,12 +194,9 @@ export class PmBlock implements PioDevice, Snapshottable<PmBlockState> {
     else this.#overflow.set(nsAt((this.#halfPeriods() + 1) * TIMER_HALF_PERIOD));
   }
 
-  /** Timer ticks since power-on; exact, though nanoseconds times frequency would not fit a double. */
+  /** Timer ticks since power-on. */
   #ticks(): number {
-    const ns = this.#ports.clock.now();
-    const seconds = Math.floor(ns / NS_PER_SECOND);
-    const rest = ns - seconds * NS_PER_SECOND;
-    return seconds * ACPI_PM_TIMER_FREQUENCY + Math.floor((rest * ACPI_PM_TIMER_FREQUENCY) / NS_PER_SECOND);
+    return ticksAt(this.#ports.clock.now(), ACPI_PM_TIMER_FREQUENCY);
   }
 
   #halfPeriods(): number {

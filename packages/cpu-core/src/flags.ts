@@ -16,44 +16,71 @@ export function parity(byte: number): number {
   return (0x9669 >> (x & 0xf)) & 1 ? RFLAGS_PF : 0;
 }
 
-/** Status flags of a lazy operation. `res` and `src` are unsigned 64-bit, shifted to the top. */
-export function evaluateFlags(ccOp: number, res: bigint, src: bigint, eflags: number): number {
+/**
+ * Status flags of a lazy operation. The 64-bit `res` and `src` come as unsigned halves, shifted to the top: an operand of up to 32 bits has its
+ * low half zero.
+ */
+export function evaluateFlags(
+  ccOp: number,
+  resLow: number,
+  resHigh: number,
+  srcLow: number,
+  srcHigh: number,
+  eflags: number,
+): number {
   const kind = ccOp & 0xff;
   if (kind === CC_EAGER) return eflags & STATUS_FLAGS;
-  const width = 8n << BigInt(ccOp >> 8);
-  const shift = 64n - width;
-  const mask = (1n << width) - 1n;
-  const r = res >> shift;
-  const sign = 1n << (width - 1n);
-  const low = Number(r & 0xffn);
-  let flags = (r === 0n ? RFLAGS_ZF : 0) | (r & sign ? RFLAGS_SF : 0) | parity(low);
-  if (kind === CC_LOGIC) return flags;
-  if (kind === CC_GIVEN) return flags | Number(src & BigInt(RFLAGS_CF | RFLAGS_OF | RFLAGS_AF));
-  if (kind === CC_INC || kind === CC_DEC) {
-    const edge = kind === CC_INC ? sign : sign - 1n;
-    const nibble = kind === CC_INC ? 0 : 0xf;
-    return (
-      flags |
-      (src & 1n ? RFLAGS_CF : 0) |
-      (r === edge ? RFLAGS_OF : 0) |
-      ((low & 0xf) === nibble ? RFLAGS_AF : 0)
-    );
+  const bytes = 1 << (ccOp >> 8);
+  const wide = bytes === 8;
+  const shift = wide ? 0 : 32 - 8 * bytes;
+  /** Lowest byte of the operand. */
+  const low = ((wide ? resLow : resHigh >>> shift) & 0xff) >>> 0;
+  const flags = ((resLow | resHigh) === 0 ? RFLAGS_ZF : 0) | (resHigh >>> 31 ? RFLAGS_SF : 0) | parity(low);
+  switch (kind) {
+    case CC_LOGIC:
+      return flags;
+    case CC_GIVEN:
+      return flags | (srcLow & (RFLAGS_CF | RFLAGS_OF | RFLAGS_AF));
+    case CC_INC:
+      return (
+        flags |
+        (srcLow & 1 ? RFLAGS_CF : 0) |
+        (resHigh === 0x8000_0000 && resLow === 0 ? RFLAGS_OF : 0) |
+        ((low & 0xf) === 0 ? RFLAGS_AF : 0)
+      );
+    case CC_DEC: {
+      // The greatest positive number; below it only zeros.
+      const edge = resHigh === (0x7fff_ffff >>> shift) << shift && (!wide || resLow === 0xffff_ffff);
+      return (
+        flags | (srcLow & 1 ? RFLAGS_CF : 0) | (edge ? RFLAGS_OF : 0) | ((low & 0xf) === 0xf ? RFLAGS_AF : 0)
+      );
+    }
+    case CC_ADD:
+    case CC_ADC:
+    case CC_SUB:
+    case CC_SBB:
+      break;
+    default:
+      throw new RangeError(`flags: unknown lazy operation ${kind}`);
   }
-  const s = src >> shift;
-  const carry = kind === CC_ADC || kind === CC_SBB ? 1n : 0n;
-  if (kind === CC_ADD || kind === CC_ADC) {
-    const a = (r - s - carry) & mask;
-    if (carry ? r <= s : r < s) flags |= RFLAGS_CF;
-    if ((a ^ s ^ r) & 0x10n) flags |= RFLAGS_AF;
-    if (~(a ^ s) & (a ^ r) & sign) flags |= RFLAGS_OF;
-    return flags;
-  }
-  if (kind === CC_SUB || kind === CC_SBB) {
-    const a = (r + s + carry) & mask;
-    if (carry ? a <= s : a < s) flags |= RFLAGS_CF;
-    if ((a ^ s ^ r) & 0x10n) flags |= RFLAGS_AF;
-    if ((a ^ s) & (a ^ r) & sign) flags |= RFLAGS_OF;
-    return flags;
-  }
-  throw new RangeError(`flags: unknown lazy operation ${kind}`);
+  // The first operand: result minus (plus) the second and the carry (borrow) that came in.
+  const adds = kind === CC_ADD || kind === CC_ADC;
+  const carry = kind === CC_ADC || kind === CC_SBB ? 1 : 0;
+  const sign = adds ? -1 : 1;
+  const sumLow = resLow + sign * (srcLow + (wide ? carry : 0));
+  const aLow = sumLow >>> 0;
+  const over = Math.floor(sumLow / 0x1_0000_0000);
+  const aHigh = (resHigh + sign * (srcHigh + (wide ? 0 : carry * 2 ** shift)) + over) >>> 0;
+  const xLow = adds ? resLow : aLow;
+  const xHigh = adds ? resHigh : aHigh;
+  const equal = xHigh === srcHigh && xLow === srcLow;
+  const below = xHigh < srcHigh || (xHigh === srcHigh && xLow < srcLow);
+  const mixed = wide ? aLow ^ srcLow ^ resLow : (aHigh ^ srcHigh ^ resHigh) >>> shift;
+  const signs = (adds ? ~(aHigh ^ srcHigh) : aHigh ^ srcHigh) & (aHigh ^ resHigh);
+  return (
+    flags |
+    (below || (carry && equal) ? RFLAGS_CF : 0) |
+    (mixed & 0x10 ? RFLAGS_AF : 0) |
+    (signs < 0 ? RFLAGS_OF : 0)
+  );
 }

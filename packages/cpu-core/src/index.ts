@@ -17,6 +17,7 @@ export { GuestFault } from './fault.ts';
 export { type CodeSize, Insn } from './insn.ts';
 export * from './ports.ts';
 export { Processor, type ProcessorOptions, type ProcessorPorts, type RunExit } from './processor.ts';
+export { Shortcuts } from './shortcuts.ts';
 export { CpuState, Views } from './state.ts';
 export { CPU_MODELS, type CpuModel, type CpuTopology, cpuModel } from './system/models.ts';
 export type { ProcessorSnapshot } from './system/snapshot.ts';

@@ -99,6 +99,28 @@ export const ST_MSR = 1024;
 export const ST_SCRATCH = 2048;
 /** Free for the engine's own use (trap record ...). */
 export const ST_ENGINE = 2112;
+/** Budget at the start of the tier's run, 32 bit signed. */
+export const ST_START_BUDGET = 2176;
+/** Budget of the tier's run that is not in ST_BUDGET, 32 bit signed. */
+export const ST_HELD_BUDGET = 2180;
+/** Virtual time, nanoseconds, when ST_RETIRED instructions had been ST_TIME_RETIRED; 64-bit float. */
+export const ST_TIME_NS = 2184;
+/** Instructions retired at ST_TIME_NS, 64-bit float. */
+export const ST_TIME_RETIRED = 2192;
+/** Nanoseconds per instruction, 64-bit float. */
+export const ST_TIME_RATE = 2200;
+/** Ticks per second of the counter at ST_TIME_PORT, 64-bit float. */
+export const ST_TIME_FREQUENCY = 2208;
+/** Mask of that counter, 32 bit. */
+export const ST_TIME_MASK = 2216;
+/** Port of that counter in bits 15..0, width in bytes above; 0 for none. 32 bit. */
+export const ST_TIME_PORT = 2220;
+/** 1: the time-stamp counter may be read without asking, 32 bit. */
+export const ST_TIME_TSC = 2224;
+/** 1: PAUSE is somebody's business, 32 bit. */
+export const ST_PAUSE_WATCHED = 2228;
+/** Reads of time that nobody was asked for, 64 bit. */
+export const ST_TIME_READS = 2232;
 
 /** Code size field of the mode word: 0 = 16, 1 = 32, 2 = 64 bit. */
 export const MODE_CODE_MASK = 0x3;

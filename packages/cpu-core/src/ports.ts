@@ -1,6 +1,4 @@
 /** What a processor needs from outside. The types live here, with the consumer; the machine checks that its parts fit. */
-import type { SmmSaveState } from '@smm/x86-defs';
-
 /** The engine's memory: a `WebAssembly.Memory` fits. It is created at its final size and never grows. */
 export interface RamWindow {
   /** The bytes. A host offset is an index into it. */
@@ -111,20 +109,38 @@ export interface LocalApicPort {
   writeMsr(index: number, value: bigint): boolean;
 }
 
-/** SMM save-state codec of the layout in use. The 512 bytes are those at SMBASE+FE00h. */
+/** SMM save-state codec of the layout in use. The 512 bytes are those at SMBASE+FE00h; states are words as `SAVE_WORD` of `@smm/x86-defs` counts them. */
 export interface SaveStateCodec {
   /** Revision identifier that the layout writes. */
   readonly revision: number;
-  /** Writes `state` over `area` (512 bytes, holding what memory held). */
-  save(state: SmmSaveState, area: Uint8Array): void;
-  /** Reads a state back. */
-  restore(area: Uint8Array): SmmSaveState;
+  /** Writes a state over `area` (512 bytes, holding what memory held). Both arrays are the processor's, and the same each time. */
+  save(words: Uint32Array, area: Uint8Array): void;
+  /** Reads a state back into `words`, all of them. */
+  restore(area: Uint8Array, words: Uint32Array): void;
 }
 
 /** Virtual time as a processor sees it. */
 export interface TimePort {
-  /** Time-stamp counter before the processor's own offset, at this processor's current instruction. */
+  /**
+   * Time-stamp counter before the processor's own offset, at this processor's current instruction. Whoever lets a processor read it by itself
+   * (`Shortcuts.tsc`) counts whole nanoseconds here.
+   */
   tsc(processor: number): bigint;
+}
+
+/**
+ * A counter of virtual time that an I/O port shows: `ticksAt(ns, frequencyHz) & mask` of `@smm/bus`. Reading it changes nothing, so that the processor
+ * may compute it without asking {@link IoPort}.
+ */
+export interface TimeCounter {
+  /** The port. */
+  readonly port: number;
+  /** Width of the access that reads the whole counter, bytes; others are {@link IoPort}'s. */
+  readonly size: 1 | 2 | 4;
+  /** Ticks per second. */
+  readonly frequencyHz: number;
+  /** Bits that the counter has, from bit 0 on. */
+  readonly mask: number;
 }
 
 /** Watches a processor. Every method is optional and must not change anything. RIPs are those of the instruction at hand. */

@@ -26,13 +26,15 @@ import {
   type TimePort,
   type Translator,
 } from './ports.ts';
+import { Shortcuts } from './shortcuts.ts';
 import type { CpuState } from './state.ts';
 import { deliverEvent } from './system/exceptions.ts';
 import { computeMode } from './system/mode.ts';
 import type { CpuModel, CpuTopology } from './system/models.ts';
 import { resetRegisters, startAt } from './system/reset.ts';
-import { enterSmm } from './system/smm.ts';
+import { enterSmm, SaveRoom } from './system/smm.ts';
 import { type ProcessorSnapshot, restoreProcessor, saveProcessor } from './system/snapshot.ts';
+import { validCr4Bits } from './system/system-registers.ts';
 import type { LinearMemory, Tier } from './tier.ts';
 
 /** Everything a processor reaches outside itself. */
@@ -92,10 +94,14 @@ export class Processor {
   readonly state: CpuState;
   /** Surroundings. */
   readonly ports: ProcessorPorts;
+  /** What it may do without asking them. */
+  readonly shortcuts: Shortcuts;
   /** Switches in force. */
   readonly behaviour: ProcessorBehaviour;
   /** CPUID model. */
   readonly model: CpuModel;
+  /** Bits of CR4 that the model has. */
+  readonly cr4Bits: number;
   /** What CPUID says about this processor's place. Set before the first instruction; APIC id = index by default. */
   topology: CpuTopology;
   /** Memory by linear address. Set by the engine. */
@@ -106,6 +112,8 @@ export class Processor {
   onModeChanged: (() => void) | undefined;
   /** The guest fault in flight: filled and thrown by {@link fault}. */
   readonly pendingFault: GuestFault = new GuestFault();
+  /** Where states pass through on their way into SMM and back. @internal */
+  readonly saveRoom: SaveRoom = new SaveRoom();
   /** RIP of the instruction whose helper runs. */
   insnRip = 0n;
   /** The instruction whose helper runs. */
@@ -124,6 +132,8 @@ export class Processor {
     this.state = options.state;
     this.ports = options.ports;
     this.model = options.model;
+    this.cr4Bits = validCr4Bits(options.model);
+    this.shortcuts = new Shortcuts(options.state, options.model.features.has('tsc'));
     this.behaviour = { ...SDM_BEHAVIOUR, ...options.behaviour };
     this.topology = { apicId: options.index, logicalProcessors: 1 };
   }

@@ -124,21 +124,33 @@ export class CpuState {
     this.set64(L.ST_RIP, value);
   }
 
+  /** RIP as a number: exact below 2^53. */
+  get ripNumber(): number {
+    return this.getNumber(L.ST_RIP);
+  }
+
   /** RFLAGS with its status flags evaluated, 32 bit. */
   get rflags(): number {
     const eflags = this.get32(L.ST_EFLAGS);
-    const status = evaluateFlags(
-      this.get32(L.ST_CC_OP),
-      this.get64(L.ST_CC_RES),
-      this.get64(L.ST_CC_SRC),
-      eflags,
-    );
-    return ((eflags & ~STATUS_FLAGS) | status | RFLAGS_FIXED) >>> 0;
+    if (this.get32(L.ST_CC_OP) === L.CC_EAGER) return (eflags | RFLAGS_FIXED) >>> 0;
+    return ((eflags & ~STATUS_FLAGS) | this.statusFlags | RFLAGS_FIXED) >>> 0;
   }
   /** Writes all of RFLAGS. The caller masks what may change and calls `Processor.modeChanged` if VM changed. */
   set rflags(value: number) {
     this.set32(L.ST_EFLAGS, value | RFLAGS_FIXED);
     this.set32(L.ST_CC_OP, L.CC_EAGER);
+  }
+
+  /** The six status flags, evaluated, in RFLAGS positions. */
+  get statusFlags(): number {
+    return evaluateFlags(
+      this.get32(L.ST_CC_OP),
+      this.get32(L.ST_CC_RES),
+      this.get32(L.ST_CC_RES + 4),
+      this.get32(L.ST_CC_SRC),
+      this.get32(L.ST_CC_SRC + 4),
+      this.get32(L.ST_EFLAGS),
+    );
   }
 
   /** CR0, 32 bit. */

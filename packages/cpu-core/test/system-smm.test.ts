@@ -1,4 +1,5 @@
 /** SMI acceptance and RSM, against Intel SDM Vol. 3, "System Management Mode", and the documented deviations. */
+import { SAVE_WORD } from '@smm/x86-defs';
 import { describe, expect, it } from 'vitest';
 import * as L from '../src/layout.ts';
 import type { ProcessorBehaviour, ProcessorObserver } from '../src/ports.ts';
@@ -299,7 +300,10 @@ it('leaves EFER alone where the layout cannot hold it (legacy, revision 20000h)'
   m.cpu.ports.saveState = {
     revision: 0x2_0000,
     save: codec.save,
-    restore: (area) => ({ ...codec.restore(area), efer: 0n }),
+    restore: (area, words) => {
+      codec.restore(area, words);
+      words.fill(0, SAVE_WORD.efer, SAVE_WORD.efer + 2);
+    },
   };
   m.cpu.state.efer = 0x800;
   m.cpu.raiseSmi();

@@ -50,11 +50,13 @@ export function findLoop(machine: Machine, processor: Processor): Loop | undefin
   const { state } = processor;
   const start = registers(processor);
   const { rip, rflags, activity } = state;
+  const about = state.ripNumber;
   const rips = new Set<number>();
   for (let n = 1; n <= LONGEST_LOOP; n++) {
-    rips.add(Number(state.rip));
+    rips.add(state.ripNumber);
     machine.step(processor.index);
-    if (state.rip !== rip || state.rflags !== rflags || state.activity !== activity) continue;
+    if (state.ripNumber !== about || state.rip !== rip) continue;
+    if (state.activity !== activity || state.rflags !== rflags) continue;
     if (registers(processor).every((word, i) => word === start[i])) return { period: n, rips };
   }
   return undefined;

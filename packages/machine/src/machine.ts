@@ -185,12 +185,14 @@ export class Machine {
         written: (at, size) => this.written(at, size),
       }),
     });
+    this.ports.onChange(() => this.#declareCounter());
     this.space.onChange(() => {
       this.accelerator.mapChanged();
       for (const processor of this.processors) processor.memory.flush();
       this.#current?.requestExit();
     });
     for (let index = 0; index < options.cpus; index++) this.#addProcessor(index, apicBus);
+    this.#declareCounter();
     this.accelerator.mapChanged();
   }
 
@@ -274,7 +276,7 @@ export class Machine {
     this.chipsetSmis = 0;
     this.shutdownReason = undefined;
     this.#console.reset();
-    this.#bus.accesses = 0;
+    this.#setAccesses(0);
   }
 
   /** Copies the whole machine out. Call it between runs only. */
@@ -287,7 +289,7 @@ export class Machine {
       smmEntries: [...this.smmEntries],
       chipsetSmis: this.chipsetSmis,
       awake: [...this.#awake],
-      accesses: this.#bus.accesses,
+      accesses: this.deviceAccesses,
       scheduler: this.#scheduler.save(),
       clock: this.clock.save(),
       processors: this.processors.map((processor) => processor.save()),
@@ -319,7 +321,7 @@ export class Machine {
     this.smmEntries.splice(0, this.smmEntries.length, ...snapshot.smmEntries);
     this.chipsetSmis = snapshot.chipsetSmis;
     this.#awake.set(snapshot.awake);
-    this.#bus.accesses = snapshot.accesses;
+    this.#setAccesses(snapshot.accesses);
     this.#scheduler.restore(snapshot.scheduler);
     // After the devices, which change the address map while the accelerator still has its old tables.
     for (const at of this.#touched.clear()) this.#engine.written(at, 4096);
@@ -378,7 +380,12 @@ export class Machine {
 
   /** Device accesses of processors so far. */
   get deviceAccesses(): number {
-    return this.#bus.accesses;
+    return this.processors.reduce((sum, { shortcuts }) => sum + shortcuts.timeReads, this.#bus.accesses);
+  }
+
+  #setAccesses(count: number): void {
+    this.#bus.accesses = count;
+    for (const { shortcuts } of this.processors) shortcuts.timeReads = 0;
   }
 
   /** Starts to count stores and to collect read addresses: drops every TLB so that each page is asked for anew. */
@@ -448,7 +455,7 @@ export class Machine {
   #addProcessor(index: number, bus: ApicBus): void {
     const { model, behaviour, cpus, saveState, tier } = this.#options;
     const wake = (act: (processor: Processor) => void) => (): void => {
-      this.#awake[index] = 1;
+      this.#wake(index);
       act(this.processors[index]!);
     };
     const apic = new LocalApic({
@@ -463,7 +470,7 @@ export class Machine {
       x2apic: model.features.has('x2apic'),
       physicalAddressBits: model.physBits,
       onChange: () => {
-        this.#awake[index] = 1;
+        this.#wake(index);
         this.processors[index]?.interruptChanged();
       },
       processor: {
@@ -474,7 +481,7 @@ export class Machine {
         nmi: wake((p) => p.raiseNmi()),
         init: wake((p) => p.raiseInit()),
         sipi: (vector) => {
-          this.#awake[index] = 1;
+          this.#wake(index);
           this.processors[index]!.raiseSipi(vector);
         },
       },
@@ -524,8 +531,34 @@ export class Machine {
     });
     processor.topology = { apicId: index, logicalProcessors: cpus };
     this.processors.push(processor);
+    processor.shortcuts.tsc = this.#options.observer?.instruction === undefined;
     this.#awake[index] = index === 0 ? 1 : 0;
     this.smmEntries.push(0);
+  }
+
+  /** Tells the processors which port shows nothing but time. Under kvm every IN is an exit that the trace shows. */
+  #declareCounter(): void {
+    const counter = this.accelerator.name === 'tcg' ? this.ports.tickCounter() : undefined;
+    for (const { shortcuts } of this.processors) shortcuts.counter = counter;
+  }
+
+  /** A processor may have something to do from now on. */
+  #wake(index: number): void {
+    if (this.#awake[index] !== 0) return;
+    this.#awake[index] = 1;
+    if (this.#current !== undefined) this.#watchPause(this.#current);
+  }
+
+  /** PAUSE is of interest to an observer of the options, or ends the turn if another processor can use the time. */
+  #watchPause({ index, shortcuts }: Processor): void {
+    const { observer, yieldOnPause } = this.#options;
+    shortcuts.pauseWatched =
+      observer?.instruction !== undefined || (yieldOnPause === true && this.#othersAwake(index));
+  }
+
+  #othersAwake(index: number): boolean {
+    for (let i = 0; i < this.#awake.length; i++) if (i !== index && this.#awake[i] !== 0) return true;
+    return false;
   }
 
   #turn(index: number, slice: number, preemptible = true): void {
@@ -533,6 +566,7 @@ export class Machine {
     this.#turnStartNs = this.clock.now();
     this.#turnStartRetired = processor.retiredNow();
     this.#current = processor;
+    this.#watchPause(processor);
     this.accelerator.turnStarts(index);
     let left = slice;
     let preempted = preemptible;
@@ -542,9 +576,11 @@ export class Machine {
         const nowNs = this.clock.now();
         this.#turnStartNs = nowNs;
         this.#turnStartRetired = processor.retiredNow();
-        const untilAlarm = Math.ceil((this.clock.nextExpiry() - nowNs) / this.nsPerInstruction);
+        processor.shortcuts.setTime(nowNs, this.#turnStartRetired, this.nsPerInstruction);
+        const nextAlarm = this.clock.nextExpiry();
+        const untilAlarm = Math.ceil((nextAlarm - nowNs) / this.nsPerInstruction);
         const budget = Math.max(1, Math.min(left, untilAlarm));
-        this.#turnDeadline = nowNs + budget * this.nsPerInstruction;
+        this.#turnDeadline = Math.min(nowNs + budget * this.nsPerInstruction, nextAlarm);
         const exit = processor.run(budget);
         const used = processor.retiredNow() - this.#turnStartRetired;
         left -= used;
@@ -570,7 +606,7 @@ export class Machine {
   /** Ends the running turn if another processor can use the time. */
   #yield(): void {
     const current = this.#current;
-    if (current === undefined || !this.#awake.some((awake, i) => awake !== 0 && i !== current.index)) return;
+    if (current === undefined || !this.#othersAwake(current.index)) return;
     this.#yielded = true;
     current.requestExit();
   }
@@ -597,7 +633,7 @@ export class Machine {
     this.chipsetSmis++;
     const raise = (index: number): void => {
       this.#recorder.emit(index, { name: 'smm_smi', vcpu: index, source: -1 });
-      this.#awake[index] = 1;
+      this.#wake(index);
       this.processors[index]!.raiseSmi();
     };
     if (target === 'all') for (let index = 0; index < this.processors.length; index++) raise(index);

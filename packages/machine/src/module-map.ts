@@ -100,6 +100,8 @@ export class ModuleMap {
   #findLoaded(address: number): ModuleLocation | undefined {
     const lowest = Math.max(0, address - LARGEST_IMAGE);
     for (let base = address - (address % PAGE); base >= lowest; base -= PAGE) {
+      const [m, z] = this.#peek(base, 2);
+      if (m !== 0x4d || z !== 0x5a) continue;
       const header = this.#peek(base, HEADER_BYTES);
       const key = headerKey(header);
       if (key === undefined) continue;

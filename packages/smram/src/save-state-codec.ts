@@ -1,14 +1,15 @@
 /** Writes and reads SMM save-state areas by the layout tables of x86-defs. */
 import {
-  SAVE_STATE_GPRS,
+  packSaveState,
+  SAVE_STATE_WORDS,
   type SaveStateFieldName,
   type SaveStateLayout,
-  type SegmentState,
   SmmError,
   type SmmSaveState,
   UnmodelledError,
+  unpackSaveState,
 } from '@smm/x86-defs';
-import { accessesOf, type FieldAccess } from './field-access.ts';
+import { accessesOf, type FieldAccess, loadField, storeField } from './field-access.ts';
 
 /** How an accelerator writes a map. */
 export interface SaveStateOptions {
@@ -28,24 +29,9 @@ export function encodeSaveState(
   area: Uint8Array,
   options: SaveStateOptions = {},
 ): void {
-  checkComplete(layout);
-  encode(layout, accessesOf(layout), state, area, options);
-}
-
-function encode(
-  layout: SaveStateLayout,
-  fields: readonly FieldAccess[],
-  state: SmmSaveState,
-  area: Uint8Array,
-  options: SaveStateOptions,
-): void {
-  checkSize(layout, area);
-  if (options.clearUnused === true) area.fill(0);
-  const view = viewOf(area);
-  for (const field of fields) {
-    if (field.name === 'interruptShadow' && options.interruptShadow !== true) continue;
-    field.store(view, field.get(state));
-  }
+  const words = new Uint32Array(SAVE_STATE_WORDS);
+  packSaveState(state, words);
+  new SaveStateCodec(layout, options).save(words, area);
 }
 
 /**
@@ -57,24 +43,9 @@ export function decodeSaveState(
   area: Uint8Array,
   options: SaveStateOptions = {},
 ): SmmSaveState {
-  checkComplete(layout);
-  return decode(layout, accessesOf(layout), area, options);
-}
-
-function decode(
-  layout: SaveStateLayout,
-  fields: readonly FieldAccess[],
-  area: Uint8Array,
-  options: SaveStateOptions,
-): SmmSaveState {
-  checkSize(layout, area);
-  const state = emptyState();
-  const view = viewOf(area);
-  for (const field of fields) {
-    if (field.name === 'interruptShadow' && options.interruptShadow !== true) continue;
-    field.set(state, field.load(view));
-  }
-  return state;
+  const words = new Uint32Array(SAVE_STATE_WORDS);
+  new SaveStateCodec(layout, options).restore(area, words);
+  return unpackSaveState(words);
 }
 
 function viewOf(area: Uint8Array): DataView {
@@ -94,22 +65,30 @@ export function readSaveStateField(
   const parts = accessesOf(layout).filter((field) => field.name === name);
   if (parts.length === 0) return undefined;
   const view = viewOf(area);
-  return parts.reduce((value, field) => value | field.load(view), 0n);
+  const start = Math.min(...parts.map(({ word }) => word));
+  return parts.reduce((value, field) => {
+    const high = field.width === 8 ? BigInt(view.getUint32(field.at + 4, true)) << 32n : 0n;
+    return value | ((high | BigInt(loadField(view, field))) << (32n * BigInt(field.word - start)));
+  }, 0n);
 }
 
-/** A layout with its options, in the shape a processor model wants. */
+/** A layout with its options, in the shape a processor model wants: states are words as `SAVE_WORD` counts them. */
 export class SaveStateCodec {
   /** The map in use. */
   readonly layout: SaveStateLayout;
-  readonly #options: SaveStateOptions;
+  readonly #clearUnused: boolean;
   readonly #fields: readonly FieldAccess[];
+  /** View of the area that came last: a processor brings the same one each time. */
+  #view: DataView = new DataView(new ArrayBuffer(0));
 
   /** Throws `UnmodelledError` `SAVE_STATE_LAYOUT` for a map that is not fully published. */
   constructor(layout: SaveStateLayout, options: SaveStateOptions = {}) {
     checkComplete(layout);
     this.layout = layout;
-    this.#options = options;
-    this.#fields = accessesOf(layout);
+    this.#clearUnused = options.clearUnused === true;
+    this.#fields = accessesOf(layout).filter(
+      ({ name }) => name !== 'interruptShadow' || options.interruptShadow === true,
+    );
   }
 
   /** Revision identifier that the map writes, 32 bit. */
@@ -117,14 +96,29 @@ export class SaveStateCodec {
     return this.layout.revision;
   }
 
-  /** Writes `state` over `area`: see {@link encodeSaveState}. */
-  save(state: SmmSaveState, area: Uint8Array): void {
-    encode(this.layout, this.#fields, state, area, this.#options);
+  /** Writes a state over `area`, as {@link encodeSaveState}. */
+  save(words: Uint32Array, area: Uint8Array): void {
+    const view = this.#viewOf(area);
+    if (this.#clearUnused) area.fill(0);
+    for (const field of this.#fields) storeField(view, words, field);
   }
 
-  /** Reads a state: see {@link decodeSaveState}. */
-  restore(area: Uint8Array): SmmSaveState {
-    return decode(this.layout, this.#fields, area, this.#options);
+  /** Reads a state, as {@link decodeSaveState}, into `SAVE_STATE_WORDS` words. */
+  restore(area: Uint8Array, words: Uint32Array): void {
+    const view = this.#viewOf(area);
+    words.fill(0);
+    for (const field of this.#fields) {
+      words[field.word] = loadField(view, field) & field.meant;
+      if (field.width === 8) words[field.word + 1] = view.getUint32(field.at + 4, true);
+    }
+  }
+
+  #viewOf(area: Uint8Array): DataView {
+    checkSize(this.layout, area);
+    const last = this.#view;
+    if (last.buffer === area.buffer && last.byteOffset === area.byteOffset) return last;
+    this.#view = viewOf(area);
+    return this.#view;
   }
 }
 
@@ -147,34 +141,4 @@ function checkSize(layout: SaveStateLayout, area: Uint8Array): void {
     `Pass the bytes from SMBASE+${(layout.areaOffset + 0x8000).toString(16)}h to SMBASE+FFFFh.`,
     { layout: layout.name, expected, actual: area.length },
   );
-}
-
-function emptyState(): SmmSaveState {
-  const segment = (): SegmentState => ({ selector: 0, attributes: 0, limit: 0, base: 0n });
-  return {
-    gpr: SAVE_STATE_GPRS.map(() => 0n),
-    rip: 0n,
-    rflags: 0n,
-    cr0: 0n,
-    cr3: 0n,
-    cr4: 0n,
-    efer: 0n,
-    dr6: 0n,
-    dr7: 0n,
-    es: segment(),
-    cs: segment(),
-    ss: segment(),
-    ds: segment(),
-    fs: segment(),
-    gs: segment(),
-    ldtr: segment(),
-    tr: segment(),
-    gdtr: { limit: 0, base: 0n },
-    idtr: { limit: 0, base: 0n },
-    smbase: 0,
-    revision: 0,
-    autoHaltRestart: false,
-    ioRestart: 0,
-    interruptShadow: 0,
-  };
 }

@@ -1,12 +1,16 @@
 import {
+  packSaveState,
   SAVE_STATE_AMD64,
   SAVE_STATE_GPRS,
   SAVE_STATE_INTEL64,
   SAVE_STATE_LAYOUTS,
   SAVE_STATE_LEGACY32_KVM,
   SAVE_STATE_LEGACY32_QEMU,
+  SAVE_STATE_WORDS,
   type SegmentState,
   type SmmSaveState,
+  saveStateWord,
+  unpackSaveState,
 } from '@smm/x86-defs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -106,6 +110,41 @@ describe.each([
   });
 });
 
+describe('words', () => {
+  it('hold_every_member_and_nothing_else', () => {
+    fc.assert(
+      fc.property(arbitraryState(true), (state) => {
+        const words = new Uint32Array(SAVE_STATE_WORDS);
+        packSaveState(state, words);
+        expect(unpackSaveState(words)).toEqual(state);
+      }),
+    );
+  });
+
+  it('have_a_place_for_every_field_of_every_map', () => {
+    const taken = new Map<number, string>();
+    for (const { fields } of Object.values(SAVE_STATE_LAYOUTS)) {
+      for (const { name } of fields) {
+        const { index, wide } = saveStateWord(name);
+        for (const word of wide ? [index, index + 1] : [index]) {
+          expect(taken.get(word) ?? name).toBe(name);
+          taken.set(word, name);
+        }
+      }
+    }
+    expect([...taken.keys()].sort((a, b) => a - b)).toEqual(
+      Array.from({ length: SAVE_STATE_WORDS }, (_, i) => i),
+    );
+  });
+
+  it('that_a_codec_restores_replace_all_that_was_there', () => {
+    const codec = new SaveStateCodec(SAVE_STATE_LEGACY32_QEMU);
+    const words = new Uint32Array(SAVE_STATE_WORDS).fill(0xffff_ffff);
+    codec.restore(new Uint8Array(0x200), words);
+    expect([...words].every((word) => word === 0)).toBe(true);
+  });
+});
+
 describe('golden dumps measured on QEMU 7.2', () => {
   it('decodes_the_32_bit_real_mode_dump', () => {
     const state = decodeSaveState(
@@ -188,7 +227,7 @@ describe('host mistakes', () => {
   const codec = new SaveStateCodec(SAVE_STATE_AMD64);
   it('refuses_areas_of_the_wrong_size_and_maps_that_are_not_published', () => {
     expect(codec.revision).toBe(0x20064);
-    expect(() => codec.restore(new Uint8Array(0x400))).toThrowError(
+    expect(() => codec.restore(new Uint8Array(0x400), new Uint32Array(SAVE_STATE_WORDS))).toThrowError(
       expect.objectContaining({ code: 'SAVE_STATE_SIZE' }),
     );
     expect(() => new SaveStateCodec(SAVE_STATE_INTEL64)).toThrowError(

@@ -9,6 +9,7 @@ export { SmmError, UnmodelledError } from './errors.ts';
 export * from './msr.ts';
 export * from './q35.ts';
 export * from './save-state-layouts.ts';
+export * from './save-state-words.ts';
 export * from './segments.ts';
 export * from './smm.ts';
 export * from './vectors.ts';

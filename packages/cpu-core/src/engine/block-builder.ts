@@ -16,6 +16,7 @@ import type { Model } from './wasm/convention.ts';
 import { formKey, IDLE, pairKey } from './wasm/forms.ts';
 import type { Program } from './wasm/program.ts';
 import * as R from './wasm/record.ts';
+import { shortcutKey } from './wasm/shortcut-functions.ts';
 
 /** Most instructions of a block. */
 export const BLOCK_LIMIT = 32;
@@ -216,6 +217,8 @@ export class BlockBuilder {
       i32[at] = R.HANDLER_EXECUTE | (R.HANDLER_EXECUTE << 16);
       i32[at + (R.R_IMM >>> 2)] = this.#instructions.length;
       this.#instructions.push({ insn: insn.clone(), rip, next });
+      const shortcut = this.#program.shortcuts.get(shortcutKey(insn) ?? -1);
+      if (shortcut !== undefined) this.#shortcut(core, block, insn, record, next, shortcut);
       return false;
     }
     i32[at] = handler | (handler << 16);
@@ -244,17 +247,29 @@ export class BlockBuilder {
     return true;
   }
 
+  /** Makes a record for TypeScript one that may do without it. */
+  #shortcut(core: Core, block: Block, insn: Insn, record: number, next: bigint, index: number): void {
+    const { i32, u16, u64 } = core.views;
+    i32[record >>> 2] = R.HANDLER_CALL | (R.HANDLER_CALL << 16);
+    u16[(record + R.R_FUNCTION) >>> 1] = index;
+    u16[(record + R.R_PORT) >>> 1] = insn.imm & 0xff;
+    u64[(record + R.R_NEXT) >>> 3] = next;
+    i32[(record + R.R_LINK) >>> 2] = this.#openLink(block, next);
+  }
+
   #extension(core: Core, block: Block, record: number, next: bigint, target: bigint): void {
     const { i32, u64 } = core.views;
     u64[(record + R.X_NEXT) >>> 3] = next;
     u64[(record + R.X_TARGET) >>> 3] = target;
-    const linear = (rip: bigint): number => {
-      const from = Number(BigInt.asIntN(32, rip - block.rip)) + (block.start & 0xfff);
-      const far = rip - block.rip !== BigInt(Number(BigInt.asIntN(32, rip - block.rip)));
-      return !far && from >= 0 && from < 0x1000 && block.tail === 0 ? R.LINK_OPEN : R.LINK_NEVER;
-    };
-    i32[(record + R.X_LINK_NEXT) >>> 2] = linear(next);
-    i32[(record + R.X_LINK_TARGET) >>> 2] = linear(target);
+    i32[(record + R.X_LINK_NEXT) >>> 2] = this.#openLink(block, next);
+    i32[(record + R.X_LINK_TARGET) >>> 2] = this.#openLink(block, target);
+  }
+
+  /** What a link from a block to a RIP starts as. */
+  #openLink(block: Block, rip: bigint): number {
+    const from = Number(BigInt.asIntN(32, rip - block.rip)) + (block.start & 0xfff);
+    const far = rip - block.rip !== BigInt(Number(BigInt.asIntN(32, rip - block.rip)));
+    return !far && from >= 0 && from < 0x1000 && block.tail === 0 ? R.LINK_OPEN : R.LINK_NEVER;
   }
 
   /** The generated handlers assume this of the operands. */

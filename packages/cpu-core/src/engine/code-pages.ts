@@ -4,7 +4,6 @@
  */
 import type { Views } from '../state.ts';
 import type { Core } from './core.ts';
-import { clearJumpCache } from './jump-cache.ts';
 import { TLB_ADDEND, TLB_ENTRY_SIZE, TLB_SIZE, TLB_WRITE_TAG } from './tlb.ts';
 
 const LINE_SHIFT = 6;
@@ -227,6 +226,6 @@ export class CodePages {
   clear(): void {
     for (const number of this.#pages.keys()) this.#isCode[number] = 0;
     this.#pages.clear();
-    for (const core of this.#cores) clearJumpCache(this.#views.i32, core.jumpCache);
+    for (const core of this.#cores) core.jumpFilled.clear();
   }
 }

@@ -8,11 +8,10 @@ import { HELPERS } from '../system/helpers.ts';
 import type { CpuModel } from '../system/models.ts';
 import { BlockBuilder } from './block-builder.ts';
 import { CodePages } from './code-pages.ts';
-import { CORE_SIZE, type Core, createCore } from './core.ts';
+import { CORE_SIZE, Core } from './core.ts';
 import { Evaluator } from './evaluator.ts';
 import { Fetcher } from './fetch.ts';
 import { GuestMemory } from './guest-memory.ts';
-import { clearJumpCache } from './jump-cache.ts';
 import { Stepper } from './stepper.ts';
 import { TLB_SIZE } from './tlb.ts';
 import { type TranslationStatistics, Translator } from './translator/translator.ts';
@@ -102,7 +101,7 @@ export class Engine {
    */
   createProcessor(options: CreateProcessorOptions): Processor {
     const base = this.#allocate(options.index);
-    const core = createCore(this.#views, new CpuState(this.#views, base));
+    const core = new Core(this.#views, new CpuState(this.#views, base));
     const { index, ports, model, behaviour } = options;
     const cpu = new Processor({ index, state: core.state, ports, model, ...(behaviour && { behaviour }) });
     core.cpu = cpu;
@@ -214,11 +213,11 @@ function modeHook(core: Core): () => void {
   let base = Number.NaN;
   let limit = Number.NaN;
   return () => {
-    const { state, views } = core;
+    const { state } = core;
     state.set32(L.ST_TLB, state.mode & L.MODE_USER ? core.tlb + TLB_SIZE : core.tlb);
     if (state.segBase(SEG_CS) === base && state.segLimit(SEG_CS) === limit) return;
     base = state.segBase(SEG_CS);
     limit = state.segLimit(SEG_CS);
-    clearJumpCache(views.i32, core.jumpCache);
+    core.jumpFilled.clear();
   };
 }

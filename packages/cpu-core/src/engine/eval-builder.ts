@@ -1,6 +1,6 @@
 /** The back end that runs a description at once, on BigInts. Slow and plain: for single steps, odd cases, debugging and as an oracle. */
 import { GP_VECTOR, RFLAGS_CF, SEG_CS, SEG_SS } from '@smm/x86-defs';
-import { evaluateFlags, STATUS_FLAGS } from '../flags.ts';
+import { STATUS_FLAGS } from '../flags.ts';
 import { type Insn, K_IMM, K_MEM, K_REG, REG_NONE, REG_RIP } from '../insn.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
@@ -241,9 +241,7 @@ export class EvalBuilder implements Builder<bigint, boolean> {
     productFlags(this, w, low, x, y);
   }
   #status(): number {
-    const { state } = this.#cpu;
-    const op = state.get32(L.ST_CC_OP);
-    return evaluateFlags(op, state.get64(L.ST_CC_RES), state.get64(L.ST_CC_SRC), state.get32(L.ST_EFLAGS));
+    return this.#cpu.state.statusFlags;
   }
   statusFlags(): bigint {
     return BigInt(this.#status());

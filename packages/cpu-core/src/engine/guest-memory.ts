@@ -14,7 +14,6 @@ import {
 import type { LinearMemory } from '../tier.ts';
 import type { CodePages } from './code-pages.ts';
 import type { Core } from './core.ts';
-import { clearJumpCache } from './jump-cache.ts';
 import { high32, low32, TLB_ADDEND, TLB_EXEC_TAG, TLB_SIZE, TLB_WRITE_TAG, tlbEntry } from './tlb.ts';
 
 const RFLAGS_AC = 0x0004_0000;
@@ -130,6 +129,7 @@ export class GuestMemory implements LinearMemory {
     const hostPage = result.hostPage;
     const i32 = views.i32;
     const at = entry >>> 2;
+    this.#core.tlbFilled.add(entry);
     i32[at + 6] = (hostPage - page) | 0;
     const setTag = (slot: number, valid: boolean): void => {
       i32[at + slot] = valid ? page : -1;
@@ -258,11 +258,11 @@ export class GuestMemory implements LinearMemory {
   }
 
   flush(linear?: number): void {
-    const { views, tlb, jumpCache } = this.#core;
-    clearJumpCache(views.i32, jumpCache);
+    const { views, tlb, tlbFilled, jumpFilled } = this.#core;
+    jumpFilled.clear();
     if (linear === undefined) {
       this.#fetched.clear();
-      views.i32.fill(-1, tlb >>> 2, (tlb + 2 * TLB_SIZE) >>> 2);
+      tlbFilled.clear();
       return;
     }
     for (const user of [false, true]) this.#fetched.delete(fetchKey(linear, user));

@@ -10,11 +10,6 @@ export const JUMP_CACHE_ENTRY_SIZE = 16;
 /** Bytes of a processor's jump cache. */
 export const JUMP_CACHE_SIZE: number = JUMP_CACHE_ENTRIES * JUMP_CACHE_ENTRY_SIZE;
 
-/** Empties a processor's jump cache. */
-export function clearJumpCache(i32: Int32Array, jumpCache: number): void {
-  i32.fill(0, jumpCache >>> 2, (jumpCache + JUMP_CACHE_SIZE) >>> 2);
-}
-
 /** Index of a RIP: low 32 bits suffice. The generated code computes the same. */
 export function jumpCacheIndex(ripLow: number): number {
   return (ripLow ^ (ripLow >>> 11)) & (JUMP_CACHE_ENTRIES - 1);

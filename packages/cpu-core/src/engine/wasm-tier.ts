@@ -205,8 +205,10 @@ export class WasmTier implements Tier, Imports {
   }
 
   #enterJumpCache(block: Block): void {
-    const { views, jumpCache } = this.#core;
-    const entry = (jumpCache + jumpCacheIndex(block.ripLow) * JUMP_CACHE_ENTRY_SIZE) >>> 2;
+    const { views, jumpCache, jumpFilled } = this.#core;
+    const at = jumpCache + jumpCacheIndex(block.ripLow) * JUMP_CACHE_ENTRY_SIZE;
+    const entry = at >>> 2;
+    jumpFilled.add(at);
     views.i32[entry] = block.ripLow;
     views.i32[entry + 1] = block.ripHigh;
     views.i32[entry + 2] = block.mode;

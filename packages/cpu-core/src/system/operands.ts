@@ -87,6 +87,42 @@ export function effectiveOffset(cpu: Processor, insn: Insn): bigint {
   return BigInt.asUintN(insn.addressSize * 8, offset);
 }
 
+/** Sums of so large parts may not be exact in doubles. */
+const EXACT = 2 ** 50;
+
+/** What {@link operandAddress} gives, without bigints; NaN where that is not exact, or raises a fault. */
+function simpleAddress(
+  cpu: Processor,
+  insn: Insn,
+  size: number,
+  write: boolean,
+  displacement: number,
+): number {
+  const s = cpu.state;
+  const { base, index, segment } = insn;
+  if (!cpu.code64) {
+    let offset = insn.disp + displacement;
+    if (base !== REG_NONE) offset += s.gpr32(base);
+    if (index !== REG_NONE) offset += s.gpr32(index) * (1 << insn.scale);
+    offset = insn.addressSize === 2 ? offset & 0xffff : offset >>> 0;
+    return legacyAddress(cpu, segment, offset, size, write);
+  }
+  if (insn.addressSize !== 8) return Number.NaN;
+  const fixed = insn.dispHigh * 0x1_0000_0000 + (insn.disp >>> 0) + displacement;
+  const from = base === REG_NONE ? 0 : base === REG_RIP ? s.getSigned(L.ST_RIP) : s.getSigned(base * 8);
+  const scaled = index === REG_NONE ? 0 : s.getSigned(index * 8) * (1 << insn.scale);
+  const segmentBase = segment >= SEG_FS ? s.segBase(segment) : 0;
+  const exact =
+    Math.abs(fixed) < EXACT &&
+    Math.abs(from) < EXACT &&
+    Math.abs(scaled) < EXACT &&
+    Math.abs(segmentBase) < EXACT;
+  const at = fixed + from + scaled + segmentBase;
+  const end = at + size - 1;
+  const canonical = (at >= 0 && end < CANONICAL_END) || (at >= -CANONICAL_END && end < 0);
+  return exact && canonical ? at : Number.NaN;
+}
+
 /** Checked linear address of the memory operand, `size` bytes of it; `displacement` bytes further on. */
 export function operandAddress(
   cpu: Processor,
@@ -95,6 +131,8 @@ export function operandAddress(
   write: boolean,
   displacement = 0,
 ): number {
+  const simple = simpleAddress(cpu, insn, size, write, displacement);
+  if (!Number.isNaN(simple)) return simple;
   let offset = effectiveOffset(cpu, insn);
   if (displacement) offset = BigInt.asUintN(insn.addressSize * 8, offset + BigInt(displacement));
   return segmentedAddress(cpu, insn.segment, offset, size, write);

@@ -10,27 +10,25 @@ import {
   EFER_LMA,
   EFER_LME,
   RFLAGS_VM,
+  SAVE_STATE_WORDS,
+  SAVE_WORD,
+  SAVE_WORDS_PER_SEGMENT,
   SEG_ATTR_L,
   SEG_CS,
   SEG_DS,
   SEG_ES,
   SEG_FS,
   SEG_GS,
-  SEG_LDTR,
   SEG_SS,
-  SEG_TR,
-  type SegmentState,
   SMM_HANDLER_OFFSET,
   SMM_REVISION_RELOCATION,
   SMM_SAVE_AREA_OFFSET,
   SMM_SAVE_AREA_SIZE,
-  type SmmSaveState,
   UD_VECTOR,
 } from '@smm/x86-defs';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 import { setSegment } from './segments.ts';
-import { validCr4Bits } from './system-registers.ts';
 
 /** Interrupt shadow as the save state holds it (KVM's encoding): MOV SS. */
 const SHADOW_MOV_SS = 1;
@@ -40,46 +38,55 @@ const SHADOW_STI = 2;
 /** Attributes of every segment register in SMM: 4 GB data, present, accessed, writable. */
 const SMM_SEGMENT = 0x8093;
 
-function saveSegment(cpu: Processor, segment: number): SegmentState {
-  const s = cpu.state;
-  return {
-    selector: s.segSelector(segment),
-    attributes: s.segAttr(segment),
-    limit: s.segLimit(segment),
-    base: s.get64(L.ST_SEG_BASE + segment * 8),
-  };
+/** Segments whose registers SMM entry sets alike. */
+const SMM_DATA_SEGMENTS: readonly number[] = [SEG_ES, SEG_SS, SEG_DS, SEG_FS, SEG_GS];
+/** Segments in a save state: SEG_* numbers are its order. */
+const SEGMENTS = 8;
+
+/** A processor's room for a state on its way between registers and memory: as words, and as the bytes of the save area. */
+export class SaveRoom {
+  /** The state: `SAVE_WORD` says what is where. */
+  readonly words: Uint32Array = new Uint32Array(SAVE_STATE_WORDS);
+  /** The save area, from SMBASE+FE00h on. */
+  readonly area: Uint8Array = new Uint8Array(SMM_SAVE_AREA_SIZE);
 }
 
-function captureState(cpu: Processor, halted: boolean): SmmSaveState {
+/** Copies 64-bit fields of the state page, as pairs of words. */
+function captureWords(words: Uint32Array, to: number, cpu: Processor, offset: number, count: number): void {
+  const { u32 } = cpu.state.views;
+  const from = (cpu.state.base + offset) >>> 2;
+  for (let i = 0; i < count; i++) words[to + i] = u32[from + i]!;
+}
+
+function captureState(cpu: Processor, halted: boolean, words: Uint32Array): void {
   const s = cpu.state;
   const shadow =
     (s.activity & L.ACT_SHADOW_MOVSS ? SHADOW_MOV_SS : 0) | (s.activity & L.ACT_SHADOW_STI ? SHADOW_STI : 0);
-  return {
-    gpr: Array.from({ length: 16 }, (_, i) => s.gpr64(i)),
-    rip: s.rip,
-    rflags: BigInt(s.rflags),
-    cr0: BigInt(s.cr0),
-    cr3: BigInt(s.cr3),
-    cr4: BigInt(s.cr4),
-    efer: BigInt(s.efer),
-    dr6: BigInt(s.get32(L.ST_DR6)),
-    dr7: BigInt(s.get32(L.ST_DR7)),
-    es: saveSegment(cpu, SEG_ES),
-    cs: saveSegment(cpu, SEG_CS),
-    ss: saveSegment(cpu, SEG_SS),
-    ds: saveSegment(cpu, SEG_DS),
-    fs: saveSegment(cpu, SEG_FS),
-    gs: saveSegment(cpu, SEG_GS),
-    ldtr: saveSegment(cpu, SEG_LDTR),
-    tr: saveSegment(cpu, SEG_TR),
-    gdtr: { limit: s.get32(L.ST_GDTR_LIMIT), base: s.get64(L.ST_GDTR_BASE) },
-    idtr: { limit: s.get32(L.ST_IDTR_LIMIT), base: s.get64(L.ST_IDTR_BASE) },
-    smbase: s.smbase,
-    revision: cpu.ports.saveState.revision,
-    autoHaltRestart: halted && cpu.behaviour.autoHaltRestart,
-    ioRestart: 0,
-    interruptShadow: shadow,
-  };
+  words.fill(0);
+  captureWords(words, SAVE_WORD.gpr, cpu, L.ST_GPR, 32);
+  captureWords(words, SAVE_WORD.rip, cpu, L.ST_RIP, 2);
+  words[SAVE_WORD.rflags] = s.rflags;
+  words[SAVE_WORD.cr0] = s.cr0;
+  captureWords(words, SAVE_WORD.cr3, cpu, L.ST_CR3, 2);
+  words[SAVE_WORD.cr4] = s.cr4;
+  words[SAVE_WORD.efer] = s.efer;
+  words[SAVE_WORD.dr6] = s.get32(L.ST_DR6);
+  words[SAVE_WORD.dr7] = s.get32(L.ST_DR7);
+  for (let segment = 0; segment < SEGMENTS; segment++) {
+    const at = SAVE_WORD.segments + segment * SAVE_WORDS_PER_SEGMENT;
+    words[at] = s.segSelector(segment);
+    words[at + 1] = s.segAttr(segment);
+    words[at + 2] = s.segLimit(segment);
+    captureWords(words, at + 3, cpu, L.ST_SEG_BASE + segment * 8, 2);
+  }
+  words[SAVE_WORD.gdtr] = s.get32(L.ST_GDTR_LIMIT);
+  captureWords(words, SAVE_WORD.gdtr + 1, cpu, L.ST_GDTR_BASE, 2);
+  words[SAVE_WORD.idtr] = s.get32(L.ST_IDTR_LIMIT);
+  captureWords(words, SAVE_WORD.idtr + 1, cpu, L.ST_IDTR_BASE, 2);
+  words[SAVE_WORD.smbase] = s.smbase;
+  words[SAVE_WORD.revision] = cpu.ports.saveState.revision;
+  words[SAVE_WORD.autoHaltRestart] = halted && cpu.behaviour.autoHaltRestart ? 1 : 0;
+  words[SAVE_WORD.interruptShadow] = shadow;
 }
 
 /** True if the layout has EFER. The legacy 32-bit one (revision low half 0) has not: SMM then leaves EFER alone, as KVM does. */
@@ -90,7 +97,8 @@ function savesEfer(cpu: Processor): boolean {
 /** Enters SMM. `halted`: the SMI found the processor in HLT. */
 export function enterSmm(cpu: Processor, halted: boolean): void {
   const s = cpu.state;
-  const state = captureState(cpu, halted);
+  const { words, area } = cpu.saveRoom;
+  captureState(cpu, halted, words);
   cpu.ports.observer?.smiEntered?.(cpu.index, s.smbase, s.rip, halted);
   const act = s.activity;
   let next = (act | L.ACT_SMM | L.ACT_NMI_BLOCKED) & ~(L.ACT_SHUTDOWN | L.ACT_WAIT_SIPI | L.ACT_HALTED);
@@ -98,19 +106,18 @@ export function enterSmm(cpu: Processor, halted: boolean): void {
   if (act & L.ACT_NMI_BLOCKED) next |= L.ACT_SMM_INSIDE_NMI;
   if (act & L.ACT_DEBUG_TRAP) next |= L.ACT_DEBUG_TRAP_HELD;
   s.activity = next;
-  const area = new Uint8Array(SMM_SAVE_AREA_SIZE);
   const at = (s.smbase + SMM_SAVE_AREA_OFFSET) >>> 0;
   cpu.ports.memory.readBlock(at, area, cpu.attrs());
-  cpu.ports.saveState.save(state, area);
+  cpu.ports.saveState.save(words, area);
   cpu.ports.memory.writeBlock(at, area, cpu.attrs());
 
   s.cr0 = (s.cr0 & ~(CR0_PE | CR0_EM | CR0_TS | CR0_PG)) >>> 0;
   s.cr4 = 0;
   s.efer = savesEfer(cpu) ? 0 : s.efer & ~EFER_LMA;
   s.rflags = 2;
-  s.rip = BigInt(SMM_HANDLER_OFFSET);
+  s.setNumber(L.ST_RIP, SMM_HANDLER_OFFSET);
   s.set32(L.ST_DR7, 0x400);
-  for (const segment of [SEG_ES, SEG_SS, SEG_DS, SEG_FS, SEG_GS]) {
+  for (const segment of SMM_DATA_SEGMENTS) {
     setSegment(s, segment, 0, 0, 0xffff_ffff, SMM_SEGMENT);
   }
   setSegment(s, SEG_CS, s.smbase >>> 4, s.smbase, 0xffff_ffff, SMM_SEGMENT);
@@ -123,12 +130,13 @@ export function enterSmm(cpu: Processor, halted: boolean): void {
 }
 
 /** Why RSM would shut the processor down; undefined if the state is good. Intel SDM Vol. 3, "Exiting From SMM". */
-function invalidState(cpu: Processor, state: SmmSaveState): string | undefined {
-  const cr0 = Number(state.cr0 & 0xffff_ffffn);
-  const cr4 = Number(state.cr4 & 0xffff_ffffn);
-  const efer = Number(state.efer & 0xffff_ffffn);
-  if (state.cr4 & ~BigInt(validCr4Bits(cpu.model) >>> 0))
-    return `RSM: reserved bit set in CR4 ${state.cr4.toString(16)}h`;
+function invalidState(cpu: Processor, words: Uint32Array): string | undefined {
+  const cr0 = words[SAVE_WORD.cr0]!;
+  const cr4 = words[SAVE_WORD.cr4]!;
+  const cr4High = words[SAVE_WORD.cr4 + 1]!;
+  const efer = words[SAVE_WORD.efer]!;
+  if (cr4High !== 0 || cr4 & ~cpu.cr4Bits)
+    return `RSM: reserved bit set in CR4 ${(cr4High * 0x1_0000_0000 + cr4).toString(16)}h`;
   if (cr0 & CR0_PG && !(cr0 & CR0_PE)) return 'RSM: CR0.PG without CR0.PE';
   if (cr0 & CR0_NW && !(cr0 & CR0_CD)) return 'RSM: CR0.NW without CR0.CD';
   const long = efer & EFER_LME && cr0 & CR0_PG;
@@ -137,41 +145,38 @@ function invalidState(cpu: Processor, state: SmmSaveState): string | undefined {
   return undefined;
 }
 
-function restoreSegment(cpu: Processor, segment: number, from: SegmentState): void {
-  const s = cpu.state;
-  s.setSegSelector(segment, from.selector);
-  s.setSegAttr(segment, from.attributes);
-  s.setSegLimit(segment, from.limit);
-  s.set64(L.ST_SEG_BASE + segment * 8, BigInt.asUintN(64, from.base));
+/** Writes pairs of words to 64-bit fields of the state page. */
+function applyWords(words: Uint32Array, from: number, cpu: Processor, offset: number, count: number): void {
+  const { u32 } = cpu.state.views;
+  const to = (cpu.state.base + offset) >>> 2;
+  for (let i = 0; i < count; i++) u32[to + i] = words[from + i]!;
 }
 
-function applyState(cpu: Processor, state: SmmSaveState): void {
+function applyState(cpu: Processor, words: Uint32Array): void {
   const s = cpu.state;
-  state.gpr.forEach((value, register) => {
-    s.setGpr64(register, BigInt.asUintN(64, value));
-  });
-  s.rip = BigInt.asUintN(64, state.rip);
-  s.rflags = Number(state.rflags & 0x3f_7fd7n);
-  s.cr0 = Number(state.cr0 & 0xffff_ffffn) | 0x10;
-  s.cr3 = Number(state.cr3 & 0xf_ffff_ffff_ffffn);
-  s.cr4 = Number(state.cr4 & 0xffff_ffffn);
-  const efer = savesEfer(cpu) ? Number(state.efer & 0xffff_ffffn) : s.efer;
+  applyWords(words, SAVE_WORD.gpr, cpu, L.ST_GPR, 32);
+  applyWords(words, SAVE_WORD.rip, cpu, L.ST_RIP, 2);
+  s.rflags = words[SAVE_WORD.rflags]! & 0x3f_7fd7;
+  s.cr0 = words[SAVE_WORD.cr0]! | 0x10;
+  s.set32(L.ST_CR3, words[SAVE_WORD.cr3]!);
+  s.set32(L.ST_CR3 + 4, words[SAVE_WORD.cr3 + 1]! & 0xf_ffff);
+  s.cr4 = words[SAVE_WORD.cr4]!;
+  const efer = savesEfer(cpu) ? words[SAVE_WORD.efer]! : s.efer;
   s.efer = efer & EFER_LME && s.cr0 & CR0_PG ? efer | EFER_LMA : efer & ~EFER_LMA;
-  s.set32(L.ST_DR6, Number(state.dr6 & 0xffff_ffffn));
-  s.set32(L.ST_DR7, Number(state.dr7 & 0xffff_ffffn));
-  restoreSegment(cpu, SEG_ES, state.es);
-  restoreSegment(cpu, SEG_CS, state.cs);
-  restoreSegment(cpu, SEG_SS, state.ss);
-  restoreSegment(cpu, SEG_DS, state.ds);
-  restoreSegment(cpu, SEG_FS, state.fs);
-  restoreSegment(cpu, SEG_GS, state.gs);
-  restoreSegment(cpu, SEG_LDTR, state.ldtr);
-  restoreSegment(cpu, SEG_TR, state.tr);
-  s.set32(L.ST_GDTR_LIMIT, state.gdtr.limit & 0xffff);
-  s.set64(L.ST_GDTR_BASE, BigInt.asUintN(64, state.gdtr.base));
-  s.set32(L.ST_IDTR_LIMIT, state.idtr.limit & 0xffff);
-  s.set64(L.ST_IDTR_BASE, BigInt.asUintN(64, state.idtr.base));
-  if (!(s.efer & EFER_LMA && s.segAttr(SEG_CS) & SEG_ATTR_L)) s.rip = BigInt.asUintN(32, s.rip);
+  s.set32(L.ST_DR6, words[SAVE_WORD.dr6]!);
+  s.set32(L.ST_DR7, words[SAVE_WORD.dr7]!);
+  for (let segment = 0; segment < SEGMENTS; segment++) {
+    const at = SAVE_WORD.segments + segment * SAVE_WORDS_PER_SEGMENT;
+    s.setSegSelector(segment, words[at]!);
+    s.setSegAttr(segment, words[at + 1]!);
+    s.setSegLimit(segment, words[at + 2]!);
+    applyWords(words, at + 3, cpu, L.ST_SEG_BASE + segment * 8, 2);
+  }
+  s.set32(L.ST_GDTR_LIMIT, words[SAVE_WORD.gdtr]! & 0xffff);
+  applyWords(words, SAVE_WORD.gdtr + 1, cpu, L.ST_GDTR_BASE, 2);
+  s.set32(L.ST_IDTR_LIMIT, words[SAVE_WORD.idtr]! & 0xffff);
+  applyWords(words, SAVE_WORD.idtr + 1, cpu, L.ST_IDTR_BASE, 2);
+  if (!(s.efer & EFER_LMA && s.segAttr(SEG_CS) & SEG_ATTR_L)) s.set32(L.ST_RIP + 4, 0);
   if (!(s.cr0 & CR0_PE)) s.rflags = s.rflags & ~RFLAGS_VM;
 }
 
@@ -181,22 +186,23 @@ export function execRsm(cpu: Processor): void {
   if (!s.smm) cpu.fault(UD_VECTOR);
   const oldSmbase = s.smbase;
   cpu.ports.observer?.rsmStarting?.(cpu.index, cpu.insnRip);
-  const area = new Uint8Array(SMM_SAVE_AREA_SIZE);
+  const { words, area } = cpu.saveRoom;
   cpu.ports.memory.readBlock((oldSmbase + SMM_SAVE_AREA_OFFSET) >>> 0, area, cpu.attrs());
-  const state = cpu.ports.saveState.restore(area);
-  const invalid = invalidState(cpu, state);
+  cpu.ports.saveState.restore(area, words);
+  const invalid = invalidState(cpu, words);
   if (invalid) cpu.faultShutdown(invalid);
-  applyState(cpu, state);
-  if (!cpu.behaviour.rsmChecksRevision || state.revision & SMM_REVISION_RELOCATION) {
-    s.smbase = (state.smbase & cpu.behaviour.smbaseMask) >>> 0;
+  applyState(cpu, words);
+  if (!cpu.behaviour.rsmChecksRevision || words[SAVE_WORD.revision]! & SMM_REVISION_RELOCATION) {
+    s.smbase = (words[SAVE_WORD.smbase]! & cpu.behaviour.smbaseMask) >>> 0;
   }
   let act = s.activity & ~L.ACT_SMM;
   if (!(act & L.ACT_SMM_INSIDE_NMI)) act &= ~L.ACT_NMI_BLOCKED;
   if (act & L.ACT_DEBUG_TRAP_HELD) act |= L.ACT_DEBUG_TRAP;
   act &= ~(L.ACT_SMM_INSIDE_NMI | L.ACT_DEBUG_TRAP_HELD);
-  if (state.interruptShadow & SHADOW_MOV_SS) act |= L.ACT_SHADOW_MOVSS;
-  if (state.interruptShadow & SHADOW_STI) act |= L.ACT_SHADOW_STI;
-  if (state.autoHaltRestart && cpu.behaviour.autoHaltRestart) act |= L.ACT_HALTED;
+  const shadow = words[SAVE_WORD.interruptShadow]!;
+  if (shadow & SHADOW_MOV_SS) act |= L.ACT_SHADOW_MOVSS;
+  if (shadow & SHADOW_STI) act |= L.ACT_SHADOW_STI;
+  if (words[SAVE_WORD.autoHaltRestart] && cpu.behaviour.autoHaltRestart) act |= L.ACT_HALTED;
   s.activity = act;
   cpu.modeChanged();
   cpu.flushAll();

@@ -138,7 +138,7 @@ function writeCr0(cpu: Processor, value: number): void {
 /** Writes CR4 with its checks. */
 function writeCr4(cpu: Processor, value: bigint): void {
   const s = cpu.state;
-  if (value & ~BigInt(validCr4Bits(cpu.model))) cpu.fault(GP_VECTOR, 0);
+  if (value & ~BigInt(cpu.cr4Bits)) cpu.fault(GP_VECTOR, 0);
   const next = Number(value);
   const changed = next ^ s.cr4;
   if (cpu.longMode && (!(next & CR4_PAE) || changed & CR4_LA57)) cpu.fault(GP_VECTOR, 0);
@@ -300,15 +300,14 @@ function loadTable(cpu: Processor, insn: Insn, baseAt: number, limitAt: number):
 function storeTable(cpu: Processor, insn: Insn, baseAt: number, limitAt: number): void {
   checkUmip(cpu);
   const s = cpu.state;
+  const user = isUser(cpu);
   const baseSize = cpu.code64 ? 8 : 4;
-  const offset = effectiveOffset(cpu, insn);
-  const first = segmentedAddress(cpu, insn.segment, offset, 2, true);
-  const after = BigInt.asUintN(insn.addressSize * 8, offset + 2n);
-  const second = segmentedAddress(cpu, insn.segment, after, baseSize, true);
-  cpu.memory.probeWrite(second, baseSize, isUser(cpu));
-  storeSized(cpu, first, 2, BigInt(s.get32(limitAt)));
-  const base = s.get64(baseAt);
-  storeSized(cpu, second, baseSize, baseSize === 4 && insn.size === 2 ? base & 0xff_ffffn : base);
+  const first = operandAddress(cpu, insn, 2, true);
+  const second = operandAddress(cpu, insn, baseSize, true, 2);
+  cpu.memory.probeWrite(second, baseSize, user);
+  cpu.memory.store(first, 2, s.get32(limitAt) & 0xffff, user);
+  if (baseSize === 8) cpu.memory.store64(second, s.get64(baseAt), user);
+  else cpu.memory.store(second, 4, insn.size === 2 ? s.get32(baseAt) & 0xff_ffff : s.get32(baseAt), user);
 }
 
 /** LGDT. */

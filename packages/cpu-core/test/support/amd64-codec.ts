@@ -1,5 +1,5 @@
 /** The AMD64 save-state layout for tests: offsets from SMBASE+FE00h. AMD APM Vol. 2, "SMRAM State-Save Area". */
-import type { SegmentState, SmmSaveState } from '@smm/x86-defs';
+import { packSaveState, type SegmentState, unpackSaveState } from '@smm/x86-defs';
 import type { SaveStateCodec } from '../../src/ports.ts';
 
 const SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'] as const;
@@ -39,7 +39,8 @@ export function amd64Codec(): SaveStateCodec {
   ] as const;
   return {
     revision: 0x2_0064,
-    save(state, area) {
+    save(words, area) {
+      const state = unpackSaveState(words);
       const v = new DataView(area.buffer, area.byteOffset, area.length);
       SEGMENTS.forEach((name, i) => {
         writeSegment(v, i * 16, state[name]);
@@ -59,10 +60,10 @@ export function amd64Codec(): SaveStateCodec {
         v.setBigUint64(0x1f8 - 8 * n, value, true);
       });
     },
-    restore(area): SmmSaveState {
+    restore(area, words) {
       const v = new DataView(area.buffer, area.byteOffset, area.length);
       const quad = (at: number) => v.getBigUint64(at, true);
-      return {
+      const state = {
         gpr: Array.from({ length: 16 }, (_, n) => quad(0x1f8 - 8 * n)),
         rip: quad(SAVE_RIP),
         rflags: quad(0x170),
@@ -88,6 +89,7 @@ export function amd64Codec(): SaveStateCodec {
         ioRestart: 0,
         interruptShadow: v.getUint8(0xcb),
       };
+      packSaveState(state, words);
     },
   };
 }

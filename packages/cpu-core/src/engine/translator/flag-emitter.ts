@@ -28,12 +28,16 @@ export interface KnownFlags {
   readonly w: Width;
   /** FLAGS_SOURCE is still to be worked out from FLAGS_X and FLAGS_Y: nobody may ever ask. */
   readonly product?: boolean;
+  /** CF is in bit 0 of ST_CC_SRC, where it was before a chain of INC and DEC. */
+  readonly carryInPage?: boolean;
 }
 
 /** Bit per CC_* that has CF in bit 0 of its source. */
 const CARRIED = (1 << L.CC_INC) | (1 << L.CC_DEC) | (1 << L.CC_GIVEN);
 /** FLAGS_OP while the state page has the flags as they are. */
 const IN_STATE_PAGE = -1;
+/** Known of the flags: that the state page has them. */
+const PAGE: KnownFlags = { kind: IN_STATE_PAGE, w: 1 };
 /** Bit per CC_* whose second operand is kept at the top of ST_CC_SRC. */
 const SHIFTED_SOURCES = (1 << L.CC_ADD) | (1 << L.CC_SUB) | (1 << L.CC_ADC) | (1 << L.CC_SBB);
 
@@ -52,7 +56,11 @@ export class FlagEmitter extends OperandEmitter {
   /** Makes FLAGS_OP say what is known. */
   settleFlags(): void {
     const { known } = this;
-    if (known === undefined || known.kind === L.CC_ADC || known.kind === L.CC_SBB) return;
+    if (known === undefined || known === PAGE || known.kind === L.CC_ADC || known.kind === L.CC_SBB) return;
+    if (known.carryInPage) {
+      this.#pushPageCarry();
+      this.e.set(FLAGS_SOURCE);
+    }
     if (known.product) {
       this.#pushProductCarry(known.w);
       this.e.i32(RFLAGS_CF | RFLAGS_OF).op(W.i32_mul);
@@ -60,6 +68,20 @@ export class FlagEmitter extends OperandEmitter {
       this.e.set(FLAGS_SOURCE);
     }
     this.e.i32(opWord(known.kind, known.w)).set(FLAGS_OP);
+  }
+
+  /** Puts the flags into the state page and forgets the locals, so that none of them has to live on. */
+  retireFlags(): void {
+    if (this.known === PAGE) return;
+    this.settleFlags();
+    this.storeFlags();
+    const { e } = this;
+    for (const local of [FLAGS_RESULT, FLAGS_SOURCE]) {
+      if (this.native === 64) e.i64(0n);
+      else e.i32(0);
+      e.set(local);
+    }
+    this.flagsInStatePage();
   }
 
   /** Pushes 1 if the signed product of FLAGS_X and FLAGS_Y does not fit in its width. */
@@ -112,6 +134,12 @@ export class FlagEmitter extends OperandEmitter {
   }
   setFlagsKeepCarry(kind: number, w: Width, result: Value): void {
     if (this.noFlags) return;
+    if (this.known === PAGE || this.known?.carryInPage) {
+      if (this.known === PAGE) this.#carryToPage();
+      this.#keep(result, FLAGS_RESULT);
+      this.known = { kind, w, carryInPage: true };
+      return;
+    }
     const carry = this.carry();
     this.#keep(result, FLAGS_RESULT);
     this.#keep(carry, FLAGS_SOURCE);
@@ -158,24 +186,40 @@ export class FlagEmitter extends OperandEmitter {
   }
   /** Writes the flags to the state page, with FLAGS_OP in order. */
   storeFlags(): void {
-    const { e } = this;
-    const open = this.known === undefined;
-    if (open) e.get(FLAGS_OP).i32(IN_STATE_PAGE).op(W.i32_ne, W.if, VOID);
+    const { e, known } = this;
+    if (known === PAGE) return;
     const one = (local: number, offset: number, shift: () => void): void => {
       e.get(STATE).get(local);
       if (this.native === 32) e.op(W.i64_extend_i32_u);
       shift();
-      e.op(W.i64_extend_i32_u, W.i64_shl).mem(W.i64_store, offset);
+      e.mem(W.i64_store, offset);
     };
-    one(FLAGS_RESULT, L.ST_CC_RES, () => this.#shift());
-    one(FLAGS_SOURCE, L.ST_CC_SRC, () => this.#sourceShift());
-    e.get(STATE).get(FLAGS_OP).mem(W.i32_store, L.ST_CC_OP);
-    if (open) e.op(W.end);
+    if (known !== undefined) {
+      const shift = (): void => {
+        if (known.w < 8) e.i64(BigInt(64 - known.w * 8)).op(W.i64_shl);
+      };
+      const shifted = (SHIFTED_SOURCES & (1 << known.kind)) !== 0;
+      if (known.kind !== L.CC_EAGER) one(FLAGS_RESULT, L.ST_CC_RES, shift);
+      if (known.kind !== L.CC_EAGER && known.kind !== L.CC_LOGIC && !known.carryInPage)
+        one(FLAGS_SOURCE, L.ST_CC_SRC, shifted ? shift : () => {});
+      e.get(STATE).get(FLAGS_OP).mem(W.i32_store, L.ST_CC_OP);
+      return;
+    }
+    e.get(FLAGS_OP).i32(IN_STATE_PAGE).op(W.i32_ne, W.if, VOID);
+    one(FLAGS_RESULT, L.ST_CC_RES, () => {
+      this.#shift();
+      e.op(W.i64_extend_i32_u, W.i64_shl);
+    });
+    one(FLAGS_SOURCE, L.ST_CC_SRC, () => {
+      this.#sourceShift();
+      e.op(W.i64_extend_i32_u, W.i64_shl);
+    });
+    e.get(STATE).get(FLAGS_OP).mem(W.i32_store, L.ST_CC_OP).op(W.end);
   }
   /** The state page has them: nothing is read until somebody asks. */
   flagsInStatePage(): void {
     this.e.i32(IN_STATE_PAGE).set(FLAGS_OP);
-    this.known = undefined;
+    this.known = PAGE;
   }
 
   /** All six flags from the state page. */
@@ -227,25 +271,36 @@ export class FlagEmitter extends OperandEmitter {
   /** CF of flags that come from anywhere: at once where FLAGS_SOURCE has it, which a loop that counts down finds but once. */
   #unknownCarry(): Value {
     const { e } = this;
+    const page = this.known === PAGE;
     this.settleFlags();
     const carry = this.locals.scratch(32);
-    e.i32(CARRIED)
-      .get(FLAGS_OP)
-      .op(W.i32_shr_u)
-      .i32(1)
-      .op(W.i32_and)
-      .get(FLAGS_OP)
-      .i32(0)
-      .op(W.i32_ge_s, W.i32_and);
-    e.op(W.i32_eqz);
+    e.i32(CARRIED);
+    if (page) e.get(STATE).mem(W.i32_load8_u, L.ST_CC_OP);
+    else e.get(FLAGS_OP); // a negative one shifts by 31
+    e.op(W.i32_shr_u).i32(1).op(W.i32_and, W.i32_eqz);
     this.unlikely.push(e.length);
     e.op(W.if, I32);
     const status = this.statusFlags();
     this.put(status, 32);
-    e.op(W.else).get(FLAGS_SOURCE);
+    e.op(W.else);
+    if (page) this.#pushPageCarry();
+    else e.get(FLAGS_SOURCE);
     if (this.native === 64) e.op(W.i32_wrap_i64);
     e.op(W.end).i32(RFLAGS_CF).op(W.i32_and).set(carry);
     return new Value(32, carry, 1);
+  }
+  /** Pushes ST_CC_SRC as a native value. */
+  #pushPageCarry(): void {
+    this.e.get(STATE).mem(this.native === 64 ? W.i64_load : W.i32_load, L.ST_CC_SRC);
+  }
+  /** With all flags in the state page: puts CF into ST_CC_SRC, which makes the others wrong unless it was there: INC or DEC sets them next. */
+  #carryToPage(): void {
+    const { e } = this;
+    e.i32(CARRIED).get(STATE).mem(W.i32_load8_u, L.ST_CC_OP).op(W.i32_shr_u).i32(1).op(W.i32_and, W.i32_eqz);
+    this.unlikely.push(e.length);
+    e.op(W.if, VOID);
+    e.get(STATE).get(STATE).call(this.functions.flags).i32(RFLAGS_CF).op(W.i32_and, W.i64_extend_i32_u);
+    e.mem(W.i64_store, L.ST_CC_SRC).op(W.end);
   }
   #carryTruth(): Value | undefined {
     const { known } = this;
@@ -259,6 +314,10 @@ export class FlagEmitter extends OperandEmitter {
       case L.CC_INC:
       case L.CC_DEC:
       case L.CC_GIVEN:
+        if (known.carryInPage) {
+          this.#pushPageCarry();
+          return this.and(this.pop(this.native), this.const(1n));
+        }
         if (known.product) {
           this.#pushProductCarry(known.w);
           return this.popTruth();
@@ -307,7 +366,7 @@ export class FlagEmitter extends OperandEmitter {
   }
   #evenCondition(even: number): Value {
     const { known } = this;
-    if (known !== undefined && known.kind !== L.CC_EAGER) {
+    if (known !== undefined && known !== PAGE && known.kind !== L.CC_EAGER) {
       const { kind, w } = known;
       switch (even) {
         case 0x2: {

@@ -89,6 +89,7 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
   emit(entry: RegionNode): RegionCode {
     const { e } = this;
     e.op(W.block, VOID);
+    this.flagsInStatePage();
     this.#tree(entry);
     e.op(W.end);
     const body = e.bytes.slice();
@@ -112,7 +113,6 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
   #loadAll(): void {
     const { e } = this;
     e.get(STATE).mem(W.i32_load, L.ST_BUDGET).set(BUDGET);
-    this.flagsInStatePage();
     this.forgetStack();
     this.#loadRegisters(this.registers.used);
   }
@@ -166,8 +166,7 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
   }
   #tree(node: RegionNode): void {
     if (node.loop) {
-      this.settleFlags();
-      this.known = undefined;
+      this.retireFlags();
       this.#open(W.loop, node);
     }
     const merges = node.dominated.filter(({ forward }) => forward > 1).sort((a, b) => b.order - a.order);
@@ -289,9 +288,14 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
     const label = this.#labelOf(from, to);
     if (label < 0) this.#tree(to);
     else {
-      this.settleFlags();
+      this.#flagsFor(to, from);
       e.br(label);
     }
+  }
+  /** Puts the flags where an edge's target expects them. */
+  #flagsFor(to: RegionNode, from: RegionNode): void {
+    if (to.order <= from.order) this.retireFlags();
+    else this.settleFlags();
   }
   /** Pushes true if the jump cache does not lead to the edge's target. */
   #pushGuard(edge: Edge): void {
@@ -341,7 +345,7 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
     const to = taken!.to;
     const label = to && !taken!.guarded ? this.#labelOf(node, to) : -1;
     if (label >= 0) {
-      this.settleFlags();
+      this.#flagsFor(to!, node);
       this.put(c, 32);
       e.brIf(label);
     } else {

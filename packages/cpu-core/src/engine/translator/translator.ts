@@ -4,6 +4,7 @@ import type { Views } from '../../state.ts';
 import type { BlockBuilder } from '../block-builder.ts';
 import type { Block, CodePages } from '../code-pages.ts';
 import type { Core } from '../core.ts';
+import { Emitter } from '../wasm/emitter.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
 import { REGION_IMPORTS, REGION_SIGNATURE, REGION_SIGNATURES } from '../wasm/program.ts';
 import * as R from '../wasm/record.ts';
@@ -145,8 +146,17 @@ export class Translator {
   #compile(entry: RegionNode, nodes: readonly RegionNode[]): Region {
     const m = new ModuleBuilder();
     m.importTable('regions');
+    const imported = REGION_IMPORTS.map((name) => m.importFunction(name, REGION_SIGNATURES[name]));
+    // A call of an import needs two addresses, which hosts keep in registers all over the function: go through functions of the module's own.
+    const local = REGION_IMPORTS.map(() => m.reserve());
+    REGION_IMPORTS.forEach((name, i) => {
+      const signature = REGION_SIGNATURES[name];
+      const code = new Emitter();
+      for (let parameter = 0; parameter < signature.params.length; parameter++) code.get(parameter);
+      m.define(local[i]!, { signature, locals: [], code: code.call(imported[i]!).bytes });
+    });
     const functions = Object.fromEntries([
-      ...REGION_IMPORTS.map((name) => [name, m.importFunction(name, REGION_SIGNATURES[name])]),
+      ...REGION_IMPORTS.map((name, i) => [name, local[i]]),
       ['type', m.type(REGION_SIGNATURE)],
     ]) as unknown as RegionFunctions;
     const life = { dead: false };

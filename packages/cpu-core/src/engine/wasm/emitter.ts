@@ -3,6 +3,7 @@
 /** Value types. */
 export const I32 = 0x7f;
 export const I64 = 0x7e;
+export const F64 = 0x7c;
 
 /** Opcodes by their names in the text format (dots as underscores). */
 export const W = {
@@ -26,6 +27,7 @@ export const W = {
   local_tee: 0x22,
   i32_load: 0x28,
   i64_load: 0x29,
+  f64_load: 0x2b,
   i32_load8_u: 0x2d,
   i32_load16_u: 0x2f,
   i64_load8_u: 0x31,
@@ -88,8 +90,15 @@ export const W = {
   i64_shr_s: 0x87,
   i64_shr_u: 0x88,
   i32_wrap_i64: 0xa7,
+  f64_floor: 0x9c,
+  f64_add: 0xa0,
+  f64_sub: 0xa1,
+  f64_mul: 0xa2,
+  f64_div: 0xa3,
   i64_extend_i32_s: 0xac,
   i64_extend_i32_u: 0xad,
+  i64_trunc_f64_s: 0xb0,
+  f64_convert_i32_s: 0xb7,
   i32_extend8_s: 0xc0,
   i32_extend16_s: 0xc1,
   i64_extend8_s: 0xc2,

@@ -26,6 +26,7 @@ import {
   slowPath,
   withBudget,
 } from './runtime-functions.ts';
+import { addShortcuts } from './shortcut-functions.ts';
 import { WasmBuilder } from './wasm-builder.ts';
 
 /** The models, in the order of the exported functions. */
@@ -64,6 +65,8 @@ export interface Program {
   readonly pairs: Readonly<Record<Model, ReadonlyMap<number, number>>>;
   /** Functions in the table by form with an index register (or no memory), one map per model. */
   readonly functions: Readonly<Record<Model, ReadonlyMap<number, number>>>;
+  /** Functions in the table that may do without TypeScript what it would execute, by `shortcutKey`. */
+  readonly shortcuts: ReadonlyMap<number, number>;
 }
 
 /** Signatures of {@link REGION_IMPORTS}. */
@@ -135,6 +138,7 @@ export function generate(shared: boolean, translator: boolean): Program {
       table[model].set(formKey(form.insn, false), m.inTable(index));
     }
   }
+  const shortcuts = addShortcuts(m, { execute, follow: functions.follow });
   const indirect = m.type(HANDLER_SIGNATURE);
   for (const model of MODELS) {
     const forms = new Map<number, Form>();
@@ -148,7 +152,7 @@ export function generate(shared: boolean, translator: boolean): Program {
     const code = runFunction(model, [...forms.values()], fused, functions, calls);
     m.define(m.reserve(), code, model);
   }
-  return { bytes: m.build(shared), handlers, pairs, functions: table };
+  return { bytes: m.build(shared), handlers, pairs, functions: table, shortcuts };
 }
 
 /** What a loop calls beside handlers. */

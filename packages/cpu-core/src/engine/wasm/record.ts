@@ -47,6 +47,12 @@ export const R_UNUSED_BITS = 15;
 export const R_IMM = 16;
 /** Record: displacement or 64-bit immediate, 64 bit. */
 export const R_DISP = 24;
+/** Record of an instruction with a shortcut: immediate port, 16 bit. */
+export const R_PORT = 8;
+/** Record of an instruction with a shortcut: link to the block at the next RIP, as {@link X_LINK_NEXT}; 32 bit. */
+export const R_LINK = 20;
+/** Record of an instruction with a shortcut: next RIP, 64 bit. */
+export const R_NEXT = 24;
 /** Size of a record. */
 export const RECORD_SIZE = 32;
 
