@@ -74,7 +74,7 @@ function labelsOf(items: readonly Item[], into: Set<string>): void {
 }
 
 /** NASM text of a case. */
-export function render({ programs, subroutines }: TierCase): string {
+function render({ programs, subroutines }: TierCase): string {
   const known = new Set(subroutines.map(({ label }) => label));
   for (const items of programs) labelsOf(items, known);
   for (const { body } of subroutines) labelsOf(body, known);
