@@ -1,8 +1,10 @@
 /** A machine for tests: processors on flat RAM, identity-mapped, with one device page. */
 import { Engine, type TierName, type TranslatorOptions } from '../../src/engine/engine.ts';
+import type { Interpreter } from '../../src/engine/wasm/interpreter.ts';
 import { createWindow } from '../../src/engine/window.ts';
 import * as L from '../../src/layout.ts';
 import {
+  ACCESS_EXEC,
   ACCESS_WRITE,
   type ProcessorBehaviour,
   type RamWindow,
@@ -25,7 +27,10 @@ export interface FlatMachineOptions {
   /** Processors. Default 1. */
   processors?: number;
   tier?: TierName;
+  /** For tier 'translator'. */
   translator?: TranslatorOptions;
+  /** Generated code to share with other machines. */
+  interpreter?: Interpreter;
   /** CPU model. Default 'max'. */
   model?: CpuModel;
   behaviour?: Partial<ProcessorBehaviour>;
@@ -34,6 +39,16 @@ export interface FlatMachineOptions {
 
 /** Guest-physical address of the device page. */
 export const DEVICE = 0xfee0_0000;
+
+/** Rights of a page. */
+export interface PageRights {
+  readonly readable: boolean;
+  readonly writable: boolean;
+  readonly executable: boolean;
+}
+
+/** A page that may be used for everything. */
+export const ALL_RIGHTS: PageRights = { readable: true, writable: true, executable: true };
 
 export interface DeviceAccess {
   write: boolean;
@@ -57,6 +72,8 @@ export class FlatMachine {
   onDevice: (access: DeviceAccess) => void = () => {};
   /** Linear page to physical page (byte addresses); identity by default. -1: page fault. */
   map: (page: number, request: TranslateRequest) => number = (page) => page;
+  /** What a linear page that is mapped may be used for; everything by default. */
+  rights: (page: number) => PageRights = () => ALL_RIGHTS;
   /** Told the vector of every exception before it is delivered. */
   onFault: (vector: number) => void = () => {};
   /** Ports written by OUT: [port, value]. */
@@ -71,6 +88,7 @@ export class FlatMachine {
       window: this.window,
       cacheOffset: this.ramSize,
       cacheSize: cache,
+      ...(options.interpreter && { interpreter: options.interpreter }),
       ...(options.translator && { translator: options.translator }),
     });
     this.ram = new Uint8Array(this.window.buffer, 0, this.ramSize);
@@ -94,16 +112,27 @@ export class FlatMachine {
   }
 
   #translate(request: TranslateRequest, result: TranslateResult): void {
-    const page = this.map(request.linear - (request.linear & 0xfff), request);
+    const { linear, access, user } = request;
+    const page = this.map(linear - (linear & 0xfff), request);
+    const rights = this.rights(linear - (linear & 0xfff));
+    const allowed =
+      access === ACCESS_WRITE
+        ? rights.writable
+        : access === ACCESS_EXEC
+          ? rights.executable
+          : rights.readable;
     result.gpaPage = page;
-    if (page === -1) {
+    if (page === -1 || !allowed) {
       result.outcome = TRANSLATED_FAULT;
-      result.errorCode = (request.access === ACCESS_WRITE ? 2 : 0) | (request.user ? 4 : 0);
+      result.errorCode = (page === -1 ? 0 : 1) | (access === ACCESS_WRITE ? 2 : 0) | (user ? 4 : 0);
+      if (page !== -1 && access === ACCESS_EXEC) result.errorCode |= 0x10;
       return;
     }
     result.outcome = page >= 0 && page < this.ramSize ? TRANSLATED_RAM : TRANSLATED_DEVICE;
     result.hostPage = page;
-    result.readable = result.writable = result.executable = true;
+    result.readable = rights.readable;
+    result.writable = rights.writable;
+    result.executable = rights.executable;
   }
 
   #device(access: DeviceAccess): void {

@@ -1,0 +1,52 @@
+/**
+ * Random programs under every tier: equal states, devices, walks and events at the end of every slice (issue 4). A program that shows a
+ * difference is printed in its smallest form found, with its seed. SMM_ORACLE_FULL=1 runs thousands. SMM_TIER_SEED=n begins elsewhere.
+ */
+import { describe, expect, test } from 'vitest';
+import { Interpreter } from '../src/engine/wasm/interpreter.ts';
+import { Comparison, EVALUATOR, INTERPRETER, VARIANTS } from './support/tier-compare.ts';
+import type { CaseShape } from './support/tier-generator.ts';
+
+const interpreter = new Interpreter();
+const FULL = process.env['SMM_ORACLE_FULL'] === '1';
+const FIRST = Number(process.env['SMM_TIER_SEED'] ?? 1);
+
+/** Cases by kind of run: in CI, and in `npm test`. */
+const RUNS: readonly (readonly [
+  name: string,
+  full: number,
+  quick: number,
+  instructions: number,
+  hot: boolean,
+])[] = [
+  ['short', 300, 4, 1200, false],
+  ['longer', 12, 1, 12_000, false],
+  ['hot', 25, 1, 60_000, true],
+];
+
+describe.each([16, 32, 64] as const)('%i-bit programs', (bits) => {
+  describe.each([1, 2] as const)('%i processors', (processors) => {
+    test.each(RUNS)(
+      'the translator does what the interpreter does: %s',
+      (_name, full, quick, instructions, hot) => {
+        const comparison = new Comparison(INTERPRETER, VARIANTS, interpreter);
+        run(comparison, FULL ? full : quick, { bits, processors, instructions, hot });
+      },
+      600_000,
+    );
+
+    test('the interpreter does what the evaluator does', () => {
+      const comparison = new Comparison(EVALUATOR, [INTERPRETER], interpreter);
+      run(comparison, FULL ? 100 : 3, { bits, processors, instructions: 1500 });
+    }, 600_000);
+  });
+});
+
+function run(comparison: Comparison, cases: number, shape: CaseShape): void {
+  const base = FIRST + (shape.bits * 4 + shape.processors) * 100_000 + (shape.instructions % 997) * 1000;
+  for (let n = 0; n < cases; n++) comparison.check(base + n, shape);
+  const { tally } = comparison;
+  expect(tally.cases).toBe(cases);
+  // A program that shut down compares little: handlers let nearly all go on.
+  expect(tally.ended).toBeLessThanOrEqual(Math.ceil(cases * 0.05));
+}
