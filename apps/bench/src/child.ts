@@ -1,0 +1,136 @@
+/**
+ * A process of its own for what must not share one: boots of whole firmware, whose CPU time and memory are those of the process;
+ * warm-up, which must start cold; and another commit's machine, beside which this file is copied. Called by the bench:
+ * `node child.js '{"do": ...}'`. Prints one line of JSON.
+ */
+import { readFileSync } from 'node:fs';
+import type { TierName } from '@smm/cpu-core';
+import { Boot, bootInPieces } from '@smm/machine';
+import { cpuSeconds } from './cpu-time.ts';
+import { machineWith, type OurOptions, runToEnd } from './peers/our-machine.ts';
+import { peakMemory } from './process-tree.ts';
+
+/** What the process is asked for. */
+export type ChildRequest =
+  | {
+      /** Boots firmware to the shell's prompt. */
+      readonly do: 'boot';
+      readonly code: string;
+      readonly vars: string;
+      readonly cpus: number;
+      readonly tier: TierName;
+      readonly accelerator: 'tcg' | 'kvm';
+      /** Presses ESC when the shell counts down. */
+      readonly skipCountdown: boolean;
+    }
+  | {
+      /** Runs a ROM and tells the CPU time at growing numbers of instructions. */
+      readonly do: 'warm-up';
+      readonly rom: string;
+      readonly engine: OurOptions;
+      readonly processors: number;
+      /** Instructions in all, at most. */
+      readonly instructions: number;
+    }
+  | {
+      /** Runs ROMs one after the other. */
+      readonly do: 'run';
+      readonly roms: readonly string[];
+      readonly engine: OurOptions;
+      readonly processors: number;
+    };
+
+/** A point of a warm-up curve: totals since the machine was made. */
+export interface CurvePoint {
+  /** Guest instructions, iterations of REP counted. */
+  readonly instructions: number;
+  /** CPU seconds. */
+  readonly seconds: number;
+}
+
+/** Answers of the process, by request. */
+export interface ChildAnswers {
+  readonly boot: {
+    readonly outcome: string;
+    readonly summary: string;
+    readonly instructions: number;
+    /** Resident memory at its largest, bytes. */
+    readonly memory: number;
+    /** CPU seconds of the whole process so far, Node's start included. */
+    readonly seconds: number;
+  };
+  readonly 'warm-up': { readonly points: readonly CurvePoint[]; readonly memory: number };
+  readonly run: {
+    readonly runs: readonly { readonly output: string; readonly note: string; readonly seconds: number }[];
+    readonly memory: number;
+  };
+}
+
+const TIMEOUT_SECONDS = 300;
+const ESC = 0x1b;
+const COUNTDOWN = 'Press ESC in ';
+/** Instructions of the first point; each next has this many times more in all. */
+const FIRST_POINT = 20_000;
+const POINT_GROWTH = 1.5;
+
+function boot(request: Extract<ChildRequest, { do: 'boot' }>): ChildAnswers['boot'] {
+  const { cpus, tier, accelerator, skipCountdown } = request;
+  let tail = '';
+  let pressEsc = false;
+  const firmware = new Boot({
+    code: readFileSync(request.code),
+    vars: readFileSync(request.vars),
+    cpus,
+    tier,
+    accelerator,
+    serial: (byte) => {
+      tail = (tail + String.fromCharCode(byte)).slice(-COUNTDOWN.length);
+      if (tail === COUNTDOWN) pressEsc = skipCountdown;
+    },
+  });
+  const pieces = bootInPieces(firmware, { goal: 'shell', budget: 1e11, piece: 1_000_000 });
+  let step = pieces.next();
+  for (; step.done !== true; step = pieces.next()) {
+    if (!pressEsc || firmware.serial.room === 0) continue;
+    firmware.serial.receive(ESC);
+    pressEsc = false;
+  }
+  const report = step.value;
+  return {
+    outcome: report.outcome,
+    summary: report.summary,
+    instructions: firmware.machine.retired,
+    memory: peakMemory('self') ?? 0,
+    seconds: cpuSeconds(),
+  };
+}
+
+function warmUp(request: Extract<ChildRequest, { do: 'warm-up' }>): ChildAnswers['warm-up'] {
+  const before = cpuSeconds();
+  const machine = machineWith(readFileSync(request.rom), request.engine, request.processors);
+  const points: CurvePoint[] = [];
+  for (let goal = FIRST_POINT; machine.retired < request.instructions; goal *= POINT_GROWTH) {
+    const stop = machine.run({ instructions: Math.ceil(goal) - machine.retired });
+    points.push({ instructions: machine.retired, seconds: cpuSeconds() - before });
+    if (stop !== 'budget') break;
+  }
+  return { points, memory: peakMemory('self') ?? 0 };
+}
+
+function run({ roms, engine, processors }: Extract<ChildRequest, { do: 'run' }>): ChildAnswers['run'] {
+  const runs = roms.map((path) => {
+    const rom = readFileSync(path);
+    const before = cpuSeconds();
+    const { output, stop } = runToEnd(
+      machineWith(rom, engine, processors),
+      () => cpuSeconds() > before + TIMEOUT_SECONDS,
+    );
+    return { output, note: stop, seconds: cpuSeconds() - before };
+  });
+  return { runs, memory: peakMemory('self') ?? 0 };
+}
+
+const request = JSON.parse(process.argv[2]!) as ChildRequest;
+const answer =
+  request.do === 'boot' ? boot(request) : request.do === 'warm-up' ? warmUp(request) : run(request);
+process.stdout.write(`${JSON.stringify(answer)}\n`);
