@@ -81,6 +81,16 @@ export async function runBench(options: BenchOptions): Promise<Report> {
   } finally {
     for (const peer of peers) await peer.close?.();
   }
+  return reportOf(effort, measurements, growth, curves);
+}
+
+/** A report of rows: what can be computed from them is. */
+export function reportOf(
+  effort: Effort,
+  measurements: readonly Measurement[],
+  growth: readonly Growth[] = [],
+  curves: readonly Curve[] = [],
+): Report {
   const ratios = ratiosOf(measurements);
   return {
     schemaVersion: 2,

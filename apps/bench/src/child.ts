@@ -20,7 +20,7 @@ export type ChildRequest =
       readonly cpus: number;
       readonly tier: TierName;
       readonly accelerator: 'tcg' | 'kvm';
-      /** Presses ESC when the shell counts down. */
+      /** Presses Enter when the shell counts down. */
       readonly skipCountdown: boolean;
     }
   | {
@@ -67,8 +67,9 @@ export interface ChildAnswers {
 }
 
 const TIMEOUT_SECONDS = 300;
-const ESC = 0x1b;
-const COUNTDOWN = 'Press ESC in ';
+const ENTER = 0x0d;
+/** What the shell prints while it counts down. */
+const COUNTDOWN = 'seconds to skip ';
 /** Instructions of the first point; each next has this many times more in all. */
 const FIRST_POINT = 20_000;
 const POINT_GROWTH = 1.5;
@@ -76,7 +77,7 @@ const POINT_GROWTH = 1.5;
 function boot(request: Extract<ChildRequest, { do: 'boot' }>): ChildAnswers['boot'] {
   const { cpus, tier, accelerator, skipCountdown } = request;
   let tail = '';
-  let pressEsc = false;
+  let press = false;
   const firmware = new Boot({
     code: readFileSync(request.code),
     vars: readFileSync(request.vars),
@@ -85,15 +86,15 @@ function boot(request: Extract<ChildRequest, { do: 'boot' }>): ChildAnswers['boo
     accelerator,
     serial: (byte) => {
       tail = (tail + String.fromCharCode(byte)).slice(-COUNTDOWN.length);
-      if (tail === COUNTDOWN) pressEsc = skipCountdown;
+      if (tail === COUNTDOWN) press = skipCountdown;
     },
   });
   const pieces = bootInPieces(firmware, { goal: 'shell', budget: 1e11, piece: 1_000_000 });
   let step = pieces.next();
   for (; step.done !== true; step = pieces.next()) {
-    if (!pressEsc || firmware.serial.room === 0) continue;
-    firmware.serial.receive(ESC);
-    pressEsc = false;
+    if (!press || firmware.serial.room === 0) continue;
+    firmware.serial.receive(ENTER);
+    press = false;
   }
   const report = step.value;
   return {

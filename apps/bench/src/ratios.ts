@@ -16,12 +16,15 @@ export interface Ratio {
   readonly ratio: Spread;
 }
 
+/** End of the names of another commit's machines. */
+export const AGAINST_SUFFIX = '@against';
+
 const OTHERS = ['qemu-tcg', 'bochs', 'v86-jit', 'v86-interpreter'] as const;
 
 /** Who is compared with whom: our tiers with the others, accelerators and browsers with the same tier without. */
 const PAIRS: readonly (readonly [peer: string, against: readonly string[]])[] = [
-  ['smm-tier1', [...OTHERS, 'smm-tier0', 'smm-evaluator']],
-  ['smm-tier0', [...OTHERS, 'smm-evaluator']],
+  ['smm-tier1', [...OTHERS, 'smm-tier0', 'smm-evaluator', `smm-tier1${AGAINST_SUFFIX}`]],
+  ['smm-tier0', [...OTHERS, 'smm-evaluator', `smm-tier0${AGAINST_SUFFIX}`]],
   ['smm-tier1-kvm', ['smm-tier1']],
   ['smm-tier1-shadow', ['smm-tier1']],
   ['smm-tier0-kvm', ['smm-tier0']],

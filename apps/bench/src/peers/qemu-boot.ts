@@ -9,7 +9,8 @@ import { peakMemory, treeSeconds } from '../process-tree.ts';
 import { QEMU } from './qemu.ts';
 import { withFiles } from './scratch.ts';
 
-const COUNTDOWN = 'Press ESC in ';
+/** What the shell prints while it counts down. */
+const COUNTDOWN = 'seconds to skip ';
 const TIMEOUT_MS = 300_000;
 
 /** What a boot took up to the prompt. */
@@ -53,7 +54,7 @@ function watch(child: Qemu, skipCountdown: boolean): Promise<BootCost> {
       serial += text;
       if (skipCountdown && !pressed && serial.includes(COUNTDOWN)) {
         pressed = true;
-        child.stdin.write('\x1b');
+        child.stdin.write('\r');
       }
       if (!serial.includes(SHELL_PROMPT) || child.pid === undefined) return;
       clearTimeout(timer);
