@@ -46,7 +46,17 @@ function drawable(report: Report, wanted: (row: Measurement) => boolean): Row[] 
 const peersIn = (rows: readonly Row[]): string[] => [...new Set(rows.map(({ peer }) => String(peer)))];
 const namesIn = (rows: readonly Row[]): string[] => [...new Set(rows.map(({ name }) => String(name)))];
 
-const WIDTH = 380;
+const WIDTH = 400;
+/** Room for the names of rows, so that all charts begin at the same place. */
+const LABELS = { minExtent: 150, maxExtent: 150, labelLimit: 0, tickSize: 0, labelPadding: 8, title: null };
+/** Powers of ten get a label and a line; between them there would be a thicket. */
+const DECADE = 'abs(log(datum.value) / LN10 - round(log(datum.value) / LN10)) < 1e-6';
+const DECADES = {
+  labelExpr: `${DECADE} ? (datum.value >= 1e9 ? datum.value / 1e9 + 'G' : datum.value >= 1e6 ? datum.value / 1e6 + 'M' : datum.value >= 1e3 ? datum.value / 1e3 + 'k' : '' + datum.value) : ''`,
+  gridOpacity: { condition: { test: DECADE, value: 1 }, value: 0.25 },
+  tickSize: 0,
+  labelOverlap: false,
+};
 const ROW_HEIGHT = 24;
 
 /** A dot for the median and a line for the range, a row per kernel, emulators by colour, a panel per mode. */
@@ -56,19 +66,26 @@ function dots(title: string, subtitle: string, axis: string, rows: Row[]): objec
     field: 'name',
     type: 'nominal',
     sort: namesIn(rows),
-    axis: { title: null, grid: true, tickSize: 0, labelPadding: 8 },
+    axis: { ...LABELS, grid: true },
   };
   const color = {
     field: 'peer',
     type: 'nominal',
     scale: scale(peersIn(rows)),
-    legend: { title: null, orient: 'top', symbolType: 'circle', symbolSize: 110, columns: 8 },
+    legend: {
+      title: null,
+      orient: 'top',
+      symbolType: 'circle',
+      symbolSize: 110,
+      labelLimit: 0,
+      symbolOpacity: 1,
+    },
   };
   const x = (field: string) => ({
     field,
     type: 'quantitative',
     scale: { type: 'log', nice: true },
-    axis: { title: axis, format: '~s', tickCount: 6 },
+    axis: { title: axis, ...DECADES },
   });
   const panel = (mode: string) => ({
     title: { text: mode, anchor: 'start', fontSize: 12, fontWeight: 600, color: '#555' },
@@ -113,10 +130,10 @@ function heading(text: string, subtitle: string): object {
 /** A bar per emulator, a group per machine. */
 function bars(title: string, subtitle: string, axis: string, rows: Row[]): object[] {
   if (rows.length === 0) return [];
-  const y = { field: 'name', type: 'nominal', sort: namesIn(rows), axis: { title: null, tickSize: 0 } };
+  const y = { field: 'name', type: 'nominal', sort: namesIn(rows), axis: LABELS };
   const yOffset = { field: 'peer', sort: Object.keys(COLOURS) };
   const color = { field: 'peer', type: 'nominal', scale: scale(peersIn(rows)), legend: null };
-  const height = { step: 15 };
+  const height = { step: 15, for: 'offset' };
   return [
     {
       title: heading(title, subtitle),
@@ -157,32 +174,37 @@ function curves(report: Report): object[] {
     }),
   );
   if (rows.length === 0) return [];
+  const names = namesIn(rows);
   return [
     {
-      title: heading('Warm-up', 'speed between two readings of the clock, each tier in a new process'),
+      title: heading(
+        'Warm-up',
+        `speed between two readings of the clock, each tier in a new process; solid ${names[0]}, dashed ${names[1]}`,
+      ),
       data: { values: rows },
       width: 2 * WIDTH,
       height: 220,
-      mark: { type: 'line', strokeWidth: 2.2, point: { size: 22 }, interpolate: 'monotone' },
+      mark: { type: 'line', strokeWidth: 2.2, point: { size: 22 }, interpolate: 'linear' },
       encoding: {
         x: {
           field: 'instructions',
           type: 'quantitative',
           scale: { type: 'log' },
-          axis: { title: 'guest instructions since power-on', format: '~s', tickCount: 6 },
+          axis: { title: 'guest instructions since power-on', ...DECADES },
         },
         y: {
           field: 'mips',
           type: 'quantitative',
           scale: { type: 'log' },
-          axis: { title: 'million per CPU second', format: '~s', tickCount: 5 },
+          axis: { title: 'million per CPU second', minExtent: 110, ...DECADES },
         },
-        color: { field: 'peer', type: 'nominal', scale: scale(peersIn(rows)), legend: null },
-        strokeDash: {
-          field: 'name',
+        color: {
+          field: 'peer',
           type: 'nominal',
-          legend: { title: null, orient: 'right', symbolStrokeColor: '#444' },
+          scale: scale(peersIn(rows)),
+          legend: { title: null, orient: 'bottom-right', symbolType: 'stroke', symbolSize: 400 },
         },
+        strokeDash: { field: 'name', type: 'nominal', legend: null },
       },
     },
   ];
@@ -227,7 +249,10 @@ function specification(report: Report): TopLevelSpec {
     padding: 20,
     vconcat: views,
     spacing: 44,
-    resolve: { scale: { color: 'independent', x: 'independent', y: 'independent' } },
+    resolve: {
+      scale: { color: 'independent', x: 'independent', y: 'independent', strokeDash: 'independent' },
+      legend: { color: 'independent', strokeDash: 'independent' },
+    },
     config: {
       font: 'system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif',
       view: { stroke: null },
