@@ -8,11 +8,9 @@ import { atEnd, killGroup } from './cleanup.ts';
 import type { Kernel } from './kernels/kernel.ts';
 import type { Effort, Measurement, Progress } from './measurement.ts';
 import type { OurOptions } from './peers/our-machine.ts';
-import { ourName } from './peers/ours.ts';
-import type { Peer } from './peers/peer.ts';
-import { withFiles } from './peers/scratch.ts';
+import { ourPeer } from './peers/ours.ts';
 import { AGAINST_SUFFIX } from './ratios.ts';
-import { CHILD_SCRIPT, runChild } from './run-child.ts';
+import { CHILD_SCRIPT } from './run-child.ts';
 import { KERNEL_SUITES, runKernelSuite } from './suites/kernels.ts';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
@@ -80,21 +78,6 @@ async function withWorkTree<T>(
   }
 }
 
-/** A machine in a process of its own, from either tree. */
-function childPeer(engine: OurOptions, script: string, suffix: string, version: string): Peer {
-  return {
-    name: `${ourName(engine)}${suffix}`,
-    bits: [32, 64],
-    offers: ['smm', 'apic', 'smp'],
-    version: () => Promise.resolve(version),
-    run: (rom, processors) =>
-      withFiles([{ name: 'rom.bin', content: rom }], async ([path]) => {
-        const { answer } = await runChild<'run'>({ do: 'run', roms: [path!], engine, processors }, script);
-        return answer.runs[0]!;
-      }),
-  };
-}
-
 /** Measures both trees: rows of this tree have the usual names, those of the other the suffix. */
 export function runAgainst(
   revision: string,
@@ -107,13 +90,17 @@ export function runAgainst(
       (tier): OurOptions => ({ tier, accelerator: 'tcg' }),
     );
     const peers = engines.flatMap((engine) => [
-      childPeer(engine, CHILD_SCRIPT, '', 'this tree'),
-      childPeer(engine, script, AGAINST_SUFFIX, `${revision} (${commit.slice(0, 10)})`),
+      ourPeer(engine, CHILD_SCRIPT),
+      ourPeer(engine, script, AGAINST_SUFFIX, `${revision} (${commit.slice(0, 10)})`),
     ]);
     const rows: Measurement[] = [];
-    for (const suite of KERNEL_SUITES) {
-      if (suite.kernels.some((kernel) => kernels.includes(kernel)))
-        rows.push(...(await runKernelSuite(suite, kernels, peers, effort, progress)));
+    try {
+      for (const suite of KERNEL_SUITES) {
+        if (suite.kernels.some((kernel) => kernels.includes(kernel)))
+          rows.push(...(await runKernelSuite(suite, kernels, peers, effort, progress)));
+      }
+    } finally {
+      for (const peer of peers) await peer.close?.();
     }
     return rows;
   });

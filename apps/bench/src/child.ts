@@ -1,13 +1,17 @@
 /**
  * A process of its own for what must not share one: boots of whole firmware, whose CPU time and memory are those of the process;
- * warm-up, which must start cold; and another commit's machine, beside which this file is copied. Called by the bench:
- * `node child.js '{"do": ...}'`. Prints one line of JSON.
+ * warm-up, which must start cold; and runs of ROMs, so that emulators in TypeScript do not share a heap and type feedback, and that
+ * another commit's machine can be run by a copy of this file. Called by the bench: `node child.js '{"do": ...}'`. Prints lines of JSON.
  */
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import type { TierName } from '@smm/cpu-core';
 import { Boot, bootInPieces } from '@smm/machine';
+import type { ServedAnswer, ServedRun } from './child-server.ts';
 import { cpuSeconds } from './cpu-time.ts';
 import { machineWith, type OurOptions, runToEnd } from './peers/our-machine.ts';
+import type { PeerRun } from './peers/peer.ts';
+import { runV86 } from './peers/v86-machine.ts';
 import { peakMemory } from './process-tree.ts';
 
 /** What the process is asked for. */
@@ -33,11 +37,8 @@ export type ChildRequest =
       readonly instructions: number;
     }
   | {
-      /** Runs ROMs one after the other. */
-      readonly do: 'run';
-      readonly roms: readonly string[];
-      readonly engine: OurOptions;
-      readonly processors: number;
+      /** Runs a ROM for every line of standard input, until that ends. */
+      readonly do: 'serve';
     };
 
 /** A point of a warm-up curve: totals since the machine was made. */
@@ -60,10 +61,6 @@ export interface ChildAnswers {
     readonly seconds: number;
   };
   readonly 'warm-up': { readonly points: readonly CurvePoint[]; readonly memory: number };
-  readonly run: {
-    readonly runs: readonly { readonly output: string; readonly note: string; readonly seconds: number }[];
-    readonly memory: number;
-  };
 }
 
 const TIMEOUT_SECONDS = 300;
@@ -118,20 +115,30 @@ function warmUp(request: Extract<ChildRequest, { do: 'warm-up' }>): ChildAnswers
   return { points, memory: peakMemory('self') ?? 0 };
 }
 
-function run({ roms, engine, processors }: Extract<ChildRequest, { do: 'run' }>): ChildAnswers['run'] {
-  const runs = roms.map((path) => {
-    const rom = readFileSync(path);
-    const before = cpuSeconds();
-    const { output, stop } = runToEnd(
-      machineWith(rom, engine, processors),
-      () => cpuSeconds() > before + TIMEOUT_SECONDS,
-    );
-    return { output, note: stop, seconds: cpuSeconds() - before };
-  });
-  return { runs, memory: peakMemory('self') ?? 0 };
+async function served({ rom: path, engine, processors }: ServedRun): Promise<PeerRun> {
+  const rom = readFileSync(path);
+  if ('v86' in engine) return runV86(rom, { ...engine.v86, now: cpuSeconds });
+  const before = cpuSeconds();
+  const late = before + TIMEOUT_SECONDS;
+  const { output, stop } = runToEnd(machineWith(rom, engine, processors), () => cpuSeconds() > late);
+  return { output, note: stop, seconds: cpuSeconds() - before };
+}
+
+async function serve(): Promise<void> {
+  for await (const line of createInterface({ input: process.stdin })) {
+    let answer: ServedAnswer;
+    try {
+      answer = await served(JSON.parse(line) as ServedRun);
+    } catch (error) {
+      answer = { error: error instanceof Error ? error.message : String(error) };
+    }
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
+  }
 }
 
 const request = JSON.parse(process.argv[2]!) as ChildRequest;
-const answer =
-  request.do === 'boot' ? boot(request) : request.do === 'warm-up' ? warmUp(request) : run(request);
-process.stdout.write(`${JSON.stringify(answer)}\n`);
+if (request.do === 'serve') await serve();
+else {
+  const answer = request.do === 'boot' ? boot(request) : warmUp(request);
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}

@@ -73,11 +73,31 @@ export async function findLengths(
     const now = await cost(next);
     if (now - before > seconds * TELLING || next >= maximum) {
       const perRound = Math.max(now - before, 1e-9) / Math.max(1, next - rounds);
-      const long = Math.max(2, Math.min(maximum, Math.round(seconds / perRound)));
-      return [Math.max(1, Math.floor(long / LONG_TO_SHORT)), long];
+      return confirmed(cost, Math.round(seconds / perRound), seconds, maximum);
     }
     [rounds, before] = [next, now];
   }
+}
+
+/** Half of the wanted time is long enough. */
+const LONG_ENOUGH = 1 / 2;
+const CORRECTIONS = 3;
+
+/** Lengths for a long run; lengthened if the trials were slow only because the host was still compiling. */
+async function confirmed(
+  cost: (rounds: number) => Promise<number>,
+  guess: number,
+  seconds: number,
+  maximum: number,
+): Promise<Lengths> {
+  let long = Math.max(2, Math.min(maximum, guess));
+  const short = (): number => Math.max(1, Math.floor(long / LONG_TO_SHORT));
+  for (let correction = 0; correction < CORRECTIONS && long < maximum; correction++) {
+    const taken = (await cost(long)) - (await cost(short()));
+    if (taken >= seconds * LONG_ENOUGH) break;
+    long = Math.min(maximum, Math.ceil(long * Math.min(GROWTH, seconds / Math.max(taken, 1e-9))));
+  }
+  return [short(), long];
 }
 
 /** Cost of a kernel's rounds on an emulator, start-up removed. */

@@ -1,6 +1,8 @@
-/** This project's machine as a peer: the same ROM in a whole `tcg` or `kvm` machine, in this process. */
+/** This project's machine as a peer: the same ROM in a whole `tcg` or `kvm` machine. */
 import type { TierName } from '@smm/cpu-core';
+import { ChildServer } from '../child-server.ts';
 import { cpuSeconds } from '../cpu-time.ts';
+import { CHILD_SCRIPT } from '../run-child.ts';
 import { machineWith, type OurOptions, runToEnd } from './our-machine.ts';
 import type { Peer, PeerRun } from './peer.ts';
 
@@ -13,7 +15,7 @@ export const TIER_LABELS: Readonly<Record<TierName, string>> = {
   evaluator: 'evaluator',
 };
 
-/** Runs a ROM to its end. */
+/** Runs a ROM to its end, in this process. */
 export function runOurs(
   rom: Uint8Array,
   options: OurOptions,
@@ -32,14 +34,16 @@ export function ourName({ tier, accelerator }: OurOptions): string {
   return `smm-${TIER_LABELS[tier]}${accelerator === 'tcg' ? '' : `-${accelerator}`}`;
 }
 
-/** Our machine as a peer. */
-function ourPeer(options: OurOptions): Peer {
+/** Our machine as a peer: in a process of its own that stays for all its runs, run by `script`. */
+export function ourPeer(options: OurOptions, script: string, suffix = '', version = 'this tree'): Peer {
+  const server = new ChildServer(script);
   return {
-    name: ourName(options),
+    name: `${ourName(options)}${suffix}`,
     bits: [32, 64],
     offers: ['smm', 'apic', 'smp'],
-    version: () => Promise.resolve('this tree'),
-    run: (rom, processors) => Promise.resolve(runOurs(rom, options, processors)),
+    version: () => Promise.resolve(version),
+    run: (rom, processors) => server.run(rom, { engine: options, processors }),
+    close: () => server.close(),
   };
 }
 
@@ -48,5 +52,5 @@ const accelerators = ['tcg', 'kvm', 'shadow'] as const;
 
 /** Every tier under every accelerator. */
 export const ourPeers: readonly Peer[] = accelerators.flatMap((accelerator) =>
-  tiers.map((tier) => ourPeer({ tier, accelerator })),
+  tiers.map((tier) => ourPeer({ tier, accelerator }, CHILD_SCRIPT)),
 );

@@ -1,10 +1,10 @@
-/** v86 as a peer, 32-bit only, in this process. */
+/** v86 as a peer, 32-bit only, each in a process of its own. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { cpuSeconds } from '../cpu-time.ts';
+import { ChildServer } from '../child-server.ts';
+import { CHILD_SCRIPT } from '../run-child.ts';
 import type { Peer } from './peer.ts';
-import { runV86 } from './v86-machine.ts';
 
 function packageRoot(): string | undefined {
   try {
@@ -27,12 +27,15 @@ export function v86Version(): string | undefined {
 }
 
 function v86Peer(name: string, disableJit: boolean): Peer {
+  const server = new ChildServer(CHILD_SCRIPT);
   return {
     name,
     bits: [32],
     offers: ['apic'],
     version: () => Promise.resolve(v86Version()),
-    run: (rom) => runV86(rom, { wasmPath: v86Wasm(), disableJit, now: cpuSeconds }),
+    run: (rom, processors) =>
+      server.run(rom, { engine: { v86: { disableJit, wasmPath: v86Wasm() } }, processors }),
+    close: () => server.close(),
   };
 }
 
