@@ -43,7 +43,16 @@ const REGISTERS: Readonly<Record<32 | 64, readonly string[]>> = {
   ],
 };
 
-function check({ bytes, bits, load, entry, result, iterations, expected }: ForeignOptions): void {
+/** Throws {@link ForeignError} for what cannot be run. */
+export function checkForeign({
+  bytes,
+  bits,
+  load,
+  entry,
+  result,
+  iterations,
+  expected,
+}: ForeignOptions): void {
   const [lowest, end] = FOREIGN_RANGE;
   const hex = (value: number): string => `0x${value.toString(16)}`;
   if (bytes.length === 0) throw new ForeignError('the file is empty');
@@ -75,7 +84,7 @@ export type ResultOf = (rounds: number) => { readonly result: bigint; readonly i
 
 /** The binary as a kernel. */
 export function foreignKernel(options: ForeignOptions, resultOf: ResultOf): Kernel {
-  check(options);
+  checkForeign(options);
   const { bits, bytes, load, entry, result, iterations, expected } = options;
   const [a, c, si, di] = bits === 32 ? ['eax', 'ecx', 'esi', 'edi'] : ['rax', 'rcx', 'rsi', 'rdi'];
   const call = `

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type BenchOptions, SUITES, type SuiteName } from './bench.ts';
-import { defaultResult, FOREIGN_RANGE, type ForeignOptions } from './foreign.ts';
+import { checkForeign, defaultResult, FOREIGN_RANGE, type ForeignOptions } from './foreign.ts';
 import { ALL_KERNELS } from './kernels/all.ts';
 import { ALL_PEERS, DEFAULT_PEERS } from './peers/all.ts';
 import { ALL_BOOTS, type BootPlan } from './suites/boot.ts';
@@ -126,7 +126,7 @@ const QUICK_SUITES: readonly SuiteName[] = [
   'boot',
   'warm-up',
 ];
-const QUICK_BOOTS: BootPlan = { architectures: ['x64'], cpus: [1], peers: ['smm-tier1', 'qemu-tcg'] };
+const QUICK_BOOTS: BootPlan = { architectures: ['x64'], cpus: [2], peers: ['smm-tier1', 'qemu-tcg'] };
 
 function command(): Command {
   return new Command('bench')
@@ -161,8 +161,10 @@ function command(): Command {
     )
     .option('--expect <value>', 'what every run must give (default: what our tier 0 gives)', integer)
     .addHelpText('after', HELP)
+    .configureOutput({ writeErr: () => undefined }) // the message is thrown
     .exitOverride((error) => {
-      process.exit(error.exitCode === 0 ? 0 : 2);
+      if (error.exitCode === 0) process.exit(0); // help
+      throw new OptionError(error.message.replace(/^error: /, ''));
     });
 }
 
@@ -183,7 +185,7 @@ function foreignOf(options: Options): ForeignOptions | undefined {
     throw new OptionError(`--kernel ${kernel}: ${error instanceof Error ? error.message : error}`);
   }
   const bits = options.bits === '64' ? 64 : 32;
-  return {
+  const foreign: ForeignOptions = {
     name: basename(kernel),
     bytes,
     bits,
@@ -193,9 +195,11 @@ function foreignOf(options: Options): ForeignOptions | undefined {
     iterations,
     expected: expect,
   };
+  checkForeign(foreign);
+  return foreign;
 }
 
-/** Parses. Ends the process with code 2 and a sentence, or throws {@link OptionError}, if that fails. */
+/** Parses; throws {@link OptionError} or `ForeignError`. Help is printed, and ends the process. */
 export function parseArguments(argv: readonly string[]): Parsed {
   const program = command();
   const options = program.parse(argv, { from: 'user' }).opts<Options>();

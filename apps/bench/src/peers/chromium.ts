@@ -3,7 +3,7 @@
  * processes, from /proc, is taken around each run: the page's thread, compiler threads, and what the browser does besides.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { type BrowserServer, chromium, type Page } from 'playwright';
+import type { BrowserServer, Page } from 'playwright';
 import { atEnd, killGroup } from '../cleanup.ts';
 import type { Need } from '../kernels/kernel.ts';
 import { hasProc, treeSeconds } from '../process-tree.ts';
@@ -37,6 +37,7 @@ interface Session {
 let session: Promise<Session> | undefined;
 
 async function start(): Promise<Session> {
+  const { chromium } = await import('playwright'); // takes a while to load
   const server = await chromium.launchServer({
     executablePath: PROGRAM,
     args: FLAGS,
