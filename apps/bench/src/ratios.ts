@@ -35,7 +35,7 @@ const PAIRS: readonly (readonly [peer: string, against: readonly string[]])[] = 
 ];
 
 /** The ratio of two rows, from the rounds in which both have a figure; undefined if there are none. */
-export function ratioOf(peer: Measurement, against: Measurement): Spread | undefined {
+function ratioOf(peer: Measurement, against: Measurement): Spread | undefined {
   const quotients = peer.samples.flatMap((sample, round) => {
     const other = against.samples[round];
     if (sample === null || other === null || other === undefined) return [];

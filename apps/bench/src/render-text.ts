@@ -19,7 +19,7 @@ const NO_BORDER = {
 };
 
 /** A table with its title. */
-export function renderTable({ title, head, rows }: Table): string {
+function renderTable({ title, head, rows }: Table): string {
   const out = new CliTable({ ...NO_BORDER, head: [...head] });
   out.push(...rows.map((row) => [...row]));
   const lines = out.toString().split('\n');

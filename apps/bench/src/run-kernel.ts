@@ -129,7 +129,7 @@ export interface KernelRuns {
 }
 
 /** Whether an emulator has what a kernel needs. */
-export function canRun(peer: Peer, kernel: Kernel): boolean {
+function canRun(peer: Peer, kernel: Kernel): boolean {
   const needs = kernel.needs ?? [];
   return peer.bits.includes(kernel.bits) && needs.every((need) => peer.offers.includes(need));
 }

@@ -14,7 +14,7 @@ export interface Table {
 }
 
 /** Three significant digits, none after the point from 100 on. */
-export function figure(value: number): string {
+function figure(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }
 

@@ -23,7 +23,7 @@ export interface Word {
 }
 
 /** Arithmetic of a mode's native width. */
-export function wordOf(bits: 32 | 64): Word {
+function wordOf(bits: 32 | 64): Word {
   const u = (value: bigint): bigint => BigInt.asUintN(bits, value);
   return {
     bits,
@@ -35,7 +35,7 @@ export function wordOf(bits: 32 | 64): Word {
 }
 
 /** What one round does. */
-export interface Round {
+interface Round {
   /** What it leaves in the accumulator register. */
   readonly digest: bigint;
   /** Instructions of the body, a REP counted as one. */

@@ -9,7 +9,7 @@ import type { Peer, PeerRun } from './peer.ts';
 const TIMEOUT_MS = 300_000;
 
 /** Short names of the tiers in tables. */
-export const TIER_LABELS: Readonly<Record<TierName, string>> = {
+const TIER_LABELS: Readonly<Record<TierName, string>> = {
   translator: 'tier1',
   interpreter: 'tier0',
   evaluator: 'evaluator',
