@@ -1,14 +1,28 @@
 /** Runs suites and makes the report. */
+import type { Kernel } from './kernels/kernel.ts';
 import type { Effort, Measurement, Progress } from './measurement.ts';
-import { ratiosOf } from './ratios.ts';
+import type { Peer } from './peers/peer.ts';
+import { ratiosOf, summariesOf } from './ratios.ts';
 import { describeHost, type Report } from './report.ts';
-import { cold, hot, runKernelSuite, smi, smmWasm } from './suites/kernels.ts';
+import { type BootPlan, runBoots } from './suites/boot.ts';
+import { KERNEL_SUITES, runKernelSuite } from './suites/kernels.ts';
 import { type Growth, runRelocations } from './suites/relocation.ts';
 import { runWalkers } from './suites/walkers.ts';
 import { runWalks } from './suites/walks.ts';
+import { type Curve, runWarmUps } from './suites/warm-up.ts';
 
 /** Suites by name, in the order they run. */
-export const SUITES = ['hot', 'cold', 'walks', 'walkers', 'smi', 'relocation'] as const;
+export const SUITES = [
+  'hot',
+  'system',
+  'cold',
+  'events',
+  'walks',
+  'walkers',
+  'relocation',
+  'boot',
+  'warm-up',
+] as const;
 /** A suite's name. */
 export type SuiteName = (typeof SUITES)[number];
 
@@ -16,6 +30,12 @@ export type SuiteName = (typeof SUITES)[number];
 export interface BenchOptions {
   /** Suites. */
   readonly only: readonly SuiteName[];
+  /** Kernels of the suites that run kernels on all emulators. */
+  readonly kernels: readonly Kernel[];
+  /** Emulators. */
+  readonly peers: readonly Peer[];
+  /** Firmware boots. */
+  readonly boots: BootPlan;
   /** How much. */
   readonly effort: Effort;
   /** Largest machine of the relocation suite. */
@@ -24,29 +44,63 @@ export interface BenchOptions {
   readonly progress: Progress;
 }
 
+/** Whole boots and relocations take long and vary little. */
+const LONG_SUITE_SAMPLES = 3;
+
 /** Runs the suites. */
-export async function runBench({ only, effort, maximumProcessors, progress }: BenchOptions): Promise<Report> {
+export async function runBench(options: BenchOptions): Promise<Report> {
+  const { only, kernels, peers, effort, progress } = options;
   const measurements: Measurement[] = [];
   const growth: Growth[] = [];
-  const suites: Record<SuiteName, () => Promise<Measurement[]> | Measurement[]> = {
-    hot: () => runKernelSuite(hot, effort, progress),
-    cold: () => runKernelSuite(cold, effort, progress),
-    walks: () => runWalks(effort, progress),
+  const curves: Curve[] = [];
+  const fewer = { ...effort, samples: Math.min(effort.samples, LONG_SUITE_SAMPLES) };
+  const others: Record<string, () => Promise<readonly Measurement[]> | readonly Measurement[]> = {
+    walks: () => runWalks(peers, effort, progress),
     walkers: () => runWalkers(effort, progress),
-    smi: () => runKernelSuite(smi, effort, progress),
     relocation: () => {
-      const results = runRelocations(effort, progress, maximumProcessors);
+      const results = runRelocations(fewer, progress, options.maximumProcessors);
       growth.push(...results.growth);
       return results.measurements;
     },
+    boot: () => runBoots(options.boots, fewer, progress),
+    'warm-up': async () => {
+      curves.push(...(await runWarmUps(effort, progress)));
+      return [];
+    },
   };
-  for (const name of SUITES) if (only.includes(name)) measurements.push(...(await suites[name]()));
+  try {
+    for (const name of SUITES) {
+      if (!only.includes(name)) continue;
+      const suite = KERNEL_SUITES.find((each) => each.name === name);
+      const rows =
+        suite === undefined
+          ? await others[name]!()
+          : await runKernelSuite(suite, kernels, peers, effort, progress);
+      measurements.push(...rows);
+    }
+  } finally {
+    for (const peer of peers) await peer.close?.();
+  }
+  return reportOf(effort, measurements, growth, curves);
+}
+
+/** A report of rows: what can be computed from them is. */
+export function reportOf(
+  effort: Effort,
+  measurements: readonly Measurement[],
+  growth: readonly Growth[] = [],
+  curves: readonly Curve[] = [],
+): Report {
+  const ratios = ratiosOf(measurements);
   return {
-    schemaVersion: 1,
+    schemaVersion: 2,
+    measuredAt: new Date().toISOString(),
     host: describeHost(),
     effort,
     measurements,
-    ratios: ratiosOf(measurements, smmWasm.name),
+    ratios,
+    summaries: summariesOf(ratios),
     growth,
+    curves,
   };
 }

@@ -1,5 +1,6 @@
 /** CPU time of this process and of children. */
 import { spawn } from 'node:child_process';
+import { atEnd, killGroup } from './cleanup.ts';
 
 /** User and system time of all threads of this process so far, seconds. */
 export function cpuSeconds(): number {
@@ -11,6 +12,8 @@ export function cpuSeconds(): number {
 export interface ChildResult {
   /** Standard output. */
   readonly stdout: string;
+  /** Standard error. */
+  readonly stderr: string;
   /** Exit code of the command, or -1. */
   readonly code: number;
   /** User and system time of the command and its children, seconds. */
@@ -34,6 +37,7 @@ export function timedChild(
       detached: true,
       env: { ...process.env, LC_ALL: 'C' },
     });
+    const forget = atEnd(() => killGroup(child.pid));
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('latin1').on('data', (text: string) => {
@@ -43,15 +47,16 @@ export function timedChild(
       stderr += text;
     });
     const timer = setTimeout(() => {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      killGroup(child.pid);
     }, seconds * 1000);
     child.on('error', reject);
     child.on('close', (code) => {
       clearTimeout(timer);
+      forget();
       const times = stderr.match(new RegExp(`${MARK} (\\S+) (\\S+)`));
       if (times === null)
         reject(new Error(`${command[0]} did not end in ${seconds} s: ${stderr.slice(-200)}`));
-      else resolve({ stdout, code: code ?? -1, seconds: Number(times[1]) + Number(times[2]) });
+      else resolve({ stdout, stderr, code: code ?? -1, seconds: Number(times[1]) + Number(times[2]) });
     });
     onStart?.();
   });

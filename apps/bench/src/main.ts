@@ -1,68 +1,76 @@
 /** The command line: `npm run bench -- --quick --only hot --json bench.json`. */
-import { writeFileSync } from 'node:fs';
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { runBench, SUITES, type SuiteName } from './bench.ts';
-import { renderReport } from './report.ts';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { AgainstError, runAgainst } from './against.ts';
+import { reportOf, runBench } from './bench.ts';
+import { installCleanup } from './cleanup.ts';
+import { ForeignError } from './foreign.ts';
+import { renderMarkdown } from './markdown.ts';
+import type { Progress } from './measurement.ts';
+import { OptionError, type Parsed, parseArguments } from './options.ts';
+import { renderReport } from './render-text.ts';
+import type { Report } from './report.ts';
+import { runForeign } from './suites/foreign.ts';
 
-const HELP = `
-Suites:
-  hot         32- and 64-bit loops, guest instructions per CPU second (MIPS); a REP counts as one
-  cold        code that runs once: decoding or translating it, and the first execution
-  walks       what a TLB miss costs in the machine: tcg, kvm with EPT, kvm with shadow paging
-  walkers     the page walkers by themselves
-  smi         SMI entry, a handler of two instructions, RSM
-  relocation  SMBASE relocations with 1 to 255 VCPUs under tcg and kvm
+const TEMPLATE = new URL('../performance.template.md', import.meta.url);
 
-The same ROM runs on all emulators: ours, and those of Bochs, QEMU (TCG) and v86 that are installed; others are reported
-as missing. Every result is checked against a computation in TypeScript. Exit codes: 0, 1 if a result was wrong or one of
-our own runs failed, 2 for a bad command line.
-`;
-
-interface Options {
-  readonly quick: boolean;
-  readonly json?: string;
-  readonly only?: SuiteName[];
-  readonly samples?: number;
+/** A report that was written with `--json`. */
+function readReport(path: string): Report {
+  let report: Partial<Report>;
+  try {
+    report = JSON.parse(readFileSync(path, 'utf8')) as Partial<Report>;
+  } catch (error) {
+    throw new OptionError(`--from ${path}: ${error instanceof Error ? error.message : error}`);
+  }
+  if (report.schemaVersion !== 2)
+    throw new OptionError(`--from ${path}: it is no report of this bench (schemaVersion 2)`);
+  return report as Report;
 }
 
-function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Give a whole number from 1.');
-  return value;
+async function measure(options: Parsed, progress: Progress): Promise<Report> {
+  const { bench, foreign, against, from } = options;
+  if (from !== undefined) return readReport(from);
+  if (against !== undefined)
+    return reportOf(bench.effort, await runAgainst(against, bench.kernels, bench.effort, progress));
+  if (foreign === undefined) return runBench({ ...bench, progress });
+  try {
+    return reportOf(bench.effort, await runForeign(foreign, bench.peers, bench.effort, progress));
+  } finally {
+    for (const peer of bench.peers) await peer.close?.();
+  }
+}
+
+async function write(options: Parsed, report: Report): Promise<void> {
+  const { json, markdown, plot } = options;
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
+  if (markdown !== undefined) writeFileSync(markdown, renderMarkdown(readFileSync(TEMPLATE, 'utf8'), report));
+  if (plot !== undefined) {
+    const { renderHtml, renderSvg } = await import('./plot.ts'); // Vega takes a while to load
+    writeFileSync(plot, await (plot.endsWith('.svg') ? renderSvg(report) : renderHtml(report)));
+  }
 }
 
 async function main(argv: readonly string[]): Promise<number> {
-  const program = new Command('bench')
-    .description('Measures the emulator, and others beside it.')
-    .option(
-      '--quick',
-      'short runs, one round, up to 16 VCPUs: to see that it works, too noisy to quote',
-      false,
-    )
-    .option('--json <file>', 'write the report as JSON too')
-    .addOption(new Option('--only <suite...>', 'run these suites only').choices(SUITES))
-    .option('--samples <n>', 'interleaved rounds (default 5)', positive)
-    .addHelpText('after', HELP)
-    .exitOverride((error) => {
-      process.exit(error.exitCode === 0 ? 0 : 2);
-    });
-  const options = program.parse(argv, { from: 'user' }).opts<Options>();
+  installCleanup();
+  const options = parseArguments(argv);
   const { isTTY } = process.stderr;
-  const report = await runBench({
-    only: options.only ?? SUITES,
-    effort: { samples: options.samples ?? (options.quick ? 1 : 5), scale: options.quick ? 0.1 : 1 },
-    maximumProcessors: options.quick ? 16 : 255,
-    progress: (text) => {
-      if (isTTY) process.stderr.write(`\r\x1b[K${text}`);
-    },
-  });
+  const report = await measure(options, (text) =>
+    process.stderr.write(isTTY ? `\r\x1b[K${text}` : `${text}\n`),
+  );
   if (isTTY) process.stderr.write('\r\x1b[K');
   process.stdout.write(renderReport(report));
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+  await write(options, report);
   const bad = report.measurements.some(
     (m) => m.status === 'wrong-result' || (m.status === 'failed' && m.peer.startsWith('smm-')),
   );
   return bad ? 1 : 0;
 }
 
-process.exitCode = await main(process.argv.slice(2));
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const known = [OptionError, ForeignError, AgainstError].some((kind) => error instanceof kind);
+  if (!known) throw error;
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  process.stderr.write(`bench: ${(error as Error).message}\n`);
+  process.exitCode = 2;
+}

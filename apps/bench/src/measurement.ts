@@ -4,6 +4,24 @@ import { type Spread, spread } from './statistics.ts';
 /** Why there is or is not a figure. `noise`: every difference of two runs was zero or negative, they were too short. */
 type Status = 'measured' | 'missing' | 'failed' | 'wrong-result' | 'noise';
 
+/** Units, and whether more is better. */
+export const UNITS = {
+  MIPS: { larger: true },
+  'VCPUs/s': { larger: true },
+  'ns/insn': { larger: false },
+  'ns/miss': { larger: false },
+  'ns/walk': { larger: false },
+  'us/SMI': { larger: false },
+  'us/IPI': { larger: false },
+  'ms/round': { larger: false },
+  ms: { larger: false },
+  s: { larger: false },
+  's wall': { larger: false },
+  MiB: { larger: false },
+} as const;
+/** Name of a unit. CPU time unless it says `wall`. */
+export type Unit = keyof typeof UNITS;
+
 /** One row. */
 export interface Measurement {
   /** Suite it belongs to. */
@@ -14,14 +32,14 @@ export interface Measurement {
   readonly peer: string;
   /** Its version, if it is there. */
   readonly version?: string;
-  /** Unit of the figures, for example `MIPS`. */
-  readonly unit: string;
+  /** Unit of the figures. */
+  readonly unit: Unit;
   /** Whether there are figures. */
   readonly status: Status;
   /** Middle and extremes of the samples. */
   readonly value?: Spread;
-  /** One per round, in order. */
-  readonly samples: readonly number[];
+  /** One per round, in order; null where a round gave noise. */
+  readonly samples: readonly (number | null)[];
   /** Why there are none, or what to know about them. */
   readonly note?: string;
 }
@@ -30,8 +48,8 @@ export interface Measurement {
 export interface Effort {
   /** Interleaved rounds over all emulators. */
   readonly samples: number;
-  /** Length of a run as a multiple of the kernel's own. */
-  readonly scale: number;
+  /** CPU seconds of a long run. */
+  readonly seconds: number;
 }
 
 /** Told what is going on. */
@@ -40,17 +58,14 @@ export type Progress = (text: string) => void;
 /** A row from samples; those that are not positive are noise. */
 export function measured(
   row: Omit<Measurement, 'status' | 'value' | 'samples'>,
-  samples: readonly number[],
+  figures: readonly number[],
 ): Measurement {
-  const usable = samples.filter((sample) => Number.isFinite(sample) && sample > 0);
+  const samples = figures.map((figure) => (Number.isFinite(figure) && figure > 0 ? figure : null));
+  const usable = samples.filter((sample) => sample !== null);
   if (usable.length === 0)
     return { ...row, status: 'noise', samples: [], note: 'the runs were too short to tell' };
   const lost = samples.length - usable.length;
-  return {
-    ...row,
-    status: 'measured',
-    value: spread(usable),
-    samples: usable,
-    ...(lost > 0 && { note: `${lost} of ${samples.length} samples were noise` }),
-  };
+  const notes = [row.note, lost > 0 ? `${lost} of ${samples.length} samples were noise` : undefined];
+  const note = notes.filter((text) => text !== undefined).join('; ');
+  return { ...row, status: 'measured', value: spread(usable), samples, ...(note !== '' && { note }) };
 }

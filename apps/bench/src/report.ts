@@ -1,15 +1,16 @@
-/** The report: one object for JSON, one text for people. */
+/** The report: one object, from which text, Markdown and the plot are made. */
 import { availableParallelism, cpus, loadavg } from 'node:os';
-import Table from 'cli-table3';
 import type { Effort, Measurement } from './measurement.ts';
-import type { Ratio } from './ratios.ts';
-import type { Spread } from './statistics.ts';
+import type { Ratio, Summary } from './ratios.ts';
 import type { Growth } from './suites/relocation.ts';
+import type { Curve } from './suites/warm-up.ts';
 
 /** Everything a run of the bench found. Its schema: `schema/bench.schema.json`. */
 export interface Report {
   /** Version of this layout. */
-  readonly schemaVersion: 1;
+  readonly schemaVersion: 2;
+  /** When it ended, ISO 8601, UTC. */
+  readonly measuredAt: string;
   /** Where it ran. */
   readonly host: {
     /** Processor, as the host names it. */
@@ -25,10 +26,14 @@ export interface Report {
   readonly effort: Effort;
   /** Rows. */
   readonly measurements: readonly Measurement[];
-  /** Tier 0 against the others. */
+  /** Pairs of emulators, kernel by kernel. */
   readonly ratios: readonly Ratio[];
+  /** Pairs of emulators over all kernels of a suite. */
+  readonly summaries: readonly Summary[];
   /** How the cost of a relocation grows. */
   readonly growth: readonly Growth[];
+  /** Speed from the first instruction on. */
+  readonly curves: readonly Curve[];
 }
 
 /** What the host is. */
@@ -41,81 +46,13 @@ export function describeHost(): Report['host'] {
   };
 }
 
-const PLAIN = {
-  chars: {
-    top: '',
-    'top-mid': '',
-    'top-left': '',
-    'top-right': '',
-    bottom: '',
-    'bottom-mid': '',
-    'bottom-left': '',
-    'bottom-right': '',
-    left: '',
-    'left-mid': '',
-    mid: '',
-    'mid-mid': '',
-    right: '',
-    'right-mid': '',
-    middle: '  ',
-  },
-  style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-};
-
-function number(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
-}
-
-function range({ min, max }: Spread): string {
-  return `${number(min)} - ${number(max)}`;
-}
-
-function table(head: string[], rows: string[][]): string {
-  const out = new Table({ ...PLAIN, head });
-  out.push(...rows);
-  return out
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n');
-}
-
-function measurementRow(m: Measurement): string[] {
-  const peer = m.version === undefined ? m.peer : `${m.peer} (${m.version})`;
-  const figures = m.value === undefined ? [m.status, ''] : [number(m.value.median), range(m.value)];
-  return [m.suite, m.name, peer, ...figures, m.unit, m.note ?? ''];
-}
-
-/** The report as text. */
-export function renderReport(report: Report): string {
-  const { host, effort } = report;
-  const parts = [
-    `${host.processor}, ${host.processors} processors, Node ${host.node}, load ${host.load}; median of ${effort.samples} rounds, ` +
-      `run length x ${effort.scale}. CPU time is user and system time of all threads.`,
-    table(
-      ['suite', 'what', 'emulator', 'median', 'range', 'unit', 'note'],
-      report.measurements.map(measurementRow),
-    ),
-  ];
-  if (report.ratios.length > 0) {
-    const rows = report.ratios.map((r) => [
-      r.suite,
-      r.name,
-      `${r.peer} / ${r.against}`,
-      number(r.ratio.median),
-      range(r.ratio),
-    ]);
-    parts.push(
-      'How many times faster (above 1: ours is):',
-      table(['suite', 'what', 'pair', 'median', 'range'], rows),
-    );
-  }
-  if (report.growth.length > 0) {
-    const rows = report.growth.map((g) => [g.accelerator, g.of, number(g.exponent)]);
-    parts.push(
-      'Growth of one relocation with the number of VCPUs from 8 on (exponent; 1 is linear):',
-      table(['accel', 'of', 'exponent'], rows),
-    );
-  }
-  return `${parts.join('\n\n')}\n`;
+/** The names of emulators in a report with their versions, in the order of first appearance. */
+export function peersOf(
+  rows: readonly Measurement[],
+): { readonly name: string; readonly version: string | undefined }[] {
+  const names = [...new Set(rows.map(({ peer }) => peer))];
+  return names.map((name) => ({
+    name,
+    version: rows.find((row) => row.peer === name && row.version !== undefined)?.version,
+  }));
 }

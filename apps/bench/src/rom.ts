@@ -3,7 +3,7 @@
  * same bytes run in every emulator. Nothing of a PC is needed but RAM, the ROM's alias below 1 MiB, and an output port.
  */
 import { assemble } from '@smm/asm';
-import { DATA_BASE, KERNEL_BASE, type Kernel, MAPPED_BYTES } from './kernels/kernel.ts';
+import { KERNEL_BASE, type Kernel, MAPPED_BYTES, PAGE_TABLES, ROUNDS_TO_GO } from './kernels/kernel.ts';
 
 /** Bytes of a ROM. */
 export const ROM_SIZE = 0x1_0000;
@@ -13,8 +13,6 @@ const KERNEL_OFFSET = 0x400;
 const TABLES = 0x10_0000;
 const STACK_TOP = 0xa000;
 const APIC_PAGE = 0xfee0_0000;
-/** Kernels count down here: not beside their code, for a store into a code page makes some emulators translate it anew. */
-const ROUNDS_TO_GO = DATA_BASE + 0xf_0000;
 
 const FILL_TABLES = `
         mov     edi, ${TABLES}
@@ -25,7 +23,7 @@ const FILL_TABLES = `
 
 /** Two levels: page directory, then tables; the local APIC's page has a table of its own. */
 const PAGING_32 = `
-PT equ ${TABLES + 0x2000}
+PT equ ${PAGE_TABLES[32]}
         mov     dword [${TABLES} + ${(APIC_PAGE >>> 22) * 4}], ${TABLES + 0x1003}
         mov     dword [${TABLES + 0x1000} + ${((APIC_PAGE >>> 12) & 0x3ff) * 4}], ${APIC_PAGE} + 13h
         mov     edi, ${TABLES}
@@ -52,7 +50,7 @@ pte:    mov     [edi], eax
 
 /** Four levels, then long mode. */
 const PAGING_64 = `
-PT equ ${TABLES + 0x6000}
+PT equ ${PAGE_TABLES[64]}
         mov     dword [${TABLES}], ${TABLES + 0x1003}
         mov     dword [${TABLES + 0x1000}], ${TABLES + 0x2003}
         mov     dword [${TABLES + 0x1000} + 24], ${TABLES + 0x3003}

@@ -29,3 +29,8 @@ export function growthExponent(points: readonly { readonly x: number; readonly y
   const covariance = logs.reduce((sum, [x, y]) => sum + (x - mx) * (y - my), 0);
   return covariance / logs.reduce((sum, [x]) => sum + (x - mx) ** 2, 0);
 }
+
+/** Geometric mean of at least one positive number: what ratios are averaged with. */
+export function geometricMean(values: readonly number[]): number {
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}

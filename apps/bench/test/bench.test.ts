@@ -9,10 +9,10 @@ import { measured } from '../src/measurement.ts';
 import { bochs } from '../src/peers/bochs.ts';
 import type { Peer } from '../src/peers/peer.ts';
 import { qemuTcg } from '../src/peers/qemu.ts';
-import { ratiosOf } from '../src/ratios.ts';
-import { renderReport } from '../src/report.ts';
+import { ratiosOf, summariesOf } from '../src/ratios.ts';
+import { renderReport } from '../src/render-text.ts';
 import { buildRom } from '../src/rom.ts';
-import { expectedOutput, runKernels } from '../src/run-kernel.ts';
+import { expectedOutput, findLengths, runKernels } from '../src/run-kernel.ts';
 import { growthExponent, spread } from '../src/statistics.ts';
 
 const schema = JSON.parse(readFileSync(new URL('../schema/bench.schema.json', import.meta.url), 'utf8'));
@@ -23,7 +23,10 @@ describe('the smallest run', () => {
   it('measures walkers and relocations, and its report fits the schema', async () => {
     const report = await runBench({
       only: ['walkers', 'relocation'],
-      effort: { samples: 1, scale: 0.01 },
+      kernels: [],
+      peers: [],
+      boots: { architectures: [], cpus: [], peers: [] },
+      effort: { samples: 1, seconds: 0.01 },
       maximumProcessors: 2,
       progress: quiet,
     });
@@ -32,10 +35,10 @@ describe('the smallest run', () => {
     const relocations = report.measurements.filter((m) => m.suite === 'relocation');
     expect(relocations.map((m) => m.status)).not.toContain('failed');
     expect(relocations.filter((m) => m.unit === 'VCPUs/s').map((m) => `${m.name} ${m.peer}`)).toEqual([
-      '1 VCPUs smm-wasm-tcg',
-      '2 VCPUs smm-wasm-tcg',
-      '1 VCPUs smm-wasm-kvm',
-      '2 VCPUs smm-wasm-kvm',
+      '1 VCPUs smm-tier1',
+      '2 VCPUs smm-tier1',
+      '1 VCPUs smm-tier1-kvm',
+      '2 VCPUs smm-tier1-kvm',
     ]);
     expect(renderReport(report)).toContain('4 levels through EPT');
   }, 60_000);
@@ -43,7 +46,9 @@ describe('the smallest run', () => {
   it('a report with a measured row without figures does not fit the schema', () => {
     const row = { suite: 'hot', name: 'k', peer: 'p', unit: 'MIPS', status: 'measured', samples: [] };
     const host = { processor: '', processors: 1, node: '', load: 0 };
-    const report = { schemaVersion: 1, host, effort: { samples: 1, scale: 1 }, ratios: [], growth: [] };
+    const lists = { ratios: [], summaries: [], growth: [], curves: [] };
+    const effort = { samples: 1, seconds: 1 };
+    const report = { schemaVersion: 2, measuredAt: '2026-01-01T00:00:00Z', host, effort, ...lists };
     expect(fits({ ...report, measurements: [{ ...row, status: 'missing' }] })).toBe(true);
     expect(fits({ ...report, measurements: [row] })).toBe(false);
   });
@@ -51,22 +56,24 @@ describe('the smallest run', () => {
 
 /** A kernel that adds 3 to its accumulator each round. */
 const tiny: Kernel = {
-  name: 'tiny',
+  name: 'tiny32',
   bits: 32,
   title: 'adds',
   source: 'kernel: xor eax, eax\nnext: add eax, 3\ndec dword [iterations]\njnz next\nret',
-  rounds: [5, 10],
-  reference: (rounds) => ({ result: BigInt(rounds * 3), instructions: rounds * 3 }),
+  reference: (rounds) => ({ result: BigInt(rounds * 3), instructions: rounds * 3, repeats: 0 }),
 };
 
+const roundsOf = (rom: Uint8Array): number => new DataView(rom.buffer).getUint32(0x400 + 16, true);
+
+/** An emulator that needs 2 s to start and 1 ms a round. */
 function fakePeer(name: string, output: (rom: Uint8Array) => string, version: string | undefined): Peer {
   const run: Peer['run'] = (rom) =>
-    Promise.resolve({ output: output(rom), seconds: rom[0x400 + 16]!, note: '' });
-  return { name, bits: [32], effort: 1, version: () => Promise.resolve(version), run };
+    Promise.resolve({ output: output(rom), seconds: 2 + roundsOf(rom) / 1000, note: '' });
+  return { name, bits: [32], offers: [], version: () => Promise.resolve(version), run };
 }
 
 describe('emulators', () => {
-  const honest = (rom: Uint8Array): string => expectedOutput(tiny, tiny.reference(rom[0x400 + 16]!));
+  const honest = (rom: Uint8Array): string => expectedOutput(tiny, tiny.reference(roundsOf(rom)));
 
   it('are measured by the difference of two runs, and reported if missing, wrong or failing', async () => {
     const peers = [
@@ -81,17 +88,37 @@ describe('emulators', () => {
         '1',
       ),
     ];
-    const runs = await runKernels([tiny], peers, { samples: 2, scale: 1 }, quiet);
-    expect(runs[0]!.costs).toEqual(Array(2).fill({ seconds: 5, instructions: 15, rounds: 5 }));
+    const needy: Kernel = { ...tiny, name: 'needy32', needs: ['smm'] };
+    const runs = await runKernels([tiny, needy], peers, { samples: 2, seconds: 1 }, quiet);
+    expect(runs.map(({ peer, kernel }) => `${kernel.name} ${peer.name}`)).toEqual(
+      peers.map(({ name }) => `tiny32 ${name}`),
+    );
+    const [cost, again] = runs[0]!.costs;
+    expect(cost).toEqual(again);
+    expect(cost).toMatchObject({ rounds: 875, instructions: 2625 });
+    expect(cost!.seconds).toBeCloseTo(0.875, 9);
+    expect(cost!.startup).toBeCloseTo(2, 9);
     expect(runs.map((run) => run.failure?.status)).toEqual([undefined, 'missing', 'wrong-result', 'failed']);
     expect(runs[2]!.failure!.note).toContain("'R=00000000'");
+  });
+
+  it('run for the time that is wanted, whatever their speed and start-up, and within the room of a kernel', async () => {
+    const cost = (perRound: number) => (rounds: number) => Promise.resolve(0.5 + rounds * perRound);
+    for (const perRound of [1e-6, 1e-3, 0.3]) {
+      const [short, long] = await findLengths(cost(perRound), 1);
+      expect(long * perRound).toBeGreaterThan(0.5);
+      expect(long * perRound).toBeLessThan(2);
+      expect(short).toBeGreaterThanOrEqual(1);
+      expect(short).toBeLessThan(long);
+    }
+    expect((await findLengths(cost(1e-9), 1, 1000))[1]).toBe(1000);
   });
 
   it.each([qemuTcg, bochs])(
     '$name runs the ROM and prints the result, if it is installed',
     async (peer) => {
       if ((await peer.version()) === undefined) return;
-      const run = await peer.run(buildRom(tiny, 7));
+      const run = await peer.run(buildRom(tiny, 7), 1);
       expect(run.output).toBe('R=00000015');
       expect(run.seconds).toBeGreaterThan(0);
     },
@@ -100,20 +127,37 @@ describe('emulators', () => {
 });
 
 describe('figures', () => {
-  const row = { suite: 'hot', name: 'k', peer: 'a', unit: 'MIPS' };
+  const row = { suite: 'hot', name: 'k32', peer: 'a', unit: 'MIPS' } as const;
 
   it('are medians with extremes; what is not positive is noise', () => {
     expect(spread([5, 1, 3])).toEqual({ median: 3, min: 1, max: 5 });
     expect(spread([4, 1])).toEqual({ median: 2.5, min: 1, max: 4 });
     expect(measured(row, [-1, 0, Number.NaN]).status).toBe('noise');
-    expect(measured(row, [2, -1]).samples).toEqual([2]);
+    expect(measured(row, [2, -1]).samples).toEqual([2, null]);
   });
 
-  it('are compared so that above 1 means faster', () => {
-    const rates = [measured(row, [10, 30]), measured({ ...row, peer: 'b' }, [5, 10])];
-    expect(ratiosOf(rates, 'a')[0]!.ratio).toEqual({ median: 2.5, min: 2, max: 3 });
-    const times = rates.map((m) => ({ ...m, unit: 'ns/insn' }));
-    expect(ratiosOf(times, 'b')[0]!.ratio).toEqual({ median: 2.5, min: 2, max: 3 });
+  it('are compared round by round, so that above 1 means faster', () => {
+    const rates = [
+      measured({ ...row, peer: 'smm-tier1' }, [10, 7, 30]),
+      measured({ ...row, peer: 'bochs' }, [5, -1, 10]),
+    ];
+    const against = { suite: 'hot', name: 'k32', peer: 'smm-tier1', against: 'bochs' };
+    expect(ratiosOf(rates)).toEqual([{ ...against, ratio: { median: 2.5, min: 2, max: 3 } }]);
+    const times = rates.map((m) => ({ ...m, unit: 'ns/insn' }) as const);
+    expect(ratiosOf(times)[0]!.ratio.median).toBeCloseTo((1 / 2 + 1 / 3) / 2, 12);
+  });
+
+  it('are summed up by the geometric mean, with both ends', () => {
+    const pair = { suite: 'hot', peer: 'smm-tier1', against: 'bochs' };
+    const ratio = (name: string, median: number) => ({
+      ...pair,
+      name,
+      ratio: { median, min: median, max: median },
+    });
+    expect(summariesOf([ratio('a32', 8), ratio('b32', 2), ratio('b64', 5)])).toMatchObject([
+      { bits: 32, kernels: 2, mean: 4, least: { name: 'b32' }, most: { name: 'a32' } },
+      { bits: 64, kernels: 1, mean: 5 },
+    ]);
   });
 
   it('grow with an exponent', () => {

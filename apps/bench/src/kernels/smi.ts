@@ -38,9 +38,10 @@ export const smi32: Kernel = {
   bits: 32,
   title: `${SMIS_PER_ROUND} SMIs to itself, each with save, two instructions and RSM`,
   source,
-  rounds: [2, 202],
+  needs: ['smm', 'apic'],
   reference: (rounds) => ({
     result: BigInt(rounds * SMIS_PER_ROUND),
     instructions: rounds * (3 + SMIS_PER_ROUND * PER_SMI),
+    repeats: 0,
   }),
 };

@@ -21,12 +21,12 @@ function emptyVideoBios(): Uint8Array {
   return rom;
 }
 
-function configuration(rom: string, videoBios: string, log: string): string {
+function configuration(rom: string, videoBios: string, log: string, processors: number): string {
   return `megs: 64
 romimage: file=${rom}
 vgaromimage: file=${videoBios}
 display_library: rfb, options="timeout=30"
-cpu: model=corei7_haswell_4770, ips=100000000
+cpu: model=corei7_haswell_4770, count=${processors}, ips=100000000
 sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
 plugin_ctrl: speaker=0
 port_e9_hack: enabled=1
@@ -60,9 +60,9 @@ function watchForDisplay(log: string): () => void {
 export const bochs: Peer = {
   name: 'bochs',
   bits: [32, 64],
-  effort: 0.5,
+  offers: ['smm', 'apic', 'smp'],
   version: () => firstLine(['bochs', '--help'], /Bochs x86 Emulator (\S+)/),
-  run: (rom) =>
+  run: (rom, processors) =>
     withFiles(
       [
         { name: 'rom.bin', content: rom },
@@ -71,7 +71,7 @@ export const bochs: Peer = {
       ],
       async ([romPath, videoPath, commands], directory) => {
         const log = join(directory, 'bochs.log');
-        const text = configuration(romPath!, videoPath!, log);
+        const text = configuration(romPath!, videoPath!, log, processors);
         return withFiles([{ name: 'bochsrc', content: text }], async ([rc]) => {
           const stop = watchForDisplay(log);
           try {

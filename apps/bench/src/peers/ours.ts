@@ -1,57 +1,56 @@
-/** This project's machine as a peer: the same ROM in a whole `tcg` or `kvm` machine, in this process. */
-import { cpuModel, type TierName } from '@smm/cpu-core';
-import { DEFAULT_KVM_OPTIONS, DEFAULT_SCHEDULE, Machine, resolveSwitches } from '@smm/machine';
-import { SAVE_STATE_AMD64 } from '@smm/x86-defs';
+/** This project's machine as a peer: the same ROM in a whole `tcg` or `kvm` machine. */
+import type { TierName } from '@smm/cpu-core';
+import { ChildServer } from '../child-server.ts';
 import { cpuSeconds } from '../cpu-time.ts';
-import { MAPPED_BYTES } from '../kernels/kernel.ts';
+import { CHILD_SCRIPT } from '../run-child.ts';
+import { machineWith, type OurOptions, runToEnd } from './our-machine.ts';
 import type { Peer, PeerRun } from './peer.ts';
 
-/** Which of our machines. */
-export interface OurOptions {
-  /** Interpreter. */
-  readonly tier: TierName;
-  /** Accelerator of the model; `shadow` is `kvm,ept=0`. */
-  readonly accelerator: 'tcg' | 'kvm' | 'shadow';
-}
+const TIMEOUT_MS = 300_000;
 
-const FOREVER = 1e13;
+/** Short names of the tiers in tables. */
+const TIER_LABELS: Readonly<Record<TierName, string>> = {
+  translator: 'tier1',
+  interpreter: 'tier0',
+  evaluator: 'evaluator',
+};
 
-/** A machine with a ROM in it, powered on. */
-function machineWith(rom: Uint8Array, { tier, accelerator }: OurOptions): Machine {
-  const switches = resolveSwitches({ accelerator: accelerator === 'tcg' ? 'tcg' : 'kvm' });
-  return new Machine({
-    cpus: 1,
-    memoryMiB: MAPPED_BYTES >>> 20,
-    model: cpuModel('qemu64'),
-    flash: rom,
-    saveState: SAVE_STATE_AMD64,
-    accelerator:
-      accelerator === 'tcg'
-        ? 'tcg'
-        : { options: { ...DEFAULT_KVM_OPTIONS, ept: accelerator === 'kvm' }, switches: switches.kvm },
-    behaviour: switches.behaviour,
-    schedule: DEFAULT_SCHEDULE,
-    comm: 'smm-bench',
-    tier,
-  });
-}
-
-/** Runs a ROM to its end. */
-export function runOurs(rom: Uint8Array, options: OurOptions): PeerRun & { readonly retired: number } {
-  const machine = machineWith(rom, options);
+/** Runs a ROM to its end, in this process. */
+export function runOurs(
+  rom: Uint8Array,
+  options: OurOptions,
+  processors = 1,
+): PeerRun & { readonly retired: number } {
+  const late = Date.now() + TIMEOUT_MS;
   const before = cpuSeconds();
-  const stop = machine.run({ instructions: FOREVER });
+  const machine = machineWith(rom, options, processors);
+  const { output, stop, retired } = runToEnd(machine, () => Date.now() > late);
   const seconds = cpuSeconds() - before;
-  return { output: machine.log.join('\n'), seconds, retired: machine.retired, note: stop };
+  return { output, seconds, retired, note: stop };
 }
 
-/** Our machine as a peer. */
-export function ourPeer(name: string, options: OurOptions): Peer {
+/** The name of one of our machines: `smm-tier1`, `smm-tier0-kvm`, `smm-evaluator-shadow`. */
+export function ourName({ tier, accelerator }: OurOptions): string {
+  return `smm-${TIER_LABELS[tier]}${accelerator === 'tcg' ? '' : `-${accelerator}`}`;
+}
+
+/** Our machine as a peer: in a process of its own that stays for all its runs, run by `script`. */
+export function ourPeer(options: OurOptions, script: string, suffix = '', version = 'this tree'): Peer {
+  const server = new ChildServer(script);
   return {
-    name,
+    name: `${ourName(options)}${suffix}`,
     bits: [32, 64],
-    effort: options.tier === 'evaluator' ? 0.02 : 1,
-    version: () => Promise.resolve('this tree'),
-    run: (rom) => Promise.resolve(runOurs(rom, options)),
+    offers: ['smm', 'apic', 'smp'],
+    version: () => Promise.resolve(version),
+    run: (rom, processors) => server.run(rom, { engine: options, processors }),
+    close: () => server.close(),
   };
 }
+
+const tiers = ['translator', 'interpreter', 'evaluator'] as const;
+const accelerators = ['tcg', 'kvm', 'shadow'] as const;
+
+/** Every tier under every accelerator. */
+export const ourPeers: readonly Peer[] = accelerators.flatMap((accelerator) =>
+  tiers.map((tier) => ourPeer({ tier, accelerator }, CHILD_SCRIPT)),
+);

@@ -1,4 +1,5 @@
 /** What an emulator must offer to be measured. */
+import type { Need } from '../kernels/kernel.ts';
 
 /** One run of a ROM. */
 export interface PeerRun {
@@ -16,10 +17,12 @@ export interface Peer {
   readonly name: string;
   /** Modes it can run. */
   readonly bits: readonly (32 | 64)[];
-  /** Rounds it gets, as a multiple of the kernel's: so that a run takes a few seconds at most, and long enough to measure. */
-  readonly effort: number;
+  /** What it has beyond a processor and memory. */
+  readonly offers: readonly Need[];
   /** Its version; undefined if it is not installed. */
   readonly version: () => Promise<string | undefined>;
-  /** Runs a ROM until its report. */
-  readonly run: (rom: Uint8Array) => Promise<PeerRun>;
+  /** Runs a ROM on a machine with that many processors until its report. */
+  readonly run: (rom: Uint8Array, processors: number) => Promise<PeerRun>;
+  /** Ends what it keeps running between runs. */
+  readonly close?: () => Promise<void>;
 }

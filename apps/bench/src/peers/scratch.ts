@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { atEnd } from '../cleanup.ts';
 
 /** Makes a directory with files for the time of `use`; the paths are given to it in the same order. */
 export async function withFiles<T>(
@@ -9,6 +10,8 @@ export async function withFiles<T>(
   use: (paths: string[], directory: string) => Promise<T>,
 ): Promise<T> {
   const directory = mkdtempSync(join(tmpdir(), 'smm-bench-'));
+  const remove = (): void => rmSync(directory, { recursive: true, force: true });
+  const forget = atEnd(remove);
   try {
     const paths = files.map(({ name, content }) => {
       const path = join(directory, name);
@@ -17,6 +20,7 @@ export async function withFiles<T>(
     });
     return await use(paths, directory);
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    remove();
+    forget();
   }
 }

@@ -1,88 +1,92 @@
-/** The suites that run a kernel on every emulator: hot loops, cold code, SMI round trips. */
-
-import { coldKernels } from '../kernels/cold.ts';
+/** The suites that run kernels on every emulator: hot loops, system code, cold code, events. */
+import { COLD_KERNELS, EVENT_KERNELS, HOT_KERNELS, SYSTEM_KERNELS } from '../kernels/all.ts';
+import { IPIS_PER_ROUND, pairIpi } from '../kernels/ipi.ts';
 import type { Kernel } from '../kernels/kernel.ts';
-import { mixed32 } from '../kernels/mixed32.ts';
-import { mixed64 } from '../kernels/mixed64.ts';
-import { SMIS_PER_ROUND, smi32 } from '../kernels/smi.ts';
-import { type Effort, type Measurement, measured, type Progress } from '../measurement.ts';
-import { bochs } from '../peers/bochs.ts';
-import { ourPeer } from '../peers/ours.ts';
+import { SMIS_PER_ROUND } from '../kernels/smi.ts';
+import { type Effort, type Measurement, measured, type Progress, type Unit } from '../measurement.ts';
 import type { Peer } from '../peers/peer.ts';
-import { qemuTcg } from '../peers/qemu.ts';
-import { v86Interpreter, v86Jit } from '../peers/v86.ts';
-import { type Cost, runKernels } from '../run-kernel.ts';
-
-/** Our tier 0. */
-export const smmWasm: Peer = ourPeer('smm-wasm', { tier: 'interpreter', accelerator: 'tcg' });
-const smmKvm = ourPeer('smm-wasm-kvm', { tier: 'interpreter', accelerator: 'kvm' });
-const smmEvaluator = ourPeer('smm-evaluator', { tier: 'evaluator', accelerator: 'tcg' });
+import { type Cost, type KernelRuns, runKernels } from '../run-kernel.ts';
 
 /** A suite that is a set of kernels and a unit. */
-export interface KernelSuite {
+interface KernelSuite {
   /** Name on the command line. */
-  readonly name: string;
+  readonly name: 'hot' | 'system' | 'cold' | 'events';
   /** Kernels. */
   readonly kernels: readonly Kernel[];
-  /** Emulators. */
-  readonly peers: readonly Peer[];
-  /** Unit of the figures. */
-  readonly unit: string;
-  /** Larger is better. */
-  readonly larger: boolean;
+  /** Unit of a kernel's figures. */
+  readonly unit: (kernel: Kernel) => Unit;
   /** A sample from the cost of the rounds. */
-  readonly figure: (cost: Cost) => number;
+  readonly figure: (cost: Cost, kernel: Kernel) => number;
 }
 
-const nsPerInstruction = ({ seconds, instructions }: Cost): number => (seconds * 1e9) / instructions;
+const mips = ({ seconds, instructions }: Cost): number => instructions / seconds / 1e6;
 
-/** Hot loops: guest instructions per CPU second, millions. */
-export const hot: KernelSuite = {
-  name: 'hot',
-  kernels: [mixed32, mixed64],
-  peers: [smmWasm, smmEvaluator, bochs, qemuTcg, v86Jit, v86Interpreter],
-  unit: 'MIPS',
-  larger: true,
-  figure: ({ seconds, instructions }) => instructions / seconds / 1e6,
-};
+/** The suites. */
+export const KERNEL_SUITES: readonly KernelSuite[] = [
+  { name: 'hot', kernels: HOT_KERNELS, unit: () => 'MIPS', figure: mips },
+  { name: 'system', kernels: SYSTEM_KERNELS, unit: () => 'MIPS', figure: mips },
+  {
+    name: 'cold',
+    kernels: COLD_KERNELS,
+    unit: () => 'ns/insn',
+    figure: ({ seconds, instructions }) => (seconds * 1e9) / instructions,
+  },
+  {
+    name: 'events',
+    kernels: EVENT_KERNELS,
+    unit: (kernel) => (kernel === pairIpi ? 'us/IPI' : 'us/SMI'),
+    figure: ({ seconds, rounds }, kernel) =>
+      (seconds * 1e6) / (rounds * (kernel === pairIpi ? IPIS_PER_ROUND : SMIS_PER_ROUND)),
+  },
+];
 
-/** Code that runs once: CPU time per instruction. */
-export const cold: KernelSuite = {
-  name: 'cold',
-  kernels: coldKernels,
-  peers: [smmWasm, bochs, qemuTcg, v86Jit],
-  unit: 'ns/insn',
-  larger: false,
-  figure: nsPerInstruction,
-};
-
-/** SMI entry, handler and RSM. v86 has no SMM. */
-export const smi: KernelSuite = {
-  name: 'smi',
-  kernels: [smi32],
-  peers: [smmWasm, smmKvm, bochs, qemuTcg],
-  unit: 'us/SMI',
-  larger: false,
-  figure: ({ seconds, rounds }) => (seconds * 1e6) / (rounds * SMIS_PER_ROUND),
-};
-
-/** Runs such a suite. */
+/** Runs the kernels of such a suite that are wanted; adds rows of start-up times. */
 export async function runKernelSuite(
   suite: KernelSuite,
+  kernels: readonly Kernel[],
+  peers: readonly Peer[],
   effort: Effort,
   progress: Progress,
 ): Promise<Measurement[]> {
-  const runs = await runKernels(suite.kernels, suite.peers, effort, progress);
-  return runs.map(({ peer, kernel, version, costs, failure }) => {
+  const wanted = suite.kernels.filter((kernel) => kernels.includes(kernel));
+  const runs = await runKernels(wanted, peers, effort, progress);
+  const rows = runs.map(({ peer, kernel, version, costs, failure }) => {
     const row = {
       suite: suite.name,
       name: kernel.name,
       peer: peer.name,
-      unit: suite.unit,
+      unit: suite.unit(kernel),
       ...(version !== undefined && { version }),
     };
     return failure === undefined
-      ? measured(row, costs.map(suite.figure))
+      ? measured(
+          row,
+          costs.map((cost) => suite.figure(cost, kernel)),
+        )
       : { ...row, ...failure, samples: [] };
+  });
+  return suite.name === 'hot' ? [...rows, ...startUps(runs)] : rows;
+}
+
+/** What is subtracted everywhere: making the machine or starting the process, boot code, translating the loop. */
+function startUps(runs: readonly KernelRuns[]): Measurement[] {
+  const peers = [...new Set(runs.map(({ peer }) => peer))];
+  return peers.flatMap((peer) => {
+    const mine = runs.filter((run) => run.peer === peer && run.costs.length > 0);
+    if (mine.length === 0) return [];
+    const { version } = mine[0]!;
+    const row = {
+      suite: 'startup',
+      name: 'to the first round',
+      peer: peer.name,
+      unit: 'ms',
+      ...(version !== undefined && { version }),
+    } as const;
+    return [
+      measured(
+        row,
+        mine.flatMap(({ costs }) => costs.map(({ startup }) => startup * 1e3)),
+      ),
+    ];
   });
 }

@@ -71,17 +71,15 @@ export function runRelocations({ samples }: Effort, progress: Progress, limit = 
 }
 
 function rows({ accelerator, cpus, seconds, instructions, failure }: Subject): Measurement[] {
-  const row = { suite: 'relocation', name: `${cpus} VCPUs`, peer: `smm-wasm-${accelerator}` };
+  const peer = accelerator === 'tcg' ? 'smm-tier1' : 'smm-tier1-kvm';
+  const row = { suite: 'relocation', name: `${cpus} VCPUs`, peer };
   if (failure !== undefined) return [{ ...row, unit: 'ms', status: 'failed', note: failure, samples: [] }];
   const note = `${instructions} instructions`;
   return [
-    {
-      ...measured(
-        { ...row, unit: 'ms' },
-        seconds.map((s) => s * 1e3),
-      ),
-      note,
-    },
+    measured(
+      { ...row, unit: 'ms', note },
+      seconds.map((s) => s * 1e3),
+    ),
     measured(
       { ...row, unit: 'VCPUs/s' },
       seconds.map((s) => cpus / s),

@@ -21,7 +21,8 @@ const GUEST_BYTES = 32 << 20;
 const POOL_BYTES = 4 << 20;
 const TABLES = 0x10_0000;
 const PRESENT_WRITABLE = 3;
-const WALKS = 2_000_000;
+/** Walks in a second, about. */
+const WALKS = 4_000_000;
 
 /** Guest page tables that map the first {@link PAGES} pages to themselves; returns the registers that select them. */
 function mapGuest(memory: FlatMemory, levels: 2 | 4): PagingState {
@@ -84,8 +85,8 @@ const WALKERS: readonly { readonly name: string; readonly make: () => Translate 
 ];
 
 /** Measures each walker over pages it has seen before: no violation falls into the measured time. */
-export function runWalkers({ samples, scale }: Effort, progress: Progress): Measurement[] {
-  const walks = Math.max(PAGES, Math.round(WALKS * scale));
+export function runWalkers({ samples, seconds }: Effort, progress: Progress): Measurement[] {
+  const walks = Math.max(PAGES, Math.round(WALKS * seconds));
   const subjects = WALKERS.map(({ name, make }) => ({ name, translate: make(), samples: [] as number[] }));
   for (let sample = 0; sample <= samples; sample++) {
     for (const subject of subjects) {
