@@ -385,6 +385,7 @@ export class Processor {
   }
 
   #takeEvents(): void {
+    do this.insnRip = this.state.rip;
     while (this.#takeEvent());
   }
 

@@ -5,7 +5,7 @@ import { I32, I64 } from '../wasm/emitter.ts';
 export const STATE = 0;
 /** Budget left. */
 export const BUDGET = 1;
-/** How the function is left: {@link EXIT_LEAVE}... */
+/** How the function is left: 0 if TypeScript has put state and budget in order, so that there is only spilling to do; or EXIT_STOP, EXIT_CHAIN. */
 export const EXIT_MODE = 2;
 /** Link word or site that the exit is about. */
 export const EXIT_ARGUMENT = 3;
@@ -32,8 +32,6 @@ export const STACK_PAGE = 13;
 export const REGISTERS = 14;
 const SCRATCH = REGISTERS + 16;
 
-/** TypeScript has put state and budget in order: only spill, and return 0. */
-export const EXIT_LEAVE = 0;
 /** The budget does not reach over the next block: site in EXIT_ARGUMENT. */
 export const EXIT_STOP = 1;
 /** Go on at EXIT_RIP, through the link word in EXIT_ARGUMENT (0: none). */

@@ -236,7 +236,7 @@ export class OperandEmitter extends ValueEmitter {
   #translateIn(segment: number, offset: Value, w: Width, write: boolean, stack: boolean): number {
     const { e } = this;
     if (this.native === 64) {
-      if (segment < SEG_FS) return this.#translate(offset, w, write, stack);
+      if (segment < SEG_FS) return this.#translate(this.#widened(offset), w, write, stack);
       this.put(offset, 64);
       e.get(STATE)
         .mem(W.i64_load, L.ST_SEG_BASE + segment * 8)
@@ -254,6 +254,13 @@ export class OperandEmitter extends ValueEmitter {
     this.faultIf(this.popTruth());
     e.get(linear.local).op(W.i32_wrap_i64);
     return this.#translate(this.pop(32), w, write, stack);
+  }
+
+  /** A 64-bit address of one that was computed in 32 bits. */
+  #widened(offset: Value): Value {
+    if (offset.type === 64 || offset.constant !== undefined) return offset;
+    this.put(offset, 64);
+    return this.pop(64, offset.bits);
   }
 
   /** Local with the host offset of an access: TLB inline, everything else outside, which may leave. */

@@ -15,9 +15,9 @@ import { structure } from './structure.ts';
 import type { RegionFunctions } from './value-emitter.ts';
 
 /** Runs of a block after which the code around it is translated. */
-export const DEFAULT_THRESHOLD = 3000;
+const DEFAULT_THRESHOLD = 3000;
 /** Bytes of modules that may be live at a time. */
-export const DEFAULT_CODE_BUDGET = 32 << 20;
+const DEFAULT_CODE_BUDGET = 32 << 20;
 
 /** Translated code that is in use. */
 export interface Region {
@@ -138,7 +138,6 @@ export class Translator {
       isEntry: (b) => this.#views.i32[(b.host + R.H_HEAT) >>> 2]! < 0,
     };
     const entry = new RegionFinder(ports, core, block).find();
-    this.#makeRoom();
     const region = this.#compile(entry, structure(entry));
     this.#views.i32[heat] = -region.index;
   }
@@ -178,6 +177,7 @@ export class Translator {
     }
     m.define(m.reserve(), { signature: REGION_SIGNATURE, ...code }, 'region');
     const bytes = m.build(this.#shared);
+    this.#makeRoom(bytes.length);
     const module = new WebAssembly.Module(bytes as BufferSource);
     const instance = new WebAssembly.Instance(module, { env: this.#imports });
     const index = this.#slot();
@@ -211,9 +211,10 @@ export class Translator {
     return index;
   }
 
-  #makeRoom(): void {
+  /** Takes back the oldest regions until `bytes` more fit the budget. */
+  #makeRoom(bytes: number): void {
     for (const region of this.#regions) {
-      if (this.#bytes <= this.#codeBudget) return;
+      if (this.#bytes + bytes <= this.#codeBudget) return;
       this.#evicted++;
       this.#remove(region);
       if (!region.entry.dead) this.#views.i32[(region.entry.host + R.H_HEAT) >>> 2] = this.#threshold;
