@@ -1,8 +1,8 @@
 /** Emits a region as one function of a WebAssembly module. */
-import type { Insn } from '../../insn.ts';
+import { type Insn, K_IMM } from '../../insn.ts';
 import * as L from '../../layout.ts';
-import { ENDS_BLOCK } from '../../ops.ts';
-import type { Builder } from '../../semantics/builder.ts';
+import { ENDS_BLOCK, OP } from '../../ops.ts';
+import type { Builder, Width } from '../../semantics/builder.ts';
 import { SEMANTICS } from '../../semantics/semantics.ts';
 import { isCanonical } from '../branch.ts';
 import { JUMP_CACHE_ENTRY_SIZE, jumpCacheIndex } from '../jump-cache.ts';
@@ -216,11 +216,12 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
       this.#site = -1;
       this.noFlags = at.noFlags;
       this.beginOperands(at.insn, at.next);
-      if (at.external) this.#callHelper();
+      if (at.shortcut) this.#shortcut(node.next!);
+      else if (at.external) this.#callHelper();
       else SEMANTICS.get(at.insn.op)!(this, at.insn);
     }
     const last = insns[count - 1]!.insn;
-    if (node.end === 'fall') this.#follow(node.next!);
+    if (node.end === 'fall' || node.end === 'shortcut') this.#follow(node.next!);
     else if (node.end === 'external') this.#afterExternal(node.next!);
     else if (!ENDS_BLOCK.has(last.op)) throw new RangeError('translator: a node without an end');
   }
@@ -243,6 +244,46 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
     e.get(stop);
     this.unlikely.push(e.length);
     e.brIf(this.depth);
+  }
+
+  /** IN from a counter, RDTSC, PAUSE without TypeScript where that may be; else as any other instruction that it executes. */
+  #shortcut(edge: Edge): void {
+    const { e } = this;
+    const { insn } = this.#at;
+    this.retireFlags();
+    let value: Value | undefined;
+    if (insn.op === OP.PAUSE) e.get(STATE).mem(W.i32_load, L.ST_PAUSE_WATCHED);
+    else {
+      e.get(STATE).get(BUDGET).mem(W.i32_store, L.ST_BUDGET).get(STATE);
+      if (insn.op === OP.RDTSC) e.i32(this.#rest).call(this.functions.timeTsc);
+      else {
+        if (insn.kind1 === K_IMM) e.i32(insn.imm & 0xff);
+        else this.put(this.reg(RDX, 2), 32);
+        e.i32(insn.size).i32(this.#rest).call(this.functions.timeIn);
+      }
+      value = this.pop(64);
+      this.put(value, 64);
+      e.i64(0n).op(W.i64_lt_s);
+    }
+    this.unlikely.push(e.length);
+    this.#open(W.if, undefined);
+    this.#callHelper();
+    e.get(STATE).mem(W.i64_load, L.ST_RIP).i64(BigInt.asIntN(64, edge.rip!)).op(W.i64_ne);
+    if (edge.to) {
+      this.#pushGuard(edge);
+      e.op(W.i32_or);
+    }
+    this.unlikely.push(e.length);
+    this.#open(W.if, undefined);
+    e.get(STATE).mem(W.i64_load, L.ST_RIP).set(EXIT_RIP);
+    this.#leave(0);
+    this.#close();
+    if (value) e.op(W.else);
+    if (value && insn.op === OP.RDTSC) {
+      this.setReg(RAX, 4, this.truncate(4, value));
+      this.setReg(RDX, 4, this.shr(8, value, this.const(32n)));
+    } else if (value) this.setReg(RAX, insn.size as Width, this.truncate(insn.size as Width, value));
+    this.#close();
   }
 
   /** Behind an instruction that ends a block and was executed by TypeScript: mostly it goes on at the next. */

@@ -12,6 +12,7 @@ import { codeSize } from '../fetch.ts';
 import { FLAGS_KEEPS, FLAGS_SETS, flagUse } from '../flag-use.ts';
 import { JUMP_CACHE_ENTRY_SIZE, jumpCacheIndex } from '../jump-cache.ts';
 import * as R from '../wasm/record.ts';
+import { shortcutKey } from '../wasm/shortcut-functions.ts';
 import type { CallContext, Edge, NodeEnd, NodeInsn, RegionNode } from './region.ts';
 
 /** Most blocks of a region. */
@@ -103,7 +104,8 @@ export class RegionFinder {
       if (length === 0)
         throw new RangeError(`translator: the block at ${block.rip.toString(16)}h does not decode`);
       const next = nextRip(block.mode, rip, length);
-      list.push({ insn, rip, next, external: !this.#translatable(block, insn, next), noFlags: false });
+      const external = !this.#translatable(block, insn, next);
+      list.push({ insn, rip, next, external, shortcut: shortcutKey(insn) !== undefined, noFlags: false });
       rip = next;
       at += length;
     }
@@ -125,6 +127,11 @@ export class RegionFinder {
     if (!ENDS_BLOCK.has(insn.op)) {
       node.end = 'fall';
       node.next = this.#edge(node.block, next, node.context, this.#linkWord(node, R.X_LINK_NEXT), false);
+      return;
+    }
+    if (last.shortcut) {
+      node.end = 'shortcut';
+      node.next = this.#edge(node.block, next, node.context, this.#linkWord(node, R.R_LINK), false);
       return;
     }
     if (last.external) {

@@ -22,6 +22,8 @@ export interface NodeInsn {
   readonly next: bigint;
   /** It has to be executed by TypeScript. */
   readonly external: boolean;
+  /** It may do without TypeScript: IN from a counter of virtual time, RDTSC, PAUSE. */
+  readonly shortcut: boolean;
   /** Nobody sees the flags that it sets. */
   noFlags: boolean;
 }
@@ -38,8 +40,8 @@ export interface Edge {
   readonly guarded: boolean;
 }
 
-/** How a node ends. `fall`: at another block; `external`: TypeScript decides, `next` is likely. */
-export type NodeEnd = 'fall' | 'branch' | 'jump' | 'call' | 'return' | 'indirect' | 'external';
+/** How a node ends. `fall`: at another block; `external`: TypeScript decides, `next` is likely; `shortcut`: mostly at `next`. */
+export type NodeEnd = 'fall' | 'branch' | 'jump' | 'call' | 'return' | 'indirect' | 'external' | 'shortcut';
 
 /** A block in a call context. */
 export interface RegionNode {

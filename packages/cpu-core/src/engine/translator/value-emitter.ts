@@ -22,6 +22,10 @@ export interface RegionFunctions {
   readonly flags: number;
   /** (state, segment, offset, access) -> linear address or -1. */
   readonly segment: number;
+  /** (state, port, size, rest) -> value of a counter of virtual time, or -1. */
+  readonly timeIn: number;
+  /** (state, rest) -> time-stamp counter, or -1. */
+  readonly timeTsc: number;
 }
 
 /** Computes. */

@@ -26,7 +26,7 @@ import {
   slowPath,
   withBudget,
 } from './runtime-functions.ts';
-import { addShortcuts } from './shortcut-functions.ts';
+import { addShortcuts, TIME_IN, TIME_TSC } from './shortcut-functions.ts';
 import { WasmBuilder } from './wasm-builder.ts';
 
 /** The models, in the order of the exported functions. */
@@ -53,7 +53,17 @@ export interface Imports {
 }
 
 /** Functions of the generated module that regions import, by name. */
-export const REGION_IMPORTS = ['access', 'abort', 'execute', 'chain', 'stop', 'flags', 'segment'] as const;
+export const REGION_IMPORTS = [
+  'access',
+  'abort',
+  'execute',
+  'chain',
+  'stop',
+  'flags',
+  'segment',
+  'timeIn',
+  'timeTsc',
+] as const;
 
 /** The interpreter's code and what handler each form has. */
 export interface Program {
@@ -78,6 +88,8 @@ export const REGION_SIGNATURES: Readonly<Record<(typeof REGION_IMPORTS)[number],
   stop: { params: [I32, I32, I32], results: [] },
   flags: { params: [I32], results: [I32] },
   segment: { params: [I32, I32, I64, I32], results: [I64] },
+  timeIn: TIME_IN,
+  timeTsc: TIME_TSC,
 };
 /** A region: (state) -> block to go on at, or 0 to leave. */
 export const REGION_SIGNATURE: Signature = { params: [I32], results: [I32] };

@@ -7,7 +7,7 @@ import { type Insn, K_IMM } from '../../insn.ts';
 import * as L from '../../layout.ts';
 import { OP } from '../../ops.ts';
 import { Emitter, F64, I32, I64, VOID, W } from './emitter.ts';
-import type { Body, ModuleBuilder } from './module.ts';
+import type { Body, ModuleBuilder, Signature } from './module.ts';
 import * as R from './record.ts';
 
 /** Indices of the functions that these call. */
@@ -48,6 +48,11 @@ export function addShortcuts(m: ModuleBuilder, callees: Callees): ReadonlyMap<nu
   handler(OP.PAUSE * 16, pauseHandler(callees));
   return table;
 }
+
+/** Type of `timeIn`: (state, port, size, rest) -> value or -1. */
+export const TIME_IN: Signature = { params: [I32, I32, I32, I32], results: [I64] };
+/** Type of `timeTsc`: (state, rest) -> value or -1. */
+export const TIME_TSC: Signature = { params: [I32, I32], results: [I64] };
 
 const STATE = 0;
 
@@ -118,7 +123,7 @@ function timeInFunction(now: number): Body {
   e.op(W.f64_div, W.f64_floor, W.f64_add, W.i64_trunc_f64_s);
   e.get(STATE).mem(W.i64_load32_u, L.ST_TIME_MASK).op(W.i64_and);
   return {
-    signature: { params: [I32, I32, I32, I32], results: [I64] },
+    signature: TIME_IN,
     locals: [[2, F64]] as const,
     code: e.bytes,
   };
@@ -136,7 +141,7 @@ function timeTscFunction(now: number): Body {
   returnRefusal(e);
   countRead(e);
   e.get(tsc);
-  return { signature: { params: [I32, I32], results: [I64] }, locals: [[1, I64]] as const, code: e.bytes };
+  return { signature: TIME_TSC, locals: [[1, I64]] as const, code: e.bytes };
 }
 
 /** Handlers are (state, record) -> 0 to go on, 1 to leave, or the next block; a 64-bit and a 32-bit local follow the parameters. */
