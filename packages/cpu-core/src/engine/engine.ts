@@ -14,6 +14,7 @@ import { Fetcher } from './fetch.ts';
 import { GuestMemory } from './guest-memory.ts';
 import { Stepper } from './stepper.ts';
 import { TLB_SIZE } from './tlb.ts';
+import { fillRegionTable } from './translator/region-module.ts';
 import { type TranslationStatistics, Translator } from './translator/translator.ts';
 import { Interpreter } from './wasm/interpreter.ts';
 import type { Imports } from './wasm/program.ts';
@@ -171,7 +172,8 @@ export class Engine {
     const { exports } = new WebAssembly.Instance(module, { env });
     const functions = exports as unknown as RunFunctions;
     if (tier === 'translator') {
-      const forRegions = { memory: window, regions, ...(exports as WebAssembly.ModuleImports) };
+      fillRegionTable(regions, exports);
+      const forRegions = { memory: window, regions };
       const options = this.#options.translator ?? {};
       this.#translator = new Translator(
         this.#views,

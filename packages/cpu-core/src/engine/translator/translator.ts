@@ -4,18 +4,19 @@ import type { Views } from '../../state.ts';
 import type { BlockBuilder } from '../block-builder.ts';
 import type { Block, CodePages } from '../code-pages.ts';
 import type { Core } from '../core.ts';
-import { Emitter } from '../wasm/emitter.ts';
-import { ModuleBuilder } from '../wasm/module.ts';
-import { REGION_IMPORTS, REGION_SIGNATURE, REGION_SIGNATURES } from '../wasm/program.ts';
 import * as R from '../wasm/record.ts';
 import type { RegionNode } from './region.ts';
 import { RegionEmitter, type Site } from './region-emitter.ts';
 import { type FinderPorts, RegionFinder } from './region-finder.ts';
+import { FIRST_REGION, RegionModule } from './region-module.ts';
 import { structure } from './structure.ts';
-import type { RegionFunctions } from './value-emitter.ts';
 
 /** Runs of a block after which the code around it is translated. */
 const DEFAULT_THRESHOLD = 3000;
+/** Regions that are translated together. */
+const BATCH = 8;
+/** Below this threshold every region is translated at once. */
+const BATCH_THRESHOLD = 256;
 /** Bytes of modules that may be live at a time. */
 const DEFAULT_CODE_BUDGET = 32 << 20;
 
@@ -54,6 +55,14 @@ export interface RegionSite extends Site {
   readonly region: { dead: boolean };
 }
 
+/** A region on its way into a module. */
+interface PendingRegion {
+  readonly entry: Block;
+  readonly nodes: readonly RegionNode[];
+  readonly life: { dead: boolean };
+  readonly sites: number[];
+}
+
 /** Holds the regions of an engine. */
 export class Translator {
   readonly #views: Views;
@@ -66,6 +75,8 @@ export class Translator {
   readonly #codeBudget: number;
   /** In order of their making. */
   readonly #regions = new Set<Region>();
+  /** Hot blocks that are to be translated together. */
+  readonly #queue = new Set<Block>();
   readonly #byBlock = new Map<Block, Set<Region>>();
   readonly #sites: (RegionSite | undefined)[] = [];
   readonly #freeSites: number[] = [];
@@ -124,40 +135,48 @@ export class Translator {
     return heat < 0 ? this.#threshold : this.#threshold - heat;
   }
 
-  /** A block has run often enough: makes a region of it and of what runs with it. */
+  /** A block has run often enough: makes regions of it and of what runs with it, several at a time, for a module costs as much as a region. */
   hot(core: Core, block: Block): void {
     const heat = (block.host + R.H_HEAT) >>> 2;
     if (block.tail || block.dead || block.mode & L.MODE_WIDE) {
       this.#views.i32[heat] = R.COLD_FOR_EVER;
       return;
     }
+    const again = this.#queue.has(block);
+    this.#queue.add(block);
+    this.#views.i32[heat] = Math.max(1, this.#threshold >>> 2);
+    if (again || this.#queue.size >= BATCH || this.#threshold < BATCH_THRESHOLD) this.#translateQueue(core);
+  }
+
+  #translateQueue(core: Core): void {
+    const { i32 } = this.#views;
+    const made: PendingRegion[] = [];
+    const entries = new Set<Block>();
     const ports: FinderPorts = {
       code: this.#code,
       builder: this.#builder,
       runs: (b) => this.#runs(b),
-      isEntry: (b) => this.#views.i32[(b.host + R.H_HEAT) >>> 2]! < 0,
+      isEntry: (b) => i32[(b.host + R.H_HEAT) >>> 2]! < 0 || entries.has(b),
     };
-    const entry = new RegionFinder(ports, core, block).find();
-    const region = this.#compile(entry, structure(entry));
-    this.#views.i32[heat] = -region.index;
+    const module = new RegionModule();
+    for (const block of this.#queue) {
+      if (block.dead) continue;
+      const entry = new RegionFinder(ports, core, block).find();
+      made.push(this.#emit(module, entry, structure(entry)));
+      entries.add(block);
+    }
+    this.#queue.clear();
+    if (made.length === 0) return;
+    const bytes = module.build(this.#shared);
+    this.#makeRoom(bytes.length);
+    const compiled = new WebAssembly.Module(bytes as BufferSource);
+    const { exports } = new WebAssembly.Instance(compiled, { env: this.#imports });
+    made.forEach((pending, i) => {
+      this.#install(pending, exports[i] as never, Math.ceil(bytes.length / made.length));
+    });
   }
 
-  #compile(entry: RegionNode, nodes: readonly RegionNode[]): Region {
-    const m = new ModuleBuilder();
-    m.importTable('regions');
-    const imported = REGION_IMPORTS.map((name) => m.importFunction(name, REGION_SIGNATURES[name]));
-    // A call of an import needs two addresses, which hosts keep in registers all over the function: go through functions of the module's own.
-    const local = REGION_IMPORTS.map(() => m.reserve());
-    REGION_IMPORTS.forEach((name, i) => {
-      const signature = REGION_SIGNATURES[name];
-      const code = new Emitter();
-      for (let parameter = 0; parameter < signature.params.length; parameter++) code.get(parameter);
-      m.define(local[i]!, { signature, locals: [], code: code.call(imported[i]!).bytes });
-    });
-    const functions = Object.fromEntries([
-      ...REGION_IMPORTS.map((name, i) => [name, local[i]]),
-      ['type', m.type(REGION_SIGNATURE)],
-    ]) as unknown as RegionFunctions;
+  #emit(module: RegionModule, entry: RegionNode, nodes: readonly RegionNode[]): PendingRegion {
     const life = { dead: false };
     const sites: number[] = [];
     const newSite = (site: Site): number => {
@@ -167,46 +186,41 @@ export class Translator {
       return index;
     };
     const { mode } = entry.block;
-    let emitter = new RegionEmitter(functions, mode, newSite, { used: 0, written: 0 });
+    let emitter = new RegionEmitter(module.functions, mode, newSite, { used: 0, written: 0 });
     let code = emitter.emit(entry);
     if (emitter.external) {
       // What has to be spilled around helpers is only known now.
       this.#release(sites);
-      emitter = new RegionEmitter(functions, mode, newSite, emitter.registers);
+      emitter = new RegionEmitter(module.functions, mode, newSite, emitter.registers);
       code = emitter.emit(entry);
     }
-    m.define(m.reserve(), { signature: REGION_SIGNATURE, ...code }, 'region');
-    const bytes = m.build(this.#shared);
-    this.#makeRoom(bytes.length);
-    const module = new WebAssembly.Module(bytes as BufferSource);
-    const instance = new WebAssembly.Instance(module, { env: this.#imports });
+    module.add(code);
+    return { entry: entry.block, nodes, life, sites };
+  }
+
+  #install({ entry, nodes, life, sites }: PendingRegion, code: never, bytes: number): void {
     const index = this.#slot();
-    this.#table.set(index, instance.exports['region'] as never);
-    const region: Region = Object.assign(life, {
-      entry: entry.block,
-      index,
-      bytes: bytes.length,
-      sites,
-      blocks: [...new Set(nodes.map(({ block }) => block))],
-    });
+    this.#table.set(index, code);
+    const blocks = [...new Set(nodes.map(({ block }) => block))];
+    const region: Region = Object.assign(life, { entry, index, bytes, sites, blocks });
     this.#regions.add(region);
-    for (const block of region.blocks) {
+    for (const block of blocks) {
       const set = this.#byBlock.get(block);
       if (set) set.add(region);
       else this.#byBlock.set(block, new Set([region]));
     }
-    this.#bytes += region.bytes;
+    this.#views.i32[(entry.host + R.H_HEAT) >>> 2] = -index;
+    this.#bytes += bytes;
     this.#compiled++;
     this.#blocks += nodes.length;
     for (const { insns } of nodes) this.#instructions += insns.length;
-    return region;
   }
 
-  /** A free entry of the table; 0 is never used, for its negative means hot. */
+  /** A free entry of the table. */
   #slot(): number {
     const free = this.#freeSlots.pop();
     if (free !== undefined) return free;
-    const index = this.#regions.size + 1;
+    const index = this.#regions.size + FIRST_REGION;
     if (index >= this.#table.length) this.#table.grow(this.#table.length);
     return index;
   }
@@ -254,6 +268,7 @@ export class Translator {
 
   /** All blocks are no more. */
   clear(): void {
+    this.#queue.clear();
     for (const region of [...this.#regions]) this.#remove(region);
   }
 }

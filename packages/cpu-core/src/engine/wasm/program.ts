@@ -52,8 +52,8 @@ export interface Imports {
   regionStop(state: number, site: number): void;
 }
 
-/** Functions of the generated module that regions import, by name. */
-export const REGION_IMPORTS = [
+/** Functions of the generated module that regions call, by name. */
+export const REGION_CALLS = [
   'access',
   'abort',
   'execute',
@@ -79,8 +79,8 @@ export interface Program {
   readonly shortcuts: ReadonlyMap<number, number>;
 }
 
-/** Signatures of {@link REGION_IMPORTS}. */
-export const REGION_SIGNATURES: Readonly<Record<(typeof REGION_IMPORTS)[number], Signature>> = {
+/** Signatures of {@link REGION_CALLS}. */
+export const REGION_SIGNATURES: Readonly<Record<(typeof REGION_CALLS)[number], Signature>> = {
   access: { params: [I32, I32, I64, I32, I32], results: [I32] },
   abort: { params: [I32, I32, I32], results: [] },
   execute: { params: [I32, I32, I32], results: [I32] },
