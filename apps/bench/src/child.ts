@@ -5,7 +5,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import type { TierName } from '@smm/cpu-core';
+import { setFlagsFromString } from 'node:v8';
+import { type TierName, V8_FLAGS } from '@smm/cpu-core';
 import { Boot, bootInPieces } from '@smm/machine';
 import type { ServedAnswer, ServedRun } from './child-server.ts';
 import { cpuSeconds } from './cpu-time.ts';
@@ -71,7 +72,13 @@ const COUNTDOWN = 'seconds to skip ';
 const FIRST_POINT = 20_000;
 const POINT_GROWTH = 1.5;
 
+/** As `smm` does; v86, in its own process, runs with what Node has. */
+function setFlags(): void {
+  for (const flag of V8_FLAGS) setFlagsFromString(flag);
+}
+
 function boot(request: Extract<ChildRequest, { do: 'boot' }>): ChildAnswers['boot'] {
+  setFlags();
   const { cpus, tier, accelerator, skipCountdown } = request;
   let tail = '';
   let press = false;
@@ -104,6 +111,7 @@ function boot(request: Extract<ChildRequest, { do: 'boot' }>): ChildAnswers['boo
 }
 
 function warmUp(request: Extract<ChildRequest, { do: 'warm-up' }>): ChildAnswers['warm-up'] {
+  setFlags();
   const before = cpuSeconds();
   const machine = machineWith(readFileSync(request.rom), request.engine, request.processors);
   const points: CurvePoint[] = [];
@@ -118,6 +126,7 @@ function warmUp(request: Extract<ChildRequest, { do: 'warm-up' }>): ChildAnswers
 async function served({ rom: path, engine, processors }: ServedRun): Promise<PeerRun> {
   const rom = readFileSync(path);
   if ('v86' in engine) return runV86(rom, { ...engine.v86, now: cpuSeconds });
+  setFlags();
   const before = cpuSeconds();
   const late = before + TIMEOUT_SECONDS;
   const { output, stop } = runToEnd(machineWith(rom, engine, processors), () => cpuSeconds() > late);
@@ -137,6 +146,7 @@ async function serve(): Promise<void> {
 }
 
 const request = JSON.parse(process.argv[2]!) as ChildRequest;
+
 if (request.do === 'serve') await serve();
 else {
   const answer = request.do === 'boot' ? boot(request) : warmUp(request);

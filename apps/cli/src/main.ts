@@ -1,8 +1,12 @@
 /** Process entry: connects the program to node. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { V8_FLAGS } from '@smm/cpu-core';
 import { EXIT, type Io } from './io.ts';
 import { smm } from './program.ts';
 import { readStandardInput } from './standard-input.ts';
+
+for (const flag of V8_FLAGS) setFlagsFromString(flag);
 
 const io: Io = {
   out: (text) => {

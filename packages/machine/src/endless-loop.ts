@@ -45,8 +45,14 @@ export interface Loop {
   readonly rips: ReadonlySet<number>;
 }
 
-/** Steps a processor until its registers are what they were; undefined when they are not within a few thousand instructions. */
-export function findLoop(machine: Machine, processor: Processor): Loop | undefined {
+/**
+ * Steps a processor until its registers are what they were; undefined when they are not within a few thousand instructions, or when `giveUp` says so.
+ */
+export function findLoop(
+  machine: Machine,
+  processor: Processor,
+  giveUp: () => boolean = () => false,
+): Loop | undefined {
   const { state } = processor;
   const start = registers(processor);
   const { rip, rflags, activity } = state;
@@ -55,6 +61,7 @@ export function findLoop(machine: Machine, processor: Processor): Loop | undefin
   for (let n = 1; n <= LONGEST_LOOP; n++) {
     rips.add(state.ripNumber);
     machine.step(processor.index);
+    if (giveUp()) return undefined;
     if (state.ripNumber !== about || state.rip !== rip) continue;
     if (state.activity !== activity || state.rflags !== rflags) continue;
     if (registers(processor).every((word, i) => word === start[i])) return { period: n, rips };

@@ -399,6 +399,11 @@ export class Machine {
     return this.#watch.stop();
   }
 
+  /** Stores seen since {@link watchStores}, while it goes on watching. */
+  get storesSoFar(): number {
+    return this.#watch.stores;
+  }
+
   /** Runs one processor for exactly one instruction (fewer if it cannot go on). The trace shows no preemption after it. */
   step(index: number): void {
     this.#turn(index, 1, false);

@@ -25,7 +25,8 @@ export class TranslationWatch {
   readonly #touched: TouchedPages;
   readonly #savePage: (processor: number) => number;
   #watching = false;
-  #stores = 0;
+  /** Stores seen since the watch began. */
+  stores = 0;
   #reads = new Map<number, number[]>();
 
   /**
@@ -39,7 +40,7 @@ export class TranslationWatch {
 
   /** Starts to count. The caller has flushed all TLBs. */
   start(): void {
-    this.#stores = 0;
+    this.stores = 0;
     this.#reads = new Map();
     this.#watching = true;
   }
@@ -47,7 +48,7 @@ export class TranslationWatch {
   /** Ends {@link TranslationWatch.start} and answers what was seen. */
   stop(): WatchedAccesses {
     this.#watching = false;
-    return { stores: this.#stores, reads: this.#reads };
+    return { stores: this.stores, reads: this.#reads };
   }
 
   /** A translator that asks `inner` and watches. */
@@ -71,7 +72,7 @@ export class TranslationWatch {
 
   #note({ access, processor, linear }: TranslateRequest): void {
     if (access === ACCESS_WRITE) {
-      this.#stores++;
+      this.stores++;
       return;
     }
     const list = this.#reads.get(processor);

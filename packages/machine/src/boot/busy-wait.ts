@@ -53,13 +53,11 @@ export class BusyWaitDetector {
     }
     const accesses = machine.deviceAccesses;
     machine.watchStores();
-    const loop = findLoop(machine, machine.processors[processor]!);
+    const storing = (): boolean => machine.deviceAccesses !== accesses || machine.storesSoFar > 0;
+    const loop = findLoop(machine, machine.processors[processor]!, storing);
     const { stores, reads } = machine.watched();
     // An interrupt in between makes this look worthless, not the wait: keep what is known.
-    if (loop === undefined || stores > 0 || machine.deviceAccesses !== accesses) {
-      if (loop !== undefined) this.#candidate = undefined;
-      return undefined;
-    }
+    if (loop === undefined || stores > 0 || machine.deviceAccesses !== accesses) return undefined;
     const addresses = [...new Set(reads.get(processor) ?? [])];
     const contents = addresses
       .map((address) => hexBytes(machine.peek(address >>> 0, 8, machine.processors[processor]!.state.smm)))
