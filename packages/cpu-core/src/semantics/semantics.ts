@@ -41,6 +41,8 @@ const BY_NAME: Partial<Record<OpName, Semantics>> = {
   SAR: shift.shift,
   ROL: shift.rotate,
   ROR: shift.rotate,
+  RCL: shift.rotateCarry,
+  RCR: shift.rotateCarry,
   BT: bit.bitTest,
   BTS: bit.bitTest,
   BTR: bit.bitTest,

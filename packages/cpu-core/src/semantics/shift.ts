@@ -66,3 +66,43 @@ export function rotate<V, C>(b: Builder<V, C>, insn: Insn): void {
     b.changeFlags(RFLAGS_CF | RFLAGS_OF, b.or(carry, b.shl(8, overflow, b.const(OF_BIT))));
   });
 }
+
+/** RCL, RCR: only CF and OF change. OF is given for every count as for a count of 1 (undefined otherwise). */
+export function rotateCarry<V, C>(b: Builder<V, C>, insn: Insn): void {
+  const w = insn.size0 as Width;
+  const bits = BigInt(w * 8);
+  const left = insn.op === OP.RCL;
+  const one = b.const(1n);
+  const x = b.readForWrite(0);
+  const count = maskedCount(b, w);
+  const carry = b.carry();
+  const none = b.equal(count, b.const(0n));
+  let result: V;
+  let out: V;
+  if (w === 8) {
+    // A ring of 65 bits, in two parts; none of this is right for a count of 0.
+    const before = b.sub(8, count, one);
+    const back = b.sub(8, b.const(bits), count);
+    const turned = left
+      ? b.or(b.shl(8, x, count), b.shr(8, b.shr(8, x, one), back))
+      : b.or(b.shr(8, x, count), b.shl(8, b.shl(8, x, one), back));
+    result = b.select(none, x, b.or(turned, b.shl(8, carry, left ? before : back)));
+    out = b.and(b.shr(8, x, left ? back : before), one);
+  } else {
+    const ring = b.const(bits + 1n);
+    const steps = w === 4 ? count : b.remU(count, ring);
+    const back = b.sub(8, ring, steps);
+    const all = b.or(b.shl(8, carry, b.const(bits)), x);
+    const turned = left
+      ? b.or(b.shl(8, all, steps), b.shr(8, all, back))
+      : b.or(b.shr(8, all, steps), b.shl(8, all, back));
+    result = b.truncate(w, turned);
+    out = b.and(b.shr(8, turned, b.const(bits)), one);
+  }
+  b.write(0, result);
+  b.if_(b.not(none), () => {
+    const top = b.shr(w, result, b.const(bits - 1n));
+    const other = left ? out : b.and(b.shr(w, result, b.const(bits - 2n)), one);
+    b.changeFlags(RFLAGS_CF | RFLAGS_OF, b.or(out, b.shl(8, b.xor(top, other), b.const(OF_BIT))));
+  });
+}

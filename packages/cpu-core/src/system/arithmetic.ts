@@ -18,28 +18,6 @@ export function signZeroParity(result: bigint, size: number): number {
   return (result === 0n ? RFLAGS_ZF : 0) | (sign ? RFLAGS_SF : 0) | parity(Number(result & 0xffn));
 }
 
-/** RCL and RCR. OF is given for every count as for a count of 1 (undefined otherwise). */
-export function execRotateCarry(cpu: Processor, insn: Insn): void {
-  const width = insn.size0 * 8;
-  const masked = Number(readOperand(cpu, insn, 1) & (width === 64 ? 63n : 31n));
-  probeOperand(cpu, insn, 0);
-  const count = BigInt(masked % (width + 1));
-  const bits = BigInt(width);
-  const value = readOperand(cpu, insn, 0);
-  const carry = cpu.state.rflags & RFLAGS_CF ? 1n : 0n;
-  const ring = bits + 1n;
-  const all = (carry << bits) | value;
-  const left = insn.op === OP.RCL ? count : (ring - count) % ring;
-  const turned = BigInt.asUintN(width + 1, (all << left) | (all >> (ring - left)));
-  const result = BigInt.asUintN(width, turned);
-  writeOperand(cpu, insn, 0, result);
-  if (masked === 0) return;
-  const newCarry = turned >> bits;
-  const top = (result >> (bits - 1n)) & 1n;
-  const overflow = insn.op === OP.RCL ? top ^ newCarry : top ^ ((result >> (bits - 2n)) & 1n);
-  setFlags(cpu, RFLAGS_CF | RFLAGS_OF, (newCarry ? RFLAGS_CF : 0) | (overflow ? RFLAGS_OF : 0));
-}
-
 /** SHLD and SHRD. A 16-bit shift by more than 16 goes on with the destination's own bits (undefined in the manual). */
 export function execDoubleShift(cpu: Processor, insn: Insn): void {
   const width = insn.size0 * 8;

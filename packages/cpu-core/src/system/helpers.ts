@@ -26,8 +26,6 @@ export type Helper = (cpu: Processor, insn: Insn) => void;
 
 const TABLE: Partial<Record<OpName, Helper>> = {
   INVALID: interrupts.execUndefined,
-  RCL: arithmetic.execRotateCarry,
-  RCR: arithmetic.execRotateCarry,
   SHLD: arithmetic.execDoubleShift,
   SHRD: arithmetic.execDoubleShift,
   DIV: arithmetic.execDivide64,

@@ -2,7 +2,7 @@
  * The part of the translator's back end for status flags. Between instructions they are in three locals (result, source, operation);
  * while the operation is known at translation time its local is not even set, and conditions become plain comparisons.
  */
-import { RFLAGS_CF, RFLAGS_OF } from '@smm/x86-defs';
+import { RFLAGS_AF, RFLAGS_CF, RFLAGS_OF } from '@smm/x86-defs';
 import { STATUS_FLAGS } from '../../flags.ts';
 import * as L from '../../layout.ts';
 import type { Width } from '../../semantics/builder.ts';
@@ -34,6 +34,8 @@ export interface KnownFlags {
 
 /** Bit per CC_* that has CF in bit 0 of its source. */
 const CARRIED = (1 << L.CC_INC) | (1 << L.CC_DEC) | (1 << L.CC_GIVEN);
+/** Flags that CC_GIVEN has in its source. */
+const GIVEN_FLAGS = RFLAGS_CF | RFLAGS_OF | RFLAGS_AF;
 /** FLAGS_OP while the state page has the flags as they are. */
 const IN_STATE_PAGE = -1;
 /** Known of the flags: that the state page has them. */
@@ -255,6 +257,12 @@ export class FlagEmitter extends OperandEmitter {
       store(~mask, () => this.put(bits, 32));
       return;
     }
+    const kept = mask & ~GIVEN_FLAGS ? undefined : this.#givenFlags(mask);
+    if (kept !== undefined) {
+      this.#keep(this.or(kept, bits), FLAGS_SOURCE);
+      this.known = { kind: L.CC_GIVEN, w: this.known!.w };
+      return;
+    }
     const status = this.statusFlags();
     store(~(STATUS_FLAGS | mask), () => {
       this.put(status, 32);
@@ -263,6 +271,31 @@ export class FlagEmitter extends OperandEmitter {
       e.op(W.i32_or);
     });
     this.known = { kind: L.CC_EAGER, w: 1 };
+  }
+
+  /** CF, OF and AF but for those in a mask, where they are soon worked out: then flags can be given (CC_GIVEN). */
+  #givenFlags(mask: number): Value | undefined {
+    const { known } = this;
+    if (known === undefined || known === PAGE) return undefined;
+    const rotated = (mask & (RFLAGS_CF | RFLAGS_OF)) === (RFLAGS_CF | RFLAGS_OF);
+    const auxiliary = this.const(BigInt(RFLAGS_AF));
+    switch (known.kind) {
+      case L.CC_LOGIC:
+        return this.const(0n);
+      case L.CC_GIVEN:
+        if (known.product) return rotated ? this.const(0n) : undefined;
+        return this.and(this.#source(), this.const(BigInt(GIVEN_FLAGS & ~mask)));
+      case L.CC_SUB:
+        if (!rotated) return undefined;
+        return this.and(this.xor(this.xor(this.#minuend(), this.#source()), this.#result()), auxiliary);
+      case L.CC_ADD: {
+        if (!rotated) return undefined;
+        const { w } = known;
+        const a = this.sub(w, this.#result(), this.#source());
+        return this.and(this.xor(this.xor(a, this.#source()), this.#result()), auxiliary);
+      }
+    }
+    return undefined;
   }
 
   carry(): Value {
@@ -369,6 +402,10 @@ export class FlagEmitter extends OperandEmitter {
     if (known !== undefined && known !== PAGE && known.kind !== L.CC_EAGER) {
       const { kind, w } = known;
       switch (even) {
+        case 0x0:
+          if (kind === L.CC_LOGIC) return this.const(0n);
+          if (kind !== L.CC_GIVEN || known.product) break;
+          return this.and(this.shr(4, this.#source(), this.const(11n)), this.const(1n));
         case 0x2: {
           const carry = this.#carryTruth();
           if (carry) return carry;

@@ -231,6 +231,8 @@ export class ValueEmitter {
     return this.#divide(W.i64_div_u, a, b);
   }
   remU(a: Value, b: Value): Value {
+    const folded = this.#fold2(a, b, (x, y) => x % y);
+    if (folded) return folded;
     return this.#divide(W.i64_rem_u, a, b);
   }
   divS(a: Value, b: Value): Value {

@@ -284,7 +284,7 @@ export function coldFormsOf(model: Model): Form[] {
       }
       for (const op of ['INC', 'DEC', 'NEG', 'NOT', 'MUL', 'IMUL1', 'DIV', 'IDIV'] as const)
         list.add(op, w, [x]);
-      for (const op of ['SHL', 'SHR', 'SAR', 'ROL', 'ROR'] as const) {
+      for (const op of ['SHL', 'SHR', 'SAR', 'ROL', 'ROR', 'RCL', 'RCR'] as const) {
         list.add(op, w, [x, imm]);
         list.add(op, w, [x, r(1)]);
       }
