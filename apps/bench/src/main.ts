@@ -11,7 +11,7 @@ import { renderReport } from './render-text.ts';
 import type { Report } from './report.ts';
 import { runForeign } from './suites/foreign.ts';
 
-const TEMPLATE = new URL('../performance.template.md', import.meta.url);
+const TEMPLATE = new URL('../../../docs/performance.template.md', import.meta.url);
 
 /** A report that was written with `--json`. */
 function readReport(path: string): Report {

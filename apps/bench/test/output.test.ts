@@ -50,7 +50,7 @@ describe('the text', () => {
 
 describe('Markdown', () => {
   it('has ratios but no absolute figures, and says what was not measured', () => {
-    const template = readFileSync(new URL('../performance.template.md', import.meta.url), 'utf8');
+    const template = readFileSync(new URL('../../../docs/performance.template.md', import.meta.url), 'utf8');
     const text = renderMarkdown(template, report);
     expect(text).toContain('| hot | alu64 | 2.50 ±20% |');
     expect(text).not.toContain('1100');

@@ -17,7 +17,7 @@ const PROGRAM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 /** Beside the built program. */
 const SCRIPT = new URL('./page.js', import.meta.url);
 /** Answered by this process; nothing goes to a network. */
-const ORIGIN = 'http://bench.invalid/';
+const ORIGIN = 'http://example.invalid/';
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',

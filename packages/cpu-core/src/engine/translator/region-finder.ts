@@ -21,6 +21,8 @@ const NODE_LIMIT = 24;
 const INSN_LIMIT = 300;
 /** Calls inside calls that a region follows. */
 const CALL_DEPTH = 3;
+/** A block is interpreted if more than one in so many of its instructions is executed by TypeScript. */
+const EXTERNAL_SHARE = 6;
 /** A block belongs to a region if it has run at least this part of the entry's runs. */
 const COLD_FACTOR = 32;
 
@@ -51,9 +53,10 @@ export class RegionFinder {
     this.#enough = Math.max(1, Math.floor(ports.runs(entry) / COLD_FACTOR));
   }
 
-  /** The entry's node, with all others behind its edges. */
-  find(): RegionNode {
-    const entry = this.#node(this.#entry, undefined)!;
+  /** The entry's node, with all others behind its edges; undefined if the entry is better interpreted. */
+  find(): RegionNode | undefined {
+    const entry = this.#node(this.#entry, undefined);
+    if (entry === undefined) return undefined;
     // The list grows while it is walked.
     for (const node of this.#list) this.#end(node);
     this.#trim();
@@ -73,6 +76,7 @@ export class RegionFinder {
       return undefined;
     if (this.#list.length > 0 && this.#ports.runs(block) < this.#enough) return undefined;
     const insns = this.#decode(block);
+    if (mostlyExternal(insns)) return undefined;
     this.#insns += insns.length;
     const node: RegionNode = {
       block,
@@ -246,6 +250,16 @@ export class RegionFinder {
       other !== undefined && other !== node && this.#onSamePage(node.block, other.block.rip) === other.block
     );
   }
+}
+
+/**
+ * So much of a block is executed by TypeScript that spilling the region's registers each time costs more than translation gains. One such instruction at the
+ * end is no harm: IN, CLI and the like end many a block of translated code.
+ */
+function mostlyExternal(insns: readonly NodeInsn[]): boolean {
+  let external = 0;
+  for (const one of insns) if (one.external && !one.shortcut) external++;
+  return external > 1 && external * EXTERNAL_SHARE > insns.length;
 }
 
 /** Marks instructions whose flags are overwritten before a use, with nothing in between that may leave the region. */

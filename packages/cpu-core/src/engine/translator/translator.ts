@@ -38,15 +38,19 @@ export interface Region {
 
 /** What the translator has done so far. */
 export interface TranslationStatistics {
-  /** Regions in use, and the bytes of their modules. */
+  /** Regions in use. */
   readonly regions: number;
+  /** Bytes of their modules. */
   readonly bytes: number;
-  /** Regions made so far, with their blocks and instructions. */
+  /** Regions made so far. */
   readonly compiled: number;
+  /** Blocks of all regions made so far; one counts in each that it is part of. */
   readonly blocks: number;
+  /** Instructions of these blocks. */
   readonly instructions: number;
-  /** Regions taken back for want of space, and because their code changed. */
+  /** Regions taken back for want of space. */
   readonly evicted: number;
+  /** Regions taken back because their code changed. */
   readonly invalidated: number;
 }
 
@@ -162,6 +166,10 @@ export class Translator {
     for (const block of this.#queue) {
       if (block.dead) continue;
       const entry = new RegionFinder(ports, core, block).find();
+      if (entry === undefined) {
+        i32[(block.host + R.H_HEAT) >>> 2] = R.COLD_FOR_EVER;
+        continue;
+      }
       made.push(this.#emit(module, entry, structure(entry)));
       entries.add(block);
     }
