@@ -3,9 +3,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { TierName } from '../src/engine/engine.ts';
 import { stateHash } from '../src/engine/state-hash.ts';
+import { Interpreter } from '../src/engine/wasm/interpreter.ts';
 import * as L from '../src/layout.ts';
 import { assemble } from './support/assemble.ts';
 import { type Bits, FlatMachine } from './support/flat-machine.ts';
+
+/** Compiled once for all machines. */
+const INTERPRETER = new Interpreter();
 
 const PROGRAM = 0x1000;
 const TSS = 0x3000;
@@ -81,6 +85,7 @@ class Run {
     const { counter } = s;
     this.machine = new FlatMachine({
       tier,
+      interpreter: INTERPRETER,
       ram: 1 << 16,
       cache: 1 << 20,
       ports: {
@@ -161,7 +166,7 @@ describe('reads of time without asking', () => {
           alone += fast.machine.cpu.shortcuts.timeReads;
           asked += fast.asked;
         }),
-        { numRuns: process.env['SMM_ORACLE_FULL'] ? 2000 : 150, seed: 8 },
+        { numRuns: process.env['SMM_ORACLE_FULL'] ? 500 : 150, seed: 8 },
       );
       expect(alone).toBeGreaterThan(1000);
       expect(asked).toBeGreaterThan(100);
