@@ -2,12 +2,15 @@
 import { describe, expect, test } from 'vitest';
 import type { TierName } from '../src/engine/engine.ts';
 import { stateHash } from '../src/engine/state-hash.ts';
+import { Interpreter } from '../src/engine/wasm/interpreter.ts';
 import { assemble } from './support/assemble.ts';
 import { type Bits, FlatMachine } from './support/flat-machine.ts';
 import { Random } from './support/random.ts';
 import { BORDER, PROGRAM, randomProgram } from './support/random-program.ts';
 
-const SEEDS = process.env['SMM_ORACLE_FULL'] ? 60 : 4;
+/** Compiled once for all machines. */
+const INTERPRETER = new Interpreter();
+const SEEDS = process.env['SMM_ORACLE_FULL'] ? 24 : 4;
 
 function prepare(
   tier: TierName,
@@ -17,7 +20,12 @@ function prepare(
   seed: number,
   threshold?: number,
 ): FlatMachine {
-  const m = new FlatMachine({ tier, processors, ...(threshold && { translator: { threshold } }) });
+  const m = new FlatMachine({
+    tier,
+    processors,
+    interpreter: INTERPRETER,
+    ...(threshold && { translator: { threshold } }),
+  });
   m.load(PROGRAM, code);
   const random = new Random(seed);
   for (let i = 0; i < 0x200; i++) m.ram[BORDER - 0x100 + i] = random.next();
@@ -96,6 +104,6 @@ describe.each([
             throw new Error(`seed ${seed}: the program stopped: ${b!.reason} at ${b!.rip}`);
         }
       }
-    });
+    }, 300_000);
   }
 });
