@@ -196,17 +196,18 @@ export class ValueEmitter {
     if (bits > w * 8) this.#mask32(w);
     return this.pop(type, Math.min(bits, w * 8));
   }
-  shr(_w: Width, a: Value, count: Value): Value {
+  shr(w: Width, a: Value, count: Value): Value {
     const folded = this.#fold2(a, count, (x, n) => x >> (n & 63n));
     if (folded) return folded;
-    if (count.constant === 0n) return a;
-    this.put(a, a.type);
-    this.put(count, a.type);
-    this.e.op(a.type === 64 ? W.i64_shr_u : W.i32_shr_u);
-    return this.pop(
-      a.type,
-      count.constant === undefined ? a.bits : Math.max(0, a.bits - Number(count.constant)),
-    );
+    const by = count.constant === undefined ? undefined : Number(count.constant & 63n);
+    if (by === 0) return a;
+    if (by !== undefined && by >= a.bits) return this.const(0n);
+    // A count that is not known here may be 32 or more in 64 bits.
+    const type = a.type === 64 || (w === 8 && by === undefined) ? 64 : 32;
+    this.put(a, type);
+    this.put(count, type);
+    this.e.op(type === 64 ? W.i64_shr_u : W.i32_shr_u);
+    return this.pop(type, a.bits - (by ?? 0));
   }
   sar(w: Width, a: Value, count: Value): Value {
     const folded = this.#fold2(a, count, (x, n) =>
