@@ -27,16 +27,20 @@ function whileWrong<T>(name: OpName, wrong: Semantics, f: () => T): T {
   }
 }
 
-/** The first difference that is found. */
-function search(comparison: Comparison, bits: Bits): string {
+/** The first difference that is found, and its seed. */
+function search(comparison: Comparison, bits: Bits): { seed: number; message: string } {
   for (let seed = 1; seed < 60; seed++) {
     try {
-      comparison.check(seed, { bits, processors: 1, instructions: 1500 });
+      comparison.check(seed, shape(bits));
     } catch (error) {
-      return (error as Error).message;
+      return { seed, message: (error as Error).message };
     }
   }
-  return '';
+  return { seed: 0, message: '' };
+}
+
+function shape(bits: Bits): Parameters<Comparison['check']>[1] {
+  return { bits, processors: 1, instructions: 1500 };
 }
 
 /**
@@ -69,7 +73,10 @@ describe.each<[OpName, string, Semantics]>([
     (bits) => {
       // The evaluator looks the descriptions up as it goes: it stays right.
       const interpreter = whileWrong(name, wrong, generated);
-      expectSmall(search(new Comparison(EVALUATOR, [INTERPRETER], interpreter), bits), name);
+      const { seed, message } = search(new Comparison(EVALUATOR, [INTERPRETER], interpreter), bits);
+      expectSmall(message, name);
+      // The same program without the mistake shows no difference: it is the mistake that was found.
+      new Comparison(EVALUATOR, [INTERPRETER], generated()).check(seed, shape(bits));
     },
   );
 
@@ -78,10 +85,11 @@ describe.each<[OpName, string, Semantics]>([
     (bits) => {
       // The interpreter's code is made before: only what is translated is wrong.
       const interpreter = generated();
-      const message = whileWrong(name, wrong, () =>
+      const { seed, message } = whileWrong(name, wrong, () =>
         search(new Comparison(INTERPRETER, [translator!], interpreter), bits),
       );
       expectSmall(message, name);
+      new Comparison(INTERPRETER, [translator!], interpreter).check(seed, shape(bits));
     },
   );
 });
