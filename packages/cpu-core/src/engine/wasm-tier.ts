@@ -250,10 +250,13 @@ export class WasmTier implements Tier, Imports {
     this.#memory.beginInstruction();
     const crosses = (linear & 0xfff) + size > 0x1000;
     const canonical = linear < 0x8000_0000_0000 && linear >= -0x8000_0000_0000;
-    if (crosses || !canonical) return -1;
+    if (!canonical) return -1;
+    const kind = write ? ACCESS_WRITE : ACCESS_READ;
     try {
-      const host = this.#memory.translate(linear, write ? ACCESS_WRITE : ACCESS_READ, user);
-      if (host >= 0 && !(write && this.#code.isCode(host) && this.#code.hits(host, size))) {
+      const host = crosses
+        ? this.#memory.translateAcross(linear, size, kind, user)
+        : this.#memory.translate(linear, kind, user);
+      if (host >= 0 && !(write && this.#hitsCode(host, size))) {
         state.set32(L.ST_BUDGET, this.#budget - rest);
         this.#back = BACK_BUDGET;
         return host;
@@ -266,6 +269,12 @@ export class WasmTier implements Tier, Imports {
       }
     }
     return -1;
+  }
+
+  #hitsCode(host: number, size: number): boolean {
+    const first = Math.min(size, 0x1000 - (host & 0xfff));
+    if (this.#code.hits(host, first)) return true;
+    return first < size && this.#code.hits(host + first, size - first);
   }
 
   abort(_state: number, record: number): void {

@@ -229,7 +229,7 @@ export class Translator {
     this.#views.i32[(entry.host + R.H_HEAT) >>> 2] = -index;
     this.#bytes += bytes;
     this.#compiled++;
-    this.#blocks += nodes.length;
+    this.#blocks += blocks.length;
     for (const { insns } of nodes) this.#instructions += insns.length;
   }
 
