@@ -30,7 +30,7 @@ const register = fc.oneof(
 
 const machines = new Map<Bits, FlatMachine>(
   ([16, 32, 64] as const).map((bits) => {
-    const m = new FlatMachine({ tier: 'evaluator', ram: 1 << 16, cache: 1 << 18 });
+    const m = new FlatMachine({ tier: 'evaluator', ram: 1 << 16, cache: 1 << 20 });
     m.start(bits, 0x1000);
     return [bits, m];
   }),

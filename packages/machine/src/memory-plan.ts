@@ -69,7 +69,7 @@ export function planMemory(cpus: number, memoryMiB: number, romSize: number, x2a
     );
   }
   const engineOffset = 0;
-  const engineSize = align(48 * MIB + cpus * 192 * 1024, MIB);
+  const engineSize = align(48 * MIB + cpus * 384 * 1024, MIB);
   const hostOffset = engineOffset + engineSize;
   const hostSize = 24 * MIB;
   const romOffset = hostOffset + hostSize;

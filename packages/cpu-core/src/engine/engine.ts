@@ -42,7 +42,7 @@ export interface EngineOptions {
   window: RamWindow;
   /** Host offset of the engine's part of the window, bytes, a multiple of 4096. */
   cacheOffset: number;
-  /** Size of that part, bytes. 106,496 per processor, the rest for decoded code: 16 MiB is plenty. */
+  /** Size of that part, bytes. 303,104 per processor, the rest for decoded code: 16 MiB is plenty. */
   cacheSize: number;
   /** Generated code to share with other engines; each makes its own (50 ms) by default. */
   interpreter?: Interpreter;

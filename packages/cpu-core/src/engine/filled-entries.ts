@@ -1,7 +1,7 @@
 /** Which entries of a table have been filled, so that emptying it costs no more than filling it did. */
 
 /** Of more than this many no list is kept: the whole table is emptied. */
-const LIMIT = 256;
+const LIMIT = 1024;
 
 /** A table in the engine's memory, by host offset in bytes; all multiples of 4. */
 export class FilledEntries {

@@ -3,8 +3,8 @@
  * linear page address, 64 bit) and the addend from linear address to host offset (32 bit, wrapping). A tag of -1 never matches.
  */
 
-/** Entries of one TLB. */
-export const TLB_ENTRIES = 1024;
+/** Entries of one TLB: 16 MiB of pages, more than any real one. */
+export const TLB_ENTRIES = 4096;
 /** Bytes of an entry. */
 export const TLB_ENTRY_SIZE = 32;
 /** Bytes of one TLB. */
