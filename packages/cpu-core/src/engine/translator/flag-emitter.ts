@@ -166,7 +166,9 @@ export class FlagEmitter extends VectorEmitter {
     return new Value(this.native, FLAGS_RESULT, this.known!.w * 8);
   }
   #source(): Value {
-    return new Value(this.native, FLAGS_SOURCE, this.known!.w * 8);
+    const { kind, w } = this.known!;
+    // Given flags lie where RFLAGS has them, whatever the width.
+    return new Value(this.native, FLAGS_SOURCE, kind === L.CC_GIVEN ? 12 : w * 8);
   }
   #minuend(): Value {
     return new Value(this.native, FLAGS_MINUEND, this.known!.w * 8);
