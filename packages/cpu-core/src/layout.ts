@@ -121,6 +121,8 @@ export const ST_TIME_TSC = 2224;
 export const ST_PAUSE_WATCHED = 2228;
 /** Reads of time that nobody was asked for, 64 bit. */
 export const ST_TIME_READS = 2232;
+/** Where the next entry of the jump log goes, bytes from its start, 32 bit. */
+export const ST_JUMP_LOG = 2240;
 
 /** Code size field of the mode word: 0 = 16, 1 = 32, 2 = 64 bit. */
 export const MODE_CODE_MASK = 0x3;

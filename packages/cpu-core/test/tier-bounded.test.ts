@@ -9,9 +9,12 @@ import type { Variant } from './support/tier-world.ts';
 
 const FULL = process.env['SMM_ORACLE_FULL'] === '1';
 const SLICE = 50_021;
-const SLICES = FULL ? 120 : 8;
+const SLICES = FULL ? 60 : 8;
 /** Bytes of generated code that may be live. */
 const BUDGET = 100_000;
+/** The places: first address, and the address at which to begin anew. */
+const FIRST = 0x2_0000;
+const END = 0xf_0000;
 const interpreter = new Interpreter();
 
 /** What an engine tells of its translations. */
@@ -46,9 +49,9 @@ mov ecx, 60
 call edi
 add ebp, 0x01234567
 add edi, ${stride}
-cmp edi, 0xf0000
+cmp edi, ${END}
 jb outer
-mov edi, 0x20000
+mov edi, ${FIRST}
 jmp outer`;
 }
 
@@ -67,7 +70,7 @@ function machine(variant: Variant, stride: number): FlatMachine {
     m.start(32, 0x1000, 0x8000 + cpu.index * 0x800, cpu);
     for (let r = 0; r < 8; r++) if (r !== 4) cpu.state.setGpr32(r, 0);
     // The second writes over what the first has made, half a round behind.
-    cpu.state.setGpr32(7, cpu.index === 0 ? 0x2_0000 : 0x2_0000 + stride * 1500);
+    cpu.state.setGpr32(7, cpu.index === 0 ? FIRST : FIRST + stride * Math.floor((END - FIRST) / stride / 2));
   }
   return m;
 }

@@ -4,10 +4,11 @@ import type { Processor } from '../processor.ts';
 import type { CpuState, Views } from '../state.ts';
 import { FilledEntries } from './filled-entries.ts';
 import { JUMP_CACHE_ENTRY_SIZE, JUMP_CACHE_SIZE } from './jump-cache.ts';
+import { JUMP_LOG_SIZE } from './jump-log.ts';
 import { TLB_ENTRY_SIZE, TLB_SIZE } from './tlb.ts';
 
-/** Bytes of engine memory per processor: state page, two TLBs, jump cache. */
-export const CORE_SIZE: number = 4096 + 2 * TLB_SIZE + JUMP_CACHE_SIZE;
+/** Bytes of engine memory per processor: state page, two TLBs, jump cache, jump log. */
+export const CORE_SIZE: number = 4096 + 2 * TLB_SIZE + JUMP_CACHE_SIZE + JUMP_LOG_SIZE;
 
 /** Engine-side context of a processor. */
 export class Core {
@@ -23,6 +24,8 @@ export class Core {
   readonly jumpCache: number;
   /** Its entries that are in use: who fills one names it here. */
   readonly jumpFilled: FilledEntries;
+  /** Host offset of the jump log. */
+  readonly jumpLog: number;
   /** A device was accessed, or code was written, since this was last cleared: the block must end. */
   leaveBlock = false;
 
@@ -32,6 +35,7 @@ export class Core {
     this.state = state;
     this.tlb = state.base + 4096;
     this.jumpCache = this.tlb + 2 * TLB_SIZE;
+    this.jumpLog = this.jumpCache + JUMP_CACHE_SIZE;
     this.tlbFilled = new FilledEntries(views.i32, this.tlb, 2 * TLB_SIZE, TLB_ENTRY_SIZE, -1);
     this.jumpFilled = new FilledEntries(views.i32, this.jumpCache, JUMP_CACHE_SIZE, JUMP_CACHE_ENTRY_SIZE, 0);
   }

@@ -11,14 +11,13 @@ import { CodePages } from './code-pages.ts';
 import { CORE_SIZE, Core } from './core.ts';
 import { Evaluator } from './evaluator.ts';
 import { Fetcher } from './fetch.ts';
+import { GeneratedCode } from './generated-code.ts';
 import { GuestMemory } from './guest-memory.ts';
 import { Stepper } from './stepper.ts';
 import { TLB_SIZE } from './tlb.ts';
-import { fillRegionTable } from './translator/region-module.ts';
-import { type TranslationStatistics, Translator } from './translator/translator.ts';
+import type { TranslationStatistics } from './translator/translator.ts';
 import { Interpreter } from './wasm/interpreter.ts';
-import type { Imports } from './wasm/program.ts';
-import { type Generated, type RunFunctions, WasmTier } from './wasm-tier.ts';
+import { WasmTier } from './wasm-tier.ts';
 
 /** Bytes of decoded code without which there is no point in running. */
 const MINIMUM_CACHE = 65_536;
@@ -43,7 +42,7 @@ export interface EngineOptions {
   window: RamWindow;
   /** Host offset of the engine's part of the window, bytes, a multiple of 4096. */
   cacheOffset: number;
-  /** Size of that part, bytes. 102,400 per processor, the rest for decoded code: 16 MiB is plenty. */
+  /** Size of that part, bytes. 106,496 per processor, the rest for decoded code: 16 MiB is plenty. */
   cacheSize: number;
   /** Generated code to share with other engines; each makes its own (50 ms) by default. */
   interpreter?: Interpreter;
@@ -76,8 +75,7 @@ export class Engine {
   /** End of the part not given to processors: they are laid out from the end, decoded code from the start. */
   #end: number;
   #builder: BlockBuilder | undefined;
-  #translator: Translator | undefined;
-  readonly #generated = new Map<'translator' | 'interpreter', Generated>();
+  readonly #generated = new Map<'translator' | 'interpreter', GeneratedCode>();
 
   /** @throws SmmError `ENGINE_LAYOUT` if the engine's part is misaligned or outside the window. */
   constructor(options: EngineOptions) {
@@ -138,7 +136,7 @@ export class Engine {
   }
 
   /** The generated code for a tier. */
-  #generate(tier: 'translator' | 'interpreter'): Generated {
+  #generate(tier: 'translator' | 'interpreter'): GeneratedCode {
     const known = this.#generated.get(tier);
     if (known) return known;
     const { window, cacheOffset } = this.#options;
@@ -151,49 +149,23 @@ export class Engine {
     }
     const shared = !(window.buffer instanceof ArrayBuffer);
     const interpreter = this.#options.interpreter ?? new Interpreter();
-    const { program, module } = interpreter.forMemory(shared, tier === 'translator');
-    this.#builder ??= new BlockBuilder(this.#views, this.#code, program, cacheOffset, this.#end);
-    const builder = this.#builder;
-    let generated: Generated | undefined;
-    const running = (): WasmTier => generated!.running!;
-    const imports: Imports = {
-      slow: (state, record, access) => running().slow(state, record >>> 0, access),
-      execute: (state, record) => running().execute(state, record >>> 0),
-      lookup: (state, slot) => running().lookup(state, slot >>> 0),
-      abort: (state, record) => running().abort(state, record >>> 0),
-      hot: (state, block) => running().hot(state, block >>> 0),
-      regionAccess: (state, site, access) => running().regionAccess(state, site, access),
-      regionAbort: (state, site) => running().regionAbort(state, site),
-      regionExecute: (state, site) => running().regionExecute(state, site),
-      regionStop: (state, site) => running().regionStop(state, site),
-    };
-    const regions = new WebAssembly.Table({ element: 'anyfunc', initial: 64 });
-    const env = { memory: window, regions, ...imports };
-    const { exports } = new WebAssembly.Instance(module, { env });
-    const functions = exports as unknown as RunFunctions;
-    if (tier === 'translator') {
-      fillRegionTable(regions, exports);
-      const forRegions = { memory: window, regions };
-      const options = this.#options.translator ?? {};
-      this.#translator = new Translator(
-        this.#views,
-        this.#code,
-        builder,
-        regions,
-        forRegions,
-        shared,
-        options,
-      );
-      builder.translator = this.#translator;
-    }
-    generated = { builder, functions, translator: this.#translator, running: undefined };
+    const compiled = interpreter.forMemory(shared, tier === 'translator');
+    this.#builder ??= new BlockBuilder(this.#views, this.#code, compiled.program, cacheOffset, this.#end);
+    const generated = new GeneratedCode({
+      memory: window,
+      interpreter: compiled,
+      builder: this.#builder,
+      views: this.#views,
+      code: this.#code,
+      ...(tier === 'translator' && { translator: this.#options.translator ?? {} }),
+    });
     this.#generated.set(tier, generated);
     return generated;
   }
 
   /** What the translator has done so far; undefined before a processor with tier `translator` was made. */
   get translations(): TranslationStatistics | undefined {
-    return this.#translator?.statistics;
+    return this.#generated.get('translator')?.translator?.statistics;
   }
 
   /** Tells that host memory changed other than by a processor's store: DMA, a debugger, a restored snapshot. */

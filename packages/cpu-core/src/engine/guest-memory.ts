@@ -76,6 +76,21 @@ export class GuestMemory implements LinearMemory {
     return this.#miss(linear, access, user, entry);
   }
 
+  /**
+   * As {@link translate}, for an access that runs into the next page: -1 too if the two pages do not lie one behind the other. Faults are those of the
+   * lower page first.
+   */
+  translateAcross(linear: number, size: number, access: number, user: boolean): number {
+    const inFirst = 0x1000 - (linear & 0xfff);
+    const second = linear + inFirst;
+    // Where the address space ends the evaluator knows how it goes on.
+    if (second + size - inFirst > 0x1_0000_0000 && (!this.#core.cpu.code64 || second === 0x8000_0000_0000))
+      return -1;
+    const host = this.translate(linear, access, user);
+    const next = this.translate(second, access, user);
+    return host >= 0 && next === host + inFirst ? host : -1;
+  }
+
   /** Guest-physical address of `linear` after {@link translate} said that it is a device. */
   deviceAddress(linear: number): number {
     return this.#devicePage + (linear & 0xfff);

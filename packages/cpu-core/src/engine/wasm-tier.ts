@@ -9,18 +9,15 @@ import { addLink, type Block, type CodePages, highRip } from './code-pages.ts';
 import type { Core } from './core.ts';
 import { peek, retiredNow } from './evaluator.ts';
 import type { Fetcher } from './fetch.ts';
+import type { GeneratedCode, RunFunctions } from './generated-code.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { JUMP_CACHE_ENTRY_SIZE, jumpCacheIndex } from './jump-cache.ts';
 import type { Stepper } from './stepper.ts';
 import type { Site } from './translator/region-emitter.ts';
-import type { Translator } from './translator/translator.ts';
 import type { Model } from './wasm/convention.ts';
 import type { Imports } from './wasm/program.ts';
 import * as R from './wasm/record.ts';
 import { ENGINE_LINEAR } from './wasm/runtime-functions.ts';
-
-/** The generated loops: state base, 0, block header. */
-export type RunFunctions = Readonly<Record<Model, (state: number, record: number, block: number) => void>>;
 
 /** Not enough budget for the block at RIP, or the tail is done. */
 const BACK_BUDGET = 16;
@@ -31,16 +28,6 @@ const BACK_CONTINUE = 18;
 /** Budget of one stay in generated code: V8 replaces a running function by its optimised code only when it is entered again. */
 const CHUNK = 500_000;
 
-/** Generated code of an engine: all its processors run the same instance, one at a time. */
-export interface Generated {
-  readonly builder: BlockBuilder;
-  readonly functions: RunFunctions;
-  /** Absent for tier 0 alone. */
-  readonly translator: Translator | undefined;
-  /** The tier that runs now: calls from generated code are for it. */
-  running: WasmTier | undefined;
-}
-
 /** Runs a processor with generated code; the evaluator executes what that leaves. */
 export class WasmTier implements Tier, Imports {
   readonly #core: Core;
@@ -48,9 +35,8 @@ export class WasmTier implements Tier, Imports {
   readonly #fetcher: Fetcher;
   readonly #stepper: Stepper;
   readonly #code: CodePages;
-  readonly #generated: Generated;
+  readonly #generated: GeneratedCode;
   readonly #builder: BlockBuilder;
-  readonly #functions: RunFunctions;
   #back = BACK_BUDGET;
   /** Handlers of a block while its tail runs. */
   readonly #fast = new Uint16Array(BLOCK_LIMIT + 1);
@@ -61,7 +47,7 @@ export class WasmTier implements Tier, Imports {
     fetcher: Fetcher,
     stepper: Stepper,
     code: CodePages,
-    generated: Generated,
+    generated: GeneratedCode,
   ) {
     this.#core = core;
     this.#memory = memory;
@@ -70,7 +56,6 @@ export class WasmTier implements Tier, Imports {
     this.#code = code;
     this.#generated = generated;
     this.#builder = generated.builder;
-    this.#functions = generated.functions;
   }
 
   get #budget(): number {
@@ -99,6 +84,7 @@ export class WasmTier implements Tier, Imports {
       core.held = total - chunk;
       state.set32(L.ST_BUDGET, chunk);
       this.#back = BACK_BUDGET;
+      this.#generated.renewIfDue();
       const block = this.#find();
       if (block) this.#enter(block);
       const back = this.#back;
@@ -113,7 +99,7 @@ export class WasmTier implements Tier, Imports {
   #enter(block: Block): void {
     const core = this.#core;
     const { state, views } = core;
-    const run = this.#functions[modelOf(block.mode)];
+    const run = this.#generated.functions[modelOf(block.mode)];
     const header = block.host >>> 2;
     const count = views.i32[header + (R.H_COUNT >>> 2)]!;
     const budget = this.#budget;
@@ -264,10 +250,13 @@ export class WasmTier implements Tier, Imports {
     this.#memory.beginInstruction();
     const crosses = (linear & 0xfff) + size > 0x1000;
     const canonical = linear < 0x8000_0000_0000 && linear >= -0x8000_0000_0000;
-    if (crosses || !canonical) return -1;
+    if (!canonical) return -1;
+    const kind = write ? ACCESS_WRITE : ACCESS_READ;
     try {
-      const host = this.#memory.translate(linear, write ? ACCESS_WRITE : ACCESS_READ, user);
-      if (host >= 0 && !(write && this.#code.isCode(host) && this.#code.hits(host, size))) {
+      const host = crosses
+        ? this.#memory.translateAcross(linear, size, kind, user)
+        : this.#memory.translate(linear, kind, user);
+      if (host >= 0 && !(write && this.#hitsCode(host, size))) {
         state.set32(L.ST_BUDGET, this.#budget - rest);
         this.#back = BACK_BUDGET;
         return host;
@@ -280,6 +269,12 @@ export class WasmTier implements Tier, Imports {
       }
     }
     return -1;
+  }
+
+  #hitsCode(host: number, size: number): boolean {
+    const first = Math.min(size, 0x1000 - (host & 0xfff));
+    if (this.#code.hits(host, first)) return true;
+    return first < size && this.#code.hits(host + first, size - first);
   }
 
   abort(_state: number, record: number): void {

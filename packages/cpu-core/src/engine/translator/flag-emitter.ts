@@ -30,6 +30,8 @@ export interface KnownFlags {
   readonly product?: boolean;
   /** CF is in bit 0 of ST_CC_SRC, where it was before a chain of INC and DEC. */
   readonly carryInPage?: boolean;
+  /** With kind OVERRIDDEN: which flags FLAGS_SOURCE has. */
+  readonly mask?: number;
 }
 
 /** Bit per CC_* that has CF in bit 0 of its source. */
@@ -38,6 +40,8 @@ const CARRIED = (1 << L.CC_INC) | (1 << L.CC_DEC) | (1 << L.CC_GIVEN);
 const GIVEN_FLAGS = RFLAGS_CF | RFLAGS_OF | RFLAGS_AF;
 /** FLAGS_OP while the state page has the flags as they are. */
 const IN_STATE_PAGE = -1;
+/** The state page has the flags (and FLAGS_OP says so), but for CF or OF or both, which are in FLAGS_SOURCE: ROL and the like may go on so for long. */
+const OVERRIDDEN = -2;
 /** Known of the flags: that the state page has them. */
 const PAGE: KnownFlags = { kind: IN_STATE_PAGE, w: 1 };
 /** Bit per CC_* whose second operand is kept at the top of ST_CC_SRC. */
@@ -59,6 +63,10 @@ export class FlagEmitter extends VectorEmitter {
   settleFlags(): void {
     const { known } = this;
     if (known === undefined || known === PAGE || known.kind === L.CC_ADC || known.kind === L.CC_SBB) return;
+    if (known.kind === OVERRIDDEN) {
+      this.#mergeOverridden(known.mask!);
+      return;
+    }
     if (known.carryInPage) {
       this.#pushPageCarry();
       this.e.set(FLAGS_SOURCE);
@@ -70,6 +78,20 @@ export class FlagEmitter extends VectorEmitter {
       this.e.set(FLAGS_SOURCE);
     }
     this.e.i32(opWord(known.kind, known.w)).set(FLAGS_OP);
+  }
+
+  /** The state page gets what FLAGS_SOURCE has: doing so again would change nothing. */
+  #mergeOverridden(mask: number): void {
+    const { e } = this;
+    e.get(STATE);
+    e.get(STATE).mem(W.i32_load, L.ST_EFLAGS).i32(~STATUS_FLAGS).op(W.i32_and);
+    e.get(STATE)
+      .call(this.functions.flags)
+      .i32(STATUS_FLAGS & ~mask)
+      .op(W.i32_and, W.i32_or);
+    this.put(new Value(this.native, FLAGS_SOURCE, 12), 32);
+    e.op(W.i32_or).mem(W.i32_store, L.ST_EFLAGS);
+    e.get(STATE).i32(opWord(L.CC_EAGER, 1)).mem(W.i32_store, L.ST_CC_OP);
   }
 
   /** Puts the flags into the state page and forgets the locals, so that none of them has to live on. */
@@ -191,7 +213,7 @@ export class FlagEmitter extends VectorEmitter {
   /** Writes the flags to the state page, with FLAGS_OP in order. */
   storeFlags(): void {
     const { e, known } = this;
-    if (known === PAGE) return;
+    if (known === PAGE || known?.kind === OVERRIDDEN) return; // settled, in the latter case
     const one = (local: number, offset: number, shift: () => void): void => {
       e.get(STATE).get(local);
       if (this.native === 32) e.op(W.i64_extend_i32_u);
@@ -265,6 +287,10 @@ export class FlagEmitter extends VectorEmitter {
       this.known = { kind: L.CC_GIVEN, w: this.known!.w };
       return;
     }
+    if (!(mask & ~(RFLAGS_CF | RFLAGS_OF))) {
+      this.#override(mask, bits);
+      return;
+    }
     const status = this.statusFlags();
     store(~(STATUS_FLAGS | mask), () => {
       this.put(status, 32);
@@ -273,6 +299,22 @@ export class FlagEmitter extends VectorEmitter {
       e.op(W.i32_or);
     });
     this.known = { kind: L.CC_EAGER, w: 1 };
+  }
+
+  #override(mask: number, bits: Value): void {
+    const before = this.known?.kind === OVERRIDDEN ? this.known.mask! : 0;
+    if (before & ~mask) {
+      const source = new Value(this.native, FLAGS_SOURCE, 12);
+      this.#keep(this.or(this.and(source, this.const(BigInt(before & ~mask))), bits), FLAGS_SOURCE);
+    } else {
+      if (before === 0 && this.known !== PAGE) {
+        this.settleFlags();
+        this.storeFlags();
+        this.flagsInStatePage();
+      }
+      this.#keep(bits, FLAGS_SOURCE);
+    }
+    this.known = { kind: OVERRIDDEN, w: 1, mask: before | mask };
   }
 
   /** CF, OF and AF but for those in a mask, where they are soon worked out: then flags can be given (CC_GIVEN). */
@@ -340,6 +382,8 @@ export class FlagEmitter extends VectorEmitter {
   #carryTruth(): Value | undefined {
     const { known } = this;
     switch (known?.kind) {
+      case OVERRIDDEN:
+        return known.mask! & RFLAGS_CF ? this.#overridden(0n) : undefined;
       case L.CC_SUB:
         return this.below(this.#minuend(), this.#source());
       case L.CC_ADD:
@@ -375,6 +419,12 @@ export class FlagEmitter extends VectorEmitter {
     return undefined;
   }
 
+  /** A flag that FLAGS_SOURCE has. */
+  #overridden(bit: bigint): Value {
+    const source = new Value(this.native, FLAGS_SOURCE, 12);
+    return this.and(this.shr(4, source, this.const(bit)), this.const(1n));
+  }
+
   condition(): Value {
     const { cc } = this.insn;
     const even = this.#evenCondition(cc & ~1);
@@ -403,6 +453,10 @@ export class FlagEmitter extends VectorEmitter {
     const { known } = this;
     if (known !== undefined && known !== PAGE && known.kind !== L.CC_EAGER) {
       const { kind, w } = known;
+      if (kind === OVERRIDDEN) {
+        if (even === 0x0 && known.mask! & RFLAGS_OF) return this.#overridden(11n);
+        return (even === 0x2 ? this.#carryTruth() : undefined) ?? this.#slowCondition(even);
+      }
       switch (even) {
         case 0x0:
           if (kind === L.CC_LOGIC) return this.const(0n);

@@ -206,6 +206,10 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
   #emitNode(node: RegionNode): void {
     this.#node = node;
     const { e } = this;
+    if (node.end === 'dispatch') {
+      this.#dispatch(node);
+      return;
+    }
     const { insns } = node;
     const count = insns.length;
     this.#at = insns[0]!;
@@ -234,6 +238,34 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
     if (node.end === 'fall' || node.end === 'shortcut') this.#follow(node.next!);
     else if (node.end === 'external') this.#afterExternal(node.next!);
     else if (!ENDS_BLOCK.has(last.op)) throw new RangeError('translator: a node without an end');
+  }
+
+  /** Goes to one of a node's targets by EXIT_RIP, or leaves. Never more than one comparison: a field of the RIP tells the targets apart. */
+  #dispatch(node: RegionNode): void {
+    const { e } = this;
+    const { targets } = node;
+    const { shift, bits, slots } = distinguish(targets.map(({ rip }) => rip!));
+    const known: KnownFlags | undefined = this.known;
+    this.#open(W.block, undefined); // ends where none fits
+    for (const _ of targets) this.#open(W.block, undefined);
+    e.get(EXIT_RIP).op(W.i32_wrap_i64).i32(shift).op(W.i32_shr_u);
+    e.i32((1 << bits) - 1)
+      .op(W.i32_and, W.br_table)
+      .unsigned(slots.length);
+    for (const slot of slots) e.unsigned(slot);
+    e.unsigned(targets.length);
+    targets.forEach((edge, k) => {
+      this.#close();
+      e.get(EXIT_RIP).i64(BigInt.asIntN(64, edge.rip!)).op(W.i64_ne);
+      this.unlikely.push(e.length);
+      e.brIf(targets.length - 1 - k);
+      this.known = known;
+      this.#node = node;
+      this.#follow(edge);
+    });
+    this.#close();
+    this.known = known;
+    this.#leave(0);
   }
 
   /** TypeScript executes the instruction: everything is in the state page while it does. */
@@ -414,7 +446,14 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
   jumpTo(rip: Value): void {
     const { e } = this;
     const node = this.#node;
-    const edge = node.end === 'return' ? node.taken! : undefined;
+    const edge = node.taken;
+    if (node.end === 'indirect') {
+      this.put(rip, 64);
+      e.set(EXIT_RIP);
+      if (edge?.to) this.#follow(edge);
+      else this.#leave(0);
+      return;
+    }
     if (edge?.to) {
       const type = this.native;
       this.put(rip, type);
@@ -445,4 +484,27 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
     this.setReg(RAX, 8, quotient);
     this.setReg(RDX, 8, remainder);
   }
+}
+
+/** A field of the low 32 bits of RIP that differs in all of them, as small as can be found, and which one each value of it stands for (their number: none). */
+function distinguish(rips: readonly bigint[]): { shift: number; bits: number; slots: number[] } {
+  const low = rips.map((rip) => Number(BigInt.asUintN(32, rip)));
+  for (let bits = 0; bits < 8; bits++) {
+    for (let shift = 0; shift < 16; shift++) {
+      const slots = new Array<number>(1 << bits).fill(rips.length);
+      const fits = low.every((rip, k) => {
+        const slot = (rip >>> shift) & ((1 << bits) - 1);
+        const free = slots[slot] === rips.length;
+        slots[slot] = k;
+        return free;
+      });
+      if (fits) return { shift, bits, slots };
+    }
+  }
+  // Some share a value: these leave the region.
+  const slots = new Array<number>(256).fill(rips.length);
+  low.forEach((rip, k) => {
+    slots[rip & 0xff] = k;
+  });
+  return { shift: 0, bits: 8, slots };
 }

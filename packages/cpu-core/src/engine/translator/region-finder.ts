@@ -12,6 +12,7 @@ import type { Core } from '../core.ts';
 import { codeSize } from '../fetch.ts';
 import { FLAGS_KEEPS, FLAGS_SETS, flagUse } from '../flag-use.ts';
 import { JUMP_CACHE_ENTRY_SIZE, jumpCacheIndex } from '../jump-cache.ts';
+import { JUMP_LOG_ENTRY_SIZE, JUMP_LOG_SIZE } from '../jump-log.ts';
 import * as R from '../wasm/record.ts';
 import { shortcutKey } from '../wasm/shortcut-functions.ts';
 import type { CallContext, Edge, NodeEnd, NodeInsn, RegionNode } from './region.ts';
@@ -22,6 +23,8 @@ const NODE_LIMIT = 24;
 const INSN_LIMIT = 300;
 /** Calls inside calls that a region follows. */
 const CALL_DEPTH = 3;
+/** Targets that a region tells apart at an indirect jump. */
+const TARGET_LIMIT = 16;
 /** A block is interpreted if more than one in so many of its instructions is executed by TypeScript. */
 const EXTERNAL_SHARE = 6;
 /** A block belongs to a region if it has run at least this part of the entry's runs. */
@@ -43,6 +46,9 @@ export class RegionFinder {
   readonly #core: Core;
   readonly #nodes = new Map<CallContext | undefined, Map<Block, RegionNode>>();
   readonly #list: RegionNode[] = [];
+  readonly #dispatchers = new Map<CallContext | undefined, RegionNode>();
+  /** Nodes that return to a caller outside the region, or deeper in a recursion. */
+  readonly #returns: RegionNode[] = [];
   readonly #entry: Block;
   readonly #enough: number;
   #insns = 0;
@@ -60,6 +66,7 @@ export class RegionFinder {
     if (entry === undefined) return undefined;
     // The list grows while it is walked.
     for (const node of this.#list) this.#end(node);
+    for (const node of this.#returns) this.#dispatchReturn(node);
     this.#trim();
     for (const node of this.#list) dropDeadFlags(node.insns);
     return entry;
@@ -79,12 +86,19 @@ export class RegionFinder {
     const insns = this.#decode(block);
     if (mostlyExternal(insns)) return undefined;
     this.#insns += insns.length;
+    const node = this.#newNode(block, context, insns, 'fall');
+    inContext.set(block, node);
+    return node;
+  }
+
+  #newNode(block: Block, context: CallContext | undefined, insns: NodeInsn[], end: NodeEnd): RegionNode {
     const node: RegionNode = {
       block,
       context,
       insns,
-      end: 'fall',
+      end,
       taken: undefined,
+      targets: [],
       next: undefined,
       order: 0,
       dominator: undefined,
@@ -92,7 +106,6 @@ export class RegionFinder {
       forward: 0,
       loop: false,
     };
-    inContext.set(block, node);
     this.#list.push(node);
     return node;
   }
@@ -127,6 +140,7 @@ export class RegionFinder {
 
   /** Follows the end of a node. */
   #end(node: RegionNode): void {
+    if (node.end === 'dispatch') return;
     const last = node.insns[node.insns.length - 1]!;
     const { insn, next } = last;
     if (!ENDS_BLOCK.has(insn.op)) {
@@ -148,6 +162,10 @@ export class RegionFinder {
     const [end, context] = this.#kindOfEnd(node, insn.op, next, target);
     node.end = end;
     const { block } = node;
+    if (end === 'indirect') {
+      if (insn.op === OP.RET) this.#returns.push(node);
+      else node.taken = this.#dispatch(node, context);
+    }
     if (end === 'branch')
       node.next = this.#edge(block, next, node.context, this.#linkWord(node, R.X_LINK_NEXT), false);
     if (end === 'return') {
@@ -169,14 +187,70 @@ export class RegionFinder {
       case OP.RET:
         return context ? ['return', context.outer] : ['indirect', undefined];
       case OP.CALL: {
-        if (target === undefined) return ['indirect', undefined];
-        const depth = (context?.depth ?? 0) + 1;
-        return ['call', { caller: node.block, returnRip: next, outer: context, depth }];
+        let depth = (context?.depth ?? 0) + 1;
+        if (target !== undefined) {
+          // Recursion is a loop whose RETs are dispatched, or left to the region that is one.
+          if (context === undefined && this.#onSamePage(node.block, target) === this.#entry)
+            return ['jump', undefined];
+          for (let at = context; at; at = at.outer) if (at.callee === target) depth = CALL_DEPTH + 1;
+        }
+        const inside = { caller: node.block, returnRip: next, outer: context, depth, callee: target };
+        return [target === undefined ? 'indirect' : 'call', inside];
       }
       case OP.JMP:
         return [target === undefined ? 'indirect' : 'jump', context];
     }
     return ['branch', context];
+  }
+
+  /** An edge to the node that chooses among the targets which an indirect jump or call has had; undefined if none are known. */
+  #dispatch(from: RegionNode, context: CallContext | undefined): Edge | undefined {
+    for (const rip of this.#logged(from.block)) {
+      const edge = this.#edge(from.block, rip, context, 0, false);
+      if (edge.to) this.#addTarget(context, edge);
+    }
+    return this.#edgeToDispatcher(context);
+  }
+  /** As {@link #dispatch} for RET, but among what is part of the region anyway: a callee is not to be translated with all its callers. */
+  #dispatchReturn(node: RegionNode): void {
+    const nodes = this.#nodes.get(undefined);
+    for (const rip of this.#logged(node.block)) {
+      for (const to of nodes?.values() ?? []) {
+        if (to.block.rip !== rip) continue;
+        const guarded = this.#onSamePage(node.block, rip) !== to.block;
+        this.#addTarget(undefined, { to, rip, link: 0, guarded });
+      }
+    }
+    node.taken = this.#edgeToDispatcher(undefined);
+  }
+  #addTarget(context: CallContext | undefined, edge: Edge): void {
+    let dispatcher = this.#dispatchers.get(context);
+    if (!dispatcher) {
+      dispatcher = this.#newNode(this.#entry, context, [], 'dispatch');
+      this.#dispatchers.set(context, dispatcher);
+    }
+    const { targets } = dispatcher;
+    const known = targets.findIndex(({ rip }) => rip === edge.rip);
+    if (known >= 0) {
+      if (edge.guarded) targets[known] = edge;
+    } else if (targets.length < TARGET_LIMIT) targets.push(edge);
+  }
+  #edgeToDispatcher(context: CallContext | undefined): Edge | undefined {
+    const to = this.#dispatchers.get(context);
+    return to && { to, rip: undefined, link: 0, guarded: false };
+  }
+  /** Where the jump at the end of a block went of late. */
+  #logged(block: Block): Set<bigint> {
+    const { views, jumpLog } = this.#core;
+    const end = block.host + R.HEADER_SIZE + views.i32[(block.host + R.H_TAKEN) >>> 2]! * R.RECORD_SIZE;
+    const rips = new Set<bigint>();
+    for (let at = jumpLog; at < jumpLog + JUMP_LOG_SIZE; at += JUMP_LOG_ENTRY_SIZE) {
+      const record = views.i32[(at + 8) >>> 2]!;
+      if (record <= block.host || record >= end) continue;
+      const low = BigInt(views.i32[at >>> 2]! >>> 0);
+      rips.add((BigInt(views.i32[(at + 4) >>> 2]! >>> 0) << 32n) | low);
+    }
+    return rips;
   }
 
   /** An edge to a RIP, from the page of a block. */

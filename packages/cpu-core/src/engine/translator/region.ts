@@ -12,6 +12,8 @@ export interface CallContext {
   readonly outer: CallContext | undefined;
   /** Calls on the way here. */
   readonly depth: number;
+  /** RIP of the callee; undefined if there are several. */
+  readonly callee: bigint | undefined;
 }
 
 /** An instruction of a node. */
@@ -40,8 +42,17 @@ export interface Edge {
   readonly guarded: boolean;
 }
 
-/** How a node ends. `fall`: at another block; `external`: TypeScript decides, `next` is likely; `shortcut`: mostly at `next`. */
-export type NodeEnd = 'fall' | 'branch' | 'jump' | 'call' | 'return' | 'indirect' | 'external' | 'shortcut';
+/** How a node ends. `fall`: at another block; `external`: TypeScript decides, `next` is likely; `shortcut`: mostly at `next`; `dispatch`: see there. */
+export type NodeEnd =
+  | 'fall'
+  | 'branch'
+  | 'jump'
+  | 'call'
+  | 'return'
+  | 'indirect'
+  | 'external'
+  | 'shortcut'
+  | 'dispatch';
 
 /** A block in a call context. */
 export interface RegionNode {
@@ -49,8 +60,10 @@ export interface RegionNode {
   readonly context: CallContext | undefined;
   insns: NodeInsn[];
   end: NodeEnd;
-  /** Edge of a taken branch, of JMP and CALL; edge of a predicted RET. */
+  /** Edge of a taken branch, of JMP and CALL; edge of a predicted RET; of an indirect jump the edge to a node that dispatches. */
   taken: Edge | undefined;
+  /** Of a node without instructions, `dispatch`: edges to choose from by EXIT_RIP; if it is none of them, the region is left. */
+  readonly targets: Edge[];
   /** Edge to the next instruction. */
   next: Edge | undefined;
   /** Position in reverse postorder. */
@@ -67,5 +80,5 @@ export interface RegionNode {
 
 /** Edges of a node that stay in the region. */
 export function innerEdges(node: RegionNode): Edge[] {
-  return [node.taken, node.next].filter((edge) => edge?.to !== undefined) as Edge[];
+  return [node.taken, node.next, ...node.targets].filter((edge) => edge?.to !== undefined) as Edge[];
 }

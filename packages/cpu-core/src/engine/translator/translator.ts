@@ -72,8 +72,8 @@ export class Translator {
   readonly #views: Views;
   readonly #code: CodePages;
   readonly #builder: BlockBuilder;
-  readonly #table: WebAssembly.Table;
-  readonly #imports: WebAssembly.ModuleImports;
+  readonly #memory: WebAssembly.Memory;
+  #table: WebAssembly.Table;
   readonly #shared: boolean;
   readonly #threshold: number;
   readonly #codeBudget: number;
@@ -85,6 +85,7 @@ export class Translator {
   readonly #sites: (RegionSite | undefined)[] = [];
   readonly #freeSites: number[] = [];
   readonly #freeSlots: number[] = [];
+  #modules = 0;
   #bytes = 0;
   #compiled = 0;
   #blocks = 0;
@@ -96,16 +97,16 @@ export class Translator {
     views: Views,
     code: CodePages,
     builder: BlockBuilder,
+    memory: WebAssembly.Memory,
     table: WebAssembly.Table,
-    imports: WebAssembly.ModuleImports,
     shared: boolean,
     options: { readonly threshold?: number; readonly codeBudget?: number },
   ) {
     this.#views = views;
     this.#code = code;
     this.#builder = builder;
+    this.#memory = memory;
     this.#table = table;
-    this.#imports = imports;
     this.#shared = shared;
     this.#threshold = options.threshold ?? DEFAULT_THRESHOLD;
     this.#codeBudget = options.codeBudget ?? DEFAULT_CODE_BUDGET;
@@ -114,6 +115,11 @@ export class Translator {
   /** H_HEAT of a new block. */
   get threshold(): number {
     return this.#threshold;
+  }
+
+  /** Modules made for the table at hand. */
+  get modules(): number {
+    return this.#modules;
   }
 
   /** Figures. */
@@ -178,7 +184,10 @@ export class Translator {
     const bytes = module.build(this.#shared);
     this.#makeRoom(bytes.length);
     const compiled = new WebAssembly.Module(bytes as BufferSource);
-    const { exports } = new WebAssembly.Instance(compiled, { env: this.#imports });
+    const { exports } = new WebAssembly.Instance(compiled, {
+      env: { memory: this.#memory, regions: this.#table },
+    });
+    this.#modules++;
     made.forEach((pending, i) => {
       this.#install(pending, exports[i] as never, Math.ceil(bytes.length / made.length));
     });
@@ -220,7 +229,7 @@ export class Translator {
     this.#views.i32[(entry.host + R.H_HEAT) >>> 2] = -index;
     this.#bytes += bytes;
     this.#compiled++;
-    this.#blocks += nodes.length;
+    this.#blocks += blocks.length;
     for (const { insns } of nodes) this.#instructions += insns.length;
   }
 
@@ -237,10 +246,22 @@ export class Translator {
   #makeRoom(bytes: number): void {
     for (const region of this.#regions) {
       if (this.#bytes + bytes <= this.#codeBudget) return;
-      this.#evicted++;
-      this.#remove(region);
-      if (!region.entry.dead) this.#views.i32[(region.entry.host + R.H_HEAT) >>> 2] = this.#threshold;
+      this.#evict(region);
     }
+  }
+
+  #evict(region: Region): void {
+    this.#evicted++;
+    this.#remove(region);
+    if (!region.entry.dead) this.#views.i32[(region.entry.host + R.H_HEAT) >>> 2] = this.#threshold;
+  }
+
+  /** Gives up all regions and goes on with another table. Not while one of them runs. */
+  renew(table: WebAssembly.Table): void {
+    for (const region of this.#regions) this.#evict(region);
+    this.#freeSlots.length = 0;
+    this.#table = table;
+    this.#modules = 0;
   }
 
   #release(sites: number[]): void {

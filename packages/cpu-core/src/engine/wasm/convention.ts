@@ -11,6 +11,8 @@ export interface Functions {
   readonly carry: number;
   readonly follow: number;
   readonly mulHigh: number;
+  /** Notes an indirect jump; only where there is a translator that looks. */
+  readonly logJump: number | undefined;
   /** Linear address of an access in a segment, or -1 where it is not simply allowed. */
   readonly segment: number;
 }

@@ -22,6 +22,7 @@ import {
   chainFunction,
   flagsFunction,
   followFunction,
+  logJumpFunction,
   mulHighFunction,
   segmentFunction,
   slowPath,
@@ -117,12 +118,14 @@ export function generate(shared: boolean, translator: boolean): Program {
     follow: m.reserve(),
     mulHigh: m.reserve(),
     segment: m.reserve(),
+    logJump: translator ? m.reserve() : undefined,
   };
   m.define(functions.slowPath, slowPath(slow));
   m.define(functions.flags, flagsFunction(), 'flags');
   m.define(functions.carry, carryFunction(functions.flags));
   m.define(functions.follow, followFunction(lookup));
   m.define(functions.mulHigh, mulHighFunction());
+  if (functions.logJump !== undefined) m.define(functions.logJump, logJumpFunction());
   m.define(functions.segment, segmentFunction(), 'segment');
   m.define(m.reserve(), accessFunction(REGION_SIGNATURES.access, regionAccess), 'access');
   m.define(m.reserve(), withBudget(REGION_SIGNATURES.abort, regionAbort), 'abort');

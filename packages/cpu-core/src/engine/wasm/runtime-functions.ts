@@ -2,7 +2,8 @@
 import { RFLAGS_CF, SEG_ATTR_CODE, SEG_ATTR_DC, SEG_ATTR_P, SEG_ATTR_RW } from '@smm/x86-defs';
 import { STATUS_FLAGS } from '../../flags.ts';
 import * as L from '../../layout.ts';
-import { JUMP_CACHE_ENTRIES, JUMP_CACHE_ENTRY_SIZE } from '../jump-cache.ts';
+import { JUMP_CACHE_ENTRIES, JUMP_CACHE_ENTRY_SIZE, JUMP_CACHE_SIZE } from '../jump-cache.ts';
+import { JUMP_LOG_ENTRY_SIZE, JUMP_LOG_SIZE } from '../jump-log.ts';
 import { TLB_SIZE } from '../tlb.ts';
 import { Emitter, I32, I64, VOID, W } from './emitter.ts';
 import type { Body, Signature } from './module.ts';
@@ -169,6 +170,28 @@ export function followFunction(lookup: number): Body {
     locals: [[1, I32]] as const,
     code: e.bytes,
   };
+}
+
+/** From the state page to the jump log. */
+const JUMP_LOG = 4096 + 2 * TLB_SIZE + JUMP_CACHE_SIZE;
+
+/** (state, record, rip): an indirect jump goes into the jump log. */
+export function logJumpFunction(): Body {
+  const e = new Emitter();
+  const slot = 3;
+  const entry = 4;
+  e.get(0).get(0).mem(W.i32_load, L.ST_JUMP_LOG).tee(slot).op(W.i32_add).set(entry);
+  e.get(entry)
+    .get(2)
+    .mem(W.i64_store, JUMP_LOG)
+    .get(entry)
+    .get(1)
+    .mem(W.i32_store, JUMP_LOG + 8);
+  e.get(0).get(slot).i32(JUMP_LOG_ENTRY_SIZE).op(W.i32_add);
+  e.i32(JUMP_LOG_SIZE - 1)
+    .op(W.i32_and)
+    .mem(W.i32_store, L.ST_JUMP_LOG);
+  return { signature: { params: [I32, I32, I64], results: [] }, locals: [[2, I32]] as const, code: e.bytes };
 }
 
 /** (state, segment, offset, size | write << 8) -> linear address or -1: what `legacyAddress` lets pass, expand-down segments apart. */

@@ -75,9 +75,15 @@ export class WasmBuilder extends FlagBuilder implements Builder<number, number> 
     this.#follow();
   }
   jumpTo(rip: number): void {
-    this.e.get(LOCAL_STATE);
+    const { e, functions } = this;
+    if (functions.logJump !== undefined) {
+      e.get(LOCAL_STATE).get(LOCAL_RECORD);
+      this.put(rip);
+      e.call(functions.logJump);
+    }
+    e.get(LOCAL_STATE);
     this.put(rip);
-    this.e.i32(0);
+    e.i32(0);
     this.#follow();
   }
   /** Goes on at ST_RIP. */
