@@ -202,4 +202,21 @@ describe.each(TIERS)('%s', (_name, variant) => {
       });
     });
   });
+
+  test('what runs over the end of the address space is #GP', () => {
+    for (const insn of ['movdqu xmm1, [rsi]', 'movdqu [rsi], xmm1', 'mov rax, [rsi]']) {
+      const seen = [EVALUATOR, variant].map((one) => {
+        const m = machine(one, 64, `again: ${insn}\njmp again`);
+        // The last page lies before the first in RAM.
+        m.map = (page) => (page < 0 ? 0x1_0000 : page < 0x1000 ? 0x1_1000 : page);
+        m.cpu.state.setGpr64(6, BigInt.asUintN(64, -16n));
+        const all = [until(m, 1000)];
+        m.cpu.state.setGpr64(6, BigInt.asUintN(64, -4n));
+        all.push(until(m, 50));
+        return all;
+      });
+      expect(seen[1]).toEqual(seen[0]);
+      expect(seen[0]!.map((line) => line.split(' ')[2])).toEqual(['', '13']);
+    }
+  });
 });
