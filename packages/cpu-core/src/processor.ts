@@ -119,6 +119,8 @@ export class Processor {
   /** The instruction whose helper runs. */
   insn: Insn = new Insn();
 
+  /** The model has all that MODE_SSE stands for. */
+  readonly #sse: boolean;
   #running = false;
   /** Inside the tier: the budget in the state page is what is left of a run. */
   #inTier = false;
@@ -133,6 +135,7 @@ export class Processor {
     this.ports = options.ports;
     this.model = options.model;
     this.cr4Bits = validCr4Bits(options.model);
+    this.#sse = ['sse', 'sse2', 'pni'].every((feature) => options.model.features.has(feature));
     this.shortcuts = new Shortcuts(options.state, options.model.features.has('tsc'));
     this.behaviour = { ...SDM_BEHAVIOUR, ...options.behaviour };
     this.topology = { apicId: options.index, logicalProcessors: 1 };
@@ -179,7 +182,7 @@ export class Processor {
 
   /** Recomputes the mode word; the engine then chooses TLB and blocks by it. */
   modeChanged(): void {
-    this.state.mode = computeMode(this.state, this.cpl);
+    this.state.mode = computeMode(this.state, this.cpl, this.#sse);
     this.onModeChanged?.();
   }
 

@@ -145,6 +145,9 @@ const PARTLY_MODELLED: ReadonlySet<string> = new Set([
   'cmpsd',
   ...'punpcklbw punpcklwd punpckldq punpckhbw punpckhwd punpckhdq pcmpeqb pcmpeqw pcmpeqd'.split(' '),
   ...'paddb paddw paddd paddq psubb psubw psubd psubq pand pandn por pmovmskb'.split(' '), // MMX forms
+  ...'pcmpgtb pcmpgtw pcmpgtd paddsb paddsw paddusb paddusw psubsb psubsw psubusb psubusw'.split(' '),
+  ...'pminub pminsw pmaxub pmaxsw pavgb pavgw pmullw pmulhw pmulhuw pmuludq pmaddwd psadbw'.split(' '),
+  ...'packsswb packssdw packuswb psllw pslld psllq psrlw psrld psrlq psraw psrad pinsrw pextrw'.split(' '),
 ]);
 
 const UNMODELLED: ReadonlySet<number> = new Set(
@@ -158,7 +161,9 @@ const IMPLIED: ReadonlySet<number> = new Set(
 );
 /** Selector and word operands: iced names the register as wide as the operand size, we say that 16 bits are read. */
 const WORD_REGISTER: ReadonlySet<number> = new Set(
-  (['LLDT', 'LTR', 'VERR', 'VERW', 'LAR', 'LSL', 'LMSW', 'MOV_SREG', 'ARPL'] as const).map((n) => OP[n]),
+  (['LLDT', 'LTR', 'VERR', 'VERW', 'LAR', 'LSL', 'LMSW', 'MOV_SREG', 'ARPL', 'PINSRW'] as const).map(
+    (n) => OP[n],
+  ),
 );
 const WIDTHLESS: ReadonlySet<number> = new Set(
   (

@@ -2,8 +2,9 @@
 import { expect, test } from 'vitest';
 import { decode } from '../src/decode/decode.ts';
 import { coldFormsOf, formKey, formsOf } from '../src/engine/wasm/forms.ts';
-import { type CodeSize, Insn } from '../src/insn.ts';
+import { type CodeSize, Insn, K_MM } from '../src/insn.ts';
 import { OP_NAMES } from '../src/ops.ts';
+import { VECTOR_OPS } from '../src/semantics/vector.ts';
 import { assemble } from './support/assemble.ts';
 
 function instructions(source: string, bits: CodeSize): Insn[] {
@@ -137,4 +138,28 @@ test('so has 16-bit code', () => {
     .filter((i) => !handlers.has(formKey(i, false)) && !functions.has(formKey(i, false, true)))
     .map((i) => OP_NAMES[i.op]);
   expect(missing).toEqual([]);
+});
+
+test.each([
+  ['general', 16],
+  ['flat32', 32],
+  ['flat64', 64],
+] as const)('all vector instructions that are decoded have functions: %s', (model, bits) => {
+  const functions = new Set(coldFormsOf(model).map(({ insn }) => formKey(insn, false, true)));
+  const missing = new Set<string>();
+  const seen = new Set<number>();
+  const insn = new Insn();
+  for (const prefix of [[], [0x66], [0xf3], [0xf2]])
+    for (const rex of bits === 64 ? [[], [0x48]] : [[]])
+      for (let opcode = 0; opcode < 0x100; opcode++)
+        for (let modRm = 7; modRm < 0x100; modRm += modRm < 0x38 ? 8 : modRm === 0x3f ? 0x88 : 8) {
+          const code = Uint8Array.of(...prefix, ...rex, 0x0f, opcode, modRm, ...new Array(12).fill(0));
+          decode(code, 0, code.length, bits, insn);
+          if (!VECTOR_OPS.has(insn.op) || insn.kind0 === K_MM || insn.kind1 === K_MM) continue;
+          seen.add(insn.op);
+          if (!functions.has(formKey(insn, false, true)))
+            missing.add(`${OP_NAMES[insn.op]} ${Buffer.from(code.subarray(0, insn.length)).toString('hex')}`);
+        }
+  expect([...missing]).toEqual([]);
+  expect([...VECTOR_OPS].filter((op) => !seen.has(op)).map((op) => OP_NAMES[op])).toEqual([]);
 });

@@ -32,6 +32,8 @@ function prepare(
   m.deviceValue = 0x1234_5678;
   for (const cpu of m.cpus) {
     m.start(bits, PROGRAM, 0x8000 + cpu.index * 0x800, cpu);
+    cpu.state.cr4 |= 0x200; // SSE
+    cpu.modeChanged();
     for (const register of [0, 1, 2, 5, 7, 8, 13]) {
       if (bits === 64 || register < 8)
         cpu.state.setGpr64(register, bits === 64 ? random.value() : BigInt(random.next()));

@@ -1,7 +1,7 @@
 /** SSE integer, logic and shuffle instructions against the CPU that the tests run on. SMM_ORACLE_FULL=1 for the long run. */
 import { describe, expect, test } from 'vitest';
 import { NativeFpu, type NativeVector, nativeSkip } from './native/x87-harness.ts';
-import { FlatMachine } from './support/flat-machine.ts';
+import { FlatMachine, type FlatMachineOptions } from './support/flat-machine.ts';
 import { Random } from './support/random.ts';
 
 const COUNT = process.env['SMM_ORACLE_FULL'] ? 100_000 : 5_000;
@@ -22,19 +22,28 @@ interface Shape {
 
 const shapes: Shape[] = [];
 for (const [first, names] of [
-  [0x60, 'punpcklbw punpcklwd punpckldq'],
-  [0x68, 'punpckhbw punpckhwd punpckhdq'],
-  [0x6c, 'punpcklqdq punpckhqdq'],
+  [0x60, 'punpcklbw punpcklwd punpckldq packsswb pcmpgtb pcmpgtw pcmpgtd packuswb'],
+  [0x68, 'punpckhbw punpckhwd punpckhdq packssdw punpcklqdq punpckhqdq'],
   [0x74, 'pcmpeqb pcmpeqw pcmpeqd'],
-  [0xd4, 'paddq'],
-  [0xdb, 'pand'],
-  [0xdf, 'pandn'],
-  [0xeb, 'por'],
-  [0xef, 'pxor'],
+  [0xd1, 'psrlw psrld psrlq paddq pmullw'],
+  [0xd8, 'psubusb psubusw pminub pand paddusb paddusw pmaxub pandn'],
+  [0xe0, 'pavgb psraw psrad pavgw pmulhuw pmulhw'],
+  [0xe8, 'psubsb psubsw pminsw por paddsb paddsw pmaxsw pxor'],
+  [0xf1, 'psllw pslld psllq pmuludq pmaddwd psadbw'],
   [0xf8, 'psubb psubw psubd psubq paddb paddw paddd'],
 ] as const) {
   names.split(' ').forEach((name, n) => {
     shapes.push({ name, opcode: [0x66, 0x0f, first + n], form: '' });
+  });
+}
+for (const [opcode, names] of [
+  [0x71, 'psrlw psraw psllw'],
+  [0x72, 'psrld psrad pslld'],
+  [0x73, 'psrlq - psllq'],
+] as const) {
+  names.split(' ').forEach((name, n) => {
+    if (name !== '-')
+      shapes.push({ name, opcode: [0x66, 0x0f, opcode], form: 'r', immediate: true, reg: 2 + 2 * n });
   });
 }
 for (const [name, opcode] of [
@@ -49,6 +58,25 @@ shapes.push(
   { name: 'pshufd', opcode: [0x66, 0x0f, 0x70], form: '', immediate: true },
   { name: 'pshufhw', opcode: [0xf3, 0x0f, 0x70], form: '', immediate: true },
   { name: 'pshuflw', opcode: [0xf2, 0x0f, 0x70], form: '', immediate: true },
+  { name: 'shufps', opcode: [0x0f, 0xc6], form: '', immediate: true },
+  { name: 'pinsrw', opcode: [0x66, 0x0f, 0xc4], form: '', immediate: true },
+  { name: 'pextrw', opcode: [0x66, 0x0f, 0xc5], form: 'r', immediate: true },
+  { name: 'movaps', opcode: [0x0f, 0x28], form: '' },
+  { name: 'movapd', opcode: [0x66, 0x0f, 0x29], form: 's' },
+  { name: 'movups', opcode: [0x0f, 0x10], form: '' },
+  { name: 'movupd', opcode: [0x66, 0x0f, 0x11], form: 's' },
+  { name: 'movdqa', opcode: [0x66, 0x0f, 0x6f], form: '' },
+  { name: 'movdqa', opcode: [0x66, 0x0f, 0x7f], form: 's' },
+  { name: 'movdqu', opcode: [0xf3, 0x0f, 0x7f], form: 's' },
+  { name: 'movntps', opcode: [0x0f, 0x2b], form: 's' },
+  { name: 'movntdq', opcode: [0x66, 0x0f, 0xe7], form: 's' },
+  { name: 'movd', opcode: [0x66, 0x0f, 0x6e], form: '' },
+  { name: 'movq', opcode: [0x66, 0x48, 0x0f, 0x6e], form: '' },
+  { name: 'movd', opcode: [0x66, 0x0f, 0x7e], form: '' },
+  { name: 'movq', opcode: [0x66, 0x48, 0x0f, 0x7e], form: '' },
+  { name: 'movq', opcode: [0xf3, 0x0f, 0x7e], form: '' },
+  { name: 'movq', opcode: [0x66, 0x0f, 0xd6], form: 's' },
+  { name: 'pmovmskb', opcode: [0x66, 0x48, 0x0f, 0xd7], form: 'r' },
   { name: 'psrldq', opcode: [0x66, 0x0f, 0x73], form: 'r', immediate: true, reg: 3 },
   { name: 'pslldq', opcode: [0x66, 0x0f, 0x73], form: 'r', immediate: true, reg: 7 },
   { name: 'movhlps', opcode: [0x0f, 0x12], form: 'r' },
@@ -72,18 +100,22 @@ function randomVector(r: Random, shape: Shape): NativeVector {
   // Equal lanes, for comparisons.
   for (let at = 0; at < 16; at++) if (r.below(3) === 0) operand[16 + at] = operand[at]!;
   const code: number[] = [];
+  // Shift counts that are not too large.
+  if (/^ps[lr]/.test(shape.name) && r.below(4)) view.setBigUint64(16, BigInt(r.below(70)), true);
   for (const [reg, offset] of [
     [0, 0],
     [1, 16],
   ] as const) {
     code.push(0xf3, 0x0f, 0x6f, ...memory(reg, offset));
   }
+  code.push(0x8b, ...memory(1, 8)); // ECX
   code.push(...shape.opcode);
   const fromMemory = shape.form === 'm' || shape.form === 's' || (shape.form === '' && r.below(2) === 0);
   // Register forms: xmm0 (or EAX) from xmm1; the shifts by bytes change xmm0.
   if (fromMemory) code.push(...memory(shape.reg ?? 0, shape.form === 's' ? 64 : 16));
   else code.push(0xc0 | ((shape.reg ?? 0) << 3) | (shape.reg === undefined ? 1 : 0));
-  if (shape.immediate) code.push(shape.reg === undefined ? r.next() & 0xff : r.below(20));
+  if (shape.immediate)
+    code.push(shape.reg === undefined ? r.next() & 0xff : r.below(5) ? r.below(20) : r.next() & 0xff);
   code.push(0xf3, 0x0f, 0x7f, ...memory(0, 32));
   const image = new Uint8Array(112);
   const words = new DataView(image.buffer);
@@ -91,6 +123,30 @@ function randomVector(r: Random, shape: Shape): NativeVector {
   words.setUint32(8, 0xffff, true);
   return { image, flags: 0x202, code: Uint8Array.from(code), memory: operand };
 }
+
+const JUMP_BACK = 5;
+
+/** Runs the vector over and over, so that the translator comes to it; each round is the same. */
+function runHere(m: FlatMachine, v: NativeVector, rounds: number): string {
+  const jump = [0xe9, 0, 0, 0, 0];
+  const code = Uint8Array.of(...v.code, ...jump);
+  new DataView(code.buffer).setInt32(v.code.length + 1, -(v.code.length + JUMP_BACK), true);
+  m.ram.fill(0, OPERAND, OPERAND + 512);
+  m.ram.set(v.memory, OPERAND);
+  m.load(CODE, code);
+  m.start(64, CODE);
+  m.cpu.state.cr4 |= 0x200;
+  m.cpu.modeChanged();
+  m.cpu.state.setGpr64(0, 0n);
+  m.cpu.run(rounds * 6);
+  return `${Buffer.from(m.ram.subarray(OPERAND, OPERAND + 112)).toString('hex')} ${m.cpu.state.gpr64(0)}`;
+}
+
+const TIERS: readonly (readonly [rounds: number, every: number, options: FlatMachineOptions])[] = [
+  [1, 1, { tier: 'evaluator' }],
+  [3, 1, { tier: 'interpreter' }],
+  [4, 5, { tier: 'translator', translator: { threshold: 1 } }],
+];
 
 describe('native SSE', () => {
   const skip = nativeSkip();
@@ -100,8 +156,6 @@ describe('native SSE', () => {
     () => {
       using fpu = new NativeFpu();
       const random = new Random(19990226);
-      const m = new FlatMachine({ tier: 'evaluator' });
-      m.map = (page) => (page === DATA ? OPERAND : page);
       const names: string[] = [];
       const vectors = Array.from({ length: COUNT }, (_, i) => {
         const shape = shapes[i % shapes.length]!;
@@ -110,21 +164,22 @@ describe('native SSE', () => {
       });
       const results = fpu.run(vectors);
       const wrong = new Map<string, string>();
-      vectors.forEach((v, i) => {
-        const want = results[i]!;
-        m.load(CODE, Uint8Array.of(...v.code, 0xeb, 0xfe));
-        m.ram.fill(0, OPERAND, OPERAND + 512);
-        m.ram.set(v.memory, OPERAND);
-        m.start(64, CODE);
-        m.cpu.state.cr4 |= 0x200;
-        m.cpu.state.setGpr64(0, 0n);
-        m.cpu.run(4);
-        const here = Buffer.from(m.ram.subarray(OPERAND, OPERAND + 112)).toString('hex');
-        const there = Buffer.from(want.memory).toString('hex');
-        expect(want.signal, names[i]).toBe(0);
-        if (here !== there || m.cpu.state.gpr64(0) !== want.rax)
-          wrong.set(names[i]!, `${Buffer.from(v.code).toString('hex')}\n${here}\n${there}`);
-      });
+      for (const [rounds, every, options] of TIERS) {
+        const m = new FlatMachine(options);
+        m.map = (page) => (page === DATA ? OPERAND : page);
+        vectors.forEach((v, i) => {
+          if (Math.floor(i / shapes.length) % every) return;
+          const want = results[i]!;
+          const here = runHere(m, v, rounds);
+          const there = `${Buffer.from(want.memory).toString('hex')} ${want.rax}`;
+          expect(want.signal, names[i]).toBe(0);
+          if (here !== there)
+            wrong.set(
+              `${names[i]} ${options.tier}`,
+              `${Buffer.from(v.code).toString('hex')}\n${here}\n${there}`,
+            );
+        });
+      }
       expect([...wrong]).toEqual([]);
     },
   );

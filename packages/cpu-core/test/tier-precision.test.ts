@@ -422,3 +422,26 @@ function rotated(start: number, times: number): number {
   for (let i = 0; i < times % 8; i++) x = ((x << 3) | (x >> 5)) & 0xff;
   return x;
 }
+
+test.each(VARIANTS.map((variant) => [variant.name, variant] as const))(
+  '%s: OF of byte operations that give it is seen by a condition',
+  (_name, variant) => {
+    for (const producer of [
+      'imul cl',
+      'mul dl',
+      'ror al, 5',
+      'imul cl\nror al, 1',
+      'shl al, 1',
+      'shr al, 1',
+    ]) {
+      const source = `again: add al, 0x35\nxor al, 0\n${producer}\nseto bl\nadd edi, ebx\nadd ecx, 13\njno again\njmp again`;
+      const [want, got] = [EVALUATOR, variant].map((one) => {
+        const m = machine(one, 32, source);
+        m.cpu.state.setGpr64(2, 3n);
+        runTier(m, 3000);
+        return stateHash(m.cpu);
+      });
+      expect(got, producer).toBe(want);
+    }
+  },
+);

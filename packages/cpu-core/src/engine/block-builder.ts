@@ -1,10 +1,11 @@
 /** Decodes blocks into the op cache. */
 import { SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_SS } from '@smm/x86-defs';
 import { decodeFields } from '../decode/decode.ts';
-import { Insn, K_IMM, K_MEM, K_REG, K_REL, REG_NONE, REG_RIP } from '../insn.ts';
+import { Insn, K_IMM, K_MEM, K_MM, K_REG, K_REL, K_XMM, REG_NONE, REG_RIP } from '../insn.ts';
 import * as L from '../layout.ts';
 import { ENDS_BLOCK, OP, opTable } from '../ops.ts';
 import { SEMANTICS } from '../semantics/semantics.ts';
+import { VECTOR_OPS } from '../semantics/vector.ts';
 import type { Views } from '../state.ts';
 import { nextRip } from './branch.ts';
 import { Block, type CodePages, highRip } from './code-pages.ts';
@@ -31,6 +32,16 @@ export function modelOf(mode: number): Model {
   if (code === 2) return 'flat64';
   const flat = L.MODE_FLAT_CODE | L.MODE_FLAT_DATA | L.MODE_SS32;
   return code === 1 && (mode & flat) === flat ? 'flat32' : 'general';
+}
+
+/** A description of vectors holds for the instruction as generated code: it has no MMX register, and raises neither #UD nor #NM. */
+export function hasVectorCode(insn: Insn, mode: number): boolean {
+  return (mode & L.MODE_SSE) !== 0 && insn.kind0 !== K_MM && insn.kind1 !== K_MM;
+}
+
+/** Byte of a register operand in a record: offset in the register file, or among the XMM registers. */
+function registerByte(kind: number, value: number): number {
+  return kind === K_REG ? value : kind === K_XMM ? value * 16 : 0;
 }
 
 /** An instruction that TypeScript executes. */
@@ -294,9 +305,9 @@ export class BlockBuilder {
     const relative = insn.base === REG_RIP;
     const base = relative || insn.base === REG_NONE ? L.ST_ZERO : insn.base * 8;
     i32[at + (R.R_REG >>> 2)] =
-      (kind0 === K_REG ? insn.val0 : 0) |
-      ((kind1 === K_REG ? insn.val1 : 0) << 8) |
-      ((kind2 === K_REG ? insn.val2 : 0) << 16) |
+      registerByte(kind0, insn.val0) |
+      (registerByte(kind1, insn.val1) << 8) |
+      (registerByte(kind2, insn.val2) << 16) |
       (base << 24); // R_BASE
     const index = insn.index === REG_NONE ? L.ST_ZERO : insn.index * 8;
     const base8 = general ? segment : (far ? L.ST_SEG_BASE + segment * 8 : L.ST_ZERO) >>> 3;
@@ -360,6 +371,7 @@ export class BlockBuilder {
   ): boolean {
     const native = model === 'flat64' ? 8 : 4;
     const traits = TRAITS[i.op]!;
+    if (traits & T_VECTOR && !hasVectorCode(i, block.mode)) return false;
     if (memory) {
       if (i.addressSize !== native && model !== 'general') return false;
       if (i.op !== OP.LEA) {
@@ -426,6 +438,7 @@ const T_IDLE = 2;
 const T_ENDS = 4;
 const T_LOOPS = 8;
 const T_BIT_TEST = 16;
+const T_VECTOR = 32;
 /** What matters here about an operation. */
 const TRAITS = opTable(
   [T_SEMANTICS, SEMANTICS.keys()],
@@ -433,4 +446,5 @@ const TRAITS = opTable(
   [T_ENDS, ENDS_BLOCK],
   [T_LOOPS, [OP.LOOP, OP.LOOPE, OP.LOOPNE, OP.JCXZ]],
   [T_BIT_TEST, [OP.BT, OP.BTS, OP.BTR, OP.BTC]],
+  [T_VECTOR, VECTOR_OPS],
 );

@@ -1,16 +1,19 @@
 /** The back end that runs a description at once, on BigInts. Slow and plain: for single steps, odd cases, debugging and as an oracle. */
 import { GP_VECTOR, RFLAGS_CF, SEG_CS, SEG_SS } from '@smm/x86-defs';
 import { STATUS_FLAGS } from '../flags.ts';
-import { type Insn, K_IMM, K_MEM, K_REG, REG_NONE, REG_RIP } from '../insn.ts';
+import { type Insn, K_IMM, K_MEM, K_REG, K_XMM, REG_NONE, REG_RIP } from '../insn.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 import { productFlags } from '../semantics/arith.ts';
 import type { Builder, Width } from '../semantics/builder.ts';
 import { segmentedAddress } from '../system/operands.ts';
+import { checkVector } from '../system/sse.ts';
 import { isCanonical, relativeTarget } from './branch.ts';
+import { VectorLanes } from './vector-lanes.ts';
 
 const DE_VECTOR = 0;
 const RSP = 4;
+const TWO_POW_32 = 0x1_0000_0000;
 const MASK: Readonly<Record<number, bigint>> = {
   1: 0xffn,
   2: 0xffffn,
@@ -19,7 +22,7 @@ const MASK: Readonly<Record<number, bigint>> = {
 };
 
 /** Evaluates one instruction of one processor. */
-export class EvalBuilder implements Builder<bigint, boolean> {
+export class EvalBuilder extends VectorLanes implements Builder<bigint, boolean> {
   readonly #cpu: Processor;
   #insn!: Insn;
   #next = 0n;
@@ -28,6 +31,7 @@ export class EvalBuilder implements Builder<bigint, boolean> {
   #linear: number | undefined;
 
   constructor(cpu: Processor) {
+    super();
     this.#cpu = cpu;
   }
 
@@ -76,7 +80,7 @@ export class EvalBuilder implements Builder<bigint, boolean> {
     return ea & MASK[i.addressSize]!;
   }
 
-  #address(w: Width, write: boolean): number {
+  #address(w: number, write: boolean): number {
     return segmentedAddress(this.#cpu, this.#insn.segment, this.effectiveAddress(), w, write);
   }
 
@@ -122,6 +126,43 @@ export class EvalBuilder implements Builder<bigint, boolean> {
     if (this.#kind(n) === K_REG) this.#setRegister(this.#value(n), w, value);
     else this.#store(this.#linear ?? this.#address(w, true), w, value & MASK[w]!);
   }
+
+  checkVector(): void {
+    checkVector(this.#cpu, this.#insn);
+  }
+  /** Linear address of the two halves of 16 bytes of memory. */
+  #vectorAddress(write: boolean, aligned: boolean): readonly [low: number, high: number] {
+    const linear = this.#address(16, write);
+    if (aligned && linear & 15) this.#cpu.fault(GP_VECTOR, 0);
+    const wraps = !this.#cpu.code64 && linear + 8 >= TWO_POW_32;
+    return [linear, wraps ? linear + 8 - TWO_POW_32 : linear + 8];
+  }
+  readVector(n: number, aligned = true): bigint {
+    if (this.#kind(n) === K_XMM) {
+      const at = L.ST_XMM + this.#value(n) * 16;
+      const { state } = this.#cpu;
+      return state.get64(at) | (state.get64(at + 8) << 64n);
+    }
+    const [low, high] = this.#vectorAddress(false, aligned);
+    return this.#load(low, 8) | (this.#load(high, 8) << 64n);
+  }
+  writeVector(n: number, value: bigint, aligned = true): void {
+    const halves = [value & MASK[8]!, value >> 64n] as const;
+    if (this.#kind(n) === K_XMM) {
+      const at = L.ST_XMM + this.#value(n) * 16;
+      this.#cpu.state.set64(at, halves[0]);
+      this.#cpu.state.set64(at + 8, halves[1]);
+      return;
+    }
+    const [low, high] = this.#vectorAddress(true, aligned);
+    this.#cpu.memory.probeWrite(low, 16, this.#user);
+    this.#store(low, 8, halves[0]);
+    this.#store(high, 8, halves[1]);
+  }
+  immediateByte(): bigint {
+    return BigInt(this.#insn.imm & 0xff);
+  }
+
   displace(bytes: bigint): void {
     this.#displacement = bytes;
   }

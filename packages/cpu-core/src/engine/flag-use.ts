@@ -1,6 +1,7 @@
 /** What an instruction does with the status flags, for dropping flags that nobody sees. */
 import { type Insn, K_IMM } from '../insn.ts';
 import { OP, opTable } from '../ops.ts';
+import { VECTOR_OPS } from '../semantics/vector.ts';
 
 /** Neither reads nor writes them, cannot fault. */
 export const FLAGS_KEEPS = 0;
@@ -40,6 +41,7 @@ const KEEPERS: readonly number[] = [
   OP.SFENCE,
   OP.CLD,
   OP.STD,
+  ...VECTOR_OPS,
 ];
 
 const T_SETS = 1;

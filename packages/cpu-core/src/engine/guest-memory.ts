@@ -84,8 +84,10 @@ export class GuestMemory implements LinearMemory {
     const inFirst = 0x1000 - (linear & 0xfff);
     const second = linear + inFirst;
     // Where the address space ends the evaluator knows how it goes on.
-    if (second + size - inFirst > 0x1_0000_0000 && (!this.#core.cpu.code64 || second === 0x8000_0000_0000))
-      return -1;
+    const ends = this.#core.cpu.code64
+      ? second === 0x8000_0000_0000 || second === 0
+      : second + size - inFirst > 0x1_0000_0000;
+    if (ends) return -1;
     const host = this.translate(linear, access, user);
     const next = this.translate(second, access, user);
     return host >= 0 && next === host + inFirst ? host : -1;

@@ -1,10 +1,12 @@
 /** What an instruction's meaning is written against. One description, many back ends: the evaluator runs it, the wasm tier compiles it. */
 
+import type { VectorOp, VectorShift } from './vector-ops.ts';
+
 /** Operand or operation width in bytes. */
 export type Width = 1 | 2 | 4 | 8;
 
 /**
- * A back end. `V` is a value of up to 64 bit, always zero-extended from its width; `C` is a truth value.
+ * A back end. `V` is a value of up to 64 bit, always zero-extended from its width, or a vector of 128 bit; `C` is a truth value.
  * A back end may generate code, so a description never branches on values in JavaScript: it uses {@link Builder.if_} and
  * {@link Builder.select}. Rule of precision: everything that may fault (reads, {@link Builder.readForWrite}, the first
  * write to memory, {@link Builder.faultIf}, the checks) comes before the first change of a register or flag.
@@ -130,4 +132,29 @@ export interface Builder<V, C> {
   jumpTo(rip: V): void;
   /** 64-bit DIV or IDIV of RDX:RAX by a value: a helper shared by all back ends. */
   divideWide(signed: boolean): void;
+
+  /** #UD and #NM as an SSE instruction raises them. Before anything else. */
+  checkVector(): void;
+  /** Vector operand `n`, an XMM register or 16 bytes of memory. `aligned` (the default): #GP unless its address is a multiple of 16. */
+  readVector(n: number, aligned?: boolean): V;
+  /** Writes vector operand `n`, as {@link readVector}; nothing of the instruction comes after it. */
+  writeVector(n: number, value: V, aligned?: boolean): void;
+  /** The immediate byte, zero-extended. */
+  immediateByte(): V;
+  /** Vector of a vector operation. */
+  vector(op: VectorOp, a: V, b: V): V;
+  /** All lanes shifted by a 64-bit count. */
+  vectorShift(op: VectorShift, a: V, count: V): V;
+  /** Shifts a whole vector by a number of bytes below 256. */
+  shiftBytes(a: V, count: V, left: boolean): V;
+  /** Doublewords by two-bit fields of `order`: the lower two from `a`, the others from `b`. */
+  shuffle32(a: V, b: V, order: V): V;
+  /** Words of one half by two-bit fields of `order`; the other half as it is. */
+  shuffle16(a: V, high: boolean, order: V): V;
+  /** Highest bits of the bytes. */
+  moveMask(a: V): V;
+  /** Lane `n` of 2, 4 or 8 bytes. */
+  lane(w: Width, n: number, a: V): V;
+  /** Vector of a value, zeros above it. */
+  vectorOf(value: V): V;
 }

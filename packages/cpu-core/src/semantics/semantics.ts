@@ -9,6 +9,7 @@ import * as logic from './logic.ts';
 import * as move from './move.ts';
 import * as shift from './shift.ts';
 import * as stack from './stack.ts';
+import { VECTOR_SEMANTICS } from './vector.ts';
 
 /** Describes one instruction to a back end. */
 export type Semantics = <V, C>(b: Builder<V, C>, insn: Insn) => void;
@@ -83,6 +84,7 @@ const BY_NAME: Partial<Record<OpName, Semantics>> = {
   LOOPE: control.loop,
   LOOPNE: control.loop,
   JCXZ: control.loop,
+  ...VECTOR_SEMANTICS,
 };
 
 /** Descriptions by operation number. */

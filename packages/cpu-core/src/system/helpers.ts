@@ -14,7 +14,6 @@ import { execIn, execOut } from './port-io.ts';
 import * as segments from './segment-instructions.ts';
 import { execRsm } from './smm.ts';
 import * as sse from './sse.ts';
-import { SSE_INTEGER_HELPERS } from './sse-integer.ts';
 import { execString } from './strings.ts';
 import * as syscall from './syscall.ts';
 import * as system from './system-registers.ts';
@@ -141,16 +140,6 @@ const TABLE: Partial<Record<OpName, Helper>> = {
   STMXCSR: sse.execStmxcsr,
   ...X87_HELPERS,
   EMMS: sse.execEmms,
-  MOVAPS: sse.execMove128,
-  MOVUPS: sse.execMove128,
-  MOVDQA: sse.execMove128,
-  MOVDQU: sse.execMove128,
-  MOVNTDQ: sse.execMove128,
-  MOVQ: sse.execMoveScalar,
-  MOVD: sse.execMoveScalar,
-  PXOR: sse.execXor128,
-  XORPS: sse.execXor128,
-  ...SSE_INTEGER_HELPERS,
   X87_UNMODELLED: execUnmodelled,
   MMX_UNMODELLED: execUnmodelled,
   SSE_UNMODELLED: execUnmodelled,

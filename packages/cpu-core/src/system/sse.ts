@@ -1,13 +1,13 @@
 /**
- * The part of SSE that firmware needs: control register, FXSAVE, 128-bit moves and exclusive or.
+ * The part of SSE that TypeScript executes: control register, FXSAVE, checks.
  * Intel SDM Vol. 1, "FXSAVE and FXRSTOR Instructions"; Vol. 2.
  */
 import { CR0_EM, CR0_TS, CR4_OSFXSR, GP_VECTOR, NM_VECTOR, UD_VECTOR } from '@smm/x86-defs';
-import { type Insn, K_MEM, K_MM, K_REG, K_XMM } from '../insn.ts';
+import { type Insn, K_MM } from '../insn.ts';
 import * as L from '../layout.ts';
 import { OP } from '../ops.ts';
 import type { Processor } from '../processor.ts';
-import { isUser, loadSized, operandAddress, readRegister, storeSized, writeRegister } from './operands.ts';
+import { isUser, loadSized, operandAddress, storeSized } from './operands.ts';
 import { checkMmx, checkSse, unmodelled } from './unmodelled.ts';
 import { setControlWord } from './x87/environment.ts';
 import { checkPending, free, updateSummary, writeSt } from './x87/fpu.ts';
@@ -129,64 +129,29 @@ export function execEmms(cpu: Processor): void {
   cpu.state.set32(L.ST_FTW, 0xffff);
 }
 
-const ALIGNED: ReadonlySet<number> = new Set([OP.MOVAPS, OP.MOVDQA, OP.MOVNTDQ, OP.PXOR, OP.XORPS]);
+const SSE: ReadonlySet<number> = new Set([
+  OP.MOVAPS,
+  OP.MOVUPS,
+  OP.MOVNTDQ,
+  OP.MOVLPS,
+  OP.MOVHPS,
+  OP.MOVLHPS,
+  OP.MOVHLPS,
+  OP.ANDPS,
+  OP.ANDNPS,
+  OP.ORPS,
+  OP.XORPS,
+  OP.SHUFPS,
+]);
 
-function vectorAddress(cpu: Processor, insn: Insn, write: boolean): number {
-  const at = operandAddress(cpu, insn, 16, write);
-  if (ALIGNED.has(insn.op) && at & 15) cpu.fault(GP_VECTOR, 0);
-  return at;
-}
-
-/** Reads the second operand: XMM register or 16 bytes of memory. */
-function vectorSource(cpu: Processor, insn: Insn): readonly [low: bigint, high: bigint] {
-  if (insn.kind1 === K_XMM) return [xmm(cpu, insn.val1, 0), xmm(cpu, insn.val1, 1)];
-  const at = vectorAddress(cpu, insn, false);
-  return [loadSized(cpu, at, 8), loadSized(cpu, at + 8, 8)];
-}
-
-/** MOVAPS MOVUPS MOVDQA MOVDQU MOVNTDQ (and their PS and PD spellings). */
-export function execMove128(cpu: Processor, insn: Insn): void {
-  if (insn.kind0 === K_MM || insn.kind1 === K_MM) refuseMmx(cpu, insn);
-  requireSse(cpu);
-  if (insn.kind0 === K_MEM) {
-    const at = vectorAddress(cpu, insn, true);
-    cpu.memory.probeWrite(at, 16, isUser(cpu));
-    storeSized(cpu, at, 8, xmm(cpu, insn.val1, 0));
-    storeSized(cpu, at + 8, 8, xmm(cpu, insn.val1, 1));
-    return;
+/** #UD and #NM of an instruction on XMM registers; loud for one of its MMX forms. */
+export function checkVector(cpu: Processor, insn: Insn): void {
+  if (insn.kind0 === K_MM || insn.kind1 === K_MM) {
+    if (!cpu.model.features.has('mmx')) cpu.fault(UD_VECTOR);
+    checkMmx(cpu);
+    unmodelled(cpu, insn, 'mmx');
   }
-  const [low, high] = vectorSource(cpu, insn);
-  setXmm(cpu, insn.val0, low, high);
-}
-
-function refuseMmx(cpu: Processor, insn: Insn): never {
-  if (!cpu.model.features.has('mmx')) cpu.fault(UD_VECTOR);
-  checkMmx(cpu);
-  return unmodelled(cpu, insn, 'mmx');
-}
-
-/** MOVD and MOVQ between XMM, general registers and memory. */
-export function execMoveScalar(cpu: Processor, insn: Insn): void {
-  if (insn.kind0 === K_MM || insn.kind1 === K_MM) refuseMmx(cpu, insn);
-  requireSse(cpu);
-  const size = insn.op === OP.MOVD ? 4 : 8;
-  if (insn.kind0 === K_XMM) {
-    let value: bigint;
-    if (insn.kind1 === K_XMM) value = xmm(cpu, insn.val1, 0);
-    else if (insn.kind1 === K_REG) value = readRegister(cpu, insn.val1, size);
-    else value = loadSized(cpu, operandAddress(cpu, insn, size, false), size);
-    setXmm(cpu, insn.val0, value, 0n);
-    return;
-  }
-  const value = BigInt.asUintN(size * 8, xmm(cpu, insn.val1, 0));
-  if (insn.kind0 === K_REG) writeRegister(cpu, insn.val0, size, value);
-  else storeSized(cpu, operandAddress(cpu, insn, size, true), size, value);
-}
-
-/** PXOR and XORPS. */
-export function execXor128(cpu: Processor, insn: Insn): void {
-  if (insn.kind0 === K_MM) refuseMmx(cpu, insn);
-  requireSse(cpu);
-  const [low, high] = vectorSource(cpu, insn);
-  setXmm(cpu, insn.val0, xmm(cpu, insn.val0, 0) ^ low, xmm(cpu, insn.val0, 1) ^ high);
+  const feature = insn.op === OP.MOVDDUP ? 'pni' : SSE.has(insn.op) ? 'sse' : 'sse2';
+  if (!cpu.model.features.has(feature)) cpu.fault(UD_VECTOR);
+  checkSse(cpu);
 }

@@ -40,7 +40,7 @@ export function randomProgram(random: Random, bits: Bits, device: boolean): stri
   };
   const one = (): void => {
     const w = random.pick(sizes);
-    switch (random.below(26)) {
+    switch (random.below(28)) {
       case 0:
       case 1:
       case 2: {
@@ -174,6 +174,30 @@ export function randomProgram(random: Random, bits: Bits, device: boolean): stri
       case 25:
         lines.push('call S1');
         return;
+      case 26: {
+        const wide = mem(4).replace('dword ', '');
+        const device16 = device && bits !== 16 && random.below(6) === 0;
+        const place = device16 ? `[${bits === 64 ? 'r15' : 'DEVICE'}+${random.below(48)}]` : wide;
+        const x = `xmm${random.below(8)}`;
+        lines.push(`movdqu ${random.pick([`${x}, ${place}`, `${place}, ${x}`])}`);
+        return;
+      }
+      case 27: {
+        // Sums, comparisons, shuffles and a register's way there.
+        const registers = 0xc0 | random.below(64);
+        const opcode = random.pick([
+          0xfc, 0xfd, 0xfe, 0xd4, 0xef, 0xdb, 0x74, 0x66, 0x61, 0x6c, 0xd2, 0xe4, 0xf5,
+        ]);
+        lines.push(
+          random.pick([
+            `db 66h, 0fh, ${opcode}, ${registers}`,
+            `db 66h, 0fh, 70h, ${registers}, ${random.next() & 0xff}`,
+            `db 66h, 0fh, 6eh, ${registers & ~7}`,
+            `db 66h, 0fh, 7eh, ${(registers & ~7) | random.below(3)}`,
+          ]),
+        );
+        return;
+      }
     }
   };
   const body = 40 + random.below(60);

@@ -52,7 +52,7 @@ const KINDS: readonly (readonly [number, Make])[] = [
   [3, (l) => l.device()],
   [1, (l) => l.mapping()],
   [4, (l) => l.changing()],
-  [3, (l) => l.sse()],
+  [6, (l) => l.vector()],
   [1, (l) => l.system()],
   [2, (l) => l.stream()],
 ];
@@ -211,6 +211,7 @@ class Generator {
       { kind: 'swap' },
       { kind: 'demand' },
       { kind: 'rights', rights: random.pick<CodeRights>(['nx', 'read-only', 'missing']) },
+      { kind: 'sse', state: random.pick(['on', 'on', 'switched', 'off'] as const) },
       { kind: 'poke', index: random.below(100), value: random.pick(M.HARMLESS) },
     ];
     return random.pick(kinds);

@@ -1,11 +1,11 @@
 /** Sequences of random programs that jump, write code, fault, or meet devices and changing pages. */
-import { PlainLeaves } from './tier-leaves-plain.ts';
+import { VectorLeaves } from './tier-leaves-vector.ts';
 import * as M from './tier-map.ts';
 import { nameOf, WORD } from './tier-operands.ts';
 import type { Item } from './tier-program.ts';
 
 /** All sequences for one scope. */
-export class Leaves extends PlainLeaves {
+export class Leaves extends VectorLeaves {
   /** A return address of one's own, an indirect jump or call, a jump table. */
   indirect(): Item {
     const random = this.random;
@@ -262,46 +262,6 @@ export class Leaves extends PlainLeaves {
         );
       default:
         return this.one(`mov ${this.reg(w)}, [${page + 0xf00 + random.below(32)}]`);
-    }
-  }
-
-  /** SSE moves and integer operations. */
-  sse(): Item {
-    const random = this.random;
-    const x = (): string => `xmm${random.below(this.s.bits === 64 ? 10 : 8)}`;
-    const byte = (): number => random.below(256);
-    const direct = (opcode: number[]): string => `db ${[...opcode, 0xc0 | random.below(64)].join(', ')}`;
-    const near = M.BORDER - 20 + random.below(40);
-    switch (random.below(8)) {
-      case 0:
-        return this.one(`movdqu ${x()}, [${near}]`);
-      case 1:
-        return this.one(`movdqu [${near}], ${x()}`);
-      case 2:
-        return this.one(`movups ${x()}, ${x()}`);
-      case 3:
-        return this.one(`movaps [${M.BORDER - 32 + 16 * random.below(4)}], ${x()}`);
-      case 4:
-        return this.one(
-          direct([
-            0x66,
-            0x0f,
-            random.pick([
-              0xef, 0xdb, 0xeb, 0xdf, 0xfc, 0xfd, 0xfe, 0xd4, 0xf8, 0xf9, 0xfa, 0xfb, 0x74, 0x75, 0x76, 0x60,
-              0x61, 0x62, 0x6c, 0x68, 0x69, 0x6a, 0x6d,
-            ]),
-          ]),
-        );
-      case 5:
-        return this.one(`${direct([0x66, 0x0f, 0x70])}, ${byte()}`);
-      case 6:
-        return this.guarded([`movaps ${x()}, [${M.BORDER - 32 + random.below(8)}]`]);
-      default:
-        return this.one(
-          direct([0x66, 0x0f, random.pick([0x6e, 0x7e])]).replace(/(\d+)$/, (m) =>
-            String((Number(m) & ~7) | (this.has('d') ? 2 : 0)),
-          ),
-        );
     }
   }
 

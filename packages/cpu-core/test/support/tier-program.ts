@@ -31,6 +31,8 @@ export interface Subroutine {
 export type Action =
   | { readonly kind: 'irq' | 'smi' | 'nmi' | 'flush' | 'swap' | 'demand' }
   | { readonly kind: 'rights'; readonly rights: M.CodeRights }
+  /** Usable, #NM by CR0.TS, or #UD by CR4.OSFXSR. */
+  | { readonly kind: 'sse'; readonly state: 'on' | 'switched' | 'off' }
   /** The host writes one of the values that suit a label that can be patched; `index` is taken modulo their number. */
   | { readonly kind: 'poke'; readonly index: number; readonly value: number };
 

@@ -290,6 +290,13 @@ export class TierWorld {
       case 'rights':
         this.#changeRights(action.rights);
         break;
+      case 'sse': {
+        const { state } = cpu;
+        state.cr0 = (state.cr0 & ~8) | (action.state === 'switched' ? 8 : 0);
+        state.cr4 = (state.cr4 & ~0x200) | (action.state === 'off' ? 0 : 0x200);
+        cpu.modeChanged();
+        break;
+      }
       case 'poke': {
         const targets = this.#pokes;
         if (targets.length > 0) this.#poke(targets[action.index % targets.length]!, action.value);
@@ -323,6 +330,8 @@ export class TierWorld {
         if (test.bits === 64) cpu.state.setGpr64(register, value);
         else if (register < 8) cpu.state.setGpr64(register, value & 0xffff_ffffn);
       }
+      const vectors = new Random(~test.seed);
+      for (let half = 0; half < 32; half++) cpu.state.set64(576 + half * 8, vectors.value());
       cpu.state.setGpr64(6, BigInt(M.BORDER));
       cpu.state.setGpr64(3, BigInt(random.below(8)));
       if (test.bits === 64) cpu.state.setGpr64(15, BigInt(M.DEVICE_PAGE));

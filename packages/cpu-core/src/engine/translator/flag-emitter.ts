@@ -17,8 +17,8 @@ import {
   FLAGS_Y,
   STATE,
 } from './locals.ts';
-import { OperandEmitter } from './operand-emitter.ts';
 import { Value } from './value.ts';
+import { VectorEmitter } from './vector-emitter.ts';
 
 /** What is known of the flags. */
 export interface KnownFlags {
@@ -53,7 +53,7 @@ function opWord(kind: number, w: Width): number {
 }
 
 /** Flags and conditions. */
-export class FlagEmitter extends OperandEmitter {
+export class FlagEmitter extends VectorEmitter {
   /** What is known of the flags here; undefined: FLAGS_OP says what they come from. */
   known: KnownFlags | undefined;
   /** Leave the flags alone: nobody looks at them. */
@@ -188,7 +188,9 @@ export class FlagEmitter extends OperandEmitter {
     return new Value(this.native, FLAGS_RESULT, this.known!.w * 8);
   }
   #source(): Value {
-    return new Value(this.native, FLAGS_SOURCE, this.known!.w * 8);
+    const { kind, w } = this.known!;
+    // Given flags lie where RFLAGS has them, whatever the width.
+    return new Value(this.native, FLAGS_SOURCE, kind === L.CC_GIVEN ? 12 : w * 8);
   }
   #minuend(): Value {
     return new Value(this.native, FLAGS_MINUEND, this.known!.w * 8);

@@ -1,5 +1,5 @@
 /** Locals of a region's function: fixed ones, then scratch that every instruction uses anew. */
-import { I32, I64 } from '../wasm/emitter.ts';
+import { I32, I64, V128 } from '../wasm/emitter.ts';
 
 /** Host offset of the processor's state page: the parameter. */
 export const STATE = 0;
@@ -31,6 +31,8 @@ export const STACK_PAGE = 13;
 /** First of 16 general registers; native type. */
 export const REGISTERS = 14;
 const SCRATCH = REGISTERS + 16;
+/** Type of a local that is nobody's scratch. */
+const KEPT_V128 = -V128;
 
 /** The budget does not reach over the next block: site in EXIT_ARGUMENT. */
 export const EXIT_STOP = 1;
@@ -42,6 +44,8 @@ export class Locals {
   readonly #native: number;
   readonly #types: number[] = [];
   #next = 0;
+  /** Local by XMM register. */
+  readonly #vectors: (number | undefined)[] = [];
 
   /** `native`: bits of a general register's local. */
   constructor(native: 32 | 64) {
@@ -54,11 +58,22 @@ export class Locals {
   }
 
   /** Index of a scratch local. */
-  scratch(bits: 32 | 64): number {
-    const type = bits === 64 ? I64 : I32;
+  scratch(bits: 32 | 64 | 128): number {
+    const type = bits === 128 ? V128 : bits === 64 ? I64 : I32;
     while (this.#next < this.#types.length && this.#types[this.#next] !== type) this.#next++;
     if (this.#next === this.#types.length) this.#types.push(type);
     return SCRATCH + this.#next++;
+  }
+
+  /** Index of the local of an XMM register: there if it is used. */
+  vector(register: number): number {
+    let local = this.#vectors[register];
+    if (local === undefined) {
+      this.#types.push(KEPT_V128);
+      local = SCRATCH + this.#types.length - 1;
+      this.#vectors[register] = local;
+    }
+    return local;
   }
 
   /** Locals after the parameter as runs of one type. */
@@ -68,7 +83,8 @@ export class Locals {
       [1, I64],
       [REGISTERS - FLAGS_RESULT + 16, this.#native],
     ];
-    for (const type of this.#types) {
+    for (const known of this.#types) {
+      const type = known === KEPT_V128 ? V128 : known;
       const last = runs[runs.length - 1]!;
       if (last[1] === type) last[0]++;
       else runs.push([1, type]);

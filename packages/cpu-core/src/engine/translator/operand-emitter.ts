@@ -24,11 +24,14 @@ const STORES: Readonly<Record<number, number>> = {
   8: W.i64_store,
 };
 
+/** Bit of XMM0 in {@link RegisterUse}. */
+export const XMM_BIT = 0x1_0000;
+
 /** Registers used by a region. */
 export interface RegisterUse {
-  /** Bit per general register that is read or written. */
+  /** Bit per general register, then per XMM register, that is read or written. */
   used: number;
-  /** Bit per general register that is written. */
+  /** Likewise that is written. */
   written: number;
 }
 
@@ -71,11 +74,11 @@ export class OperandEmitter extends ValueEmitter {
     const i = this.insn;
     return (n === 0 ? i.size0 : n === 1 ? i.size1 : i.size2) as Width;
   }
-  #kind(n: number): number {
+  protected kind(n: number): number {
     const i = this.insn;
     return n === 0 ? i.kind0 : n === 1 ? i.kind1 : i.kind2;
   }
-  #value(n: number): number {
+  protected value(n: number): number {
     const i = this.insn;
     return n === 0 ? i.val0 : n === 1 ? i.val1 : i.val2;
   }
@@ -155,27 +158,27 @@ export class OperandEmitter extends ValueEmitter {
     this.#setRegister(register * 8, w, value);
   }
   read(n: number): Value {
-    switch (this.#kind(n)) {
+    switch (this.kind(n)) {
       case K_REG:
-        return this.#getRegister(this.#value(n), this.#size(n));
+        return this.#getRegister(this.value(n), this.#size(n));
       case K_IMM: {
         const i = this.insn;
         return this.const(BigInt.asUintN(i.size * 8, (BigInt(i.immHigh) << 32n) | BigInt(i.imm >>> 0)));
       }
       case K_MEM:
-        return this.#loadHost(this.#translateOperand(n, false), this.#size(n));
+        return this.#loadHost(this.translateOperand(this.#size(n), false), this.#size(n));
     }
-    throw new RangeError(`translator: operand kind ${this.#kind(n)}`);
+    throw new RangeError(`translator: operand kind ${this.kind(n)}`);
   }
   readForWrite(n: number): Value {
-    if (this.#kind(n) !== K_MEM) return this.read(n);
-    this.#writeHost = this.#translateOperand(n, true);
+    if (this.kind(n) !== K_MEM) return this.read(n);
+    this.#writeHost = this.translateOperand(this.#size(n), true);
     return this.#loadHost(this.#writeHost, this.#size(n));
   }
   write(n: number, value: Value): void {
     const w = this.#size(n);
-    if (this.#kind(n) === K_REG) this.#setRegister(this.#value(n), w, value);
-    else this.#storeHost(this.#writeHost ?? this.#translateOperand(n, true), w, value);
+    if (this.kind(n) === K_REG) this.#setRegister(this.value(n), w, value);
+    else this.#storeHost(this.#writeHost ?? this.translateOperand(this.#size(n), true), w, value);
   }
   displace(bytes: Value): void {
     this.#displacement = bytes;
@@ -227,25 +230,33 @@ export class OperandEmitter extends ValueEmitter {
     return this.pop(wide ? 64 : 32, i.addressSize * 8);
   }
 
-  #translateOperand(n: number, write: boolean): number {
+  /** Local with the host offset of the memory operand, `w` bytes. `aligned`: the evaluator faults unless its address is a multiple of that. */
+  protected translateOperand(w: number, write: boolean, aligned = false): number {
     const { segment, base } = this.insn;
     const stack = base === RSP || base === RBP;
-    return this.#translateIn(segment, this.effectiveAddress(), this.#size(n), write, stack);
+    return this.#translateIn(segment, this.effectiveAddress(), w, write, stack, aligned);
   }
   /** Local with the host offset of an access at an offset in a segment. `stack`: it probably hits the page that the stack is on. */
-  #translateIn(segment: number, offset: Value, w: Width, write: boolean, stack: boolean): number {
+  #translateIn(
+    segment: number,
+    offset: Value,
+    w: number,
+    write: boolean,
+    stack: boolean,
+    aligned = false,
+  ): number {
     const { e } = this;
     if (this.native === 64) {
-      if (segment < SEG_FS) return this.#translate(this.#widened(offset), w, write, stack);
+      if (segment < SEG_FS) return this.#translate(this.#widened(offset), w, write, stack, aligned);
       this.put(offset, 64);
       e.get(STATE)
         .mem(W.i64_load, L.ST_SEG_BASE + segment * 8)
         .op(W.i64_add);
-      return this.#translate(this.pop(64), w, write, false);
+      return this.#translate(this.pop(64), w, write, false, aligned);
     }
     const flat = (this.mode & L.MODE_FLAT_DATA) !== 0;
     if (flat && (segment === SEG_DS || segment === SEG_ES || segment === SEG_SS))
-      return this.#translate(offset, w, write, stack);
+      return this.#translate(offset, w, write, stack, aligned);
     e.get(STATE).i32(segment);
     this.put(offset, 64);
     e.i32(w | (write ? 0x100 : 0)).call(this.functions.segment);
@@ -253,7 +264,7 @@ export class OperandEmitter extends ValueEmitter {
     e.get(linear.local).i64(-1n).op(W.i64_eq);
     this.faultIf(this.popTruth());
     e.get(linear.local).op(W.i32_wrap_i64);
-    return this.#translate(this.pop(32), w, write, stack);
+    return this.#translate(this.pop(32), w, write, stack, aligned);
   }
 
   /** A 64-bit address of one that was computed in 32 bits. */
@@ -264,8 +275,9 @@ export class OperandEmitter extends ValueEmitter {
   }
 
   /** Local with the host offset of an access: TLB inline, everything else outside, which may leave. */
-  #translate(linear: Value, w: Width, write: boolean, stack: boolean): number {
+  #translate(linear: Value, w: number, write: boolean, stack: boolean, aligned: boolean): number {
     const { e } = this;
+    if (aligned) this.faultIf(this.#pastMultiple(linear, w));
     let at = linear;
     if (at.constant !== undefined) {
       this.put(at, this.native);
@@ -292,8 +304,15 @@ export class OperandEmitter extends ValueEmitter {
     e.get(STACK_ADDEND).op(W.i32_add).set(host).op(W.end);
     return host;
   }
+  /** Not zero where an address is no multiple of `w`. */
+  #pastMultiple(linear: Value, w: number): Value {
+    if (linear.constant !== undefined) return this.const(linear.constant & BigInt(w - 1));
+    this.put(linear, 32);
+    this.e.i32(w - 1).op(W.i32_and);
+    return this.pop(32);
+  }
   /** Pushes the page of an access, or that of its last byte: no entry has the tag of a page that it crosses into. */
-  #pushPage(at: Value, w: Width): void {
+  #pushPage(at: Value, w: number): void {
     const { e } = this;
     e.get(at.local);
     if (this.native === 64) {
@@ -305,7 +324,7 @@ export class OperandEmitter extends ValueEmitter {
     e.i32(~0xfff).op(W.i32_and);
   }
   /** Sets `host` by the TLB or by TypeScript. `keep`: the page is the stack's from now on. */
-  #lookUp(at: Value, page: number, host: number, w: Width, write: boolean, keep: boolean): void {
+  #lookUp(at: Value, page: number, host: number, w: number, write: boolean, keep: boolean): void {
     const { e } = this;
     // State page, supervisor TLB and user TLB lie one behind the other.
     const tlb = 4096 + (this.mode & L.MODE_USER ? TLB_SIZE : 0);

@@ -7,7 +7,7 @@ import { SEMANTICS } from '../../semantics/semantics.ts';
 import { isCanonical } from '../branch.ts';
 import { JUMP_CACHE_ENTRY_SIZE, jumpCacheIndex } from '../jump-cache.ts';
 import { TLB_SIZE } from '../tlb.ts';
-import { Emitter, VOID, W } from '../wasm/emitter.ts';
+import { Emitter, S, VOID, W } from '../wasm/emitter.ts';
 import * as R from '../wasm/record.ts';
 import { FlagEmitter, type KnownFlags } from './flag-emitter.ts';
 import {
@@ -107,8 +107,9 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
     };
   }
 
+  /** General registers 0 to 15, XMM registers 16 to 31. */
   #each(mask: number, f: (register: number) => void): void {
-    for (let register = 0; register < 16; register++) if (mask & (1 << register)) f(register);
+    for (let register = 0; register < 32; register++) if (mask & (1 << register)) f(register);
   }
   #loadAll(): void {
     const { e } = this;
@@ -118,16 +119,25 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
   }
   #loadRegisters(mask: number): void {
     this.#each(mask, (register) => {
-      this.e.get(STATE);
-      this.e
-        .mem(this.native === 64 ? W.i64_load : W.i32_load, L.ST_GPR + register * 8)
-        .set(REGISTERS + register);
+      const { e } = this;
+      e.get(STATE);
+      if (register < 16)
+        e.mem(this.native === 64 ? W.i64_load : W.i32_load, L.ST_GPR + register * 8).set(
+          REGISTERS + register,
+        );
+      else e.simdMem(S.v128_load, L.ST_XMM + (register - 16) * 16).set(this.locals.vector(register - 16));
     });
   }
   #storeRegisters(mask: number): void {
     this.#each(mask, (register) => {
-      this.e.get(STATE).get(REGISTERS + register);
-      this.e.mem(this.native === 64 ? W.i64_store : W.i32_store, L.ST_GPR + register * 8);
+      const { e } = this;
+      e.get(STATE);
+      if (register < 16)
+        e.get(REGISTERS + register).mem(
+          this.native === 64 ? W.i64_store : W.i32_store,
+          L.ST_GPR + register * 8,
+        );
+      else e.get(this.locals.vector(register - 16)).simdMem(S.v128_store, L.ST_XMM + (register - 16) * 16);
     });
   }
   #epilogue(): void {

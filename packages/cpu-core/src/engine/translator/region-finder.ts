@@ -4,7 +4,8 @@ import { Insn, K_MEM, K_REL } from '../../insn.ts';
 import * as L from '../../layout.ts';
 import { ENDS_BLOCK, OP } from '../../ops.ts';
 import { SEMANTICS } from '../../semantics/semantics.ts';
-import type { BlockBuilder } from '../block-builder.ts';
+import { VECTOR_OPS } from '../../semantics/vector.ts';
+import { type BlockBuilder, hasVectorCode } from '../block-builder.ts';
 import { isCanonical, nextRip, relativeTarget } from '../branch.ts';
 import type { Block, CodePages } from '../code-pages.ts';
 import type { Core } from '../core.ts';
@@ -130,7 +131,7 @@ export class RegionFinder {
   }
 
   #translatable(block: Block, i: Insn, next: bigint): boolean {
-    if (!SEMANTICS.has(i.op)) return false;
+    if (!SEMANTICS.has(i.op) || (VECTOR_OPS.has(i.op) && !hasVectorCode(i, block.mode))) return false;
     if (i.op === OP.POP && i.kind0 === K_MEM) return false;
     if (i.kind0 !== K_REL) return true;
     const target = relativeTarget(this.#core.cpu, i, next);

@@ -58,7 +58,7 @@ export class ValueEmitter {
     else if (type === 32 && v.type === 64) e.op(W.i32_wrap_i64);
   }
   /** Pops into a new value. */
-  protected pop(type: 32 | 64, bits: number = type): Value {
+  protected pop(type: 32 | 64 | 128, bits: number = type): Value {
     const local = this.locals.scratch(type);
     this.e.set(local);
     return new Value(type, local, bits);

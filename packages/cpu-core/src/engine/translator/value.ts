@@ -2,8 +2,8 @@
 
 /** A value. Its local may be a guest register's own: a reference, good until that register is written. */
 export class Value {
-  /** Width of the local: 32 or 64. Constants have 32 where they fit. */
-  readonly type: 32 | 64;
+  /** Width of the local: 32 or 64; 128 of a vector. Constants have 32 where they fit. */
+  readonly type: 32 | 64 | 128;
   /** Index of the local; -1 for a constant. */
   local: number;
   /** Value of a constant, unsigned 64 bit. */
@@ -15,7 +15,7 @@ export class Value {
   /** What a subtraction subtracted from, for comparisons. */
   minuend: Value | undefined;
 
-  constructor(type: 32 | 64, local: number, bits: number, constant?: bigint) {
+  constructor(type: 32 | 64 | 128, local: number, bits: number, constant?: bigint) {
     this.type = type;
     this.local = local;
     this.bits = bits;

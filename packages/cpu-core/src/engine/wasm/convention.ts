@@ -28,3 +28,6 @@ export const POOL64 = 64;
 /** First local of the 32-bit pool. */
 export const LOCAL_POOL32: number = LOCAL_POOL64 + POOL64;
 export const POOL32 = 40;
+/** First local of the pool of vectors. */
+export const LOCAL_POOL128: number = LOCAL_POOL32 + POOL32;
+export const POOL128 = 12;

@@ -4,6 +4,7 @@
 export const I32 = 0x7f;
 export const I64 = 0x7e;
 export const F64 = 0x7c;
+export const V128 = 0x7b;
 
 /** Opcodes by their names in the text format (dots as underscores). */
 export const W = {
@@ -104,6 +105,76 @@ export const W = {
   i64_extend8_s: 0xc2,
   i64_extend16_s: 0xc3,
   i64_extend32_s: 0xc4,
+} as const;
+
+/** Opcodes behind the prefix FDh, by their names in the text format. */
+export const S = {
+  v128_load: 0,
+  v128_store: 11,
+  v128_const: 12,
+  i8x16_shuffle: 13,
+  i8x16_swizzle: 14,
+  i8x16_splat: 15,
+  i16x8_splat: 16,
+  i32x4_splat: 17,
+  i16x8_extract_lane_u: 25,
+  i32x4_extract_lane: 27,
+  i64x2_extract_lane: 29,
+  i64x2_replace_lane: 30,
+  i8x16_eq: 35,
+  i8x16_gt_s: 39,
+  i16x8_eq: 45,
+  i16x8_gt_s: 49,
+  i32x4_eq: 55,
+  i32x4_gt_s: 59,
+  v128_and: 78,
+  v128_andnot: 79,
+  v128_or: 80,
+  v128_xor: 81,
+  i8x16_bitmask: 100,
+  i8x16_narrow_i16x8_s: 101,
+  i8x16_narrow_i16x8_u: 102,
+  i8x16_add: 110,
+  i8x16_add_sat_s: 111,
+  i8x16_add_sat_u: 112,
+  i8x16_sub: 113,
+  i8x16_sub_sat_s: 114,
+  i8x16_sub_sat_u: 115,
+  i8x16_min_u: 119,
+  i8x16_max_u: 121,
+  i8x16_avgr_u: 123,
+  i16x8_extadd_pairwise_i8x16_u: 125,
+  i32x4_extadd_pairwise_i16x8_u: 127,
+  i16x8_narrow_i32x4_s: 133,
+  i16x8_shl: 139,
+  i16x8_shr_s: 140,
+  i16x8_shr_u: 141,
+  i16x8_add: 142,
+  i16x8_add_sat_s: 143,
+  i16x8_add_sat_u: 144,
+  i16x8_sub: 145,
+  i16x8_sub_sat_s: 146,
+  i16x8_sub_sat_u: 147,
+  i16x8_mul: 149,
+  i16x8_min_s: 150,
+  i16x8_max_s: 152,
+  i16x8_avgr_u: 155,
+  i32x4_shl: 171,
+  i32x4_shr_s: 172,
+  i32x4_shr_u: 173,
+  i32x4_add: 174,
+  i32x4_sub: 177,
+  i32x4_mul: 181,
+  i32x4_dot_i16x8_s: 186,
+  i32x4_extmul_low_i16x8_s: 188,
+  i32x4_extmul_high_i16x8_s: 189,
+  i32x4_extmul_low_i16x8_u: 190,
+  i32x4_extmul_high_i16x8_u: 191,
+  i64x2_shl: 203,
+  i64x2_shr_u: 205,
+  i64x2_add: 206,
+  i64x2_sub: 209,
+  i64x2_mul: 213,
 } as const;
 
 /** No result. */
@@ -234,6 +305,23 @@ export class Emitter {
   /** A load or store at a constant offset; declared unaligned. */
   mem(opcode: number, offset: number): this {
     return this.op(opcode, 0).unsigned(offset);
+  }
+  /** Vector operations without operands in the code. */
+  simd(...opcodes: number[]): this {
+    for (const opcode of opcodes) this.op(0xfd).unsigned(opcode);
+    return this;
+  }
+  /** As {@link mem}, for a vector. */
+  simdMem(opcode: number, offset: number): this {
+    return this.simd(opcode).op(0).unsigned(offset);
+  }
+  /** A lane's extraction or replacement. */
+  simdLane(opcode: number, lane: number): this {
+    return this.simd(opcode).op(lane);
+  }
+  /** A constant vector, or a shuffle by 16 byte numbers (those of the second operand from 16 on). */
+  simdBytes(opcode: number, bytes: readonly number[]): this {
+    return this.simd(opcode).op(...bytes);
   }
   call(index: number): this {
     return this.op(W.call).unsigned(index);

@@ -4,11 +4,11 @@ import * as L from '../../layout.ts';
 import type { Width } from '../../semantics/builder.ts';
 import { LOCAL_POOL32, LOCAL_STATE } from './convention.ts';
 import { W } from './emitter.ts';
-import { OperandBuilder } from './operand-builder.ts';
 import type { FreshFlags } from './value-builder.ts';
+import { VectorBuilder } from './vector-builder.ts';
 
 /** Flags and conditions. */
-export class FlagBuilder extends OperandBuilder {
+export class FlagBuilder extends VectorBuilder {
   #storeLazy(kind: number, w: Width, result: number): void {
     const e = this.e;
     e.get(LOCAL_STATE)

@@ -1,7 +1,8 @@
 /** Which instruction forms get a handler of their own in the generated code. Others are executed by TypeScript: right, but slower. */
-import { Insn, K_IMM, K_MEM, K_NONE, K_REG, K_REL, REG_NONE } from '../../insn.ts';
+import { Insn, K_FAR, K_IMM, K_MEM, K_NONE, K_REG, K_REL, K_XMM, REG_NONE } from '../../insn.ts';
 import { OP, type OpName, opTable } from '../../ops.ts';
 import type { Model } from './convention.ts';
+import { type Operand, vectorShapes } from './vector-forms.ts';
 
 /** What tells one handler from another: no register numbers, no values. Below 2^31. */
 export function formKey(i: Insn, noFlags: boolean, indexed = i.index !== REG_NONE): number {
@@ -11,7 +12,7 @@ export function formKey(i: Insn, noFlags: boolean, indexed = i.index !== REG_NON
   let key = i.op * 4 + (traits & T_SIZELESS ? 0 : log2(i.size));
   key = key * 4 + (kind0 === K_REG || kind0 === K_MEM ? log2(i.size0) : 0);
   key = key * 4 + (i.op !== OP.LEA && (kind1 === K_REG || kind1 === K_MEM) ? log2(i.size1) : 0);
-  key = (key << 9) | ((kind0 & 7) << 6) | ((kind1 & 7) << 3) | (kind2 & 7);
+  key = (key << 9) | (kindKey(kind0) << 6) | (kindKey(kind1) << 3) | kindKey(kind2);
   key = (key << 4) | (traits & T_CONDITION ? i.cc : 0);
   const memory = kind0 === K_MEM || kind1 === K_MEM || kind2 === K_MEM;
   const imm64 = i.op === OP.MOV && i.size === 8 && kind1 === K_IMM && i.immHigh !== i.imm >> 31;
@@ -27,8 +28,14 @@ export const FORM_INDEXED = 4;
 /** Bits of a form key below the operation: three sizes, three kinds, the condition, three flags. */
 const KEY_BITS = 3 * 2 + 3 * 3 + 4 + 3;
 
+/** Two bits of a width: 16 bytes are as one, for no instruction has both. */
 function log2(size: number): number {
-  return 31 - Math.clz32(size || 1);
+  return (31 - Math.clz32(size || 1)) & 3;
+}
+
+/** Three bits of an operand's kind: no instruction with a form has a far pointer. */
+function kindKey(kind: number): number {
+  return kind === K_XMM ? K_FAR : kind & 7;
 }
 
 /** Instructions that do nothing, whatever their operands. */
@@ -46,11 +53,6 @@ const TRAITS = opTable([T_IDLE, IDLE], [T_SIZELESS, SIZELESS], [T_CONDITION, USE
 export interface Form {
   insn: Insn;
   noFlags: boolean;
-}
-
-interface Operand {
-  kind: number;
-  size: number;
 }
 
 const r = (size: number): Operand => ({ kind: K_REG, size });
@@ -316,6 +318,7 @@ export function coldFormsOf(model: Model): Form[] {
     list.add('CWD', w, []);
     list.add('BSWAP', w, [r(w)]);
   }
+  for (const { op, operands } of vectorShapes(model)) list.add(op, operands[0]!.size, operands);
   for (const op of ['LAHF', 'SAHF'] as const) list.add(op, 1, []);
   for (const w of [2, native]) {
     for (const x of memory(w)) list.add('PUSH', w, [x]);

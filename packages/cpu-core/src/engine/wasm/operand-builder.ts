@@ -18,7 +18,7 @@ export class OperandBuilder extends ValueBuilder {
     this.e.get(LOCAL_RECORD).mem(opcode, this.recordOffset + offset);
   }
   /** Pushes the host address of the register whose offset is in a record byte. */
-  #registerAddress(field: number): void {
+  protected registerAddress(field: number): void {
     this.e.get(LOCAL_STATE);
     this.field(W.i32_load8_u, field);
     this.e.op(W.i32_add);
@@ -36,7 +36,7 @@ export class OperandBuilder extends ValueBuilder {
     const i = this.insn;
     return (n === 0 ? i.size0 : n === 1 ? i.size1 : i.size2) as Width;
   }
-  #kind(n: number): number {
+  protected kind(n: number): number {
     const i = this.insn;
     return n === 0 ? i.kind0 : n === 1 ? i.kind1 : i.kind2;
   }
@@ -50,9 +50,9 @@ export class OperandBuilder extends ValueBuilder {
     this.#storeRegister(w, L.ST_GPR + register * 8);
   }
   read(n: number): number {
-    switch (this.#kind(n)) {
+    switch (this.kind(n)) {
       case K_REG:
-        this.#registerAddress(R.R_REG + n);
+        this.registerAddress(R.R_REG + n);
         return this.#loadAt(this.#size(n), 0);
       case K_IMM: {
         const w = this.insn.size as Width;
@@ -65,24 +65,24 @@ export class OperandBuilder extends ValueBuilder {
         return this.new64();
       }
       case K_MEM:
-        return this.#loadHost(this.#translateOperand(n, false), this.#size(n));
+        return this.#loadHost(this.translateOperand(this.#size(n), false), this.#size(n));
     }
-    throw new RangeError(`wasm: operand kind ${this.#kind(n)}`);
+    throw new RangeError(`wasm: operand kind ${this.kind(n)}`);
   }
   readForWrite(n: number): number {
-    if (this.#kind(n) !== K_MEM) return this.read(n);
-    this.writeHost = this.#translateOperand(n, true);
+    if (this.kind(n) !== K_MEM) return this.read(n);
+    this.writeHost = this.translateOperand(this.#size(n), true);
     return this.#loadHost(this.writeHost, this.#size(n));
   }
   write(n: number, value: number): void {
     const w = this.#size(n);
-    if (this.#kind(n) === K_REG) {
-      this.#registerAddress(R.R_REG + n);
+    if (this.kind(n) === K_REG) {
+      this.registerAddress(R.R_REG + n);
       this.put(value);
       this.#storeRegister(w, 0);
       return;
     }
-    this.#storeHost(this.writeHost ?? this.#translateOperand(n, true), w, value);
+    this.#storeHost(this.writeHost ?? this.translateOperand(this.#size(n), true), w, value);
   }
   displace(): void {
     throw new RangeError('wasm: bit offsets in registers go to the evaluator');
@@ -93,10 +93,10 @@ export class OperandBuilder extends ValueBuilder {
     const wide = this.model === 'flat64';
     if (i.base === REG_RIP)
       throw new RangeError('wasm: RIP-relative operands are made absolute in the record');
-    this.#registerAddress(R.R_BASE);
+    this.registerAddress(R.R_BASE);
     e.mem(wide ? W.i64_load : W.i32_load, 0);
     if (i.index !== 16) {
-      this.#registerAddress(R.R_INDEX);
+      this.registerAddress(R.R_INDEX);
       e.mem(wide ? W.i64_load : W.i32_load, 0);
       this.field(wide ? W.i64_load8_u : W.i32_load8_u, R.R_SCALE);
       e.op(wide ? W.i64_shl : W.i32_shl, wide ? W.i64_add : W.i32_add);
@@ -120,12 +120,22 @@ export class OperandBuilder extends ValueBuilder {
     return this.new64();
   }
 
-  #translateOperand(n: number, write: boolean): number {
-    const w = this.#size(n);
-    const offset = this.effectiveAddress();
-    if (this.model !== 'general') return this.#translate(offset, w, write);
-    const segment = (): void => this.field(W.i32_load8_u, R.R_SEGMENT);
-    return this.#translate(this.#inSegment(segment, offset, w, write), w, write);
+  /** Host offset (an i32 local) of the memory operand, `w` bytes. `aligned`: the evaluator faults unless its address is a multiple of that. */
+  protected translateOperand(w: number, write: boolean, aligned = false): number {
+    let linear = this.effectiveAddress();
+    if (this.model === 'general') {
+      const segment = (): void => this.field(W.i32_load8_u, R.R_SEGMENT);
+      linear = this.#inSegment(segment, linear, w, write);
+    }
+    if (aligned) {
+      this.e
+        .get(linear)
+        .op(W.i32_wrap_i64)
+        .i32(w - 1)
+        .op(W.i32_and);
+      this.faultIf(this.new32());
+    }
+    return this.#translate(linear, w, write);
   }
   #translateStack(pointer: number, w: Width, write: boolean): number {
     if (this.model !== 'general') return this.#translate(pointer, w, write);
@@ -133,7 +143,7 @@ export class OperandBuilder extends ValueBuilder {
     return this.#translate(this.#inSegment(segment, pointer, w, write), w, write);
   }
   /** Linear address of an access in the segment whose number is pushed by `segment`; leaves to the evaluator if it may fault. */
-  #inSegment(segment: () => void, offset: number, w: Width, write: boolean): number {
+  #inSegment(segment: () => void, offset: number, w: number, write: boolean): number {
     const e = this.e;
     e.get(LOCAL_STATE);
     segment();
@@ -146,7 +156,7 @@ export class OperandBuilder extends ValueBuilder {
   }
 
   /** Host offset (an i32 local) of an access: TLB inline, everything else in the slow path, which may leave. */
-  #translate(linear: number, w: Width, write: boolean): number {
+  #translate(linear: number, w: number, write: boolean): number {
     const e = this.e;
     e.get(linear).op(W.i32_wrap_i64).i32(7).op(W.i32_shr_u);
     e.i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE)

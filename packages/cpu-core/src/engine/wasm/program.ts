@@ -10,8 +10,9 @@ import {
   type Model,
   POOL32,
   POOL64,
+  POOL128,
 } from './convention.ts';
-import { Emitter, I32, I64, VOID, W } from './emitter.ts';
+import { Emitter, I32, I64, V128, VOID, W } from './emitter.ts';
 import { coldFormsOf, type Form, formKey, formsOf, type Pair, pairKey, pairsOf } from './forms.ts';
 import { ModuleBuilder, type Signature } from './module.ts';
 import * as R from './record.ts';
@@ -247,6 +248,7 @@ function runFunction(model: Model, forms: Form[], fused: Pair[], functions: Func
       [1, I32],
       [POOL64, I64],
       [POOL32, I32],
+      [POOL128, V128],
     ] as const,
     code: e.bytes,
   };
@@ -279,6 +281,7 @@ function formFunction(model: Model, { insn }: Form, functions: Functions) {
       [2, I32],
       [POOL64, I64],
       [POOL32, I32],
+      [POOL128, V128],
     ] as const,
     code: e.bytes,
   };

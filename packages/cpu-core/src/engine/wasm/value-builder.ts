@@ -83,7 +83,7 @@ export class ValueBuilder {
     this.#constants.push(BigInt.asUintN(64, value));
     return -this.#constants.length;
   }
-  #constantOf(v: number): bigint | undefined {
+  protected constantOf(v: number): bigint | undefined {
     return v < 0 ? this.#constants[-v - 1] : undefined;
   }
 
@@ -207,7 +207,7 @@ export class ValueBuilder {
     return this.new32();
   }
   equal(a: number, b: number): number {
-    if (this.#constantOf(b) !== 0n) return this.#compare(W.i64_eq, a, b);
+    if (this.constantOf(b) !== 0n) return this.#compare(W.i64_eq, a, b);
     this.put(a);
     this.e.op(W.i64_eqz);
     return this.new32();

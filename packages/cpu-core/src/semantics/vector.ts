@@ -1,0 +1,152 @@
+/** SSE and SSE2 moves, logic, integer operations and shuffles. Intel SDM Vol. 2, the pages of each mnemonic. */
+import { type Insn, K_IMM, K_MEM, K_XMM } from '../insn.ts';
+import { OP, OP_NAMES, type OpName } from '../ops.ts';
+import type { Builder, Width } from './builder.ts';
+import type { VectorOp, VectorShift } from './vector-ops.ts';
+
+/** MOVAPS MOVUPS MOVDQA MOVDQU MOVNTDQ (and their PS and PD spellings). */
+function move<V, C>(b: Builder<V, C>, insn: Insn): void {
+  b.checkVector();
+  const aligned = insn.op !== OP.MOVUPS && insn.op !== OP.MOVDQU;
+  b.writeVector(0, b.readVector(1, aligned), aligned);
+}
+
+/** MOVD and MOVQ between XMM, general registers and memory. */
+function moveScalar<V, C>(b: Builder<V, C>, insn: Insn): void {
+  b.checkVector();
+  if (insn.kind0 !== K_XMM) b.write(0, b.lane(insn.size0 as Width, 0, b.readVector(1)));
+  else if (insn.kind1 !== K_XMM) b.writeVector(0, b.vectorOf(b.read(1)));
+  else b.writeVector(0, b.vector('PUNPCKLQDQ', b.readVector(1), b.vectorOf(b.const(0n))));
+}
+
+/** Logic under other names. */
+const SAME: Partial<Record<OpName, VectorOp>> = {
+  ANDPS: 'PAND',
+  ANDNPS: 'PANDN',
+  ORPS: 'POR',
+  XORPS: 'PXOR',
+};
+
+/** The operations of {@link VectorOp} on a register and a register or memory. */
+export function binary<V, C>(b: Builder<V, C>, insn: Insn): void {
+  b.checkVector();
+  const second = b.readVector(1);
+  const name = OP_NAMES[insn.op]!;
+  b.writeVector(0, b.vector(SAME[name] ?? (name as VectorOp), b.readVector(0), second));
+}
+
+/** The operations of {@link VectorShift}: by an immediate, or by the low half of a register or memory. */
+export function shift<V, C>(b: Builder<V, C>, insn: Insn): void {
+  b.checkVector();
+  const count = insn.kind1 === K_IMM ? b.immediateByte() : b.lane(8, 0, b.readVector(1));
+  b.writeVector(0, b.vectorShift(OP_NAMES[insn.op] as VectorShift, b.readVector(0), count));
+}
+
+/** PSLLDQ and PSRLDQ. */
+function shiftBytes<V, C>(b: Builder<V, C>, insn: Insn): void {
+  b.checkVector();
+  b.writeVector(0, b.shiftBytes(b.readVector(0), b.immediateByte(), insn.op === OP.PSLLDQ));
+}
+
+/** PSHUFD and SHUFPS. */
+function shuffle32<V, C>(b: Builder<V, C>, insn: Insn): void {
+  b.checkVector();
+  const second = b.readVector(1);
+  const first = insn.op === OP.SHUFPS ? b.readVector(0) : second;
+  b.writeVector(0, b.shuffle32(first, second, b.immediateByte()));
+}
+
+/** PSHUFLW and PSHUFHW. */
+function shuffle16<V, C>(b: Builder<V, C>, insn: Insn): void {
+  b.checkVector();
+  b.writeVector(0, b.shuffle16(b.readVector(1), insn.op === OP.PSHUFHW, b.immediateByte()));
+}
+
+/** MOVLHPS and MOVHLPS. */
+function moveHalf<V, C>(b: Builder<V, C>, insn: Insn): void {
+  b.checkVector();
+  const first = b.readVector(0);
+  const second = b.readVector(1);
+  if (insn.op === OP.MOVLHPS) b.writeVector(0, b.vector('PUNPCKLQDQ', first, second));
+  else b.writeVector(0, b.vector('PUNPCKHQDQ', second, first));
+}
+
+/** MOVLPS and MOVHPS (and their PD spellings): one half and memory. */
+function loadHalf<V, C>(b: Builder<V, C>, insn: Insn): void {
+  b.checkVector();
+  const high = insn.op === OP.MOVHPS;
+  if (insn.kind0 === K_MEM) {
+    b.write(0, b.lane(8, high ? 1 : 0, b.readVector(1)));
+    return;
+  }
+  const half = b.vectorOf(b.read(1));
+  const first = b.readVector(0);
+  const other = high ? first : b.shiftBytes(first, b.const(8n), false);
+  b.writeVector(0, high ? b.vector('PUNPCKLQDQ', other, half) : b.vector('PUNPCKLQDQ', half, other));
+}
+
+/** MOVDDUP. */
+function duplicate<V, C>(b: Builder<V, C>, insn: Insn): void {
+  b.checkVector();
+  const low = insn.kind1 === K_XMM ? b.readVector(1) : b.vectorOf(b.read(1));
+  b.writeVector(0, b.vector('PUNPCKLQDQ', low, low));
+}
+
+/** PMOVMSKB. */
+function byteMask<V, C>(b: Builder<V, C>, _insn: Insn): void {
+  b.checkVector();
+  b.write(0, b.moveMask(b.readVector(1)));
+}
+
+/** Bytes below the word that the immediate names. */
+function wordOffset<V, C>(b: Builder<V, C>): V {
+  return b.shl(4, b.and(b.immediateByte(), b.const(7n)), b.const(1n));
+}
+
+/** PINSRW. */
+function insertWord<V, C>(b: Builder<V, C>, _insn: Insn): void {
+  b.checkVector();
+  const low = b.const(0xffffn);
+  const word = b.vectorOf(b.and(b.read(1), low));
+  const at = wordOffset(b);
+  const hole = b.shiftBytes(b.vectorOf(low), at, true);
+  const rest = b.vector('PANDN', hole, b.readVector(0));
+  b.writeVector(0, b.vector('POR', rest, b.shiftBytes(word, at, true)));
+}
+
+/** PEXTRW. */
+function extractWord<V, C>(b: Builder<V, C>, _insn: Insn): void {
+  b.checkVector();
+  b.write(0, b.lane(2, 0, b.shiftBytes(b.readVector(1), wordOffset(b), false)));
+}
+
+const named = (names: string, describe: typeof binary): [OpName, typeof binary][] =>
+  names.split(' ').map((name) => [name as OpName, describe]);
+
+/** Descriptions of this file. */
+export const VECTOR_SEMANTICS: Partial<Record<OpName, typeof binary>> = Object.fromEntries([
+  ...named('MOVAPS MOVUPS MOVDQA MOVDQU MOVNTDQ', move),
+  ...named('MOVD MOVQ', moveScalar),
+  ...named('PAND PANDN POR PXOR ANDPS ANDNPS ORPS XORPS', binary),
+  ...named('PCMPEQB PCMPEQW PCMPEQD PCMPGTB PCMPGTW PCMPGTD', binary),
+  ...named('PADDB PADDW PADDD PADDQ PADDSB PADDSW PADDUSB PADDUSW', binary),
+  ...named('PSUBB PSUBW PSUBD PSUBQ PSUBSB PSUBSW PSUBUSB PSUBUSW', binary),
+  ...named('PMINUB PMINSW PMAXUB PMAXSW PAVGB PAVGW', binary),
+  ...named('PMULLW PMULHW PMULHUW PMULUDQ PMADDWD PSADBW PACKSSWB PACKSSDW PACKUSWB', binary),
+  ...named('PUNPCKLBW PUNPCKLWD PUNPCKLDQ PUNPCKLQDQ PUNPCKHBW PUNPCKHWD PUNPCKHDQ PUNPCKHQDQ', binary),
+  ...named('PSLLW PSLLD PSLLQ PSRLW PSRLD PSRLQ PSRAW PSRAD', shift),
+  ...named('PSLLDQ PSRLDQ', shiftBytes),
+  ...named('PSHUFD SHUFPS', shuffle32),
+  ...named('PSHUFLW PSHUFHW', shuffle16),
+  ...named('MOVLHPS MOVHLPS', moveHalf),
+  ...named('MOVLPS MOVHPS', loadHalf),
+  ...named('MOVDDUP', duplicate),
+  ...named('PMOVMSKB', byteMask),
+  ...named('PINSRW', insertWord),
+  ...named('PEXTRW', extractWord),
+]);
+
+/** Numbers of the operations of this file. */
+export const VECTOR_OPS: ReadonlySet<number> = new Set(
+  Object.keys(VECTOR_SEMANTICS).map((name) => OP[name as OpName]),
+);
