@@ -11,6 +11,8 @@ export interface LinearMemory {
   store(linear: number, size: 1 | 2 | 4, value: number, user: boolean): void;
   /** Writes 8 bytes. */
   store64(linear: number, value: bigint, user: boolean): void;
+  /** Faults as a read would, reads nothing. */
+  probeRead(linear: number, size: number, user: boolean): void;
   /** Faults as a write would, writes nothing. */
   probeWrite(linear: number, size: number, user: boolean): void;
   /**

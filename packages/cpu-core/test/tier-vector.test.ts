@@ -5,7 +5,7 @@ import { Interpreter } from '../src/engine/wasm/interpreter.ts';
 import * as L from '../src/layout.ts';
 import { amd64Codec } from './support/amd64-codec.ts';
 import { assemble } from './support/assemble.ts';
-import { type Bits, FlatMachine } from './support/flat-machine.ts';
+import { type Bits, DEVICE, FlatMachine } from './support/flat-machine.ts';
 import { Random } from './support/random.ts';
 import { EVALUATOR, INTERPRETER, VARIANTS } from './support/tier-compare.ts';
 import type { Variant } from './support/tier-world.ts';
@@ -115,6 +115,21 @@ describe.each(TIERS)('%s', (_name, variant) => {
           return all;
         });
         expect(seen.map((line) => String(line).split(' ')[2])).toEqual(['', '', '14']);
+      }
+    });
+
+    test('what begins on a device and faults behind it does not reach the device', () => {
+      for (const insn of ['movdqu xmm1, [@]', 'movdqu [@], xmm1']) {
+        const source = `again: paddd xmm1, xmm2\n${insn.replace('@', si)}\njmp again`;
+        const seen = both(source, (m) => {
+          m.map = (page) => (page === 0x6000 ? -1 : page === 0x5000 ? DEVICE : page);
+          m.cpu.state.setGpr64(6, 0x5ff3n);
+          const fault = until(m, 50);
+          m.cpu.state.setGpr64(6, 0x5fe0n);
+          return [fault, m.accesses.length, until(m, 3), m.accesses.length];
+        });
+        expect(seen[1]).toBe(0);
+        expect(seen[3]).toBe(4);
       }
     });
 

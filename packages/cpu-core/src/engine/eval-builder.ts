@@ -144,6 +144,7 @@ export class EvalBuilder extends VectorLanes implements Builder<bigint, boolean>
       return state.get64(at) | (state.get64(at + 8) << 64n);
     }
     const [low, high] = this.#vectorAddress(false, aligned);
+    if (!aligned) this.#cpu.memory.probeRead(low, 16, this.#user);
     return this.#load(low, 8) | (this.#load(high, 8) << 64n);
   }
   writeVector(n: number, value: bigint, aligned = true): void {

@@ -247,6 +247,10 @@ export class GuestMemory implements LinearMemory {
     }
   }
 
+  probeRead(linear: number, size: number, user: boolean): void {
+    this.#probe(linear, size, ACCESS_READ, user);
+  }
+
   probeWrite(linear: number, size: number, user: boolean): void {
     this.#probe(linear, size, ACCESS_WRITE, user);
   }

@@ -4,7 +4,7 @@
  */
 
 /** Entries. */
-export const JUMP_LOG_ENTRIES = 256;
+const JUMP_LOG_ENTRIES = 256;
 /** Bytes of an entry. */
 export const JUMP_LOG_ENTRY_SIZE = 16;
 /** Bytes of a processor's jump log. */
