@@ -5,6 +5,7 @@ import type { Peer } from './peers/peer.ts';
 import { ratiosOf, summariesOf } from './ratios.ts';
 import { describeHost, type Report } from './report.ts';
 import { type BootPlan, runBoots } from './suites/boot.ts';
+import { type Endurance, runEndurance } from './suites/endurance.ts';
 import { KERNEL_SUITES, runKernelSuite } from './suites/kernels.ts';
 import { type Growth, runRelocations } from './suites/relocation.ts';
 import { runWalkers } from './suites/walkers.ts';
@@ -22,9 +23,13 @@ export const SUITES = [
   'relocation',
   'boot',
   'warm-up',
+  'endurance',
 ] as const;
 /** A suite's name. */
 export type SuiteName = (typeof SUITES)[number];
+
+/** Those that run unless others are named. */
+export const DEFAULT_SUITES: readonly SuiteName[] = SUITES.filter((name) => name !== 'endurance');
 
 /** What to run. */
 export interface BenchOptions {
@@ -40,6 +45,8 @@ export interface BenchOptions {
   readonly effort: Effort;
   /** Largest machine of the relocation suite. */
   readonly maximumProcessors: number;
+  /** Guest instructions of the endurance suite. */
+  readonly enduranceInstructions: number;
   /** Told what is going on. */
   readonly progress: Progress;
 }
@@ -53,6 +60,7 @@ export async function runBench(options: BenchOptions): Promise<Report> {
   const measurements: Measurement[] = [];
   const growth: Growth[] = [];
   const curves: Curve[] = [];
+  const endurance: Endurance[] = [];
   const fewer = { ...effort, samples: Math.min(effort.samples, LONG_SUITE_SAMPLES) };
   const others: Record<string, () => Promise<readonly Measurement[]> | readonly Measurement[]> = {
     walks: () => runWalks(peers, effort, progress),
@@ -65,6 +73,10 @@ export async function runBench(options: BenchOptions): Promise<Report> {
     boot: () => runBoots(options.boots, fewer, progress),
     'warm-up': async () => {
       curves.push(...(await runWarmUps(effort, progress)));
+      return [];
+    },
+    endurance: async () => {
+      endurance.push(await runEndurance(options.enduranceInstructions, progress));
       return [];
     },
   };
@@ -81,7 +93,7 @@ export async function runBench(options: BenchOptions): Promise<Report> {
   } finally {
     for (const peer of peers) await peer.close?.();
   }
-  return reportOf(effort, measurements, growth, curves);
+  return reportOf(effort, measurements, growth, curves, endurance);
 }
 
 /** A report of rows: what can be computed from them is. */
@@ -90,6 +102,7 @@ export function reportOf(
   measurements: readonly Measurement[],
   growth: readonly Growth[] = [],
   curves: readonly Curve[] = [],
+  endurance: readonly Endurance[] = [],
 ): Report {
   const ratios = ratiosOf(measurements);
   return {
@@ -102,5 +115,6 @@ export function reportOf(
     summaries: summariesOf(ratios),
     growth,
     curves,
+    ...(endurance.length > 0 && { endurance }),
   };
 }

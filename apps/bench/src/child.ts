@@ -3,7 +3,7 @@
  * warm-up, which must start cold; and runs of ROMs, so that emulators in TypeScript do not share a heap and type feedback, and that
  * another commit's machine can be run by a copy of this file. Called by the bench: `node child.js '{"do": ...}'`. Prints lines of JSON.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setFlagsFromString } from 'node:v8';
 import { type TierName, V8_FLAGS } from '@smm/cpu-core';
@@ -14,6 +14,7 @@ import { machineWith, type OurOptions, runToEnd } from './peers/our-machine.ts';
 import type { PeerRun } from './peers/peer.ts';
 import { runV86 } from './peers/v86-machine.ts';
 import { peakMemory } from './process-tree.ts';
+import { endure } from './suites/endurance.ts';
 
 /** What the process is asked for. */
 export type ChildRequest =
@@ -35,6 +36,12 @@ export type ChildRequest =
       readonly engine: OurOptions;
       readonly processors: number;
       /** Instructions in all, at most. */
+      readonly instructions: number;
+    }
+  | {
+      /** Runs a ROM of ever new code and tells what the process takes, a line of JSON for each look. */
+      readonly do: 'endurance';
+      readonly rom: string;
       readonly instructions: number;
     }
   | {
@@ -148,7 +155,14 @@ async function serve(): Promise<void> {
 const request = JSON.parse(process.argv[2]!) as ChildRequest;
 
 if (request.do === 'serve') await serve();
-else {
+else if (request.do === 'endurance') {
+  setFlags();
+  const tell = (what: object): void => {
+    writeSync(1, `${JSON.stringify(what)}\n`); // at once: this thread never waits
+  };
+  const most = endure(readFileSync(request.rom), request.instructions, cpuSeconds, tell);
+  tell({ most });
+} else {
   const answer = request.do === 'boot' ? boot(request) : warmUp(request);
   process.stdout.write(`${JSON.stringify(answer)}\n`);
 }

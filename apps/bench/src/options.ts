@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type BenchOptions, SUITES, type SuiteName } from './bench.ts';
+import { type BenchOptions, DEFAULT_SUITES, SUITES, type SuiteName } from './bench.ts';
 import { checkForeign, defaultResult, FOREIGN_RANGE, type ForeignOptions } from './foreign.ts';
 import { ALL_KERNELS } from './kernels/all.ts';
 import { ALL_PEERS, DEFAULT_PEERS } from './peers/all.ts';
@@ -22,6 +22,7 @@ Suites:
   relocation  SMBASE relocations with 1 to 255 VCPUs under tcg and kvm
   boot        OVMF (Debian: ovmf, ovmf-ia32) to the shell with 1 to 8 processors: CPU time, wall time, memory
   warm-up     speed of tier 1 and tier 0 from the first instruction on
+  endurance   memory over 1e11 instructions of ever new code; minutes, and only if named with --only
 
 The same ROM runs on all emulators: ours, and those of QEMU (TCG), Bochs, v86 and Chromium that are installed; others are
 reported as missing. Every result is checked against a computation in TypeScript.
@@ -74,6 +75,7 @@ interface Options {
   readonly kernels?: string[];
   readonly samples?: number;
   readonly seconds?: number;
+  readonly instructions?: number;
   readonly kernel?: string;
   readonly bits?: '32' | '64';
   readonly load?: number;
@@ -145,6 +147,7 @@ function command(): Command {
     )
     .option('--samples <n>', 'interleaved rounds (default 5)', positive)
     .option('--seconds <s>', 'CPU seconds of a long run, about (default 1)', duration)
+    .option('--instructions <n>', 'of the suite endurance (default 1e11)', positive)
     .option(
       '--against <rev>',
       'measure another commit beside this tree: a temporary work tree, npm ci, build',
@@ -211,12 +214,13 @@ export function parseArguments(argv: readonly string[]): Parsed {
   const peers = options.peers ?? (quick ? QUICK_PEERS : undefined);
   return {
     bench: {
-      only: only ?? (quick ? QUICK_SUITES : SUITES),
+      only: only ?? (quick ? QUICK_SUITES : DEFAULT_SUITES),
       kernels: kernels === undefined ? ALL_KERNELS : ALL_KERNELS.filter(({ name }) => kernels.includes(name)),
       peers: peers === undefined ? DEFAULT_PEERS : ALL_PEERS.filter(({ name }) => peers.includes(name)),
       boots: quick ? QUICK_BOOTS : ALL_BOOTS,
       effort: { samples: samples ?? (quick ? 1 : 5), seconds: seconds ?? (quick ? 0.2 : 1) },
       maximumProcessors: quick ? 16 : 255,
+      enduranceInstructions: options.instructions ?? 1e11,
     },
     foreign: foreignOf(options),
     against,

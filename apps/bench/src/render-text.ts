@@ -3,6 +3,7 @@ import CliTable from 'cli-table3';
 import { peersOf, type Report } from './report.ts';
 import {
   curveTable,
+  enduranceTable,
   figureTables,
   growthTable,
   notesTable,
@@ -47,6 +48,7 @@ export function renderReport(report: Report): string {
     summaryTable(report),
     growthTable(report),
     curveTable(report),
+    enduranceTable(report),
     notesTable(report),
   ].filter(({ rows }) => rows.length > 0);
   return `${[describeRun(report), ...tables.map(renderTable)].join('\n\n')}\n`;

@@ -2,6 +2,7 @@
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import type { Effort, Measurement } from './measurement.ts';
 import type { Ratio, Summary } from './ratios.ts';
+import type { Endurance } from './suites/endurance.ts';
 import type { Growth } from './suites/relocation.ts';
 import type { Curve } from './suites/warm-up.ts';
 
@@ -34,6 +35,8 @@ export interface Report {
   readonly growth: readonly Growth[];
   /** Speed from the first instruction on. */
   readonly curves: readonly Curve[];
+  /** Memory over very many instructions of ever new code, if that was asked for. */
+  readonly endurance?: readonly Endurance[];
 }
 
 /** What the host is. */

@@ -132,7 +132,10 @@ goodbye: db 'Shutdown'
 digits: db '0123456789abcdef'`;
 }
 
-function bootSource(kernel: Kernel, kernelBytes: number): string {
+/** What of a kernel goes into a ROM. */
+type RomKernel = Pick<Kernel, 'name' | 'bits' | 'source'>;
+
+function bootSource(kernel: RomKernel, kernelBytes: number): string {
   return `
 bits 16
 boot:   cli
@@ -167,7 +170,7 @@ gdtr:   dw 31
 }
 
 /** Builds the ROM of a kernel for a number of rounds. */
-export function buildRom(kernel: Kernel, rounds: number): Uint8Array {
+export function buildRom(kernel: RomKernel, rounds: number): Uint8Array {
   const code = assemble(
     `iterations equ ${ROUNDS_TO_GO}
         jmp     start

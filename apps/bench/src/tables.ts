@@ -2,6 +2,7 @@
 import type { Measurement, Unit } from './measurement.ts';
 import { peersOf, type Report } from './report.ts';
 import type { Spread } from './statistics.ts';
+import type { EnduranceLook } from './suites/endurance.ts';
 
 /** A table, all cells text. */
 export interface Table {
@@ -166,6 +167,44 @@ export function curveTable({ curves }: Report): Table {
           `${figure(instructions / 1e6)}: ${figure(instructions / seconds / 1e6)}`,
       );
       return [name, peer, text.join('  ')];
+    }),
+  };
+}
+
+/** What the process took over very many instructions of ever new code. */
+export function enduranceTable({ endurance = [] }: Report): Table {
+  const mib = (bytes: number): string => figure(bytes / 2 ** 20);
+  return {
+    title: 'Endurance: ever new code, with room for little of it (MiB)',
+    head: [
+      ...[
+        '',
+        'emulator',
+        'at',
+        'million instructions',
+        'CPU s',
+        'regions made',
+        'in use',
+        'evicted',
+        'invalidated',
+      ],
+      ...['resident', 'heap'],
+    ],
+    rows: endurance.flatMap(({ name, peer, looks, most }) => {
+      const last = looks.at(-1)!;
+      const row = (at: string, look: EnduranceLook): string[] => [
+        ...[name, peer, at, (look.instructions / 1e6).toFixed(0), look.seconds.toFixed(0)],
+        ...[look.compiled, look.regions, look.evicted, look.invalidated].map(String),
+        ...[mib(look.resident), mib(look.heap)],
+      ];
+      const after = (part: number): EnduranceLook =>
+        looks.find(({ instructions }) => instructions >= last.instructions * part) ?? last;
+      return [
+        row('start', looks[0]!),
+        ...[0.1, 0.25, 0.5, 0.75].map((part) => row(`${part * 100} %`, after(part))),
+        row('end', last),
+        [name, peer, 'maximum', '', '', '', '', '', '', mib(most.resident), mib(most.heap)],
+      ];
     }),
   };
 }

@@ -28,6 +28,7 @@ describe('the smallest run', () => {
       boots: { architectures: [], cpus: [], peers: [] },
       effort: { samples: 1, seconds: 0.01 },
       maximumProcessors: 2,
+      enduranceInstructions: 1,
       progress: quiet,
     });
     const json: unknown = JSON.parse(JSON.stringify(report));

@@ -78,7 +78,10 @@ describe('bad command lines are refused with what is wrong', () => {
     expect(status).toBe(2);
   });
 
-  it('a good one is everything, or a part', () => {
+  it('a good one is everything but the endurance suite, or a part', () => {
+    expect(parseArguments([]).bench.only).not.toContain('endurance');
+    const { bench: endurance } = parseArguments(['--only', 'endurance', '--instructions', '5000000']);
+    expect([endurance.only, endurance.enduranceInstructions]).toEqual([['endurance'], 5_000_000]);
     expect(parseArguments([]).bench.effort).toEqual({ samples: 5, seconds: 1 });
     const { bench: some } = parseArguments(['--only', 'hot', '--kernels', 'alu64', '--peers', 'bochs']);
     expect(some.only).toEqual(['hot']);

@@ -79,6 +79,8 @@ export interface MachineOptions {
   readonly tier?: TierName;
   /** When code is translated. */
   readonly translator?: TranslatorOptions;
+  /** MiB for decoded code: when they are full, all of it is decoded anew. Default 48; at least 1. */
+  readonly decodedMiB?: number;
 }
 
 /** Why `Machine.run` returned. */

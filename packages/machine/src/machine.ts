@@ -94,6 +94,7 @@ export class Machine {
       options.memoryMiB,
       options.flash.length,
       options.model.features.has('x2apic'),
+      options.decodedMiB,
     );
     this.plan = plan;
     const window = createWindow(plan.totalSize);

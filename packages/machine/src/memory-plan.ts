@@ -18,6 +18,9 @@ const MAX_XAPIC_CPUS = 255;
 /** Most processors with x2APIC ids: what one memory and a patient reader hold. */
 const MAX_X2APIC_CPUS = 1024;
 
+/** MiB for decoded code. */
+const DECODED_MIB = 48;
+
 /** Where everything lies. */
 export interface MemoryPlan {
   /** Start of the engine's part. */
@@ -48,9 +51,16 @@ const align = (value: number, to: number): number => Math.ceil(value / to) * to;
  * @param memoryMiB - guest RAM
  * @param romSize - bytes of flash
  * @param x2apic - the processors have x2APIC, so that ids beyond 8 bits can be reached
+ * @param decodedMiB - for decoded code
  * @throws SmmError `CPU_COUNT` or `MEMORY_SIZE` when it does not fit
  */
-export function planMemory(cpus: number, memoryMiB: number, romSize: number, x2apic = false): MemoryPlan {
+export function planMemory(
+  cpus: number,
+  memoryMiB: number,
+  romSize: number,
+  x2apic = false,
+  decodedMiB = DECODED_MIB,
+): MemoryPlan {
   const most = x2apic ? MAX_X2APIC_CPUS : MAX_XAPIC_CPUS;
   if (!Number.isInteger(cpus) || cpus < 1 || cpus > most) {
     throw new SmmError(
@@ -69,7 +79,7 @@ export function planMemory(cpus: number, memoryMiB: number, romSize: number, x2a
     );
   }
   const engineOffset = 0;
-  const engineSize = align(48 * MIB + cpus * 384 * 1024, MIB);
+  const engineSize = align(decodedMiB * MIB + cpus * 384 * 1024, MIB);
   const hostOffset = engineOffset + engineSize;
   const hostSize = 24 * MIB;
   const romOffset = hostOffset + hostSize;

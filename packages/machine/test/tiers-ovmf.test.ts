@@ -75,14 +75,15 @@ function memoryHash({ machine }: Boot): number {
 const THRESHOLD = (threshold: number): Variant => ({ tier: 'translator', translator: { threshold } });
 
 /**
- * To the shell with the default threshold, and with one that translates all that runs more than a few times; with threshold 1 up to
- * the relocation of SMBASE only, for a module for each piece of a whole boot takes minutes to make.
+ * To the shell with the default threshold, with one that translates all that runs more than a few times, and with 1, which translates all
+ * that runs; up to the relocation of SMBASE in odd turns.
  */
 const RUNS: readonly (readonly [keyof typeof IMAGES, Partial<BootOptions>, BootGoal, Variant])[] = [
   ['x64', { cpus: 2 }, 'shell', { tier: 'translator' }],
   ['ia32', { cpus: 2 }, 'shell', THRESHOLD(50)],
   ['x64', { cpus: 2, accelerator: 'kvm', kvm: { ept: false } }, 'relocated', { tier: 'translator' }],
   ['ia32', { cpus: 4, schedule: { seed: 5, slice: 20_011 } }, 'relocated', THRESHOLD(1)],
+  ['x64', { cpus: 2 }, 'shell', THRESHOLD(1)],
 ];
 
 describe.runIf(wanted)(

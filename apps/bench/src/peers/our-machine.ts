@@ -1,6 +1,12 @@
 /** This project's machine with a ROM in it, for Node and for browsers alike. */
 import { cpuModel, Interpreter, type TierName } from '@smm/cpu-core';
-import { DEFAULT_KVM_OPTIONS, DEFAULT_SCHEDULE, Machine, resolveSwitches } from '@smm/machine';
+import {
+  DEFAULT_KVM_OPTIONS,
+  DEFAULT_SCHEDULE,
+  Machine,
+  type MachineOptions,
+  resolveSwitches,
+} from '@smm/machine';
 import { SAVE_STATE_AMD64 } from '@smm/x86-defs';
 import { MAPPED_BYTES } from '../kernels/kernel.ts';
 
@@ -29,7 +35,12 @@ export interface OurRun {
 const interpreter = new Interpreter();
 
 /** A machine with a ROM in it, powered on. */
-export function machineWith(rom: Uint8Array, { tier, accelerator }: OurOptions, processors: number): Machine {
+export function machineWith(
+  rom: Uint8Array,
+  { tier, accelerator }: OurOptions,
+  processors: number,
+  more: Partial<Pick<MachineOptions, 'schedule' | 'trace' | 'translator' | 'decodedMiB'>> = {},
+): Machine {
   const switches = resolveSwitches({ accelerator: accelerator === 'tcg' ? 'tcg' : 'kvm' });
   return new Machine({
     cpus: processors,
@@ -46,6 +57,7 @@ export function machineWith(rom: Uint8Array, { tier, accelerator }: OurOptions, 
     comm: 'smm-bench',
     interpreter,
     tier,
+    ...more,
   });
 }
 
