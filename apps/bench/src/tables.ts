@@ -171,11 +171,15 @@ export function curveTable({ curves }: Report): Table {
   };
 }
 
+/** Ends of the parts of the run that the table tells apart. */
+const ENDURANCE_PARTS = [0.1, 0.25, 0.5, 0.75, 1];
+
 /** What the process took over very many instructions of ever new code. */
 export function enduranceTable({ endurance = [] }: Report): Table {
   const mib = (bytes: number): string => figure(bytes / 2 ** 20);
   return {
-    title: 'Endurance: ever new code, with room for little of it (MiB)',
+    title:
+      'Endurance: ever new code, with room for little of it; counts at the end of each part, least and most MiB within it',
     head: [
       ...[
         '',
@@ -192,17 +196,28 @@ export function enduranceTable({ endurance = [] }: Report): Table {
     ],
     rows: endurance.flatMap(({ name, peer, looks, most }) => {
       const last = looks.at(-1)!;
-      const row = (at: string, look: EnduranceLook): string[] => [
-        ...[name, peer, at, (look.instructions / 1e6).toFixed(0), look.seconds.toFixed(0)],
-        ...[look.compiled, look.regions, look.evicted, look.invalidated].map(String),
-        ...[mib(look.resident), mib(look.heap)],
-      ];
-      const after = (part: number): EnduranceLook =>
-        looks.find(({ instructions }) => instructions >= last.instructions * part) ?? last;
+      const range = (part: readonly EnduranceLook[], key: 'resident' | 'heap'): string => {
+        const all = part.map((look) => look[key]);
+        return `${mib(Math.min(...all))} - ${mib(Math.max(...all))}`;
+      };
+      const row = (at: string, part: readonly EnduranceLook[]): string[] => {
+        const { instructions, seconds, compiled, regions, evicted, invalidated } = part.at(-1)!;
+        return [
+          ...[name, peer, at, (instructions / 1e6).toFixed(0), seconds.toFixed(0)],
+          ...[compiled, regions, evicted, invalidated].map(String),
+          ...[range(part, 'resident'), range(part, 'heap')],
+        ];
+      };
+      const parts = ENDURANCE_PARTS.map((to, index) => {
+        const from = ENDURANCE_PARTS[index - 1] ?? 0;
+        const within = looks.filter(
+          ({ instructions: at }) => at / last.instructions > from && at / last.instructions <= to,
+        );
+        return within.length === 0 ? [] : row(`${from * 100} - ${to * 100} %`, within);
+      });
       return [
-        row('start', looks[0]!),
-        ...[0.1, 0.25, 0.5, 0.75].map((part) => row(`${part * 100} %`, after(part))),
-        row('end', last),
+        row('start', looks.slice(0, 1)),
+        ...parts.filter((cells) => cells.length > 0),
         [name, peer, 'maximum', '', '', '', '', '', '', mib(most.resident), mib(most.heap)],
       ];
     }),

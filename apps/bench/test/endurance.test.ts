@@ -1,9 +1,13 @@
 /** The endurance suite: its guest does what it is for, and is computed alike by both tiers; a short run of the suite itself. */
+import { readFileSync } from 'node:fs';
 import { stateHash } from '@smm/cpu-core';
 import type { Machine } from '@smm/machine';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
+import { reportOf } from '../src/bench.ts';
 import { everNew32 } from '../src/kernels/ever-new.ts';
 import { machineWith } from '../src/peers/our-machine.ts';
+import { renderReport } from '../src/render-text.ts';
 import { buildRom } from '../src/rom.ts';
 import { type EnduranceLook, endure } from '../src/suites/endurance.ts';
 
@@ -60,4 +64,23 @@ describe('ever new code', () => {
     expect(looks.at(-1)!.compiled).toBeGreaterThan(50);
     expect(most.resident).toBeGreaterThanOrEqual(Math.max(...looks.map(({ resident }) => resident)));
   });
+});
+
+it('the table tells the parts of a run apart', () => {
+  const look = (percent: number, resident: number): EnduranceLook => ({
+    ...{ instructions: percent * 1e9, seconds: percent, resident: resident << 20, heap: 20 << 20 },
+    ...{ regions: 7, bytes: 1000, compiled: percent * 10, evicted: 1, invalidated: 2 },
+  });
+  const looks = [look(0, 70), look(5, 100), look(10, 90), look(60, 130), look(70, 120), look(100, 125)];
+  const most = { resident: 140 << 20, heap: 30 << 20 };
+  const endurance = [{ name: 'ever-new32', peer: 'smm-tier1', looks, most }];
+  const report = reportOf({ samples: 1, seconds: 1 }, [], [], [], endurance);
+  const text = renderReport(report);
+  expect(text).toMatch(/start +0 +0 +0 +7 +1 +2 +70\.0 - 70\.0 /);
+  expect(text).toMatch(/0 - 10 % +10000 +10 +100 +7 +1 +2 +90\.0 - 100 /);
+  expect(text).toMatch(/50 - 75 % +70000 +70 +700 +7 +1 +2 +120 - 130 /);
+  expect(text).toMatch(/maximum +140 +30\.0/);
+  const schema = JSON.parse(readFileSync(new URL('../schema/bench.schema.json', import.meta.url), 'utf8'));
+  const fits = new Ajv2020().compile(schema);
+  expect(fits(JSON.parse(JSON.stringify(report))), JSON.stringify(fits.errors)).toBe(true);
 });

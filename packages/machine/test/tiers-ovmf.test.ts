@@ -6,7 +6,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { stateHash, type TierName, type TranslatorOptions } from '@smm/cpu-core';
 import { TraceHasher } from '@smm/trace';
 import { describe, expect, it } from 'vitest';
-import { Boot, type BootGoal, type BootOptions, bootInPieces } from '../src/index.ts';
+import {
+  BOOT_PHASES,
+  Boot,
+  type BootGoal,
+  type BootOptions,
+  type BootPhase,
+  bootInPieces,
+} from '../src/index.ts';
 
 const FOLDER = '/usr/share/OVMF';
 const IMAGES = {
@@ -86,6 +93,63 @@ const RUNS: readonly (readonly [keyof typeof IMAGES, Partial<BootOptions>, BootG
   ['x64', { cpus: 2 }, 'shell', THRESHOLD(1)],
 ];
 
+/** Where turns are short for a while: as the phase begins, and so many instructions later. */
+const STRETCHES: readonly (readonly [phase: BootPhase, later: readonly number[]])[] = [
+  ['reset', [0, 1_000_000]],
+  ['PEI', [0, 500_000, 1_500_000]],
+  ['DXE', [0, 5_000_000, 20_000_000]],
+];
+/** Turns of a stretch: so many of so many instructions (with a seed, of up to twice as many). */
+const SHORT: readonly (readonly [slice: number, turns: number])[] = [
+  [1, 3000],
+  [7, 3000],
+  [113, 1500],
+];
+const LONG = 100_000;
+
+/** A boot with stretches of short turns, and a line for the end of each of these: regions are left in their middle. */
+function shortTurns(
+  architecture: keyof typeof IMAGES,
+  options: Partial<BootOptions>,
+  seed: number,
+): string[] {
+  const hasher = new TraceHasher();
+  const schedule = { seed, slice: LONG }; // the machine looks at it for every turn
+  const boot = new Boot({
+    code: readFileSync(IMAGES[architecture].code),
+    vars: readFileSync(IMAGES[architecture].vars),
+    ...options,
+    schedule,
+    trace: hasher.sink,
+  });
+  const { machine } = boot;
+  const run = (instructions: number): void => {
+    const stop = boot.run(instructions);
+    if (stop === 'reset') boot.restart();
+    else expect(stop).toBe('budget');
+  };
+  const lines: string[] = [];
+  for (const [phase, later] of STRETCHES) {
+    schedule.slice = LONG;
+    while (BOOT_PHASES.indexOf(boot.phases.phase) < BOOT_PHASES.indexOf(phase)) run(LONG);
+    const begin = machine.retired;
+    for (const wait of later) {
+      schedule.slice = LONG;
+      if (machine.retired < begin + wait) run(begin + wait - machine.retired);
+      for (const [slice, turns] of SHORT) {
+        schedule.slice = slice;
+        for (let turn = 0; turn < turns; turn++) {
+          run(1); // one turn: it ends behind the first instruction
+          const cpus = machine.processors.map((cpu) => stateHash(cpu)).join(' ');
+          lines.push(`${slice} ${machine.retired} ${machine.clock.now()} ${cpus} trace ${hasher.hex}`);
+        }
+      }
+      lines.push(`memory ${memoryHash(boot)} in ${boot.phases.phase}`);
+    }
+  }
+  return lines;
+}
+
 describe.runIf(wanted)(
   `OVMF under every tier${wanted ? '' : ' (skipped: needs SMM_FIRMWARE_FULL=1)'}`,
   () => {
@@ -97,5 +161,19 @@ describe.runIf(wanted)(
       expect([at, seen[at]]).toEqual([-1, undefined]);
       expect(seen.length).toBe(expected.length);
     });
+
+    it.each([
+      ['x64', { cpus: 2 }, 0, { tier: 'translator' }],
+      ['ia32', { cpus: 2 }, 5, THRESHOLD(50)],
+    ] as const)(
+      '%s %o in short turns, seed %i: %o',
+      { timeout: 600_000 },
+      (architecture, options, seed, variant) => {
+        const expected = shortTurns(architecture, { ...options, tier: 'interpreter' }, seed);
+        const seen = shortTurns(architecture, { ...options, ...variant }, seed);
+        const at = seen.findIndex((line, i) => line !== expected[i]);
+        expect([at, seen[at], seen.length]).toEqual([-1, undefined, expected.length]);
+      },
+    );
   },
 );
