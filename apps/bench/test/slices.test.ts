@@ -16,7 +16,7 @@ import { expectedOutput } from '../src/run-kernel.ts';
 
 const [alu32] = aluKernels as [Kernel, ...Kernel[]];
 const FULL = process.env['SMM_ORACLE_FULL'] === '1';
-const TIMES = FULL ? 2 : 1;
+const TIMES = FULL ? 8 : 1;
 
 interface Variant extends OurOptions {
   readonly translator?: TranslatorOptions;

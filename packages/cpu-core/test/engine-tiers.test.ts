@@ -10,7 +10,7 @@ import { BORDER, PROGRAM, randomProgram } from './support/random-program.ts';
 
 /** Compiled once for all machines. */
 const INTERPRETER = new Interpreter();
-const SEEDS = process.env['SMM_ORACLE_FULL'] ? 30 : 4;
+const SEEDS = process.env['SMM_ORACLE_FULL'] ? 60 : 4;
 
 function prepare(
   tier: TierName,

@@ -11,7 +11,7 @@ import type { Variant } from './support/tier-world.ts';
 
 const FULL = process.env['SMM_ORACLE_FULL'] === '1';
 const SLICE = 50_021;
-const SLICES = FULL ? 60 : 8;
+const SLICES = FULL ? 120 : 8;
 /** Bytes of generated code that may be live. */
 const BUDGET = 100_000;
 /** The places: first address, and the address at which to begin anew. */

@@ -3,7 +3,7 @@
  * linear page address, 64 bit) and the addend from linear address to host offset (32 bit, wrapping). A tag of -1 never matches.
  */
 
-/** Entries of one TLB: 16 MiB of pages, more than any real one. */
+/** Entries of one TLB: 16 MiB of pages. */
 export const TLB_ENTRIES = 4096;
 /** Bytes of an entry. */
 export const TLB_ENTRY_SIZE = 32;

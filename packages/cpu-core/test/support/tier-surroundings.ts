@@ -98,7 +98,8 @@ function fixedSubroutines(bits: Bits, variant: number): Uint8Array {
   return assemble(source, { bits, org: 0 }).bytes;
 }
 
-const SMM_HANDLER = `mov cx, 3
+/** What an SMI runs. */
+export const SMM_HANDLER = `mov cx, 3
 again: add [${M.COUNTERS + 0x100}], ecx
 adc byte [${M.BORDER - 1}], 0
 loop again
