@@ -91,6 +91,25 @@ export function productFlags<V, C>(b: Builder<V, C>, w: Width, low: V, x: V, y: 
   multiplyFlags(b, w, low, b.equal(high, b.sar(w, low, b.const(BigInt(w * 8 - 1)))));
 }
 
+/**
+ * `divideWide` of a back end whose {@link Builder.faultIf} leaves the instruction to the evaluator: dividends of 64 bits here; the evaluator does the others,
+ * and raises the faults.
+ */
+export function divideNarrow<V, C>(b: Builder<V, C>, signed: boolean): void {
+  const divisor = b.read(0);
+  const low = b.reg(RAX, 8);
+  const high = b.reg(RDX, 8);
+  const zero = b.const(0n);
+  const fits = b.equal(high, signed ? b.sar(8, low, b.const(63n)) : zero);
+  b.faultIf(b.not(fits), DE_VECTOR);
+  b.faultIf(b.equal(divisor, zero), DE_VECTOR);
+  if (signed) b.faultIf(b.equal(divisor, b.const(-1n)), DE_VECTOR);
+  const quotient = signed ? b.divS(low, divisor) : b.divU(low, divisor);
+  const remainder = signed ? b.remS(low, divisor) : b.remU(low, divisor);
+  b.setReg(RAX, 8, quotient);
+  b.setReg(RDX, 8, remainder);
+}
+
 /** DIV, IDIV. Flags are undefined: they stay. */
 export function divide<V, C>(b: Builder<V, C>, insn: Insn): void {
   const w = insn.size as Width;

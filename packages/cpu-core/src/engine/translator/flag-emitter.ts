@@ -41,9 +41,9 @@ const GIVEN_FLAGS = RFLAGS_CF | RFLAGS_OF | RFLAGS_AF;
 /** FLAGS_OP while the state page has the flags as they are. */
 const IN_STATE_PAGE = -1;
 /** The state page has the flags (and FLAGS_OP says so), but for CF or OF or both, which are in FLAGS_SOURCE: ROL and the like may go on so for long. */
-const OVERRIDDEN = -2;
+export const OVERRIDDEN = -2;
 /** Known of the flags: that the state page has them. */
-const PAGE: KnownFlags = { kind: IN_STATE_PAGE, w: 1 };
+export const PAGE: KnownFlags = { kind: IN_STATE_PAGE, w: 1 };
 /** Bit per CC_* whose second operand is kept at the top of ST_CC_SRC. */
 const SHIFTED_SOURCES = (1 << L.CC_ADD) | (1 << L.CC_SUB) | (1 << L.CC_ADC) | (1 << L.CC_SBB);
 
@@ -116,7 +116,7 @@ export class FlagEmitter extends VectorEmitter {
     if (w === 8) {
       const high = this.mulHigh(8, true, x, y);
       this.put(high, 64);
-      this.put(this.#result(), 64);
+      this.put(this.result(), 64);
       e.i64(63n).op(W.i64_shr_s, W.i64_ne);
       return;
     }
@@ -184,15 +184,15 @@ export class FlagEmitter extends VectorEmitter {
     this.known = { kind: L.CC_GIVEN, w, product: true };
   }
 
-  #result(): Value {
+  protected result(): Value {
     return new Value(this.native, FLAGS_RESULT, this.known!.w * 8);
   }
-  #source(): Value {
+  protected source(): Value {
     const { kind, w } = this.known!;
     // Given flags lie where RFLAGS has them, whatever the width.
     return new Value(this.native, FLAGS_SOURCE, kind === L.CC_GIVEN ? 12 : w * 8);
   }
-  #minuend(): Value {
+  protected minuend(): Value {
     return new Value(this.native, FLAGS_MINUEND, this.known!.w * 8);
   }
   #carryIn(): Value {
@@ -328,22 +328,22 @@ export class FlagEmitter extends VectorEmitter {
         return this.const(0n);
       case L.CC_GIVEN:
         if (known.product) return rotated ? this.const(0n) : undefined;
-        return this.and(this.#source(), this.const(BigInt(GIVEN_FLAGS & ~mask)));
+        return this.and(this.source(), this.const(BigInt(GIVEN_FLAGS & ~mask)));
       case L.CC_SUB:
         if (!rotated) return undefined;
-        return this.and(this.xor(this.xor(this.#minuend(), this.#source()), this.#result()), auxiliary);
+        return this.and(this.xor(this.xor(this.minuend(), this.source()), this.result()), auxiliary);
       case L.CC_ADD: {
         if (!rotated) return undefined;
         const { w } = known;
-        const a = this.sub(w, this.#result(), this.#source());
-        return this.and(this.xor(this.xor(a, this.#source()), this.#result()), auxiliary);
+        const a = this.sub(w, this.result(), this.source());
+        return this.and(this.xor(this.xor(a, this.source()), this.result()), auxiliary);
       }
     }
     return undefined;
   }
 
   carry(): Value {
-    return this.#carryTruth() ?? this.#unknownCarry();
+    return this.carryTruth() ?? this.#unknownCarry();
   }
   /** CF of flags that come from anywhere: at once where FLAGS_SOURCE has it, which a loop that counts down finds but once. */
   #unknownCarry(): Value {
@@ -379,15 +379,15 @@ export class FlagEmitter extends VectorEmitter {
     e.get(STATE).get(STATE).call(this.functions.flags).i32(RFLAGS_CF).op(W.i32_and, W.i64_extend_i32_u);
     e.mem(W.i64_store, L.ST_CC_SRC).op(W.end);
   }
-  #carryTruth(): Value | undefined {
+  protected carryTruth(): Value | undefined {
     const { known } = this;
     switch (known?.kind) {
       case OVERRIDDEN:
-        return known.mask! & RFLAGS_CF ? this.#overridden(0n) : undefined;
+        return known.mask! & RFLAGS_CF ? this.overridden(0n) : undefined;
       case L.CC_SUB:
-        return this.below(this.#minuend(), this.#source());
+        return this.below(this.minuend(), this.source());
       case L.CC_ADD:
-        return this.below(this.#result(), this.#source());
+        return this.below(this.result(), this.source());
       case L.CC_LOGIC:
         return this.const(0n);
       case L.CC_INC:
@@ -401,139 +401,27 @@ export class FlagEmitter extends VectorEmitter {
           this.#pushProductCarry(known.w);
           return this.popTruth();
         }
-        return this.and(this.#source(), this.const(1n));
+        return this.and(this.source(), this.const(1n));
       case L.CC_ADC: {
         // res < src, or equal with a carry in.
-        const less = this.below(this.#result(), this.#source());
-        const same = this.equal(this.#result(), this.#source());
+        const less = this.below(this.result(), this.source());
+        const same = this.equal(this.result(), this.source());
         return this.either(less, this.both(same, this.#carryIn()));
       }
       case L.CC_SBB: {
         // a = res + src + carry: a borrow where a < src, or equal with one in.
         const { w } = known;
-        const a = this.add(w, this.add(w, this.#result(), this.#source()), this.#carryIn());
-        const less = this.below(a, this.#source());
-        return this.either(less, this.both(this.equal(a, this.#source()), this.#carryIn()));
+        const a = this.add(w, this.add(w, this.result(), this.source()), this.#carryIn());
+        const less = this.below(a, this.source());
+        return this.either(less, this.both(this.equal(a, this.source()), this.#carryIn()));
       }
     }
     return undefined;
   }
 
   /** A flag that FLAGS_SOURCE has. */
-  #overridden(bit: bigint): Value {
+  protected overridden(bit: bigint): Value {
     const source = new Value(this.native, FLAGS_SOURCE, 12);
     return this.and(this.shr(4, source, this.const(bit)), this.const(1n));
-  }
-
-  condition(): Value {
-    const { cc } = this.insn;
-    const even = this.#evenCondition(cc & ~1);
-    return cc & 1 ? this.not(even) : even;
-  }
-  #negative(v: Value, w: Width): Value {
-    const sign = BigInt(w * 8 - 1);
-    return this.and(this.shr(w, v, this.const(sign)), this.const(1n));
-  }
-  #signedLess(w: Width, a: Value, b: Value): Value {
-    const { e } = this;
-    const type = w === 8 ? 64 : 32;
-    for (const x of [a, b]) {
-      this.put(x, type);
-      if (w < 4) e.op(w === 1 ? W.i32_extend8_s : W.i32_extend16_s);
-    }
-    e.op(type === 64 ? W.i64_lt_s : W.i32_lt_s);
-    return this.popTruth();
-  }
-  #isZero(v: Value, w: Width): Value {
-    this.put(v, w === 8 ? 64 : 32);
-    this.e.op(w === 8 ? W.i64_eqz : W.i32_eqz);
-    return this.popTruth();
-  }
-  #evenCondition(even: number): Value {
-    const { known } = this;
-    if (known !== undefined && known !== PAGE && known.kind !== L.CC_EAGER) {
-      const { kind, w } = known;
-      if (kind === OVERRIDDEN) {
-        if (even === 0x0 && known.mask! & RFLAGS_OF) return this.#overridden(11n);
-        return (even === 0x2 ? this.#carryTruth() : undefined) ?? this.#slowCondition(even);
-      }
-      switch (even) {
-        case 0x0:
-          if (kind === L.CC_LOGIC) return this.const(0n);
-          if (kind !== L.CC_GIVEN || known.product) break;
-          return this.and(this.shr(4, this.#source(), this.const(11n)), this.const(1n));
-        case 0x2: {
-          const carry = this.#carryTruth();
-          if (carry) return carry;
-          break;
-        }
-        case 0x4:
-          if (kind === L.CC_SUB) return this.#same(this.#minuend(), this.#source(), w);
-          return this.#isZero(this.#result(), w);
-        case 0x6: {
-          if (kind === L.CC_SUB) return this.not(this.below(this.#source(), this.#minuend()));
-          const carry = this.#carryTruth();
-          if (carry) return this.either(carry, this.#isZero(this.#result(), w));
-          break;
-        }
-        case 0x8:
-          return this.#negative(this.#result(), w);
-        case 0xa: {
-          const { e } = this;
-          this.put(this.#result(), 32);
-          e.i32(0xff).op(W.i32_and, W.i32_popcnt).i32(1).op(W.i32_and, W.i32_eqz);
-          return this.popTruth();
-        }
-        case 0xc:
-          return this.#lessTruth(kind, w) ?? this.#slowCondition(even);
-        case 0xe: {
-          if (kind === L.CC_SUB) return this.not(this.#signedLess(w, this.#source(), this.#minuend()));
-          const less = this.#lessTruth(kind, w);
-          if (less) return this.either(less, this.#isZero(this.#result(), w));
-          break;
-        }
-      }
-    }
-    return this.#slowCondition(even);
-  }
-  #same(a: Value, b: Value, w: Width): Value {
-    const type = w === 8 ? 64 : 32;
-    this.put(a, type);
-    this.put(b, type);
-    this.e.op(type === 64 ? W.i64_eq : W.i32_eq);
-    return this.popTruth();
-  }
-  /** SF differs from OF: the true result is negative. */
-  #lessTruth(kind: number, w: Width): Value | undefined {
-    const one = this.const(1n);
-    switch (kind) {
-      case L.CC_SUB:
-        return this.#signedLess(w, this.#minuend(), this.#source());
-      case L.CC_LOGIC:
-        return this.#negative(this.#result(), w);
-      case L.CC_DEC: // a - 1 < 0
-        return this.#signedLess(w, this.add(w, this.#result(), one), one);
-      case L.CC_INC: {
-        // a + 1 < 0
-        const a = this.sub(w, this.#result(), one);
-        return this.#signedLess(w, a, this.const(BigInt.asUintN(w * 8, -1n)));
-      }
-    }
-    return undefined;
-  }
-  /** From the evaluated flags. */
-  #slowCondition(even: number): Value {
-    const { e } = this;
-    const flags = this.statusFlags().local;
-    e.get(flags);
-    if (even < 0xc) {
-      const mask = { 0: 0x800, 2: 0x1, 4: 0x40, 6: 0x41, 8: 0x80, 10: 0x4 }[even]!;
-      e.i32(mask).op(W.i32_and).i32(0).op(W.i32_ne);
-      return this.popTruth();
-    }
-    e.i32(4).op(W.i32_shr_u).get(flags).op(W.i32_xor).i32(0x80).op(W.i32_and);
-    if (even === 0xe) e.get(flags).i32(0x40).op(W.i32_and, W.i32_or);
-    e.i32(0).op(W.i32_ne);
-    return this.popTruth();
   }
 }

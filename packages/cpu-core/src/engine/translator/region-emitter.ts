@@ -2,6 +2,7 @@
 import { type Insn, K_IMM } from '../../insn.ts';
 import * as L from '../../layout.ts';
 import { ENDS_BLOCK, OP } from '../../ops.ts';
+import { divideNarrow } from '../../semantics/arith.ts';
 import type { Builder, Width } from '../../semantics/builder.ts';
 import { SEMANTICS } from '../../semantics/semantics.ts';
 import { isCanonical } from '../branch.ts';
@@ -9,7 +10,9 @@ import { JUMP_CACHE_ENTRY_SIZE, jumpCacheIndex } from '../jump-cache.ts';
 import { TLB_SIZE } from '../tlb.ts';
 import { Emitter, S, VOID, W } from '../wasm/emitter.ts';
 import * as R from '../wasm/record.ts';
-import { FlagEmitter, type KnownFlags } from './flag-emitter.ts';
+import { ConditionEmitter } from './condition-emitter.ts';
+import { distinguish } from './distinguish.ts';
+import type { KnownFlags } from './flag-emitter.ts';
 import {
   BUDGET,
   EXIT_ARGUMENT,
@@ -56,7 +59,7 @@ export interface RegionCode {
 type Label = RegionNode | undefined;
 
 /** Translates one region. */
-export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> {
+export class RegionEmitter extends ConditionEmitter implements Builder<Value, Value> {
   readonly #newSite: (site: Site) => number;
   /** Labels inside the function's outermost block: a loop's or a merge's node, undefined for an `if`. */
   readonly #labels: Label[] = [];
@@ -470,41 +473,6 @@ export class RegionEmitter extends FlagEmitter implements Builder<Value, Value> 
     this.#follow(edge);
   }
   divideWide(signed: boolean): void {
-    // Dividends of 64 bits here; the evaluator does the others, and raises the faults.
-    const divisor = this.read(0);
-    const low = this.reg(RAX, 8);
-    const high = this.reg(RDX, 8);
-    const zero = this.const(0n);
-    const fits = this.equal(high, signed ? this.sar(8, low, this.const(63n)) : zero);
-    this.faultIf(this.not(fits));
-    this.faultIf(this.equal(divisor, zero));
-    if (signed) this.faultIf(this.equal(divisor, this.const(-1n)));
-    const quotient = signed ? this.divS(low, divisor) : this.divU(low, divisor);
-    const remainder = signed ? this.remS(low, divisor) : this.remU(low, divisor);
-    this.setReg(RAX, 8, quotient);
-    this.setReg(RDX, 8, remainder);
+    divideNarrow(this, signed);
   }
-}
-
-/** A field of the low 32 bits of RIP that differs in all of them, as small as can be found, and which one each value of it stands for (their number: none). */
-function distinguish(rips: readonly bigint[]): { shift: number; bits: number; slots: number[] } {
-  const low = rips.map((rip) => Number(BigInt.asUintN(32, rip)));
-  for (let bits = 0; bits < 8; bits++) {
-    for (let shift = 0; shift < 16; shift++) {
-      const slots = new Array<number>(1 << bits).fill(rips.length);
-      const fits = low.every((rip, k) => {
-        const slot = (rip >>> shift) & ((1 << bits) - 1);
-        const free = slots[slot] === rips.length;
-        slots[slot] = k;
-        return free;
-      });
-      if (fits) return { shift, bits, slots };
-    }
-  }
-  // Some share a value: these leave the region.
-  const slots = new Array<number>(256).fill(rips.length);
-  low.forEach((rip, k) => {
-    slots[rip & 0xff] = k;
-  });
-  return { shift: 0, bits: 8, slots };
 }

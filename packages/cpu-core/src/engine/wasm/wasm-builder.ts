@@ -1,15 +1,12 @@
 /** The back end that compiles a description into a handler: code that reads its operands from the record at run time. */
 import { SEG_CS } from '@smm/x86-defs';
 import * as L from '../../layout.ts';
-import { productFlags } from '../../semantics/arith.ts';
+import { divideNarrow, productFlags } from '../../semantics/arith.ts';
 import type { Builder, Width } from '../../semantics/builder.ts';
 import { LOCAL_BLOCK, LOCAL_RECORD, LOCAL_STATE } from './convention.ts';
 import { VOID, W } from './emitter.ts';
 import { FlagBuilder } from './flag-builder.ts';
 import * as R from './record.ts';
-
-const RAX = 0;
-const RDX = 2;
 
 /** The whole back end: values, operands and flags of its bases, and control transfers. */
 export class WasmBuilder extends FlagBuilder implements Builder<number, number> {
@@ -101,18 +98,6 @@ export class WasmBuilder extends FlagBuilder implements Builder<number, number> 
     this.jumped = true;
   }
   divideWide(signed: boolean): void {
-    // Dividends of 64 bits here; the evaluator does the others, and raises the faults.
-    const divisor = this.read(0);
-    const low = this.reg(RAX, 8);
-    const high = this.reg(RDX, 8);
-    const zero = this.const(0n);
-    const fits = this.equal(high, signed ? this.sar(8, low, this.const(63n)) : zero);
-    this.faultIf(this.not(fits));
-    this.faultIf(this.equal(divisor, zero));
-    if (signed) this.faultIf(this.equal(divisor, this.const(-1n)));
-    const quotient = signed ? this.divS(low, divisor) : this.divU(low, divisor);
-    const remainder = signed ? this.remS(low, divisor) : this.remU(low, divisor);
-    this.setReg(RAX, 8, quotient);
-    this.setReg(RDX, 8, remainder);
+    divideNarrow(this, signed);
   }
 }
