@@ -114,8 +114,8 @@ export class Processor {
   readonly pendingFault: GuestFault = new GuestFault();
   /** Where states pass through on their way into SMM and back. @internal */
   readonly saveRoom: SaveRoom = new SaveRoom();
-  /** RIP of the instruction whose helper runs. */
-  insnRip = 0n;
+  /** See {@link insnRip}. */
+  #insnRip: bigint | undefined;
   /** The instruction whose helper runs. */
   insn: Insn = new Insn();
 
@@ -139,6 +139,15 @@ export class Processor {
     this.shortcuts = new Shortcuts(options.state, options.model.features.has('tsc'));
     this.behaviour = { ...SDM_BEHAVIOUR, ...options.behaviour };
     this.topology = { apicId: options.index, logicalProcessors: 1 };
+  }
+
+  /** RIP of the instruction that is being executed or fetched. */
+  get insnRip(): bigint {
+    return this.#insnRip ?? this.state.rip;
+  }
+  /** For an instruction that has moved RIP on. Undefined: RIP is on it. */
+  set insnRip(rip: bigint | undefined) {
+    this.#insnRip = rip;
   }
 
   /** Raises a guest exception from a helper: never returns. `errorCode` -1 for none; `cr2` is the linear address of a #PF. */

@@ -1,4 +1,4 @@
-/** Time read and PAUSE passed by generated code alone, against the evaluator, which asks its surroundings each time. */
+/** Time read, PAUSE passed, IF changed by generated code alone, against the evaluator, which asks its surroundings each time. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { TierName } from '../src/engine/engine.ts';
@@ -23,6 +23,8 @@ const INSTRUCTIONS = [
   'in al, 40h',
   'rdtsc',
   'pause',
+  'cli',
+  'sti',
   'add ebx, eax',
   'xor ebx, edx',
   'mov dx, 608h',

@@ -5,7 +5,7 @@
 import * as L from '../layout.ts';
 import type { Views } from '../state.ts';
 import type { Core } from './core.ts';
-import { TLB_ADDEND, TLB_ENTRY_SIZE, TLB_SIZE, TLB_WRITE_TAG } from './tlb.ts';
+import { TLB_ADDEND, TLB_ENTRY_SIZE, TLB_GUARDED, TLB_SIZE, TLB_WRITE_TAG } from './tlb.ts';
 
 const LINE_SHIFT = 6;
 const LINE_BYTES = 1 << LINE_SHIFT;
@@ -217,11 +217,12 @@ export class CodePages {
     if (host >>> 12 !== number) return;
     i32[at + (TLB_WRITE_TAG >>> 2)] = -1;
     i32[at + (TLB_WRITE_TAG >>> 2) + 1] = -1;
+    i32[at + (TLB_GUARDED >>> 2)] = 1;
   }
 
   /** True if a write would drop something: for accesses that lie within one page. */
   hits(host: number, length: number): boolean {
-    const page = this.#pages.get(host >>> 12);
+    const page = this.isCode(host) ? this.#page(host >>> 12) : undefined;
     if (!page) return false;
     const first = (host & 0xfff) >>> LINE_SHIFT;
     const last = ((host & 0xfff) + length - 1) >>> LINE_SHIFT;

@@ -8,6 +8,7 @@ import { productFlags } from '../semantics/arith.ts';
 import type { Builder, Width } from '../semantics/builder.ts';
 import { segmentedAddress } from '../system/operands.ts';
 import { checkVector } from '../system/sse.ts';
+import { storeTable } from '../system/system-registers.ts';
 import { isCanonical, relativeTarget } from './branch.ts';
 import { VectorLanes } from './vector-lanes.ts';
 
@@ -368,6 +369,9 @@ export class EvalBuilder extends VectorLanes implements Builder<bigint, boolean>
     this.#cpu.state.rip = rip;
   }
 
+  storeTable(limitAt: number, baseAt: number): void {
+    storeTable(this.#cpu, this.#insn, limitAt, baseAt);
+  }
   divideWide(signed: boolean): void {
     const divisor = this.read(0);
     if (divisor === 0n) this.#cpu.fault(DE_VECTOR);

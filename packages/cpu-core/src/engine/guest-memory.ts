@@ -14,7 +14,17 @@ import {
 import type { LinearMemory } from '../tier.ts';
 import type { CodePages } from './code-pages.ts';
 import type { Core } from './core.ts';
-import { high32, low32, TLB_ADDEND, TLB_EXEC_TAG, TLB_SIZE, TLB_WRITE_TAG, tlbEntry } from './tlb.ts';
+import {
+  high32,
+  low32,
+  TLB_ADDEND,
+  TLB_EXEC_TAG,
+  TLB_GUARDED,
+  TLB_READ_TAG,
+  TLB_SIZE,
+  TLB_WRITE_TAG,
+  tlbEntry,
+} from './tlb.ts';
 
 const RFLAGS_AC = 0x0004_0000;
 type Size = 1 | 2 | 4;
@@ -68,10 +78,13 @@ export class GuestMemory implements LinearMemory {
    */
   translate(linear: number, access: number, user: boolean): number {
     const { views, tlb } = this.#core;
+    const { i32 } = views;
     const entry = tlbEntry(user ? tlb + TLB_SIZE : tlb, linear);
-    const at = (entry + access * 8) >>> 2;
-    if (views.i32[at] === (low32(linear) & ~0xfff) && views.i32[at + 1] === high32(linear)) {
-      return (low32(linear) + views.i32[(entry + TLB_ADDEND) >>> 2]!) >>> 0;
+    const guarded = access === ACCESS_WRITE && i32[(entry + TLB_GUARDED) >>> 2] === 1;
+    const at = (entry + (guarded ? TLB_READ_TAG : access * 8)) >>> 2;
+    if (i32[at] === (low32(linear) & ~0xfff) && i32[at + 1] === high32(linear)) {
+      const host = (low32(linear) + i32[(entry + TLB_ADDEND) >>> 2]!) >>> 0;
+      if (!guarded || this.#code.isCode(host)) return host;
     }
     return this.#miss(linear, access, user, entry);
   }
@@ -155,6 +168,7 @@ export class GuestMemory implements LinearMemory {
     i32[at + (TLB_EXEC_TAG >>> 2)] = result.executable ? page : -1;
     i32[at + (TLB_EXEC_TAG >>> 2) + 1] = result.executable ? high : -1;
     i32[at + (TLB_ADDEND >>> 2)] = (hostPage - page) | 0;
+    i32[at + (TLB_GUARDED >>> 2)] = !write && access === ACCESS_WRITE ? 1 : 0;
     if (result.writable && (write || access === ACCESS_WRITE))
       this.#code.noteWritable(hostPage, write ? entry : 0);
     return (hostPage + (linear & 0xfff)) >>> 0;

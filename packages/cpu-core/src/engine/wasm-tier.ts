@@ -161,7 +161,7 @@ export class WasmTier implements Tier, Imports {
     const wide = (mode & L.MODE_CODE_MASK) === 2;
     const linear = wide ? high * 0x1_0000_0000 + low : (state.segBase(SEG_CS) + low) % 0x1_0000_0000;
     const canonical = linear < 0x8000_0000_0000 && linear >= -0x8000_0000_0000;
-    cpu.insnRip = state.rip;
+    cpu.insnRip = undefined;
     this.#memory.beginInstruction();
     try {
       // An unfetchable RIP: the step raises the fault.
@@ -245,7 +245,7 @@ export class WasmTier implements Tier, Imports {
     const write = (access & 0x100) !== 0;
     const linear = state.getSigned(ENGINE_LINEAR);
     const user = (state.mode & L.MODE_USER) !== 0;
-    cpu.insnRip = state.rip;
+    cpu.insnRip = undefined;
     this.#back = BACK_STEP;
     this.#memory.beginInstruction();
     const crosses = (linear & 0xfff) + size > 0x1000;

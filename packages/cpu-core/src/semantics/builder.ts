@@ -132,6 +132,8 @@ export interface Builder<V, C> {
   jumpTo(rip: V): void;
   /** 64-bit DIV or IDIV of RDX:RAX by a value: a helper shared by all back ends. */
   divideWide(signed: boolean): void;
+  /** SGDT and SIDT: limit and base, from fields of the state page, to the memory operand, all or nothing. #GP(0) as CR4.UMIP wants it. */
+  storeTable(limitAt: number, baseAt: number): void;
 
   /** #UD and #NM as an SSE instruction raises them. Before anything else. */
   checkVector(): void;

@@ -1,6 +1,7 @@
 /** Data movement, conversion and flag instructions. Intel SDM Vol. 2, the pages of each mnemonic. */
 import { RFLAGS_CF, RFLAGS_DF } from '@smm/x86-defs';
 import { type Insn, K_REG } from '../insn.ts';
+import * as L from '../layout.ts';
 import { OP } from '../ops.ts';
 import type { Builder, Width } from './builder.ts';
 
@@ -77,4 +78,10 @@ export function flagBit<V, C>(b: Builder<V, C>, insn: Insn): void {
   const mask = direction ? RFLAGS_DF : RFLAGS_CF;
   if (insn.op === OP.CMC) b.changeFlags(mask, b.xor(b.carry(), b.const(1n)));
   else b.changeFlags(mask, b.const(insn.op === OP.STC || insn.op === OP.STD ? BigInt(mask) : 0n));
+}
+
+/** SGDT, SIDT. */
+export function storeTable<V, C>(b: Builder<V, C>, insn: Insn): void {
+  if (insn.op === OP.SGDT) b.storeTable(L.ST_GDTR_LIMIT, L.ST_GDTR_BASE);
+  else b.storeTable(L.ST_IDTR_LIMIT, L.ST_IDTR_BASE);
 }

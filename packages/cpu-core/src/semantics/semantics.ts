@@ -68,6 +68,8 @@ const BY_NAME: Partial<Record<OpName, Semantics>> = {
   CMC: move.flagBit,
   CLD: move.flagBit,
   STD: move.flagBit,
+  SGDT: move.storeTable,
+  SIDT: move.storeTable,
   NOP: nothing,
   LFENCE: nothing,
   MFENCE: nothing,

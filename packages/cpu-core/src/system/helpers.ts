@@ -107,8 +107,6 @@ const TABLE: Partial<Record<OpName, Helper>> = {
   SMSW: system.execSmsw,
   LGDT: system.execLgdt,
   LIDT: system.execLidt,
-  SGDT: system.execSgdt,
-  SIDT: system.execSidt,
   INVLPG: misc.execInvlpg,
   INVD: misc.execInvalidateCaches,
   WBINVD: misc.execInvalidateCaches,

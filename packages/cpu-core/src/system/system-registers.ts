@@ -297,13 +297,15 @@ function loadTable(cpu: Processor, insn: Insn, baseAt: number, limitAt: number):
   s.set32(limitAt, Number(limit));
 }
 
-function storeTable(cpu: Processor, insn: Insn, baseAt: number, limitAt: number): void {
+/** SGDT, SIDT: from these fields of the state page. Nothing is written if anything faults; the page of the limit is the first that may. */
+export function storeTable(cpu: Processor, insn: Insn, limitAt: number, baseAt: number): void {
   checkUmip(cpu);
   const s = cpu.state;
   const user = isUser(cpu);
   const baseSize = cpu.code64 ? 8 : 4;
   const first = operandAddress(cpu, insn, 2, true);
   const second = operandAddress(cpu, insn, baseSize, true, 2);
+  cpu.memory.probeWrite(first, 2, user);
   cpu.memory.probeWrite(second, baseSize, user);
   cpu.memory.store(first, 2, s.get32(limitAt) & 0xffff, user);
   if (baseSize === 8) cpu.memory.store64(second, s.get64(baseAt), user);
@@ -317,12 +319,4 @@ export function execLgdt(cpu: Processor, insn: Insn): void {
 /** LIDT. */
 export function execLidt(cpu: Processor, insn: Insn): void {
   loadTable(cpu, insn, L.ST_IDTR_BASE, L.ST_IDTR_LIMIT);
-}
-/** SGDT. */
-export function execSgdt(cpu: Processor, insn: Insn): void {
-  storeTable(cpu, insn, L.ST_GDTR_BASE, L.ST_GDTR_LIMIT);
-}
-/** SIDT. */
-export function execSidt(cpu: Processor, insn: Insn): void {
-  storeTable(cpu, insn, L.ST_IDTR_BASE, L.ST_IDTR_LIMIT);
 }

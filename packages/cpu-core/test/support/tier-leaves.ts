@@ -287,6 +287,7 @@ export class Leaves extends VectorLeaves {
     if (this.has('a', 'd')) list.push('rdtsc');
     if (this.has('a')) list.push(`in al, ${M.PORT}`, `in eax, ${M.PORT}`);
     list.push(`out ${M.PORT + 1}, al`);
+    for (const op of ['sidt', 'sgdt']) list.push(`${op} ${this.mem(4).replace('dword ', '')}`);
     if (!user) list.push('cli', 'sti', 'hlt', 'wbinvd');
     if (this.has('a') && bits !== 64) list.push('daa', 'aaa');
     return this.one(this.random.pick(list));

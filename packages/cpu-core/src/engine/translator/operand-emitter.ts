@@ -1,5 +1,5 @@
 /** The part of the translator's back end that reaches registers, memory and the stack. Registers live in locals. */
-import { SEG_DS, SEG_ES, SEG_FS, SEG_SS } from '@smm/x86-defs';
+import { CR4_UMIP, SEG_DS, SEG_ES, SEG_FS, SEG_SS } from '@smm/x86-defs';
 import { type Insn, K_IMM, K_MEM, K_REG, REG_NONE, REG_RIP } from '../../insn.ts';
 import * as L from '../../layout.ts';
 import type { Width } from '../../semantics/builder.ts';
@@ -371,6 +371,18 @@ export class OperandEmitter extends ValueEmitter {
     this.e.get(host);
     this.put(value, w === 8 ? 64 : 32);
     this.e.mem(STORES[w]!, 0);
+  }
+
+  storeTable(limitAt: number, baseAt: number): void {
+    const { e } = this;
+    const { size } = this.insn;
+    e.get(STATE).mem(W.i32_load, L.ST_CR4).i32(CR4_UMIP).op(W.i32_and);
+    this.faultIf(this.pop(32));
+    const host = this.translateOperand(size === 8 ? 10 : 6, true);
+    e.get(host).get(STATE).mem(W.i32_load, limitAt).mem(W.i32_store16, 0);
+    e.get(host).get(STATE).mem(W.i64_load, baseAt);
+    if (size === 2) e.i64(0xff_ffffn).op(W.i64_and);
+    e.mem(size === 8 ? W.i64_store : W.i64_store32, 2);
   }
 
   /** Leaves to the evaluator, which executes the instruction and faults as it must. */

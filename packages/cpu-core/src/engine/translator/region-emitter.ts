@@ -10,6 +10,7 @@ import { JUMP_CACHE_ENTRY_SIZE, jumpCacheIndex } from '../jump-cache.ts';
 import { TLB_SIZE } from '../tlb.ts';
 import { Emitter, S, VOID, W } from '../wasm/emitter.ts';
 import * as R from '../wasm/record.ts';
+import { pushSimpleRefusal, simpleEffect } from '../wasm/shortcut-functions.ts';
 import { ConditionEmitter } from './condition-emitter.ts';
 import { distinguish } from './distinguish.ts';
 import type { KnownFlags } from './flag-emitter.ts';
@@ -291,13 +292,13 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
     e.brIf(this.depth);
   }
 
-  /** IN from a counter, RDTSC, PAUSE without TypeScript where that may be; else as any other instruction that it executes. */
+  /** IN from a counter, RDTSC, PAUSE, CLI, STI without TypeScript where that may be; else as any other instruction that it executes. */
   #shortcut(edge: Edge): void {
     const { e } = this;
     const { insn } = this.#at;
     this.retireFlags();
     let value: Value | undefined;
-    if (insn.op === OP.PAUSE) e.get(STATE).mem(W.i32_load, L.ST_PAUSE_WATCHED);
+    if (insn.op !== OP.RDTSC && insn.op !== OP.IN) pushSimpleRefusal(e, STATE, insn.op);
     else {
       e.get(STATE).get(BUDGET).mem(W.i32_store, L.ST_BUDGET).get(STATE);
       if (insn.op === OP.RDTSC) e.i32(this.#rest).call(this.functions.timeTsc);
@@ -323,11 +324,12 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
     e.get(STATE).mem(W.i64_load, L.ST_RIP).set(EXIT_RIP);
     this.#leave(0);
     this.#close();
-    if (value) e.op(W.else);
+    e.op(W.else);
     if (value && insn.op === OP.RDTSC) {
       this.setReg(RAX, 4, this.truncate(4, value));
       this.setReg(RDX, 4, this.shr(8, value, this.const(32n)));
     } else if (value) this.setReg(RAX, insn.size as Width, this.truncate(insn.size as Width, value));
+    else simpleEffect(e, STATE, insn.op);
     this.#close();
   }
 

@@ -24,7 +24,7 @@ export interface NodeInsn {
   readonly next: bigint;
   /** It has to be executed by TypeScript. */
   readonly external: boolean;
-  /** It may do without TypeScript: IN from a counter of virtual time, RDTSC, PAUSE. */
+  /** It may do without TypeScript: IN from a counter of virtual time, RDTSC, PAUSE, CLI, STI. */
   readonly shortcut: boolean;
   /** Nobody sees the flags that it sets. */
   noFlags: boolean;

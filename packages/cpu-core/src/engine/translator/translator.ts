@@ -12,7 +12,7 @@ import { FIRST_REGION, RegionModule } from './region-module.ts';
 import { structure } from './structure.ts';
 
 /** Runs of a block after which the code around it is translated. */
-const DEFAULT_THRESHOLD = 3000;
+const DEFAULT_THRESHOLD = 10_000;
 /** Regions that are translated together. */
 const BATCH = 8;
 /** Below this threshold every region is translated at once. */

@@ -320,6 +320,8 @@ export function coldFormsOf(model: Model): Form[] {
   }
   for (const { op, operands } of vectorShapes(model)) list.add(op, operands[0]!.size, operands);
   for (const op of ['LAHF', 'SAHF'] as const) list.add(op, 1, []);
+  for (const op of ['SGDT', 'SIDT'] as const)
+    for (const w of general ? [2, 4] : [native]) list.add(op, w, [m(w === 8 ? 10 : 6)]);
   for (const w of [2, native]) {
     for (const x of memory(w)) list.add('PUSH', w, [x]);
     list.add('PUSH', w, [imm]);

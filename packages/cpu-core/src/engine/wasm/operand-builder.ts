@@ -1,5 +1,5 @@
 /** The part of the WebAssembly back end that reaches registers, memory and the stack, with operands read from the record. */
-import { SEG_SS } from '@smm/x86-defs';
+import { CR4_UMIP, SEG_SS } from '@smm/x86-defs';
 import { K_IMM, K_MEM, K_REG, REG_RIP } from '../../insn.ts';
 import * as L from '../../layout.ts';
 import { OP } from '../../ops.ts';
@@ -191,6 +191,17 @@ export class OperandBuilder extends ValueBuilder {
     this.e.mem(w === 1 ? W.i64_store8 : w === 2 ? W.i64_store16 : w === 4 ? W.i64_store32 : W.i64_store, 0);
   }
 
+  storeTable(limitAt: number, baseAt: number): void {
+    const e = this.e;
+    const { size } = this.insn;
+    e.get(LOCAL_STATE).mem(W.i32_load, L.ST_CR4).i32(CR4_UMIP).op(W.i32_and);
+    this.faultIf(this.new32());
+    const host = this.translateOperand(size === 8 ? 10 : 6, true);
+    e.get(host).get(LOCAL_STATE).mem(W.i32_load, limitAt).mem(W.i32_store16, 0);
+    e.get(host).get(LOCAL_STATE).mem(W.i64_load, baseAt);
+    if (size === 2) e.i64(0xff_ffffn).op(W.i64_and);
+    e.mem(size === 8 ? W.i64_store : W.i64_store32, 2);
+  }
   faultIf(c: number): void {
     const e = this.e;
     e.get(c).op(W.if, VOID).get(LOCAL_STATE).get(LOCAL_RECORD).call(this.functions.abort);

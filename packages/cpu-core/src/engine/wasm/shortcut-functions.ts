@@ -1,8 +1,16 @@
 /**
  * Functions of the generated module for what a processor may do without asking its surroundings (see `Shortcuts`): IN from a counter of virtual time, RDTSC,
- * PAUSE. Where that is not allowed, or not simply so, they hand the record to TypeScript.
+ * PAUSE; and CLI and STI where nothing depends on them. Where that is not allowed, or not simply so, they hand the record to TypeScript.
  */
-import { CR0_PE, CR4_TSD, RFLAGS_IOPL, RFLAGS_VM, SEG_ATTR_DPL_SHIFT, SEG_SS } from '@smm/x86-defs';
+import {
+  CR0_PE,
+  CR4_TSD,
+  RFLAGS_IF,
+  RFLAGS_IOPL,
+  RFLAGS_VM,
+  SEG_ATTR_DPL_SHIFT,
+  SEG_SS,
+} from '@smm/x86-defs';
 import { type Insn, K_IMM } from '../../insn.ts';
 import * as L from '../../layout.ts';
 import { OP } from '../../ops.ts';
@@ -18,9 +26,12 @@ interface Callees {
   readonly follow: number;
 }
 
+/** These have one form. */
+const UNSIZED: readonly number[] = [OP.PAUSE, OP.RDTSC, OP.CLI, OP.STI];
+
 /** Forms that have such a function, by what tells them apart; undefined for all other instructions. */
 export function shortcutKey(insn: Insn): number | undefined {
-  if (insn.op === OP.PAUSE || insn.op === OP.RDTSC) return insn.op * 16;
+  if (UNSIZED.includes(insn.op)) return insn.op * 16;
   return insn.op === OP.IN ? inKey(insn.size, insn.kind1 === K_IMM) : undefined;
 }
 
@@ -45,7 +56,7 @@ export function addShortcuts(m: ModuleBuilder, callees: Callees): ReadonlyMap<nu
       handler(inKey(size, immediate), inHandler(size, immediate, timeIn, callees));
   }
   handler(OP.RDTSC * 16, rdtscHandler(timeTsc, callees));
-  handler(OP.PAUSE * 16, pauseHandler(callees));
+  for (const op of [OP.PAUSE, OP.CLI, OP.STI]) handler(op * 16, simpleHandler(op, callees));
   return table;
 }
 
@@ -212,9 +223,34 @@ function rdtscHandler(timeTsc: number, { execute, follow }: Callees): Body {
   return goOn(e, follow);
 }
 
-function pauseHandler({ execute, follow }: Callees): Body {
+function simpleHandler(op: number, { execute, follow }: Callees): Body {
   const e = new Emitter();
-  e.get(STATE).mem(W.i32_load, L.ST_PAUSE_WATCHED).op(W.if, VOID);
-  e.get(STATE).get(RECORD).call(execute).op(W.return, W.end);
+  pushSimpleRefusal(e, STATE, op);
+  e.op(W.if, VOID).get(STATE).get(RECORD).call(execute).op(W.return, W.end);
+  simpleEffect(e, STATE, op);
   return goOn(e, follow);
+}
+
+/**
+ * Pushes whether TypeScript must execute a PAUSE, CLI or STI: somebody watches; CPL is not 0, so that IOPL matters; interrupts become possible. The state
+ * page is at the local `state`.
+ */
+export function pushSimpleRefusal(e: Emitter, state: number, op: number): void {
+  if (op === OP.PAUSE) {
+    e.get(state).mem(W.i32_load, L.ST_PAUSE_WATCHED);
+    return;
+  }
+  e.get(state)
+    .mem(W.i32_load, L.ST_SEG_ATTR + SEG_SS * 4)
+    .i32(3 << SEG_ATTR_DPL_SHIFT)
+    .op(W.i32_and);
+  if (op === OP.CLI) return;
+  e.get(state).mem(W.i32_load, L.ST_EFLAGS).i32(RFLAGS_IF).op(W.i32_and, W.i32_eqz, W.i32_or);
+}
+
+/** What the instruction does where {@link pushSimpleRefusal} says no. */
+export function simpleEffect(e: Emitter, state: number, op: number): void {
+  if (op !== OP.CLI) return;
+  e.get(state).get(state).mem(W.i32_load, L.ST_EFLAGS).i32(~RFLAGS_IF).op(W.i32_and);
+  e.mem(W.i32_store, L.ST_EFLAGS);
 }
