@@ -11,6 +11,7 @@ import { TLB_SIZE } from '../tlb.ts';
 import { Emitter, S, VOID, W } from '../wasm/emitter.ts';
 import * as R from '../wasm/record.ts';
 import { pushSimpleRefusal, simpleEffect } from '../wasm/shortcut-functions.ts';
+import { STRING_REGISTERS, stringShape } from '../wasm/string-function.ts';
 import { ConditionEmitter } from './condition-emitter.ts';
 import { distinguish } from './distinguish.ts';
 import type { KnownFlags } from './flag-emitter.ts';
@@ -292,13 +293,18 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
     e.brIf(this.depth);
   }
 
-  /** IN from a counter, RDTSC, PAUSE, CLI, STI without TypeScript where that may be; else as any other instruction that it executes. */
+  /** What may do without TypeScript (`shortcutKey`), without it where that may be; else as any other instruction that it executes. */
   #shortcut(edge: Edge): void {
     const { e } = this;
     const { insn } = this.#at;
     this.retireFlags();
     let value: Value | undefined;
-    if (insn.op !== OP.RDTSC && insn.op !== OP.IN) pushSimpleRefusal(e, STATE, insn.op);
+    const shape = stringShape(insn);
+    if (shape !== undefined) {
+      this.#storeRegisters(this.#spilled.written & STRING_REGISTERS);
+      e.get(STATE).get(BUDGET).mem(W.i32_store, L.ST_BUDGET);
+      e.get(STATE).i32(shape).call(this.functions.string).op(W.i32_eqz);
+    } else if (insn.op !== OP.RDTSC && insn.op !== OP.IN) pushSimpleRefusal(e, STATE, insn.op);
     else {
       e.get(STATE).get(BUDGET).mem(W.i32_store, L.ST_BUDGET).get(STATE);
       if (insn.op === OP.RDTSC) e.i32(this.#rest).call(this.functions.timeTsc);
@@ -329,7 +335,11 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
       this.setReg(RAX, 4, this.truncate(4, value));
       this.setReg(RDX, 4, this.shr(8, value, this.const(32n)));
     } else if (value) this.setReg(RAX, insn.size as Width, this.truncate(insn.size as Width, value));
-    else simpleEffect(e, STATE, insn.op);
+    else if (shape === undefined) simpleEffect(e, STATE, insn.op);
+    else {
+      this.#loadRegisters(this.#spilled.used & STRING_REGISTERS);
+      e.get(STATE).mem(W.i32_load, L.ST_BUDGET).set(BUDGET);
+    }
     this.#close();
   }
 

@@ -26,6 +26,8 @@ export interface RegionFunctions {
   readonly timeIn: number;
   /** (state, rest) -> time-stamp counter, or -1. */
   readonly timeTsc: number;
+  /** (state, shape) -> 1 if it has executed a MOVS or STOS, which it does in plain memory. */
+  readonly string: number;
 }
 
 /** Computes. */

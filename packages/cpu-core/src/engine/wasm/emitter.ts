@@ -59,6 +59,7 @@ export const W = {
   i64_ne: 0x52,
   i64_lt_s: 0x53,
   i64_lt_u: 0x54,
+  i64_gt_s: 0x55,
   i64_gt_u: 0x56,
   i64_le_s: 0x57,
   i64_le_u: 0x58,
@@ -90,6 +91,7 @@ export const W = {
   i64_shl: 0x86,
   i64_shr_s: 0x87,
   i64_shr_u: 0x88,
+  i64_rotr: 0x8a,
   i32_wrap_i64: 0xa7,
   f64_floor: 0x9c,
   f64_add: 0xa0,
@@ -117,6 +119,7 @@ export const S = {
   i8x16_splat: 15,
   i16x8_splat: 16,
   i32x4_splat: 17,
+  i64x2_splat: 18,
   i16x8_extract_lane_u: 25,
   i32x4_extract_lane: 27,
   i64x2_extract_lane: 29,
@@ -305,6 +308,10 @@ export class Emitter {
   /** A load or store at a constant offset; declared unaligned. */
   mem(opcode: number, offset: number): this {
     return this.op(opcode, 0).unsigned(offset);
+  }
+  /** `memory.copy`: destination, source and length are on the stack. */
+  memoryCopy(): this {
+    return this.op(0xfc, 0x0a, 0, 0);
   }
   /** Vector operations without operands in the code. */
   simd(...opcodes: number[]): this {

@@ -29,6 +29,7 @@ import {
   withBudget,
 } from './runtime-functions.ts';
 import { addShortcuts, TIME_IN, TIME_TSC } from './shortcut-functions.ts';
+import { STRING } from './string-function.ts';
 import { WasmBuilder } from './wasm-builder.ts';
 
 /** The models, in the order of the exported functions. */
@@ -65,6 +66,7 @@ export const REGION_CALLS = [
   'segment',
   'timeIn',
   'timeTsc',
+  'string',
 ] as const;
 
 /** The interpreter's code and what handler each form has. */
@@ -92,6 +94,7 @@ export const REGION_SIGNATURES: Readonly<Record<(typeof REGION_CALLS)[number], S
   segment: { params: [I32, I32, I64, I32], results: [I64] },
   timeIn: TIME_IN,
   timeTsc: TIME_TSC,
+  string: STRING,
 };
 /** A region: (state) -> block to go on at, or 0 to leave. */
 export const REGION_SIGNATURE: Signature = { params: [I32], results: [I32] };

@@ -1,6 +1,6 @@
 /**
  * Functions of the generated module for what a processor may do without asking its surroundings (see `Shortcuts`): IN from a counter of virtual time, RDTSC,
- * PAUSE; and CLI and STI where nothing depends on them. Where that is not allowed, or not simply so, they hand the record to TypeScript.
+ * PAUSE; CLI and STI where nothing depends on them; MOVS and STOS in plain memory. Where that is not allowed, or not simply so, they hand the record to TypeScript.
  */
 import {
   CR0_PE,
@@ -17,6 +17,7 @@ import { OP } from '../../ops.ts';
 import { Emitter, F64, I32, I64, VOID, W } from './emitter.ts';
 import type { Body, ModuleBuilder, Signature } from './module.ts';
 import * as R from './record.ts';
+import { SHAPE_READS, stringFunction, stringShape } from './string-function.ts';
 
 /** Indices of the functions that these call. */
 interface Callees {
@@ -32,14 +33,16 @@ const UNSIZED: readonly number[] = [OP.PAUSE, OP.RDTSC, OP.CLI, OP.STI];
 /** Forms that have such a function, by what tells them apart; undefined for all other instructions. */
 export function shortcutKey(insn: Insn): number | undefined {
   if (UNSIZED.includes(insn.op)) return insn.op * 16;
-  return insn.op === OP.IN ? inKey(insn.size, insn.kind1 === K_IMM) : undefined;
+  if (insn.op === OP.IN) return inKey(insn.size, insn.kind1 === K_IMM);
+  const shape = stringShape(insn);
+  return shape === undefined ? undefined : insn.op * 16 + (shape & 15);
 }
 
 function inKey(size: number, immediate: boolean): number {
   return OP.IN * 16 + (immediate ? 8 : 0) + size;
 }
 
-/** Adds the functions to a module: `timeIn` and `timeTsc` by these names, the handlers in the table. Returns the latter by {@link shortcutKey}. */
+/** Adds the functions to a module: `timeIn`, `timeTsc` and `string` by these names, the handlers in the table. Returns the latter by {@link shortcutKey}. */
 export function addShortcuts(m: ModuleBuilder, callees: Callees): ReadonlyMap<number, number> {
   const [now, timeIn, timeTsc] = [m.reserve(), m.reserve(), m.reserve()];
   m.define(now, nowFunction());
@@ -56,6 +59,12 @@ export function addShortcuts(m: ModuleBuilder, callees: Callees): ReadonlyMap<nu
       handler(inKey(size, immediate), inHandler(size, immediate, timeIn, callees));
   }
   handler(OP.RDTSC * 16, rdtscHandler(timeTsc, callees));
+  const string = m.reserve();
+  m.define(string, stringFunction(), 'string');
+  for (const op of [OP.MOVS, OP.STOS]) {
+    for (let shape = 0; shape < 16; shape++)
+      handler(op * 16 + shape, stringHandler(op === OP.MOVS ? shape | SHAPE_READS : shape, string, callees));
+  }
   for (const op of [OP.PAUSE, OP.CLI, OP.STI]) handler(op * 16, simpleHandler(op, callees));
   return table;
 }
@@ -220,6 +229,13 @@ function rdtscHandler(timeTsc: number, { execute, follow }: Callees): Body {
     .i64(32n)
     .op(W.i64_shr_u)
     .mem(W.i64_store, L.ST_GPR + 2 * 8);
+  return goOn(e, follow);
+}
+
+function stringHandler(shape: number, string: number, { execute, follow }: Callees): Body {
+  const e = new Emitter();
+  e.get(STATE).i32(shape).call(string).op(W.i32_eqz, W.if, VOID);
+  e.get(STATE).get(RECORD).call(execute).op(W.return, W.end);
   return goOn(e, follow);
 }
 
