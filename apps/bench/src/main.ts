@@ -6,7 +6,7 @@ import { installCleanup } from './cleanup.ts';
 import { ForeignError } from './foreign.ts';
 import { renderMarkdown } from './markdown.ts';
 import type { Progress } from './measurement.ts';
-import { OptionError, type Parsed, parseArguments } from './options.ts';
+import { OptionError, type Parsed, parseArguments, readGiven } from './options.ts';
 import { renderReport } from './render-text.ts';
 import type { Report } from './report.ts';
 import { runForeign } from './suites/foreign.ts';
@@ -15,9 +15,10 @@ const TEMPLATE = new URL('../../../docs/performance.template.md', import.meta.ur
 
 /** A report that was written with `--json`. */
 function readReport(path: string): Report {
+  const text = readGiven('--from', path, 'Give what --json wrote.').toString();
   let report: Partial<Report>;
   try {
-    report = JSON.parse(readFileSync(path, 'utf8')) as Partial<Report>;
+    report = JSON.parse(text) as Partial<Report>;
   } catch (error) {
     throw new OptionError(`--from ${path}: ${error instanceof Error ? error.message : error}`);
   }

@@ -1,7 +1,7 @@
 /** The command line's options. */
 
 import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type BenchOptions, DEFAULT_SUITES, SUITES, type SuiteName } from './bench.ts';
 import { checkForeign, defaultResult, FOREIGN_RANGE, type ForeignOptions } from './foreign.ts';
@@ -62,6 +62,23 @@ export interface Parsed {
 
 /** A command line that makes no sense; the message is for people. */
 export class OptionError extends Error {}
+
+const READ_ERRORS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file',
+  EISDIR: 'that is a folder',
+  EACCES: 'it may not be read',
+};
+
+/** Reads the file that `option` names. Throws an {@link OptionError} with `remedy`, a sentence: what to give. */
+export function readGiven(option: string, path: string, remedy: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    throw new OptionError(`${option} ${path}: ${READ_ERRORS[code] ?? message} (${resolve(path)}). ${remedy}`);
+  }
+}
 
 interface Options {
   readonly quick: boolean;
@@ -181,12 +198,11 @@ function foreignOf(options: Options): ForeignOptions | undefined {
       throw new OptionError(`--${stray} says something of --kernel, which is not there`);
     return undefined;
   }
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(kernel);
-  } catch (error) {
-    throw new OptionError(`--kernel ${kernel}: ${error instanceof Error ? error.message : error}`);
-  }
+  const bytes = readGiven(
+    '--kernel',
+    kernel,
+    'Give a flat binary, as `nasm -f bin -o loop.bin loop.asm` makes it.',
+  );
   const bits = options.bits === '64' ? 64 : 32;
   const foreign: ForeignOptions = {
     name: basename(kernel),

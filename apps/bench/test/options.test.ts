@@ -52,7 +52,6 @@ describe('bad command lines are refused with what is wrong', () => {
     [['--samples', '0'], 'whole number from 1'],
     [['--seconds', '-1'], 'seconds from 0.01'],
     [['--plot', 'x.png'], '.svg or .html'],
-    [['--kernel', join(folder, 'absent')], 'ENOENT'],
     [['--kernel', file('empty.bin', '')], 'the file is empty'],
     [['--kernel', adder, '--load', '0x1000'], 'code may lie from 0x300000'],
     [['--kernel', adder, '--load', 'here'], 'Give an address'],
@@ -70,6 +69,15 @@ describe('bad command lines are refused with what is wrong', () => {
 
   it.each([
     [['--from', file('other.json', '{}')], 'no report of this bench'],
+    [
+      ['--from', join(folder, 'absent')],
+      `there is no such file (${join(folder, 'absent')}). Give what --json wrote`,
+    ],
+    [
+      ['--kernel', join(folder, 'absent')],
+      `there is no such file (${join(folder, 'absent')}). Give a flat binary`,
+    ],
+    [['--kernel', folder], `that is a folder (${folder}). Give a flat binary`],
     [['--against', 'no-such-revision'], 'no such commit'],
     [['--samples', '0'], 'whole number from 1'],
   ])('%j ends the program with code 2', (args, message) => {

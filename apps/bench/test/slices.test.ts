@@ -4,7 +4,7 @@
  * once there are regions, so that these are left in their middle. SMM_ORACLE_FULL=1 runs more of each.
  */
 import { stateHash, type TranslatorOptions } from '@smm/cpu-core';
-import type { Machine } from '@smm/machine';
+import { type Machine, memoryHash } from '@smm/machine';
 import { TraceHasher } from '@smm/trace';
 import { describe, expect, it } from 'vitest';
 import { ALL_KERNELS, HOT_KERNELS } from '../src/kernels/all.ts';
@@ -62,26 +62,6 @@ function plan(kernel: Kernel): { readonly phases: readonly Phase[]; readonly rou
   const { instructions, repeats } = reference(1);
   const perRound = waits === true ? 10_000 : instructions + repeats;
   return { phases, rounds: Math.min(maximumRounds, Math.max(2, Math.ceil((length * TIMES) / perRound))) };
-}
-
-/** Order-dependent mix of words, 32 bit. */
-function mix(hash: number, words: ArrayLike<number>): number {
-  let h = hash;
-  for (let i = 0; i < words.length; i++) {
-    h = Math.imul(h ^ words[i]!, 0x85eb_ca6b);
-    h ^= h >>> 13;
-  }
-  return h;
-}
-
-/** Of the pages that hold anything: a tier may touch a page that it leaves as it was. */
-function memoryHash(machine: Machine): number {
-  let hash = 1;
-  for (const { at, bytes } of machine.save().memory) {
-    const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
-    if (words.some((word) => word !== 0)) hash = mix(mix(hash, [at]), words);
-  }
-  return hash;
 }
 
 /** What a run looked like. */

@@ -10,4 +10,6 @@ export const V8_FLAGS: readonly string[] = Object.freeze([
   // The same for TypeScript, which is mostly run now and then: quick code at once, optimised code late.
   '--always-sparkplug',
   '--interrupt-budget=1000000',
+  // A region is made because it is about to run. V8 posts timers of up to two minutes for each module that is compiled when called, which keep parts of it.
+  '--no-wasm-lazy-compilation',
 ]);

@@ -60,6 +60,7 @@ export {
   type PeripheralParts,
   type RunLimits,
 } from './machine-options.ts';
+export { memoryHash } from './memory-hash.ts';
 export { MAX_MEMORY_MIB, type MemoryPlan, planMemory } from './memory-plan.ts';
 export type { ModuleLocation } from './module-map.ts';
 export type { CpuActivity, CpuReport, LoopProof, RelocationOutcome, RelocationReport } from './outcome.ts';

@@ -13,6 +13,8 @@ import {
   type BootOptions,
   type BootPhase,
   bootInPieces,
+  type Machine,
+  memoryHash,
 } from '../src/index.ts';
 
 const FOLDER = '/usr/share/OVMF';
@@ -51,7 +53,8 @@ function course(architecture: keyof typeof IMAGES, options: Partial<BootOptions>
   const lines: string[] = [];
   const look = (end?: string): void => {
     const cpus = machine.processors.map((cpu) => stateHash(cpu)).join(' ');
-    const all = end !== undefined || lines.length % MEMORY_EVERY === 0 ? ` memory ${memoryHash(boot)}` : '';
+    const all =
+      end !== undefined || lines.length % MEMORY_EVERY === 0 ? ` memory ${memoryHash(machine)}` : '';
     lines.push(
       `${machine.retired} ${machine.clock.now()} ${cpus} serial ${serial} trace ${hasher.hex}${all}${end ?? ''}`,
     );
@@ -64,19 +67,13 @@ function course(architecture: keyof typeof IMAGES, options: Partial<BootOptions>
   }
 }
 
-/** Of the pages that hold anything: a tier may touch a page that it leaves as it was. */
-function memoryHash({ machine }: Boot): number {
-  let hash = 1;
-  for (const { at, bytes } of machine.save().memory) {
-    const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
-    if (words.every((word) => word === 0)) continue;
-    hash = Math.imul(hash ^ at, 0x85eb_ca6b);
-    for (let i = 0; i < words.length; i++) {
-      hash = Math.imul(hash ^ words[i]!, 0x85eb_ca6b);
-      hash ^= hash >>> 13;
-    }
-  }
-  return hash;
+const references = new Map<string, string[]>();
+/** The course of tier 0, run once. */
+function reference(...[architecture, options, goal]: Parameters<typeof course>): string[] {
+  const key = JSON.stringify([architecture, options, goal]);
+  const lines = references.get(key) ?? course(architecture, { ...options, tier: 'interpreter' }, goal);
+  references.set(key, lines);
+  return lines;
 }
 
 const THRESHOLD = (threshold: number): Variant => ({ tier: 'translator', translator: { threshold } });
@@ -93,11 +90,54 @@ const RUNS: readonly (readonly [keyof typeof IMAGES, Partial<BootOptions>, BootG
   ['x64', { cpus: 2 }, 'shell', THRESHOLD(1)],
 ];
 
-/** Where turns are short for a while: as the phase begins, and so many instructions later. */
-const STRETCHES: readonly (readonly [phase: BootPhase, later: readonly number[]])[] = [
-  ['reset', [0, 1_000_000]],
-  ['PEI', [0, 500_000, 1_500_000]],
-  ['DXE', [0, 5_000_000, 20_000_000]],
+const LONG = 100_000;
+/** Long enough to get somewhere, short enough not to run past it. */
+const NEAR = 1009;
+
+/** Where turns are short for a while. */
+interface Stretch {
+  readonly name: string;
+  readonly phase: BootPhase;
+  /** From the beginning of the phase on: turns of so many instructions until this holds. */
+  readonly until?: readonly (readonly [slice: number, reached: (machine: Machine) => boolean])[];
+  /** The least that must be seen in it: SMM entered so often, so many processors that ran. */
+  readonly entries?: number;
+  readonly ran?: number;
+}
+
+const inSmm = ({ processors }: Machine): boolean => processors.some(({ state }) => state.smm);
+const STRETCHES: readonly Stretch[] = [
+  { name: 'the first instructions', phase: 'reset' },
+  { name: 'unpacking', phase: 'SEC', until: [[LONG, ({ retired }) => retired > 1_000_000]] },
+  { name: 'PEI', phase: 'PEI' },
+  {
+    name: 'all processors',
+    phase: 'PEI',
+    until: [[NEAR, (machine) => machine.runnable().length > 1]],
+    ran: 2,
+  },
+  { name: 'DXE', phase: 'DXE' },
+  {
+    name: 'relocation of SMBASE',
+    phase: 'DXE',
+    until: [[NEAR, ({ smmEntries }) => smmEntries.some((entries) => entries > 0)]],
+    entries: 1,
+    ran: 2,
+  },
+  { name: 'BDS', phase: 'BDS' },
+  // Variables are written: one SMI comes soon after the other, of 10,000 to 20,000 instructions each.
+  {
+    name: 'SMIs',
+    phase: 'BDS',
+    until: [
+      [LONG, ({ chipsetSmis }) => chipsetSmis > 500],
+      [113, (machine) => !inSmm(machine)],
+      [113, inSmm],
+    ],
+    entries: 10,
+    ran: 2,
+  },
+  { name: 'shell', phase: 'shell' },
 ];
 /** Turns of a stretch: so many of so many instructions (with a seed, of up to twice as many). */
 const SHORT: readonly (readonly [slice: number, turns: number])[] = [
@@ -105,14 +145,17 @@ const SHORT: readonly (readonly [slice: number, turns: number])[] = [
   [7, 3000],
   [113, 1500],
 ];
-const LONG = 100_000;
+
+/** What was seen in a stretch; `entries` and `ran` as there. */
+interface Seen {
+  readonly name: string;
+  readonly phase: BootPhase;
+  readonly entries: number;
+  readonly ran: number;
+}
 
 /** A boot with stretches of short turns, and a line for the end of each of these: regions are left in their middle. */
-function shortTurns(
-  architecture: keyof typeof IMAGES,
-  options: Partial<BootOptions>,
-  seed: number,
-): string[] {
+function shortTurns(architecture: keyof typeof IMAGES, options: Partial<BootOptions>, seed: number) {
   const hasher = new TraceHasher();
   const schedule = { seed, slice: LONG }; // the machine looks at it for every turn
   const boot = new Boot({
@@ -122,39 +165,40 @@ function shortTurns(
     schedule,
     trace: hasher.sink,
   });
-  const { machine } = boot;
-  const run = (instructions: number): void => {
-    const stop = boot.run(instructions);
+  const { machine, phases } = boot;
+  const turn = (slice: number): void => {
+    schedule.slice = slice;
+    const stop = boot.run(1); // it ends behind the first instruction
     if (stop === 'reset') boot.restart();
     else expect(stop).toBe('budget');
   };
+  const entries = (): number => machine.smmEntries.reduce((sum, count) => sum + count, 0);
+  const retired = (): number[] => machine.processors.map((cpu) => cpu.retiredNow());
   const lines: string[] = [];
-  for (const [phase, later] of STRETCHES) {
-    schedule.slice = LONG;
-    while (BOOT_PHASES.indexOf(boot.phases.phase) < BOOT_PHASES.indexOf(phase)) run(LONG);
-    const begin = machine.retired;
-    for (const wait of later) {
-      schedule.slice = LONG;
-      if (machine.retired < begin + wait) run(begin + wait - machine.retired);
-      for (const [slice, turns] of SHORT) {
-        schedule.slice = slice;
-        for (let turn = 0; turn < turns; turn++) {
-          run(1); // one turn: it ends behind the first instruction
-          const cpus = machine.processors.map((cpu) => stateHash(cpu)).join(' ');
-          lines.push(`${slice} ${machine.retired} ${machine.clock.now()} ${cpus} trace ${hasher.hex}`);
-        }
+  const seen: Seen[] = [];
+  for (const { name, phase, until = [] } of STRETCHES) {
+    while (BOOT_PHASES.indexOf(phases.phase) < BOOT_PHASES.indexOf(phase)) turn(LONG);
+    for (const [slice, reached] of until) while (!reached(machine)) turn(slice);
+    const before = { phase: phases.phase, entries: entries(), retired: retired() };
+    for (const [slice, turns] of SHORT) {
+      for (let i = 0; i < turns; i++) {
+        turn(slice);
+        const cpus = machine.processors.map((cpu) => stateHash(cpu)).join(' ');
+        lines.push(`${slice} ${machine.retired} ${machine.clock.now()} ${cpus} trace ${hasher.hex}`);
       }
-      lines.push(`memory ${memoryHash(boot)} in ${boot.phases.phase}`);
     }
+    lines.push(`${name}: memory ${memoryHash(machine)}`);
+    const ran = retired().filter((count, i) => count !== before.retired[i]).length;
+    seen.push({ name, phase: before.phase, entries: entries() - before.entries, ran });
   }
-  return lines;
+  return { lines, seen };
 }
 
 describe.runIf(wanted)(
   `OVMF under every tier${wanted ? '' : ' (skipped: needs SMM_FIRMWARE_FULL=1)'}`,
   () => {
     it.each(RUNS)('%s %o to %s: %o', { timeout: 600_000 }, (architecture, options, goal, variant) => {
-      const expected = course(architecture, { ...options, tier: 'interpreter' }, goal);
+      const expected = reference(architecture, options, goal);
       expect(expected.at(-1)).toContain(` ${goal}: `);
       const seen = course(architecture, { ...options, ...variant }, goal);
       const at = seen.findIndex((line, i) => line !== expected[i]);
@@ -164,15 +208,21 @@ describe.runIf(wanted)(
 
     it.each([
       ['x64', { cpus: 2 }, 0, { tier: 'translator' }],
-      ['ia32', { cpus: 2 }, 5, THRESHOLD(50)],
+      ['ia32', { cpus: 4 }, 5, THRESHOLD(50)],
+      ['x64', { cpus: 2, accelerator: 'kvm', kvm: { ept: false } }, 7, THRESHOLD(50)],
     ] as const)(
       '%s %o in short turns, seed %i: %o',
       { timeout: 600_000 },
       (architecture, options, seed, variant) => {
         const expected = shortTurns(architecture, { ...options, tier: 'interpreter' }, seed);
-        const seen = shortTurns(architecture, { ...options, ...variant }, seed);
-        const at = seen.findIndex((line, i) => line !== expected[i]);
-        expect([at, seen[at], seen.length]).toEqual([-1, undefined, expected.length]);
+        for (const [i, { entries = 0, ran = 1, ...stretch }] of STRETCHES.entries()) {
+          const there = expected.seen[i]!;
+          expect(there).toMatchObject({ name: stretch.name, phase: stretch.phase });
+          expect([there, there.entries >= entries, there.ran >= ran]).toEqual([there, true, true]);
+        }
+        const { lines } = shortTurns(architecture, { ...options, ...variant }, seed);
+        const at = lines.findIndex((line, i) => line !== expected.lines[i]);
+        expect([at, lines[at], lines.length]).toEqual([-1, undefined, expected.lines.length]);
       },
     );
   },

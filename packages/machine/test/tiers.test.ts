@@ -7,6 +7,7 @@ import { TraceHasher } from '@smm/trace';
 import { describe, expect, it } from 'vitest';
 import {
   type Machine,
+  memoryHash,
   prepareRelocation,
   type RelocationOptions,
   runRelocation,
@@ -27,25 +28,10 @@ const TRANSLATORS: readonly Variant[] = [
   { tier: 'translator', translator: { threshold: 1 } },
 ];
 
-/** Order-dependent mix of words, 32 bit. */
-function mix(hash: number, words: ArrayLike<number>): number {
-  let h = hash;
-  for (let i = 0; i < words.length; i++) {
-    h = Math.imul(h ^ words[i]!, 0x85eb_ca6b);
-    h ^= h >>> 13;
-  }
-  return h;
-}
-
-/** The whole machine as plain data; memory as a hash of what is not zero, for a tier may touch a page that it leaves as it was. */
+/** The whole machine as plain data, memory as a hash. */
 function wholeState(machine: Machine) {
-  const { memory, ...rest } = machine.save();
-  let hash = 1;
-  for (const { at, bytes } of memory) {
-    const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
-    if (words.some((word) => word !== 0)) hash = mix(mix(hash, [at]), words);
-  }
-  return { ...rest, memory: hash };
+  const { memory: _, ...rest } = machine.save();
+  return { ...rest, memory: memoryHash(machine) };
 }
 
 function wholeRun(options: RelocationOptions, variant: Variant) {

@@ -2,7 +2,6 @@
 import type { Views } from '../state.ts';
 import type { BlockBuilder } from './block-builder.ts';
 import type { CodePages } from './code-pages.ts';
-import { fillRegionTable } from './translator/region-module.ts';
 import { Translator } from './translator/translator.ts';
 import type { Model } from './wasm/convention.ts';
 import type { Compiled } from './wasm/interpreter.ts';
@@ -11,12 +10,6 @@ import type { WasmTier } from './wasm-tier.ts';
 
 /** The generated loops: state base, 0, block header. */
 export type RunFunctions = Readonly<Record<Model, (state: number, record: number, block: number) => void>>;
-
-/**
- * Modules that may be made for one table. V8 keeps every instance that imports a table for as long as the table lives, whether its functions are still
- * in it or not (some 4 KB of heap and 20 KB of code each), and each costs more to add than the one before.
- */
-const MODULES_PER_TABLE = 1000;
 
 /** Where generated code runs, and for whom. */
 export interface GeneratedCodeOptions {
@@ -41,18 +34,14 @@ export class GeneratedCode {
   readonly translator: Translator | undefined;
   /** The tier that runs now: calls from generated code are for it. */
   running: WasmTier | undefined;
-  #functions: RunFunctions;
-  readonly #memory: WebAssembly.Memory;
-  readonly #module: WebAssembly.Module;
-  readonly #imports: Imports;
+  /** Entry points. */
+  readonly functions: RunFunctions;
 
   constructor(options: GeneratedCodeOptions) {
     const { memory, interpreter, builder, views, code } = options;
     this.builder = builder;
-    this.#memory = memory;
-    this.#module = interpreter.module;
     const running = (): WasmTier => this.running!;
-    this.#imports = {
+    const imports: Imports = {
       slow: (state, record, access) => running().slow(state, record >>> 0, access),
       execute: (state, record) => running().execute(state, record >>> 0),
       lookup: (state, slot) => running().lookup(state, slot >>> 0),
@@ -63,32 +52,24 @@ export class GeneratedCode {
       regionExecute: (state, site) => running().regionExecute(state, site),
       regionStop: (state, site) => running().regionStop(state, site),
     };
-    const table = new WebAssembly.Table({ element: 'anyfunc', initial: 64 });
-    this.#functions = this.#instantiate(table);
+    const regions = new WebAssembly.Table({ element: 'anyfunc', initial: 64 });
+    const { exports } = new WebAssembly.Instance(interpreter.module, {
+      env: { memory, regions, ...imports },
+    });
+    this.functions = exports as unknown as RunFunctions;
     if (options.translator) {
       const shared = !(memory.buffer instanceof ArrayBuffer);
-      this.translator = new Translator(views, code, builder, memory, table, shared, options.translator);
+      this.translator = new Translator(
+        views,
+        code,
+        builder,
+        memory,
+        regions,
+        exports,
+        shared,
+        options.translator,
+      );
       builder.translator = this.translator;
     }
-  }
-
-  /** Entry points; others after {@link renewIfDue}. */
-  get functions(): RunFunctions {
-    return this.#functions;
-  }
-
-  #instantiate(regions: WebAssembly.Table): RunFunctions {
-    const env = { memory: this.#memory, regions, ...this.#imports };
-    const { exports } = new WebAssembly.Instance(this.#module, { env });
-    fillRegionTable(regions, exports);
-    return exports as unknown as RunFunctions;
-  }
-
-  /** Starts again with an empty table if so many modules were made that what V8 keeps of them weighs. Not while generated code runs. */
-  renewIfDue(): void {
-    if (this.translator === undefined || this.translator.modules < MODULES_PER_TABLE) return;
-    const table = new WebAssembly.Table({ element: 'anyfunc', initial: 64 });
-    this.#functions = this.#instantiate(table);
-    this.translator.renew(table);
   }
 }

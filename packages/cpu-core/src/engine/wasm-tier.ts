@@ -84,7 +84,6 @@ export class WasmTier implements Tier, Imports {
       core.held = total - chunk;
       state.set32(L.ST_BUDGET, chunk);
       this.#back = BACK_BUDGET;
-      this.#generated.renewIfDue();
       const block = this.#find();
       if (block) this.#enter(block);
       const back = this.#back;

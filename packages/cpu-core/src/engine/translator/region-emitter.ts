@@ -9,7 +9,6 @@ import { isCanonical } from '../branch.ts';
 import { JUMP_CACHE_ENTRY_SIZE, jumpCacheIndex } from '../jump-cache.ts';
 import { TLB_SIZE } from '../tlb.ts';
 import { Emitter, S, VOID, W } from '../wasm/emitter.ts';
-import * as R from '../wasm/record.ts';
 import { pushSimpleRefusal, simpleEffect } from '../wasm/shortcut-functions.ts';
 import { STRING_REGISTERS, stringShape } from '../wasm/string-function.ts';
 import { ConditionEmitter } from './condition-emitter.ts';
@@ -154,13 +153,7 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
     e.get(EXIT_MODE).i32(EXIT_STOP).op(W.i32_eq, W.if, VOID);
     e.get(STATE).get(EXIT_ARGUMENT).get(BUDGET).call(this.functions.stop).i32(0).op(W.return, W.end);
     e.get(STATE).get(BUDGET).mem(W.i32_store, L.ST_BUDGET);
-    // Straight into the next region, if there is one.
-    const block = EXIT_ARGUMENT;
-    const heat = EXIT_MODE;
-    e.get(STATE).get(EXIT_RIP).get(EXIT_ARGUMENT).call(this.functions.chain).tee(block);
-    e.op(W.if, VOID).get(block).mem(W.i32_load, R.H_HEAT).tee(heat).i32(0).op(W.i32_lt_s, W.if, VOID);
-    e.get(STATE).i32(0).get(heat).op(W.i32_sub, W.return_call_indirect).unsigned(this.functions.type).op(0);
-    e.op(W.end, W.end).get(block);
+    e.get(STATE).get(EXIT_RIP).get(EXIT_ARGUMENT).op(W.return_call).unsigned(this.functions.chain);
   }
 
   #makeSite(): number {

@@ -1,6 +1,6 @@
 /**
- * A module of several regions. It imports the memory and one table: regions call the generated functions of tier 0, and through them TypeScript, by the
- * table's first entries. An import of a function would cost more to set up than many a region to compile, and its address a register in every region.
+ * A module of several regions. It imports the memory and a table of tier 0's functions, through which regions call TypeScript and go on in other regions.
+ * An import of a function would cost more to set up than many a region to compile, and its address a register in every region.
  */
 import { Emitter, W } from '../wasm/emitter.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
@@ -8,14 +8,16 @@ import { REGION_CALLS, REGION_SIGNATURE, REGION_SIGNATURES } from '../wasm/progr
 import type { RegionCode } from './region-emitter.ts';
 import type { RegionFunctions } from './value-emitter.ts';
 
-/** First entry of the table that is a region's: 0 is none's, then come the functions of {@link REGION_CALLS}. */
-export const FIRST_REGION: number = REGION_CALLS.length + 1;
-
-/** Puts tier 0's functions where regions look for them. `functions`: exports of the generated module. */
-export function fillRegionTable(table: WebAssembly.Table, functions: WebAssembly.Exports): void {
+/**
+ * The table that a module imports. Each has its own: V8 keeps all instances that import a table for as long as that lives, and with each a copy of the
+ * table. `functions`: exports of the generated module.
+ */
+export function tableOfCalls(functions: WebAssembly.Exports): WebAssembly.Table {
+  const table = new WebAssembly.Table({ element: 'anyfunc', initial: REGION_CALLS.length });
   REGION_CALLS.forEach((name, i) => {
-    table.set(i + 1, functions[name] as never);
+    table.set(i, functions[name] as never);
   });
+  return table;
 }
 
 /** Collects regions. */
@@ -27,11 +29,10 @@ export class RegionModule {
   readonly functions: RegionFunctions;
 
   constructor() {
-    this.#module.importTable('regions');
-    const type = this.#module.type(REGION_SIGNATURE);
-    const functions = { type };
+    this.#module.importTable('calls');
+    const functions = {};
     REGION_CALLS.forEach((name, i) => {
-      Object.defineProperty(functions, name, { get: () => this.#calls.get(name) ?? this.#call(name, i + 1) });
+      Object.defineProperty(functions, name, { get: () => this.#calls.get(name) ?? this.#call(name, i) });
     });
     this.functions = functions as unknown as RegionFunctions;
   }
@@ -41,7 +42,7 @@ export class RegionModule {
     const signature = REGION_SIGNATURES[name];
     const e = new Emitter();
     for (let parameter = 0; parameter < signature.params.length; parameter++) e.get(parameter);
-    e.i32(entry).op(W.call_indirect).unsigned(this.#module.type(signature)).op(0);
+    e.i32(entry).op(W.return_call_indirect).unsigned(this.#module.type(signature)).op(0);
     const index = this.#module.reserve();
     this.#module.define(index, { signature, locals: [], code: e.bytes });
     this.#calls.set(name, index);

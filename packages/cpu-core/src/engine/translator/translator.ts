@@ -8,13 +8,15 @@ import * as R from '../wasm/record.ts';
 import type { RegionNode } from './region.ts';
 import { RegionEmitter, type Site } from './region-emitter.ts';
 import { type FinderPorts, RegionFinder } from './region-finder.ts';
-import { FIRST_REGION, RegionModule } from './region-module.ts';
+import { RegionModule, tableOfCalls } from './region-module.ts';
 import { structure } from './structure.ts';
 
 /** Runs of a block after which the code around it is translated. */
 const DEFAULT_THRESHOLD = 10_000;
 /** Regions that are translated together. */
 const BATCH = 8;
+/** First entry of the table: 0 is none's. */
+const FIRST_REGION = 1;
 /** Below this threshold every region is translated at once. */
 const BATCH_THRESHOLD = 256;
 /** Bytes of modules that may be live at a time. */
@@ -73,7 +75,8 @@ export class Translator {
   readonly #code: CodePages;
   readonly #builder: BlockBuilder;
   readonly #memory: WebAssembly.Memory;
-  #table: WebAssembly.Table;
+  readonly #table: WebAssembly.Table;
+  readonly #functions: WebAssembly.Exports;
   readonly #shared: boolean;
   readonly #threshold: number;
   readonly #codeBudget: number;
@@ -85,7 +88,6 @@ export class Translator {
   readonly #sites: (RegionSite | undefined)[] = [];
   readonly #freeSites: number[] = [];
   readonly #freeSlots: number[] = [];
-  #modules = 0;
   #bytes = 0;
   #compiled = 0;
   #blocks = 0;
@@ -93,12 +95,14 @@ export class Translator {
   #evicted = 0;
   #invalidated = 0;
 
+  /** @param table - where the generated module, whose exports are `functions`, looks for regions */
   constructor(
     views: Views,
     code: CodePages,
     builder: BlockBuilder,
     memory: WebAssembly.Memory,
     table: WebAssembly.Table,
+    functions: WebAssembly.Exports,
     shared: boolean,
     options: { readonly threshold?: number; readonly codeBudget?: number },
   ) {
@@ -107,6 +111,7 @@ export class Translator {
     this.#builder = builder;
     this.#memory = memory;
     this.#table = table;
+    this.#functions = functions;
     this.#shared = shared;
     this.#threshold = options.threshold ?? DEFAULT_THRESHOLD;
     this.#codeBudget = options.codeBudget ?? DEFAULT_CODE_BUDGET;
@@ -115,11 +120,6 @@ export class Translator {
   /** H_HEAT of a new block. */
   get threshold(): number {
     return this.#threshold;
-  }
-
-  /** Modules made for the table at hand. */
-  get modules(): number {
-    return this.#modules;
   }
 
   /** Figures. */
@@ -185,9 +185,8 @@ export class Translator {
     this.#makeRoom(bytes.length);
     const compiled = new WebAssembly.Module(bytes as BufferSource);
     const { exports } = new WebAssembly.Instance(compiled, {
-      env: { memory: this.#memory, regions: this.#table },
+      env: { memory: this.#memory, calls: tableOfCalls(this.#functions) },
     });
-    this.#modules++;
     made.forEach((pending, i) => {
       this.#install(pending, exports[i] as never, Math.ceil(bytes.length / made.length));
     });
@@ -254,14 +253,6 @@ export class Translator {
     this.#evicted++;
     this.#remove(region);
     if (!region.entry.dead) this.#views.i32[(region.entry.host + R.H_HEAT) >>> 2] = this.#threshold;
-  }
-
-  /** Gives up all regions and goes on with another table. Not while one of them runs. */
-  renew(table: WebAssembly.Table): void {
-    for (const region of this.#regions) this.#evict(region);
-    this.#freeSlots.length = 0;
-    this.#table = table;
-    this.#modules = 0;
   }
 
   #release(sites: number[]): void {

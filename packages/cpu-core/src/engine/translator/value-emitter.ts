@@ -6,15 +6,13 @@ import { bitsOf, Value } from './value.ts';
 
 /** Indices of the imported functions that translated code calls. */
 export interface RegionFunctions {
-  /** Index of a region's own type. */
-  readonly type: number;
   /** (state, site, linear, access, budget) -> host offset, or -1 to leave. */
   readonly access: number;
   /** (state, site, budget): the evaluator is to execute the instruction. */
   readonly abort: number;
   /** (state, site, budget) -> 0 to go on. */
   readonly execute: number;
-  /** (state, rip, link) -> block or 0. */
+  /** (state, rip, link) -> what the region returns: goes on there. */
   readonly chain: number;
   /** (state, site, budget): leave before a block. */
   readonly stop: number;

@@ -134,7 +134,9 @@ export function generate(shared: boolean, translator: boolean): Program {
   m.define(m.reserve(), withBudget(REGION_SIGNATURES.abort, regionAbort), 'abort');
   m.define(m.reserve(), withBudget(REGION_SIGNATURES.execute, regionExecute), 'execute');
   m.define(m.reserve(), withBudget(REGION_SIGNATURES.stop, regionStop), 'stop');
-  m.define(m.reserve(), chainFunction(REGION_SIGNATURES.chain, functions.follow), 'chain');
+  const region = m.type(REGION_SIGNATURE);
+  if (translator)
+    m.define(m.reserve(), chainFunction(REGION_SIGNATURES.chain, functions.follow, region), 'chain');
   const handlers: Record<Model, Map<number, number>> = {
     flat32: new Map(),
     flat64: new Map(),
@@ -166,7 +168,7 @@ export function generate(shared: boolean, translator: boolean): Program {
     for (const key of forms.keys()) handlers[model].set(key, next++);
     const fused = pairsOf(model);
     for (const { first, jump } of fused) pairs[model].set(pairKey(first.insn, jump), next++);
-    const regions = translator ? { hot, type: m.type(REGION_SIGNATURE) } : undefined;
+    const regions = translator ? { hot, type: region } : undefined;
     const calls = { execute, indirect, table: m.ownTable, regions };
     const code = runFunction(model, [...forms.values()], fused, functions, calls);
     m.define(m.reserve(), code, model);

@@ -7,7 +7,7 @@ import { JUMP_LOG_ENTRY_SIZE, JUMP_LOG_SIZE } from '../jump-log.ts';
 import { TLB_SIZE } from '../tlb.ts';
 import { Emitter, I32, I64, VOID, W } from './emitter.ts';
 import type { Body, Signature } from './module.ts';
-import { LINK_NEVER } from './record.ts';
+import { H_HEAT, LINK_NEVER } from './record.ts';
 
 /** State page word through which a linear address reaches the slow path. */
 export const ENGINE_LINEAR: number = L.ST_ENGINE;
@@ -35,16 +35,24 @@ export function withBudget(signature: Signature, target: number): Body {
   return { signature, locals: [], code: e.bytes };
 }
 
-/** (state, rip, link) -> block or 0: through a link word, if there is one and it is made. */
-export function chainFunction(signature: Signature, follow: number): Body {
+/**
+ * (state, rip, link) -> block to go on at, or 0 to leave: finds the block, through a link word if there is one and it is made, and goes
+ * straight into its region if it has one. `region`: type of regions.
+ */
+export function chainFunction(signature: Signature, follow: number, region: number): Body {
   const e = new Emitter();
   const block = 3;
+  const heat = 4;
+  e.op(W.block, VOID);
   e.get(2).op(W.if, VOID);
-  e.get(2).mem(W.i32_load, 0).tee(block).i32(LINK_NEVER).op(W.i32_gt_u, W.if, VOID);
-  e.get(block).op(W.return, W.end);
+  e.get(2).mem(W.i32_load, 0).tee(block).i32(LINK_NEVER).op(W.i32_gt_u).brIf(1);
   e.get(block).op(W.if, VOID).i32(0).set(2).op(W.end, W.end);
-  e.get(0).get(1).get(2).call(follow);
-  return { signature, locals: [[1, I32]] as const, code: e.bytes };
+  e.get(0).get(1).get(2).call(follow).tee(block).op(W.i32_eqz, W.if, VOID).i32(0).op(W.return, W.end);
+  e.op(W.end);
+  e.get(block).mem(W.i32_load, H_HEAT).tee(heat).i32(0).op(W.i32_lt_s, W.if, VOID);
+  e.get(0).i32(0).get(heat).op(W.i32_sub, W.return_call_indirect).unsigned(region).op(0, W.end);
+  e.get(block);
+  return { signature, locals: [[2, I32]] as const, code: e.bytes };
 }
 
 /** (state) -> the six status flags: the cases of `evaluateFlags`. */
