@@ -7,10 +7,18 @@ export interface LinearMemory {
   load(linear: number, size: 1 | 2 | 4, user: boolean): number;
   /** Reads 8 bytes. */
   load64(linear: number, user: boolean): bigint;
+  /** Reads 8 bytes into {@link low} and {@link high}. */
+  loadWords(linear: number, user: boolean): void;
+  /** Low half of what {@link loadWords} read last. */
+  readonly low: number;
+  /** High half of it. */
+  readonly high: number;
   /** Writes 1, 2 or 4 bytes. Nothing is written if any byte faults. */
   store(linear: number, size: 1 | 2 | 4, value: number, user: boolean): void;
   /** Writes 8 bytes. */
   store64(linear: number, value: bigint, user: boolean): void;
+  /** Writes 8 bytes, given as halves. */
+  storeWords(linear: number, low: number, high: number, user: boolean): void;
   /** Faults as a read would, reads nothing. */
   probeRead(linear: number, size: number, user: boolean): void;
   /** Faults as a write would, writes nothing. */

@@ -3,8 +3,9 @@ import type { ProcessorObserver } from '@smm/cpu-core';
 import type { ApicObserver } from '@smm/xapic';
 import type { Recorder } from './recorder.ts';
 
-/** The machine's own events, the same under every accelerator. */
-export function machineObserver(recorder: Recorder): ProcessorObserver {
+/** The machine's own events, the same under every accelerator; undefined while nobody listens. */
+export function machineObserver(recorder: Recorder): ProcessorObserver | undefined {
+  if (!recorder.on) return undefined;
   return {
     smiEntered: (vcpu, smbase, rip) =>
       recorder.emit(vcpu, { name: 'smm_enter', vcpu, smbase: BigInt(smbase), rip }),
@@ -27,8 +28,9 @@ export function machineObserver(recorder: Recorder): ProcessorObserver {
   };
 }
 
-/** IPIs for everybody, register accesses and acceptances as KVM's tracepoints when the APICs are in the kernel. */
+/** IPIs for everybody, register accesses and acceptances as KVM's tracepoints when the APICs are in the kernel; empty while nobody listens. */
 export function apicObserver(recorder: Recorder, inKernel: boolean): ApicObserver {
+  if (!recorder.on) return {};
   const kvm: ApicObserver = {
     access: (apic, write, reg, value) =>
       recorder.emit(apic.initialId, {

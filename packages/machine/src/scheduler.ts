@@ -32,7 +32,9 @@ export interface SchedulerState {
 export class Scheduler {
   readonly #schedule: Schedule;
   #random: number;
-  #round: number[] = [];
+  #round: readonly number[] = [];
+  /** Turns of the round dealt so far. */
+  #dealt = 0;
 
   /** @throws SmmError `SCHEDULE` for a seed or slice that is no whole number, or a slice below 1. */
   constructor(schedule: Schedule) {
@@ -52,31 +54,34 @@ export class Scheduler {
 
   /** Starts a round with these processors. */
   startRound(runnable: readonly number[]): void {
-    this.#round = [...runnable];
+    const round = [...runnable];
+    this.#round = round;
+    this.#dealt = 0;
     if (this.#schedule.seed === 0) return;
-    for (let i = this.#round.length - 1; i > 0; i--) {
+    for (let i = round.length - 1; i > 0; i--) {
       const j = this.#next() % (i + 1);
-      [this.#round[i], this.#round[j]] = [this.#round[j]!, this.#round[i]!];
+      [round[i], round[j]] = [round[j]!, round[i]!];
     }
   }
 
   /** The next turn of the round, or undefined at its end. */
   nextTurn(): Turn | undefined {
-    const processor = this.#round.shift();
-    if (processor === undefined) return undefined;
+    if (this.#dealt === this.#round.length) return undefined;
+    const processor = this.#round[this.#dealt++]!;
     const { seed, slice } = this.#schedule;
     return { processor, slice: seed === 0 ? slice : 1 + (this.#next() % (2 * slice)) };
   }
 
   /** Copies the state out. */
   save(): SchedulerState {
-    return { random: this.#random, round: [...this.#round] };
+    return { random: this.#random, round: this.#round.slice(this.#dealt) };
   }
 
   /** Puts a saved state back. */
   restore(state: SchedulerState): void {
     this.#random = state.random;
     this.#round = [...state.round];
+    this.#dealt = 0;
   }
 
   #next(): number {

@@ -141,7 +141,7 @@ export class BlockBuilder {
     let tailPage = -1;
     if (count === 0) {
       // The first instruction reaches over the page (or it faults): a block of its own.
-      const insn = fetcher.fetch(state.rip);
+      const insn = fetcher.fetch();
       if (fetcher.host < 0 || fetcher.secondHost < 0) return undefined;
       list[0] = insn.clone();
       count = 1;

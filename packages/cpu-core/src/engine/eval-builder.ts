@@ -6,7 +6,7 @@ import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 import { productFlags } from '../semantics/arith.ts';
 import type { Builder, Width } from '../semantics/builder.ts';
-import { segmentedAddress } from '../system/operands.ts';
+import { operandAddress, segmentedAddress } from '../system/operands.ts';
 import { checkVector } from '../system/sse.ts';
 import { storeTable } from '../system/system-registers.ts';
 import { isCanonical, relativeTarget } from './branch.ts';
@@ -26,7 +26,6 @@ const MASK: Readonly<Record<number, bigint>> = {
 export class EvalBuilder extends VectorLanes implements Builder<bigint, boolean> {
   readonly #cpu: Processor;
   #insn!: Insn;
-  #next = 0n;
   #displacement = 0n;
   /** Linear address of the memory operand once translated for writing, else undefined. */
   #linear: number | undefined;
@@ -36,12 +35,16 @@ export class EvalBuilder extends VectorLanes implements Builder<bigint, boolean>
     this.#cpu = cpu;
   }
 
-  /** Prepares for one instruction; `next` is the RIP after it. */
-  begin(insn: Insn, next: bigint): void {
+  /** Prepares for one instruction; RIP is on the next one. */
+  begin(insn: Insn): void {
     this.#insn = insn;
-    this.#next = next;
     this.#displacement = 0n;
     this.#linear = undefined;
+  }
+
+  /** RIP after the instruction, until it jumps. */
+  get #next(): bigint {
+    return this.#cpu.state.rip;
   }
 
   get #user(): boolean {
@@ -82,6 +85,7 @@ export class EvalBuilder extends VectorLanes implements Builder<bigint, boolean>
   }
 
   #address(w: number, write: boolean): number {
+    if (this.#displacement === 0n) return operandAddress(this.#cpu, this.#insn, w, write);
     return segmentedAddress(this.#cpu, this.#insn.segment, this.effectiveAddress(), w, write);
   }
 

@@ -48,7 +48,7 @@ export function retiredNow(core: Core): number {
 /** The instruction at RIP, or undefined where it cannot be fetched. */
 export function peek(core: Core, fetcher: Fetcher): Insn | undefined {
   try {
-    return fetcher.fetch(core.state.rip);
+    return fetcher.fetch();
   } catch (error) {
     if (error === core.cpu.pendingFault) return undefined;
     throw error;

@@ -15,13 +15,6 @@ export function codeSize(mode: number): CodeSize {
   return field === 2 ? 64 : field === 1 ? 32 : 16;
 }
 
-/** Linear address of a RIP: signed canonical, or 0..2^32-1 outside 64-bit code. */
-function linearRip(core: Core, rip: bigint): number {
-  const { state } = core;
-  if ((state.mode & L.MODE_CODE_MASK) === 2) return Number(BigInt.asIntN(64, rip));
-  return (state.segBase(SEG_CS) + Number(rip)) % 0x1_0000_0000;
-}
-
 /** Fetches and decodes single instructions for one processor. */
 export class Fetcher {
   readonly #core: Core;
@@ -39,16 +32,17 @@ export class Fetcher {
     this.#memory = memory;
   }
 
-  /** The instruction at a RIP. The object is persistent: later decoding does not change it. Faults. */
-  fetch(rip: bigint): Insn {
+  /** The instruction at RIP. The object is persistent: later decoding does not change it. Faults. */
+  fetch(): Insn {
     const { cpu, state, views } = this.#core;
     const mode = state.mode;
     const size = codeSize(mode);
     const user = (mode & L.MODE_USER) !== 0;
-    const linear = linearRip(this.#core, rip);
+    const rip = state.getSigned(L.ST_RIP);
+    const linear = size === 64 ? rip : (state.segBase(SEG_CS) + rip) % 0x1_0000_0000;
     let room = MAX_LENGTH;
     if (size !== 64) {
-      const left = state.segLimit(SEG_CS) - Number(rip) + 1;
+      const left = state.segLimit(SEG_CS) - rip + 1;
       if (left <= 0) cpu.fault(GP_VECTOR, 0);
       if (left < room) room = left;
     } else if (linear >= 0x8000_0000_0000 || linear < -0x8000_0000_0000) cpu.fault(GP_VECTOR, 0);

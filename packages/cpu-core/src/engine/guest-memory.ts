@@ -38,11 +38,13 @@ export class GuestMemory implements LinearMemory {
   /** Guest-physical page of the last device translation. */
   #devicePage = 0;
   /** Device pages this instruction has asked about, by ACCESS_*: linear page and guest-physical page. One walk per instruction. */
-  readonly #deviceLinear = [Number.NaN, Number.NaN, Number.NaN];
-  readonly #deviceGpa = [0, 0, 0];
+  readonly #deviceLinear = new Float64Array(3).fill(Number.NaN);
+  readonly #deviceGpa = new Float64Array(3);
   #deviceKnown = false;
   /** Host page of each page that instructions were fetched from. */
   readonly #fetched = new Map<number, number>();
+  low = 0;
+  high = 0;
 
   constructor(core: Core, code: CodePages) {
     this.#core = core;
@@ -115,18 +117,17 @@ export class GuestMemory implements LinearMemory {
   beginInstruction(): void {
     if (!this.#deviceKnown) return;
     this.#deviceKnown = false;
-    this.#deviceLinear.fill(Number.NaN);
+    for (let access = 0; access < 3; access++) this.#deviceLinear[access] = Number.NaN;
   }
 
   /** A device page already translated in this instruction (a write translation serves the read of the same operand). */
   #sameDevice(linear: number, access: number): boolean {
     const page = linear - (linear & 0xfff);
-    for (const known of access === ACCESS_READ ? [ACCESS_READ, ACCESS_WRITE] : [access]) {
-      if (this.#deviceLinear[known] !== page) continue;
-      this.#devicePage = this.#deviceGpa[known];
-      return true;
-    }
-    return false;
+    let known = access;
+    if (access === ACCESS_READ && this.#deviceLinear[known] !== page) known = ACCESS_WRITE;
+    if (this.#deviceLinear[known] !== page) return false;
+    this.#devicePage = this.#deviceGpa[known];
+    return true;
   }
 
   #miss(linear: number, access: number, user: boolean, entry: number): number {
@@ -196,13 +197,23 @@ export class GuestMemory implements LinearMemory {
   }
 
   load64(linear: number, user: boolean): bigint {
+    this.loadWords(linear, user);
+    return (BigInt(this.high) << 32n) | BigInt(this.low);
+  }
+
+  loadWords(linear: number, user: boolean): void {
     const crosses = (linear & 0xfff) > 0xff8;
     if (!crosses) {
       const host = this.translate(linear, ACCESS_READ, user);
-      if (host >= 0) return this.#core.views.data.getBigUint64(host, true);
+      if (host >= 0) {
+        const { data } = this.#core.views;
+        this.low = data.getUint32(host, true);
+        this.high = data.getUint32(host + 4, true);
+        return;
+      }
     } else this.#probe(linear, 8, ACCESS_READ, user);
-    const low = this.load(linear, 4, user);
-    return BigInt(low) | (BigInt(this.load(this.#after(linear, 4), 4, user)) << 32n);
+    this.low = this.load(linear, 4, user);
+    this.high = this.load(this.#after(linear, 4), 4, user);
   }
 
   store(linear: number, size: Size, value: number, user: boolean): void {
@@ -225,17 +236,23 @@ export class GuestMemory implements LinearMemory {
   }
 
   store64(linear: number, value: bigint, user: boolean): void {
+    this.storeWords(linear, Number(value & 0xffff_ffffn), Number(value >> 32n), user);
+  }
+
+  storeWords(linear: number, low: number, high: number, user: boolean): void {
     const crosses = (linear & 0xfff) > 0xff8;
     if (!crosses) {
       const host = this.translate(linear, ACCESS_WRITE, user);
       if (host >= 0) {
-        this.#core.views.data.setBigUint64(host, value, true);
+        const { data } = this.#core.views;
+        data.setUint32(host, low, true);
+        data.setUint32(host + 4, high, true);
         this.#wrote(host, 8);
         return;
       }
     } else this.probeWrite(linear, 8, user);
-    this.store(linear, 4, Number(value & 0xffff_ffffn), user);
-    this.store(this.#after(linear, 4), 4, Number(value >> 32n), user);
+    this.store(linear, 4, low, user);
+    this.store(this.#after(linear, 4), 4, high, user);
   }
 
   #wrote(host: number, size: number): void {

@@ -3,13 +3,14 @@ import { UnmodelledError } from '@smm/x86-defs';
 import type { Insn } from '../insn.ts';
 import * as L from '../layout.ts';
 import { OP_NAMES } from '../ops.ts';
-import { SEMANTICS } from '../semantics/semantics.ts';
+import { SEMANTICS, type Semantics } from '../semantics/semantics.ts';
 import type { Helper } from '../system/helpers.ts';
-import { nextRip } from './branch.ts';
+import { advanceRip } from './branch.ts';
 import type { Core } from './core.ts';
 import { EvalBuilder } from './eval-builder.ts';
 import { codeSize, type Fetcher } from './fetch.ts';
 import type { GuestMemory } from './guest-memory.ts';
+import { moveNumber } from './move-number.ts';
 
 const IDLE = L.ACT_HALTED | L.ACT_SHUTDOWN | L.ACT_WAIT_SIPI;
 
@@ -21,6 +22,8 @@ export class Stepper {
   readonly #memory: GuestMemory;
   /** By operation; a description goes before a helper. */
   readonly #helpers: readonly (Helper | undefined)[];
+  /** By operation. */
+  readonly #semantics: readonly (Semantics | undefined)[];
   /** An error other than a guest fault, to be thrown by the tier. */
   error: unknown;
 
@@ -30,6 +33,7 @@ export class Stepper {
     this.#memory = memory;
     this.#builder = new EvalBuilder(core.cpu);
     this.#helpers = helpers.map((helper, op) => (SEMANTICS.has(op) ? undefined : helper));
+    this.#semantics = OP_NAMES.map((_name, op) => SEMANTICS.get(op));
   }
 
   /**
@@ -39,39 +43,46 @@ export class Stepper {
    */
   step(begun = false): number {
     if (!begun) this.#memory.beginInstruction();
-    const { state } = this.#core;
-    const rip = state.rip;
-    this.#core.cpu.insnRip = rip;
-    let insn: Insn;
+    const { state, cpu } = this.#core;
+    cpu.insnRip = state.rip;
     try {
-      insn = this.#fetcher.fetch(rip);
+      const insn = this.#fetcher.fetch();
+      advanceRip(state, insn.length);
+      this.#perform(insn);
     } catch (error) {
-      return this.#caught(error, rip);
+      return this.#caught(error);
     }
-    const exit = this.execute(insn, rip, nextRip(state.mode, rip, insn.length));
-    if (exit === -1) state.set32(L.ST_BUDGET, state.get32(L.ST_BUDGET) - 1);
-    return exit === -1 ? this.after() : exit;
+    state.set32(L.ST_BUDGET, state.get32(L.ST_BUDGET) - 1);
+    return this.after();
   }
 
   /** Executes one instruction, the one after which is at `next`, without touching the budget. RIP is left on it if it faults. */
   execute(insn: Insn, rip: bigint, next: bigint): number {
     const { state, cpu } = this.#core;
     cpu.insnRip = rip;
-    cpu.insn = insn;
     state.rip = next;
     try {
-      const helper = this.#helpers[insn.op];
-      if (helper) helper(cpu, insn);
-      else {
-        const semantics = SEMANTICS.get(insn.op);
-        if (!semantics) throw unmodelled(insn, rip, state.mode);
-        this.#builder.begin(insn, next);
-        semantics(this.#builder, insn);
-      }
+      this.#perform(insn);
     } catch (error) {
-      return this.#caught(error, rip);
+      return this.#caught(error);
     }
     return -1;
+  }
+
+  /** Does what an instruction does, RIP being on the next one already. */
+  #perform(insn: Insn): void {
+    const { cpu } = this.#core;
+    cpu.insn = insn;
+    const helper = this.#helpers[insn.op];
+    if (helper) {
+      helper(cpu, insn);
+      return;
+    }
+    if (moveNumber(cpu, insn)) return;
+    const semantics = this.#semantics[insn.op];
+    if (!semantics) throw unmodelled(insn, cpu.insnRip, cpu.state.mode);
+    this.#builder.begin(insn);
+    semantics(this.#builder, insn);
   }
 
   /** -1, or the EXIT_* that the instruction just done asks for. */
@@ -81,9 +92,9 @@ export class Stepper {
     return state.get32(L.ST_EXIT_REQUEST) ? L.EXIT_EVENT : -1;
   }
 
-  #caught(error: unknown, rip: bigint): number {
+  #caught(error: unknown): number {
     const { state, cpu } = this.#core;
-    state.rip = rip;
+    state.rip = cpu.insnRip;
     if (error === cpu.pendingFault) return L.EXIT_FAULT;
     this.error = error;
     return L.EXIT_ERROR;

@@ -41,7 +41,7 @@ import {
 import { VECTOR_SHUTDOWN } from '../fault.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
-import { isCanonical } from './msr-table.ts';
+import { isCanonicalRange } from './operands.ts';
 import {
   checkStackSegment,
   type Descriptor,
@@ -60,6 +60,9 @@ import { tssIst, tssRsp, tssStack } from './tss.ts';
  * `software`: INT n, INT3, INTO (the gate's DPL counts). `interrupt`, `nmi`: from outside.
  */
 export type DeliveryKind = 'exception' | 'trap' | 'interrupt' | 'nmi' | 'software';
+
+/** Field of RSP. */
+const RSP = L.ST_GPR + 4 * 8;
 
 const CONTRIBUTORY: ReadonlySet<number> = new Set([DE_VECTOR, TS_VECTOR, NP_VECTOR, SS_VECTOR, GP_VECTOR]);
 
@@ -143,17 +146,18 @@ function deliverReal(cpu: Processor, vector: number): void {
   const stack = Stack.current(cpu);
   stack.push(flags, 2);
   stack.push(s.segSelector(SEG_CS), 2);
-  stack.push(s.rip, 2);
+  stack.pushField(L.ST_RIP, 2);
   stack.commit();
   s.rflags = flags & ~(RFLAGS_IF | RFLAGS_TF | RFLAGS_RF | RFLAGS_AC);
   loadRealSegment(cpu, SEG_CS, selector);
-  s.rip = BigInt(offset);
+  s.setNumber(L.ST_RIP, offset);
 }
 
 interface Gate {
   type: number;
   selector: number;
-  offset: bigint;
+  /** Signed; exact where canonical. */
+  offset: number;
   ist: number;
 }
 
@@ -188,7 +192,7 @@ function readGate(cpu: Processor, vector: number, kind: DeliveryKind, ext: numbe
   return {
     type,
     selector: low >>> 16,
-    offset: narrow ? BigInt(low & 0xffff) : (BigInt(top) << 32n) | BigInt(offset),
+    offset: narrow ? low & 0xffff : (top | 0) * 0x1_0000_0000 + offset,
     ist: long ? high & 7 : 0,
   };
 }
@@ -213,7 +217,7 @@ function enterHandler(cpu: Processor, gate: Gate, code: Descriptor, cpl: number)
   if (!(gate.type & 1)) cleared |= RFLAGS_IF;
   s.rflags = s.rflags & ~cleared;
   loadDescriptor(cpu, SEG_CS, (gate.selector & 0xfffc) | cpl, code);
-  s.rip = gate.offset;
+  s.setNumber(L.ST_RIP, gate.offset);
 }
 
 function deliverProtected(cpu: Processor, vector: number, kind: DeliveryKind, error: number): void {
@@ -238,13 +242,13 @@ function deliverProtected(cpu: Processor, vector: number, kind: DeliveryKind, er
     stack = Stack.inSegment(cpu, pointer, stackSegment, code.dpl === 3);
     if (vm) for (const segment of [SEG_GS, SEG_FS, SEG_DS, SEG_ES]) stack.push(s.segSelector(segment), size);
     stack.push(s.segSelector(SEG_SS), size);
-    stack.push(s.gpr64(4), size);
+    stack.pushField(RSP, size);
   } else stack = Stack.current(cpu);
   stack.push(flags, size);
   stack.push(s.segSelector(SEG_CS), size);
-  stack.push(s.rip, size);
+  stack.pushField(L.ST_RIP, size);
   if (error >= 0) stack.push(error, size);
-  if (gate.offset > BigInt(code.limit)) cpu.fault(GP_VECTOR, ext);
+  if (gate.offset > code.limit) cpu.fault(GP_VECTOR, ext);
   markAccessed(cpu, code);
   const cpl = inner ? code.dpl : cpu.cpl;
   if (stackSegment) {
@@ -264,19 +268,18 @@ function deliverLong(cpu: Processor, vector: number, kind: DeliveryKind, error: 
   const conforming = (code.attributes & SEG_ATTR_DC) !== 0;
   const inner = !conforming && code.dpl < cpu.cpl;
   const cpl = inner ? code.dpl : cpu.cpl;
-  let pointer = s.gpr64(4);
-  if (!cpu.code64) pointer &= 0xffff_ffffn;
+  let pointer = cpu.code64 ? s.getSigned(RSP) : s.get32(RSP);
   if (gate.ist) pointer = tssIst(cpu, gate.ist, ext);
   else if (inner) pointer = tssRsp(cpu, code.dpl, ext);
-  if (!isCanonical(pointer)) cpu.fault(SS_VECTOR, ext);
-  const stack = Stack.long(cpu, pointer & ~0xfn, cpl === 3);
+  if (!isCanonicalRange(pointer, 1)) cpu.fault(SS_VECTOR, ext);
+  const stack = Stack.long(cpu, pointer - (pointer & 0xf), cpl === 3);
   stack.push(s.segSelector(SEG_SS), 8);
-  stack.push(s.gpr64(4), 8);
+  stack.pushField(RSP, 8);
   stack.push(flagsImage(cpu, vector, kind), 8);
   stack.push(s.segSelector(SEG_CS), 8);
-  stack.push(s.rip, 8);
+  stack.pushField(L.ST_RIP, 8);
   if (error >= 0) stack.push(error, 8);
-  if (!isCanonical(gate.offset)) cpu.fault(GP_VECTOR, ext);
+  if (!isCanonicalRange(gate.offset, 1)) cpu.fault(GP_VECTOR, ext);
   markAccessed(cpu, code);
   if (inner) loadNull(cpu, SEG_SS, code.dpl);
   enterHandler(cpu, gate, code, cpl);

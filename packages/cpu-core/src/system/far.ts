@@ -17,9 +17,9 @@ import {
   UnmodelledError,
 } from '@smm/x86-defs';
 import { type Insn, K_FAR } from '../insn.ts';
+import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
-import { isCanonical } from './msr-table.ts';
-import { effectiveOffset, loadSized, segmentedAddress } from './operands.ts';
+import { effectiveOffset, isCanonicalRange, loadSized, segmentedAddress } from './operands.ts';
 import {
   checkStackSegment,
   type Descriptor,
@@ -35,23 +35,26 @@ import {
 import { Stack } from './stack.ts';
 import { tssRsp, tssStack } from './tss.ts';
 
-/** The far pointer that JMPF and CALLF name: in the instruction or in memory, offset first. */
-function farPointer(cpu: Processor, insn: Insn): { selector: number; offset: bigint } {
+const RSP = 4;
+
+/** The far pointer that JMPF and CALLF name: in the instruction or in memory, offset first (signed if 64-bit; exact where canonical). */
+function farPointer(cpu: Processor, insn: Insn): { selector: number; offset: number } {
   if (insn.kind0 === K_FAR) {
-    const offset = BigInt(insn.imm >>> 0);
-    return { selector: insn.imm2 & 0xffff, offset: insn.size === 2 ? offset & 0xffffn : offset };
+    const offset = insn.imm >>> 0;
+    return { selector: insn.imm2 & 0xffff, offset: insn.size === 2 ? offset & 0xffff : offset };
   }
   const at = effectiveOffset(cpu, insn);
   const offset = loadSized(cpu, segmentedAddress(cpu, insn.segment, at, insn.size, false), insn.size);
   const next = BigInt.asUintN(insn.addressSize * 8, at + BigInt(insn.size));
   const selector = loadSized(cpu, segmentedAddress(cpu, insn.segment, next, 2, false), 2);
-  return { selector: Number(selector), offset };
+  return { selector: Number(selector), offset: Number(BigInt.asIntN(64, offset)) };
 }
 
-/** #GP(0) if `offset` is not in the code segment (or not canonical, for 64-bit code). */
-export function checkCodeOffset(cpu: Processor, code: Descriptor, offset: bigint): void {
+/** #GP(0) if `offset`, signed, is not in the code segment (or not canonical, for 64-bit code). */
+export function checkCodeOffset(cpu: Processor, code: Descriptor, offset: number): void {
   const long = cpu.longMode && (code.attributes & SEG_ATTR_L) !== 0;
-  if (long ? !isCanonical(offset) : offset > BigInt(code.limit)) cpu.fault(GP_VECTOR, 0);
+  const inside = long ? isCanonicalRange(offset, 1) : offset >= 0 && offset <= code.limit;
+  if (!inside) cpu.fault(GP_VECTOR, 0);
 }
 
 /** True for 64-bit code that also claims a 32-bit default. */
@@ -75,7 +78,8 @@ function checkDirectCode(cpu: Processor, d: Descriptor): void {
 
 interface CallGate {
   selector: number;
-  offset: bigint;
+  /** Signed; exact where canonical. */
+  offset: number;
   size: 2 | 4 | 8;
   parameters: number;
 }
@@ -99,10 +103,10 @@ function readCallGate(cpu: Processor, d: Descriptor): CallGate {
     );
   }
   const narrow = type === DESC_TYPE_CALL_GATE16;
-  let offset = narrow ? BigInt(d.low & 0xffff) : BigInt(((d.high & 0xffff_0000) | (d.low & 0xffff)) >>> 0);
+  let offset = narrow ? d.low & 0xffff : ((d.high & 0xffff_0000) | (d.low & 0xffff)) >>> 0;
   if (long) {
     if (cpu.memory.load(d.at + 12, 4, false) & 0x1f00) cpu.fault(GP_VECTOR, error);
-    offset |= BigInt(cpu.memory.load(d.at + 8, 4, false)) << 32n;
+    offset += (cpu.memory.load(d.at + 8, 4, false) | 0) * 0x1_0000_0000;
   }
   return {
     selector: d.low >>> 16,
@@ -122,10 +126,10 @@ function gateCode(cpu: Processor, gate: CallGate): Descriptor {
   return d;
 }
 
-function commitCode(cpu: Processor, code: Descriptor, selector: number, offset: bigint): void {
+function commitCode(cpu: Processor, code: Descriptor, selector: number, offset: number): void {
   markAccessed(cpu, code);
   loadDescriptor(cpu, SEG_CS, (selector & 0xfffc) | cpu.cpl, code);
-  cpu.state.rip = offset;
+  cpu.state.setNumber(L.ST_RIP, offset);
   cpu.modeChanged();
 }
 
@@ -134,9 +138,9 @@ export function execJmpFar(cpu: Processor, insn: Insn): void {
   const { selector, offset } = farPointer(cpu, insn);
   const s = cpu.state;
   if (realStyle(cpu)) {
-    if (offset > BigInt(s.segLimit(SEG_CS))) cpu.fault(GP_VECTOR, 0);
+    if (offset > s.segLimit(SEG_CS)) cpu.fault(GP_VECTOR, 0);
     loadRealSegment(cpu, SEG_CS, selector);
-    s.rip = offset;
+    s.setNumber(L.ST_RIP, offset);
     cpu.modeChanged();
     return;
   }
@@ -164,11 +168,11 @@ export function execCallFar(cpu: Processor, insn: Insn): void {
   if (realStyle(cpu)) {
     const stack = Stack.current(cpu);
     stack.push(s.segSelector(SEG_CS), size);
-    stack.push(s.rip, size);
-    if (offset > BigInt(s.segLimit(SEG_CS))) cpu.fault(GP_VECTOR, 0);
+    stack.pushField(L.ST_RIP, size);
+    if (offset > s.segLimit(SEG_CS)) cpu.fault(GP_VECTOR, 0);
     stack.commit();
     loadRealSegment(cpu, SEG_CS, selector);
-    s.rip = offset;
+    s.setNumber(L.ST_RIP, offset);
     cpu.modeChanged();
     return;
   }
@@ -178,7 +182,7 @@ export function execCallFar(cpu: Processor, insn: Insn): void {
     checkDirectCode(cpu, d);
     const stack = Stack.current(cpu);
     stack.push(s.segSelector(SEG_CS), size);
-    stack.push(s.rip, size);
+    stack.pushField(L.ST_RIP, size);
     checkCodeOffset(cpu, d, offset);
     stack.commit();
     commitCode(cpu, d, selector, offset);
@@ -195,7 +199,7 @@ function callThroughGate(cpu: Processor, gate: CallGate): void {
   if (!inner) {
     const stack = Stack.current(cpu);
     stack.push(s.segSelector(SEG_CS), gate.size);
-    stack.push(s.rip, gate.size);
+    stack.pushField(L.ST_RIP, gate.size);
     checkCodeOffset(cpu, code, gate.offset);
     stack.commit();
     commitCode(cpu, code, gate.selector, gate.offset);
@@ -206,7 +210,7 @@ function callThroughGate(cpu: Processor, gate: CallGate): void {
   let segment: Descriptor | undefined;
   if (cpu.longMode) {
     const pointer = tssRsp(cpu, code.dpl, 0);
-    if (!isCanonical(pointer)) cpu.fault(SS_VECTOR, 0);
+    if (!isCanonicalRange(pointer, 1)) cpu.fault(SS_VECTOR, 0);
     stack = Stack.long(cpu, pointer, code.dpl === 3);
   } else {
     const { selector, pointer } = tssStack(cpu, code.dpl, 0);
@@ -214,11 +218,11 @@ function callThroughGate(cpu: Processor, gate: CallGate): void {
     stack = Stack.inSegment(cpu, pointer, segment, code.dpl === 3);
   }
   stack.push(s.segSelector(SEG_SS), gate.size);
-  stack.push(s.gpr64(4), gate.size);
-  const parameters = Array.from({ length: gate.parameters }, () => oldStack.pop(gate.size));
-  for (const parameter of parameters.reverse()) stack.push(parameter, gate.size);
+  stack.pushField(RSP * 8, gate.size);
+  const parameters = Array.from({ length: gate.parameters }, () => oldStack.pop64(gate.size));
+  for (const parameter of parameters.reverse()) stack.push64(parameter, gate.size);
   stack.push(s.segSelector(SEG_CS), gate.size);
-  stack.push(s.rip, gate.size);
+  stack.pushField(L.ST_RIP, gate.size);
   checkCodeOffset(cpu, code, gate.offset);
   markAccessed(cpu, code);
   if (segment) {
@@ -226,7 +230,7 @@ function callThroughGate(cpu: Processor, gate: CallGate): void {
     loadDescriptor(cpu, SEG_SS, segment.selector, segment);
   } else loadNull(cpu, SEG_SS, code.dpl);
   loadDescriptor(cpu, SEG_CS, (gate.selector & 0xfffc) | code.dpl, code);
-  s.rip = gate.offset;
+  s.setNumber(L.ST_RIP, gate.offset);
   stack.commit();
   cpu.modeChanged();
 }
@@ -262,14 +266,14 @@ export function execRetFar(cpu: Processor, insn: Insn): void {
   const { size } = insn;
   const release = insn.operands > 0 ? insn.imm & 0xffff : 0;
   const stack = Stack.current(cpu);
-  const offset = stack.pop(size);
-  const selector = Number(stack.pop(size) & 0xffffn);
+  const offset = stack.popOffset(size);
+  const selector = stack.pop(size) & 0xffff;
   if (realStyle(cpu)) {
-    if (offset > BigInt(s.segLimit(SEG_CS))) cpu.fault(GP_VECTOR, 0);
+    if (offset > s.segLimit(SEG_CS)) cpu.fault(GP_VECTOR, 0);
     stack.release(release);
     stack.commit();
     loadRealSegment(cpu, SEG_CS, selector);
-    s.rip = offset;
+    s.setNumber(L.ST_RIP, offset);
     cpu.modeChanged();
     return;
   }
@@ -282,8 +286,8 @@ export function execRetFar(cpu: Processor, insn: Insn): void {
     commitCode(cpu, code, selector, offset);
     return;
   }
-  const pointer = stack.pop(size);
-  const stackSelector = Number(stack.pop(size) & 0xffffn);
+  const pointer = stack.pop64(size);
+  const stackSelector = stack.pop(size) & 0xffff;
   const segment = returnStack(cpu, stackSelector, rpl, code);
   markAccessed(cpu, code);
   leaveToOuter(cpu, code, selector, offset, segment, stackSelector, pointer, release);
@@ -294,7 +298,7 @@ export function leaveToOuter(
   cpu: Processor,
   code: Descriptor,
   selector: number,
-  offset: bigint,
+  offset: number,
   segment: Descriptor | undefined,
   stackSelector: number,
   pointer: bigint,
@@ -305,12 +309,12 @@ export function leaveToOuter(
   loadDescriptor(cpu, SEG_CS, selector, code);
   if (segment) loadDescriptor(cpu, SEG_SS, stackSelector, segment);
   else loadNull(cpu, SEG_SS, stackSelector);
-  s.rip = offset;
-  const target = pointer + BigInt(release);
+  s.setNumber(L.ST_RIP, offset);
+  const target = release === 0 ? pointer : pointer + BigInt(release);
   const long = cpu.longMode && (code.attributes & SEG_ATTR_L) !== 0;
-  if (long) s.setGpr64(4, BigInt.asUintN(64, target));
-  else if (s.segAttr(SEG_SS) & SEG_ATTR_DB) s.setGpr32(4, Number(BigInt.asUintN(32, target)));
-  else s.setGpr16(4, Number(BigInt.asUintN(16, target)));
+  if (long) s.setGpr64(RSP, target);
+  else if (s.segAttr(SEG_SS) & SEG_ATTR_DB) s.setGpr32(RSP, Number(BigInt.asUintN(32, target)));
+  else s.setGpr16(RSP, Number(BigInt.asUintN(16, target)));
   dropPrivilegedSegments(cpu, selector & 3);
   cpu.modeChanged();
 }

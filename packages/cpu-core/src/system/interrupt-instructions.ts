@@ -138,7 +138,7 @@ export function execPopf(cpu: Processor, insn: Insn): void {
     cpu.fault(GP_VECTOR, 0);
   }
   const stack = Stack.current(cpu);
-  const image = Number(stack.pop(insn.size) & 0xffff_ffffn);
+  const image = stack.pop(insn.size);
   stack.commit();
   const mask = changeableFlags(cpu.cpl, iopl(old), insn.size);
   s.rflags = ((old & ~mask) | (image & mask)) & ~RFLAGS_RF;

@@ -92,13 +92,13 @@ export function execIret(cpu: Processor, insn: Insn): void {
 function iretReal(cpu: Processor, size: number, mask: number): void {
   const s = cpu.state;
   const stack = Stack.current(cpu);
-  const offset = stack.pop(size);
-  const selector = Number(stack.pop(size) & 0xffffn);
-  const image = Number(stack.pop(size) & 0xffff_ffffn);
-  if (offset > BigInt(s.segLimit(SEG_CS))) cpu.fault(GP_VECTOR, 0);
+  const offset = stack.popOffset(size);
+  const selector = stack.pop(size) & 0xffff;
+  const image = stack.pop(size);
+  if (offset > s.segLimit(SEG_CS)) cpu.fault(GP_VECTOR, 0);
   stack.commit();
   loadRealSegment(cpu, SEG_CS, selector);
-  s.rip = offset;
+  s.setNumber(L.ST_RIP, offset);
   mergeFlags(cpu, image, size === 2 ? mask & 0xffff : mask);
   cpu.modeChanged();
 }
@@ -107,9 +107,9 @@ function iretProtected(cpu: Processor, size: number): void {
   const s = cpu.state;
   const { cpl } = cpu;
   const stack = Stack.current(cpu);
-  const offset = stack.pop(size);
-  const selector = Number(stack.pop(size) & 0xffffn);
-  const image = Number(stack.pop(size) & 0xffff_ffffn);
+  const offset = stack.popOffset(size);
+  const selector = stack.pop(size) & 0xffff;
+  const image = stack.pop(size);
   if (image & RFLAGS_VM && size === 4 && cpl === 0 && !cpu.longMode) {
     iretToVm86(cpu, stack, offset, selector, image);
     return;
@@ -126,11 +126,11 @@ function iretProtected(cpu: Processor, size: number): void {
     markAccessed(cpu, code);
     stack.commit();
     loadDescriptor(cpu, SEG_CS, selector, code);
-    s.rip = offset;
+    s.setNumber(L.ST_RIP, offset);
   } else {
     // 64-bit mode pops SS:RSP always, the others only on a return to an outer level
-    const pointer = stack.pop(size);
-    const stackSelector = Number(stack.pop(size) & 0xffffn);
+    const pointer = stack.pop64(size);
+    const stackSelector = stack.pop(size) & 0xffff;
     const segment = returnStack(cpu, stackSelector, rpl, code);
     markAccessed(cpu, code);
     leaveToOuter(cpu, code, selector, offset, segment, stackSelector, pointer, 0);
@@ -139,11 +139,11 @@ function iretProtected(cpu: Processor, size: number): void {
   cpu.modeChanged();
 }
 
-function iretToVm86(cpu: Processor, stack: Stack, offset: bigint, selector: number, image: number): void {
+function iretToVm86(cpu: Processor, stack: Stack, offset: number, selector: number, image: number): void {
   const s = cpu.state;
   const pointer = stack.pop(4);
-  const [ss, es, ds, fs, gs] = Array.from({ length: 5 }, () => Number(stack.pop(4) & 0xffffn));
-  if (offset > 0xffffn) cpu.fault(GP_VECTOR, 0);
+  const [ss, es, ds, fs, gs] = Array.from({ length: 5 }, () => stack.pop(4) & 0xffff);
+  if (offset > 0xffff) cpu.fault(GP_VECTOR, 0);
   const mask = changeableFlags(0, 3, 4) | RFLAGS_RF | RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP;
   mergeFlags(cpu, image, mask);
   loadRealSegment(cpu, SEG_CS, selector);
@@ -152,7 +152,7 @@ function iretToVm86(cpu: Processor, stack: Stack, offset: bigint, selector: numb
   loadRealSegment(cpu, SEG_DS, ds!);
   loadRealSegment(cpu, SEG_FS, fs!);
   loadRealSegment(cpu, SEG_GS, gs!);
-  s.setGpr32(4, Number(pointer));
-  s.rip = offset;
+  s.setGpr32(4, pointer);
+  s.setNumber(L.ST_RIP, offset);
   cpu.modeChanged();
 }

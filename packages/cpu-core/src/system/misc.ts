@@ -40,14 +40,14 @@ const RBP = 5;
 /** PUSHA, PUSHAD. */
 export function execPusha(cpu: Processor, insn: Insn): void {
   const stack = Stack.current(cpu);
-  for (let register = 0; register < 8; register++) stack.push(cpu.state.gpr64(register), insn.size);
+  for (let register = 0; register < 8; register++) stack.pushField(register * 8, insn.size);
   stack.commit();
 }
 
 /** POPA, POPAD: the stack pointer's slot is skipped. */
 export function execPopa(cpu: Processor, insn: Insn): void {
   const stack = Stack.current(cpu);
-  const values = Array.from({ length: 8 }, () => stack.pop(insn.size));
+  const values = Array.from({ length: 8 }, () => stack.pop64(insn.size));
   stack.commit();
   values.forEach((value, i) => {
     const register = 7 - i;
@@ -57,16 +57,15 @@ export function execPopa(cpu: Processor, insn: Insn): void {
 
 /** ENTER. */
 export function execEnter(cpu: Processor, insn: Insn): void {
-  const s = cpu.state;
   const { size } = insn;
   const level = insn.imm2 & 31;
   const stack = Stack.current(cpu);
-  const frame = Stack.at(cpu, s.gpr64(RBP));
-  stack.push(s.gpr64(RBP), size);
+  const frame = Stack.at(cpu, RBP);
+  stack.pushField(RBP * 8, size);
   const newBase = stack.pointer;
   if (level > 0) {
-    for (let i = 1; i < level; i++) stack.push(frame.readBelow(size), size);
-    stack.push(newBase, size);
+    for (let i = 1; i < level; i++) stack.push64(frame.readBelow(size), size);
+    stack.push64(newBase, size);
   }
   stack.release(-(insn.imm & 0xffff));
   stack.probe(size);

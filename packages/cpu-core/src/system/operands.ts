@@ -71,7 +71,7 @@ export function isCanonicalRange(linear: number, size: number): boolean {
 }
 
 /** In 64-bit mode: adds the base of FS or GS, checks that all bytes are canonical. `offset` is the 64-bit effective address. */
-export function longAddress(cpu: Processor, segment: number, offset: bigint, size: number): number {
+function longAddress(cpu: Processor, segment: number, offset: bigint, size: number): number {
   let linear = offset;
   if (segment >= SEG_FS) linear += cpu.state.get64(L.ST_SEG_BASE + segment * 8);
   const at = Number(BigInt.asIntN(64, linear));

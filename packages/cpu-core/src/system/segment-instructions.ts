@@ -77,7 +77,7 @@ export function execPushSegment(cpu: Processor, insn: Insn): void {
 /** POP Sreg. */
 export function execPopSegment(cpu: Processor, insn: Insn): void {
   const stack = Stack.current(cpu);
-  const selector = Number(stack.pop(insn.size) & 0xffffn);
+  const selector = stack.pop(insn.size) & 0xffff;
   loadSegment(cpu, insn.val0, selector);
   stack.commit();
   shadowAfterStackSegment(cpu, insn.val0);

@@ -28,12 +28,18 @@ export function tssStack(cpu: Processor, dpl: number, ext: number): TssStack {
   };
 }
 
-/** RSP for a privilege level from a 64-bit TSS. */
-export function tssRsp(cpu: Processor, dpl: number, ext: number): bigint {
-  return cpu.memory.load64(address(cpu, 4 + dpl * 8, 8, ext), false);
+function longPointer(cpu: Processor, offset: number, ext: number): number {
+  const { memory } = cpu;
+  memory.loadWords(address(cpu, offset, 8, ext), false);
+  return (memory.high | 0) * 0x1_0000_0000 + memory.low;
 }
 
-/** Interrupt stack 1..7 from a 64-bit TSS. */
-export function tssIst(cpu: Processor, ist: number, ext: number): bigint {
-  return cpu.memory.load64(address(cpu, 0x24 + (ist - 1) * 8, 8, ext), false);
+/** RSP for a privilege level from a 64-bit TSS, signed; exact where canonical. */
+export function tssRsp(cpu: Processor, dpl: number, ext: number): number {
+  return longPointer(cpu, 4 + dpl * 8, ext);
+}
+
+/** Interrupt stack 1..7 from a 64-bit TSS, signed; exact where canonical. */
+export function tssIst(cpu: Processor, ist: number, ext: number): number {
+  return longPointer(cpu, 0x24 + (ist - 1) * 8, ext);
 }
