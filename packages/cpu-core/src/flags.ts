@@ -1,10 +1,23 @@
 /**
  * Lazy status flags, evaluated in TypeScript. The wasm tiers evaluate the same cases with generated code.
- * ST_CC_OP holds CC_* | log2(operand bytes) << 8; ST_CC_RES and ST_CC_SRC hold the operands shifted to the top of 64 bits
+ * ST_CC_OP holds CC_* and perhaps CC_CF_APART and CC_OF_APART, | log2(operand bytes) << 8; ST_CC_RES and ST_CC_SRC hold the operands shifted to the top of 64 bits
  * (but CF in bit 0 of ST_CC_SRC for CC_INC and CC_DEC, RFLAGS bits there for CC_GIVEN).
  */
 import { RFLAGS_AF, RFLAGS_CF, RFLAGS_OF, RFLAGS_PF, RFLAGS_SF, RFLAGS_ZF } from '@smm/x86-defs';
-import { CC_ADC, CC_ADD, CC_DEC, CC_EAGER, CC_GIVEN, CC_INC, CC_LOGIC, CC_SBB, CC_SUB } from './layout.ts';
+import {
+  CC_ADC,
+  CC_ADD,
+  CC_CF_APART,
+  CC_DEC,
+  CC_EAGER,
+  CC_GIVEN,
+  CC_INC,
+  CC_KIND,
+  CC_LOGIC,
+  CC_OF_APART,
+  CC_SBB,
+  CC_SUB,
+} from './layout.ts';
 
 /** The six status flags. */
 export const STATUS_FLAGS: number = RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF;
@@ -28,7 +41,20 @@ export function evaluateFlags(
   srcHigh: number,
   eflags: number,
 ): number {
-  const kind = ccOp & 0xff;
+  const apart = (ccOp & CC_CF_APART ? RFLAGS_CF : 0) | (ccOp & CC_OF_APART ? RFLAGS_OF : 0);
+  return (lazyFlags(ccOp, resLow, resHigh, srcLow, srcHigh, eflags) & ~apart) | (eflags & apart);
+}
+
+/** As {@link evaluateFlags}, with nothing apart. */
+function lazyFlags(
+  ccOp: number,
+  resLow: number,
+  resHigh: number,
+  srcLow: number,
+  srcHigh: number,
+  eflags: number,
+): number {
+  const kind = ccOp & CC_KIND;
   if (kind === CC_EAGER) return eflags & STATUS_FLAGS;
   const bytes = 1 << (ccOp >> 8);
   const wide = bytes === 8;

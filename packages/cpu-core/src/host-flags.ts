@@ -7,6 +7,8 @@ export const V8_FLAGS: readonly string[] = Object.freeze([
   '--experimental-wasm-branch-hinting',
   // Optimising a region costs as much as millions of its instructions in first-tier code: only for those that are very hot.
   '--wasm-tiering-budget=200000000',
+  // The interpreter's loops are larger than what V8 allocates registers for with care: without, each handler reloads all that the loop keeps in registers.
+  '--no-turbo-use-mid-tier-regalloc-for-huge-functions',
   // The same for TypeScript, which is mostly run now and then: quick code at once, optimised code late.
   '--always-sparkplug',
   '--interrupt-budget=1000000',

@@ -15,7 +15,7 @@ export const ST_CC_RES = 144;
 export const ST_CC_SRC = 152;
 /** Lazy flag operation (CC_*), 32 bit. CC_EAGER: CF PF AF ZF SF OF are in ST_EFLAGS. */
 export const ST_CC_OP = 160;
-/** RFLAGS, 32 bit. With ST_CC_OP != CC_EAGER its six status bits are stale; the other bits are always valid. */
+/** RFLAGS, 32 bit. With ST_CC_OP != CC_EAGER its six status bits are stale but for what is apart; the other bits are always valid. */
 export const ST_EFLAGS = 164;
 /** Mode word (MODE_*), 32 bit. */
 export const ST_MODE = 168;
@@ -203,9 +203,15 @@ export const CC_LOGIC = 3;
 export const CC_INC = 4;
 /** CC: res = a - 1, CF kept in bit 0 of src. */
 export const CC_DEC = 5;
-/** CC: res = a + src + 1 (carry came in). */
-export const CC_ADC = 6;
-/** CC: res = a - src - 1 (borrow came in). */
-export const CC_SBB = 7;
 /** CC: ZF, SF and PF from res; CF, OF and AF are given in src in their RFLAGS positions (not shifted). */
-export const CC_GIVEN = 8;
+export const CC_GIVEN = 6;
+/** CC: res = a + src + 1 (carry came in): CC_ADD and bit 3. */
+export const CC_ADC = 9;
+/** CC: res = a - src - 1 (borrow came in): CC_SUB and bit 3. */
+export const CC_SBB = 10;
+/** Bits of ST_CC_OP that hold the CC_* value. */
+export const CC_KIND = 0xf;
+/** Bit of ST_CC_OP beside a kind other than CC_EAGER: CF is in ST_EFLAGS, whatever that kind says. */
+export const CC_CF_APART = 0x10;
+/** Bit of ST_CC_OP beside {@link CC_CF_APART}: OF is in ST_EFLAGS too. */
+export const CC_OF_APART = 0x20;

@@ -78,3 +78,12 @@ it.each([0, 1, 2, 3])('operands of 2^%i bytes', (log) => {
 it('eager flags are those of RFLAGS', () => {
   expect(evaluateFlags(L.CC_EAGER, 0, 0, 0, 0, 0xfff)).toBe(CF | PF | AF | ZF | SF | OF);
 });
+
+it('CF and OF may be apart, in RFLAGS', () => {
+  const lowest = [1, 0x8000_0000] as const; // SF, odd parity
+  const op = L.CC_ADD | (3 << 8);
+  const all = evaluateFlags(op, 0, 0x8000_0000, 0xffff_ffff, 0xffff_ffff, 0);
+  expect(evaluateFlags(op | L.CC_CF_APART, 0, 0x8000_0000, 0xffff_ffff, 0xffff_ffff, 0)).toBe(all & ~CF);
+  expect(evaluateFlags(op | L.CC_CF_APART, ...lowest, 0, 0, CF | OF | ZF)).toBe(SF | CF);
+  expect(evaluateFlags(op | L.CC_CF_APART | L.CC_OF_APART, ...lowest, 0, 0, CF | OF | ZF)).toBe(SF | CF | OF);
+});

@@ -352,12 +352,12 @@ export class BlockBuilder {
     const { i32 } = this.#views;
     i32[at + (R.X_NEXT >>> 2)] = nextLow;
     i32[at + (R.X_NEXT >>> 2) + 1] = nextHigh;
+    i32[at + (R.X_LINK_NEXT >>> 2)] = linkTo(block, nextLow, nextHigh);
+    i32[at + (R.X_LINK_NEXT >>> 2) + 1] = 0;
     i32[at + (R.X_TARGET >>> 2)] = targetLow;
     i32[at + (R.X_TARGET >>> 2) + 1] = targetHigh;
     i32[at + (R.X_LINK_TARGET >>> 2)] = linkTo(block, targetLow, targetHigh);
-    i32[at + (R.X_LINK_NEXT >>> 2)] = linkTo(block, nextLow, nextHigh);
-    i32[at + (R.X_LINK_NEXT >>> 2) + 1] = 0;
-    i32[at + (R.X_LINK_NEXT >>> 2) + 2] = 0;
+    i32[at + (R.X_LINK_TARGET >>> 2) + 1] = 0;
   }
 
   /** The generated handlers assume this of the operands. */

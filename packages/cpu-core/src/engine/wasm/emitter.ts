@@ -194,6 +194,8 @@ export class Emitter {
   /** Length of the buffer after that `local.set`, and where it begins. */
   #setEnd = -1;
   #setAt = -1;
+  /** Offsets of what {@link rarely} announced. */
+  readonly unlikely: number[] = [];
 
   /** What was written so far. */
   get bytes(): Uint8Array {
@@ -207,6 +209,13 @@ export class Emitter {
   clear(): void {
     this.#length = 0;
     this.#setEnd = -1;
+    this.unlikely.length = 0;
+  }
+
+  /** Announces an `if` or `br_if` that is hardly ever taken. */
+  rarely(): this {
+    this.unlikely.push(this.#length);
+    return this;
   }
 
   /** Bytes as they are (opcodes). */

@@ -1,11 +1,20 @@
 /** The part of the WebAssembly back end for flags: lazy, from the last operation's result and second operand. */
+import { RFLAGS_CF, RFLAGS_OF } from '@smm/x86-defs';
 import { STATUS_FLAGS } from '../../flags.ts';
 import * as L from '../../layout.ts';
 import type { Width } from '../../semantics/builder.ts';
 import { LOCAL_POOL32, LOCAL_STATE } from './convention.ts';
-import { W } from './emitter.ts';
+import { I32, W } from './emitter.ts';
 import type { FreshFlags } from './value-builder.ts';
 import { VectorBuilder } from './vector-builder.ts';
+
+/** Bits of ST_CC_OP for flags that are put into ST_EFLAGS while the others stay lazy. */
+const APART: Readonly<Record<number, number>> = {
+  [RFLAGS_CF]: L.CC_CF_APART,
+  [RFLAGS_CF | RFLAGS_OF]: L.CC_CF_APART | L.CC_OF_APART,
+};
+/** Bits of ST_CC_OP that tell additions and subtractions, with or without a carry in, from the rest. */
+const CARRY_CASE = L.CC_CF_APART | 7;
 
 /** Flags and conditions. */
 export class FlagBuilder extends VectorBuilder {
@@ -62,7 +71,7 @@ export class FlagBuilder extends VectorBuilder {
     this.e.mem(W.i64_store, L.ST_CC_SRC);
   }
   #status(): void {
-    this.e.get(LOCAL_STATE).call(this.functions.flags);
+    this.apart(() => this.e.get(LOCAL_STATE).call(this.functions.flags), I32);
   }
   statusFlags(): number {
     this.#status();
@@ -71,19 +80,72 @@ export class FlagBuilder extends VectorBuilder {
   }
   changeFlags(mask: number, bits: number): void {
     const e = this.e;
+    const status = mask & STATUS_FLAGS;
+    const apart = status & ~(RFLAGS_CF | RFLAGS_OF) ? undefined : APART[status];
     e.get(LOCAL_STATE).get(LOCAL_STATE).mem(W.i32_load, L.ST_EFLAGS);
-    if (mask & STATUS_FLAGS) {
+    if (status && apart === undefined) {
       e.i32(~(STATUS_FLAGS | mask)).op(W.i32_and);
       this.#status();
       e.i32(~mask).op(W.i32_and, W.i32_or);
     } else e.i32(~mask).op(W.i32_and);
     this.put(bits);
     e.op(W.i32_wrap_i64, W.i32_or).mem(W.i32_store, L.ST_EFLAGS);
-    if (mask & STATUS_FLAGS) e.get(LOCAL_STATE).i32(L.CC_EAGER).mem(W.i32_store, L.ST_CC_OP);
+    if (!status) return;
+    e.get(LOCAL_STATE);
+    if (apart === undefined) e.i32(L.CC_EAGER);
+    else {
+      const op = LOCAL_POOL32 + this.next32; // scratch: taken again at once
+      e.get(LOCAL_STATE).mem(W.i32_load, L.ST_CC_OP).tee(op).i32(apart).op(W.i32_or).i32(L.CC_EAGER);
+      e.get(op).op(W.select);
+    }
+    e.mem(W.i32_store, L.ST_CC_OP);
   }
   carry(): number {
-    this.e.get(LOCAL_STATE).call(this.functions.carry);
+    this.#pushCarry();
+    this.e.op(W.i64_extend_i32_u);
     return this.new64();
+  }
+  /** Pushes CF, for any kind of lazy flags. */
+  #pushCarry(): void {
+    const e = this.e;
+    const kind = LOCAL_POOL32 + this.next32; // scratch: taken again at once
+    const load = (offset: number): number => {
+      e.get(LOCAL_STATE).mem(W.i64_load, offset);
+      return this.new64();
+    };
+    const carried = (): void => void e.get(kind).i32(3).op(W.i32_shr_u);
+    // Below, or equal where a carry came in.
+    const below = (v: number, source: number): void => {
+      e.get(v).get(source).op(W.i64_lt_u).get(v).get(source).op(W.i64_eq);
+      carried();
+      e.op(W.i32_and, W.i32_or);
+    };
+    const isKind = (of: number): void => {
+      e.get(kind).i32(CARRY_CASE).op(W.i32_and).i32(of).op(W.i32_eq, W.if, I32);
+    };
+    e.get(LOCAL_STATE).mem(W.i32_load8_u, L.ST_CC_OP).set(kind);
+    isKind(L.CC_ADD);
+    below(load(L.ST_CC_RES), load(L.ST_CC_SRC));
+    e.op(W.else);
+    isKind(L.CC_SUB);
+    // The first operand: the result, the second and the borrow, which is one at the operand's lowest bit.
+    const source = load(L.ST_CC_SRC);
+    e.get(LOCAL_STATE).mem(W.i64_load, L.ST_CC_RES).get(source).op(W.i64_add);
+    carried();
+    e.op(W.i64_extend_i32_u)
+      .i64(64n)
+      .i64(8n)
+      .get(LOCAL_STATE)
+      .mem(W.i64_load8_u, L.ST_CC_OP + 1);
+    e.op(W.i64_shl, W.i64_sub, W.i64_shl, W.i64_add);
+    below(this.new64(), source);
+    e.op(W.else);
+    e.i32((1 << L.CC_INC) | (1 << L.CC_DEC) | (1 << L.CC_GIVEN)).get(kind);
+    e.op(W.i32_shr_u).i32(1).op(W.i32_and, W.if, I32);
+    e.get(LOCAL_STATE).mem(W.i32_load, L.ST_CC_SRC).i32(1).op(W.i32_and, W.else);
+    // LOGIC: 0; else it is in ST_EFLAGS.
+    e.get(LOCAL_STATE).mem(W.i32_load, L.ST_EFLAGS).get(kind).i32(L.CC_LOGIC).op(W.i32_ne, W.i32_and);
+    e.op(W.end, W.end, W.end);
   }
 
   condition(): number {
@@ -106,12 +168,13 @@ export class FlagBuilder extends VectorBuilder {
       if (even === 4) e.op(W.i64_eqz);
       else e.i64(0n).op(W.i64_lt_s);
       e.op(W.end);
-    } else if (even === 0x2 || even === 0x6 || even >= 0xc) {
+    } else if (even === 0x2) this.#pushCarry();
+    else if (even === 0x6 || even >= 0xc) {
       e.get(LOCAL_STATE).mem(W.i32_load8_u, L.ST_CC_OP).i32(L.CC_SUB).op(W.i32_eq, W.if, 0x7f);
       // a - src = res, all at the top of 64 bits: compare a = res + src with src.
       e.get(LOCAL_STATE).mem(W.i64_load, L.ST_CC_RES).get(LOCAL_STATE).mem(W.i64_load, L.ST_CC_SRC);
       e.op(W.i64_add).get(LOCAL_STATE).mem(W.i64_load, L.ST_CC_SRC);
-      e.op(even === 2 ? W.i64_lt_u : even === 6 ? W.i64_le_u : even === 0xc ? W.i64_lt_s : W.i64_le_s);
+      e.op(even === 6 ? W.i64_le_u : even === 0xc ? W.i64_lt_s : W.i64_le_s);
       e.op(W.else);
       this.#slowCondition(even);
       e.op(W.end);
@@ -133,11 +196,11 @@ export class FlagBuilder extends VectorBuilder {
     }
     const relation = { 2: W.i64_lt_u, 6: W.i64_le_u, 12: W.i64_lt_s, 14: W.i64_le_s }[even];
     if (relation === undefined) return false;
-    if (f.kind === L.CC_SUB) {
-      this.#putTop(f.result, f.w);
-      this.#putTop(f.source, f.w);
-      e.op(W.i64_add);
-      this.#putTop(f.source, f.w);
+    const { difference } = this;
+    if (f.kind === L.CC_SUB && difference?.result === f.result && difference.b === f.source) {
+      const put = (v: number): void => (even < 0xc ? this.put(v) : this.#putTop(v, f.w));
+      put(difference.a);
+      put(difference.b);
       e.op(relation);
       return true;
     }

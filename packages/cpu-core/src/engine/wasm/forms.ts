@@ -58,6 +58,7 @@ export interface Form {
 const r = (size: number): Operand => ({ kind: K_REG, size });
 const m = (size: number): Operand => ({ kind: K_MEM, size });
 const imm: Operand = { kind: K_IMM, size: 0 };
+const x: Operand = { kind: K_XMM, size: 16 };
 
 class FormList {
   readonly forms: Form[] = [];
@@ -138,6 +139,12 @@ export function formsOf(model: Model): Form[] {
     list.add('ADC', w, [r(w), imm]);
     list.add('SBB', w, [r(w), r(w)]);
     list.add('SBB', w, [r(w), imm]);
+    if (w === native && !general) {
+      for (const op of ['ADC', 'SBB'] as const) {
+        list.add(op, w, [r(w), m(w)]);
+        list.add(op, w, [m(w), r(w)]);
+      }
+    }
     both('INC', w, [r(w)]);
     both('DEC', w, [r(w)]);
     list.add('INC', w, [m(w)]);
@@ -205,6 +212,15 @@ export function formsOf(model: Model): Form[] {
     list.add('RET', native, []);
     list.add('RET', native, [imm]);
   }
+  if (!general) {
+    for (const op of ['MOVAPS', 'MOVUPS', 'MOVDQA', 'MOVDQU'] as const) {
+      list.add(op, 16, [x, x]);
+      list.add(op, 16, [x, m(16)]);
+      list.add(op, 16, [m(16), x]);
+    }
+    for (const op of ['PXOR', 'XORPS'] as const) list.add(op, 16, [x, x]);
+  }
+  // The last one is short: V8 puts it ahead of the loop's head, which then lies within one line of the host's cache.
   for (const op of [
     'CLC',
     'STC',
@@ -240,7 +256,9 @@ export function jumpKey(jump: Insn): number {
 /** Number of jump keys. */
 export const JUMP_KEYS = 64;
 
-const RELATIONS: readonly number[] = [2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14, 15];
+/** Conditions that are asked of a comparison, and of a TEST, whose CF and OF are 0. */
+const RELATIONS: readonly number[] = [2, 3, 4, 5, 6, 7, 12, 13, 14, 15];
+const SIGNS: readonly number[] = [4, 5, 8, 9, 12, 13, 14, 15];
 const ZERO_AND_SIGN: readonly number[] = [4, 5, 8, 9];
 
 /** Pairs that get a handler. */
@@ -256,7 +274,7 @@ export function pairsOf(model: Model): Pair[] {
     for (const first of list.forms) for (const { insn } of jumps.forms) pairs.push({ first, jump: insn });
   };
   for (const w of sizes) {
-    add('TEST', w, [r(w), r(w)], w === 1 ? ZERO_AND_SIGN : RELATIONS);
+    add('TEST', w, [r(w), r(w)], w === 1 ? ZERO_AND_SIGN : SIGNS);
     add('CMP', w, [r(w), imm], RELATIONS);
     add('TEST', w, [r(w), imm], [4, 5]);
     if (w === 1) {

@@ -6,7 +6,7 @@ import { OP } from '../../ops.ts';
 import type { Width } from '../../semantics/builder.ts';
 import { TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_READ_TAG, TLB_WRITE_TAG } from '../tlb.ts';
 import { LOCAL_POOL32, LOCAL_RECORD, LOCAL_STATE, LOCAL_TLB } from './convention.ts';
-import { VOID, W } from './emitter.ts';
+import { I32, VOID, W } from './emitter.ts';
 import * as R from './record.ts';
 import { ValueBuilder } from './value-builder.ts';
 
@@ -17,11 +17,20 @@ export class OperandBuilder extends ValueBuilder {
   protected field(opcode: number, offset: number): void {
     this.e.get(LOCAL_RECORD).mem(opcode, this.recordOffset + offset);
   }
-  /** Pushes the host address of the register whose offset is in a record byte. */
+  /** Pushes the host address of the register whose offset is in a record byte: worked out once where all of the handler runs. */
   protected registerAddress(field: number): void {
+    const known = this.addresses.get(field);
+    if (known !== undefined) {
+      this.e.get(known);
+      return;
+    }
     this.e.get(LOCAL_STATE);
     this.field(W.i32_load8_u, field);
     this.e.op(W.i32_add);
+    if (this.depth > 0) return;
+    const address = this.new32();
+    this.addresses.set(field, address);
+    this.e.get(address);
   }
   #loadAt(w: Width, offset: number): number {
     const opcode = w === 1 ? W.i64_load8_u : w === 2 ? W.i64_load16_u : w === 4 ? W.i64_load32_u : W.i64_load;
@@ -168,17 +177,16 @@ export class OperandBuilder extends ValueBuilder {
       .mem(W.i64_load, write ? TLB_WRITE_TAG : TLB_READ_TAG)
       .get(linear);
     if (w > 1) e.i64(BigInt(w - 1)).op(W.i64_add);
-    e.i64(~0xfffn).op(W.i64_and, W.i64_eq, W.if, 0x7f);
-    e.get(linear).op(W.i32_wrap_i64).get(entry).mem(W.i32_load, TLB_ADDEND).op(W.i32_add);
-    e.op(W.else).get(LOCAL_STATE).get(LOCAL_RECORD).get(linear);
+    e.i64(~0xfffn).op(W.i64_and, W.i64_ne).rarely().op(W.if, I32);
+    e.get(LOCAL_STATE).get(LOCAL_RECORD).get(linear);
     e.i32(w | (write ? 0x100 : 0)).call(this.functions.slowPath);
     const host = LOCAL_POOL32 + this.next32;
     e.tee(host)
       .i32(-1)
       .op(W.i32_eq)
-      .brIf(this.depth + 1 + this.exitLabel)
-      .get(host)
-      .op(W.end);
+      .brIf(this.depth + 1 + this.labels.exit)
+      .get(host);
+    e.op(W.else).get(linear).op(W.i32_wrap_i64).get(entry).mem(W.i32_load, TLB_ADDEND).op(W.i32_add, W.end);
     return this.new32();
   }
   #loadHost(host: number, w: Width): number {
@@ -203,9 +211,10 @@ export class OperandBuilder extends ValueBuilder {
     e.mem(size === 8 ? W.i64_store : W.i64_store32, 2);
   }
   faultIf(c: number): void {
-    const e = this.e;
-    e.get(c).op(W.if, VOID).get(LOCAL_STATE).get(LOCAL_RECORD).call(this.functions.abort);
-    e.br(this.depth + 1 + this.exitLabel).op(W.end);
+    this.e
+      .get(c)
+      .rarely()
+      .brIf(this.depth + this.labels.abort);
   }
 
   #stackWidth(): Width {

@@ -4,9 +4,12 @@ import { SEMANTICS } from '../../semantics/semantics.ts';
 import {
   type Functions,
   LOCAL_BLOCK,
+  LOCAL_POOL32,
   LOCAL_RECORD,
+  LOCAL_RIP,
   LOCAL_STATE,
   LOCAL_TLB,
+  labelsAt,
   type Model,
   POOL32,
   POOL64,
@@ -18,12 +21,13 @@ import { ModuleBuilder, type Signature } from './module.ts';
 import * as R from './record.ts';
 import {
   accessFunction,
-  carryFunction,
   chainFunction,
   flagsFunction,
   followFunction,
+  lazyFlagsFunction,
   logJumpFunction,
   mulHighFunction,
+  probeJumpCache,
   segmentFunction,
   slowPath,
   withBudget,
@@ -117,15 +121,15 @@ export function generate(shared: boolean, translator: boolean): Program {
     abort,
     slowPath: m.reserve(),
     flags: m.reserve(),
-    carry: m.reserve(),
     follow: m.reserve(),
     mulHigh: m.reserve(),
     segment: m.reserve(),
     logJump: translator ? m.reserve() : undefined,
   };
   m.define(functions.slowPath, slowPath(slow));
-  m.define(functions.flags, flagsFunction(), 'flags');
-  m.define(functions.carry, carryFunction(functions.flags));
+  const lazy = m.reserve();
+  m.define(lazy, lazyFlagsFunction());
+  m.define(functions.flags, flagsFunction(lazy), 'flags');
   m.define(functions.follow, followFunction(lookup));
   m.define(functions.mulHigh, mulHighFunction());
   if (functions.logJump !== undefined) m.define(functions.logJump, logJumpFunction());
@@ -199,6 +203,7 @@ function runFunction(model: Model, forms: Form[], fused: Pair[], functions: Func
   e.get(LOCAL_STATE).get(LOCAL_RECORD).mem(W.i32_store, L.ST_BUDGET);
   e.get(LOCAL_STATE).get(LOCAL_BLOCK).mem(W.i32_store, L.ST_BLOCK);
   e.get(LOCAL_BLOCK).i32(R.HEADER_SIZE).op(W.i32_add).set(LOCAL_RECORD);
+  openLabels(e);
   e.op(W.loop, VOID);
   for (let k = 0; k < count; k++) e.op(W.block, VOID);
   e.get(LOCAL_RECORD).mem(W.i32_load16_u, R.R_HANDLER).op(W.br_table).unsigned(count);
@@ -207,29 +212,30 @@ function runFunction(model: Model, forms: Form[], fused: Pair[], functions: Func
   for (let k = 0; k < count; k++) {
     e.op(W.end);
     const next = count - 1 - k;
-    const b = new WasmBuilder(e, functions, model, next + 2, next + 1);
-    if (k === R.HANDLER_EXIT) e.br(next + 2);
+    const labels = labelsAt(next + 1);
+    const b = new WasmBuilder(e, functions, model, labels);
+    if (k === R.HANDLER_EXIT) e.br(labels.exit);
     else if (k === R.HANDLER_EXECUTE) {
-      e.get(LOCAL_STATE)
-        .get(LOCAL_RECORD)
-        .call(calls.execute)
-        .brIf(next + 2);
+      b.apart(() => {
+        e.get(LOCAL_STATE)
+          .get(LOCAL_RECORD)
+          .call(calls.execute)
+          .brIf(1 + labels.exit);
+      });
       nextRecord(e, next);
     } else if (k === R.HANDLER_CALL) {
       // 0: go on; 1: leave; else the next block.
-      e.get(LOCAL_STATE).get(LOCAL_RECORD).get(LOCAL_RECORD).mem(W.i32_load16_u, R.R_FUNCTION);
-      e.op(W.call_indirect)
-        .unsigned(calls.indirect)
-        .unsigned(calls.table)
-        .tee(LOCAL_BLOCK)
-        .op(W.i32_eqz, W.if, VOID);
-      nextRecord(e, next + 1);
-      e.op(W.end)
-        .get(LOCAL_BLOCK)
-        .i32(1)
-        .op(W.i32_ne)
-        .brIf(next + 1)
-        .br(next + 2);
+      b.apart(() => {
+        e.get(LOCAL_STATE).get(LOCAL_RECORD).get(LOCAL_RECORD).mem(W.i32_load16_u, R.R_FUNCTION);
+        e.op(W.call_indirect).unsigned(calls.indirect).unsigned(calls.table).tee(LOCAL_BLOCK).op(W.if, VOID);
+        e.get(LOCAL_BLOCK)
+          .i32(1)
+          .op(W.i32_ne)
+          .brIf(2 + labels.go)
+          .br(2 + labels.exit)
+          .op(W.end);
+      });
+      nextRecord(e, next);
     } else if (k === R.HANDLER_CONTINUE) b.jumpToStateRip();
     else if (k === R.HANDLER_NEXT) b.jumpNext();
     else if (k >= R.HANDLER_FIRST + forms.length) {
@@ -246,16 +252,19 @@ function runFunction(model: Model, forms: Form[], fused: Pair[], functions: Func
       if (!b.jumped) nextRecord(e, next);
     }
   }
-  e.op(W.end, W.end, W.end);
+  e.op(W.end);
+  closeLabels(e, functions);
+  e.op(W.end, W.end);
   return {
     signature: { params: [I32, I32, I32], results: [] },
     locals: [
       [1, I32],
-      [POOL64, I64],
+      [1 + POOL64, I64],
       [POOL32, I32],
       [POOL128, V128],
     ] as const,
     code: e.bytes,
+    unlikely: e.unlikely,
   };
 }
 
@@ -270,25 +279,51 @@ function countOrEnter(e: Emitter, { hot, type }: { hot: number; type: number }):
   e.tee(LOCAL_BLOCK).brIf(1).br(2).op(W.end);
 }
 
+/** Opens the blocks of {@link Labels.follow}, `jump` and `abort`, inside those of `exit` and `go`. */
+function openLabels(e: Emitter): void {
+  e.op(W.block, VOID, W.block, VOID, W.block, VOID);
+}
+
+/** What the handlers that leave by these labels have in common. */
+function closeLabels(e: Emitter, { follow, abort }: Functions): void {
+  // follow
+  e.op(W.end).get(LOCAL_STATE).get(LOCAL_RECORD).mem(W.i64_load, 0);
+  e.i32(0).get(LOCAL_RECORD).i32(R.RIP_TO_LINK).op(W.i32_add);
+  e.get(LOCAL_RECORD).mem(W.i32_load, R.RIP_TO_LINK).op(W.select);
+  e.call(follow).tee(LOCAL_BLOCK).brIf(2).br(3);
+  // jump
+  const entry = LOCAL_POOL32;
+  e.op(W.end);
+  probeJumpCache(e, LOCAL_STATE, LOCAL_RIP, entry);
+  e.op(W.i32_eqz).rarely().op(W.if, VOID);
+  e.get(LOCAL_STATE).get(LOCAL_RIP).i32(0).call(follow).tee(LOCAL_BLOCK).brIf(2).br(3);
+  e.op(W.end).get(entry).mem(W.i32_load, 12).set(LOCAL_BLOCK).br(1);
+  // abort
+  e.op(W.end).get(LOCAL_STATE).get(LOCAL_RECORD).call(abort).br(1);
+}
+
 /** A form as a function (state, record) -> 0 to go on, 1 to leave, or the next block. */
 function formFunction(model: Model, { insn }: Form, functions: Functions) {
   const e = new Emitter();
   e.get(LOCAL_STATE).mem(W.i32_load, L.ST_TLB).set(LOCAL_TLB).op(W.block, VOID, W.block, VOID);
-  const b = new WasmBuilder(e, functions, model, 1, 0);
+  openLabels(e);
+  const b = new WasmBuilder(e, functions, model, labelsAt(0));
   b.segmented = true;
   b.begin(insn);
   SEMANTICS.get(insn.op)!(b, insn);
   if (!b.jumped) e.i32(0).op(W.return);
+  closeLabels(e, functions);
   e.op(W.end).get(LOCAL_BLOCK).op(W.return, W.end).i32(1);
   return {
     signature: HANDLER_SIGNATURE,
     locals: [
       [2, I32],
-      [POOL64, I64],
+      [1 + POOL64, I64],
       [POOL32, I32],
       [POOL128, V128],
     ] as const,
     code: e.bytes,
+    unlikely: e.unlikely,
   };
 }
 

@@ -58,12 +58,14 @@ export const RECORD_SIZE = 32;
 
 /** Extension, from the start of its own record: next RIP, 64 bit. */
 export const X_NEXT = 32;
+/** Extension: block at the next RIP, 32 bit: {@link LINK_OPEN}, {@link LINK_NEVER} or a host offset. */
+export const X_LINK_NEXT = 40;
 /** Extension: target RIP, 64 bit. */
-export const X_TARGET = 40;
-/** Extension: block at the target, 32 bit: {@link LINK_OPEN}, {@link LINK_NEVER} or a host offset. */
-export const X_LINK_TARGET = 48;
-/** Extension: block at the next RIP, 32 bit. */
-export const X_LINK_NEXT = 52;
+export const X_TARGET = 48;
+/** Extension: block at the target, 32 bit, as {@link X_LINK_NEXT}. */
+export const X_LINK_TARGET = 56;
+/** From a RIP of an extension to its link. */
+export const RIP_TO_LINK = 8;
 
 /** Link not made yet. */
 export const LINK_OPEN = 0;

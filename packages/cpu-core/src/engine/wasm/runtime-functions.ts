@@ -1,5 +1,5 @@
 /** Functions of the generated module that handlers call: slow path, flags, block lookup, products, segments. */
-import { RFLAGS_CF, SEG_ATTR_CODE, SEG_ATTR_DC, SEG_ATTR_P, SEG_ATTR_RW } from '@smm/x86-defs';
+import { RFLAGS_CF, RFLAGS_OF, SEG_ATTR_CODE, SEG_ATTR_DC, SEG_ATTR_P, SEG_ATTR_RW } from '@smm/x86-defs';
 import { STATUS_FLAGS } from '../../flags.ts';
 import * as L from '../../layout.ts';
 import { JUMP_CACHE_ENTRIES, JUMP_CACHE_ENTRY_SIZE, JUMP_CACHE_SIZE } from '../jump-cache.ts';
@@ -55,11 +55,28 @@ export function chainFunction(signature: Signature, follow: number, region: numb
   return { signature, locals: [[2, I32]] as const, code: e.bytes };
 }
 
-/** (state) -> the six status flags: the cases of `evaluateFlags`. */
-export function flagsFunction(): Body {
+/** (state) -> the six status flags: `evaluateFlags`. */
+export function flagsFunction(lazy: number): Body {
+  const e = new Emitter();
+  const apart = 1;
+  e.get(0).mem(W.i32_load8_u, L.ST_CC_OP).set(apart);
+  const bit = (of: number, flag: number): void => {
+    e.get(apart).i32(of).op(W.i32_and, W.i32_eqz, W.i32_eqz);
+    e.i32(Math.log2(flag)).op(W.i32_shl);
+  };
+  bit(L.CC_CF_APART, RFLAGS_CF);
+  bit(L.CC_OF_APART, RFLAGS_OF);
+  e.op(W.i32_or).set(apart);
+  e.get(0).call(lazy).get(apart).i32(-1).op(W.i32_xor, W.i32_and);
+  e.get(0).mem(W.i32_load, L.ST_EFLAGS).get(apart).op(W.i32_and, W.i32_or);
+  return { signature: { params: [I32], results: [I32] }, locals: [[1, I32]] as const, code: e.bytes };
+}
+
+/** (state) -> the six status flags where none is apart: the cases of `lazyFlags`. */
+export function lazyFlagsFunction(): Body {
   const e = new Emitter();
   const [kind, res, src, a, flags] = [1, 2, 3, 4, 5] as const;
-  e.get(0).mem(W.i32_load8_u, L.ST_CC_OP).tee(kind).op(W.i32_eqz, W.if, VOID);
+  e.get(0).mem(W.i32_load8_u, L.ST_CC_OP).i32(L.CC_KIND).op(W.i32_and).tee(kind).op(W.i32_eqz, W.if, VOID);
   e.get(0).mem(W.i32_load, L.ST_EFLAGS).i32(STATUS_FLAGS).op(W.i32_and, W.return, W.end);
   e.get(0).mem(W.i64_load, L.ST_CC_RES).set(res).get(0).mem(W.i64_load, L.ST_CC_SRC).set(src);
   // Width: bits below the operand, 64 - 8 * bytes. PF needs the lowest byte of the operand.
@@ -136,21 +153,21 @@ export function flagsFunction(): Body {
   };
 }
 
-/** (state) -> CF as an i64: the frequent cases at once. */
-export function carryFunction(flags: number): Body {
-  const e = new Emitter();
-  const kind = 1;
-  e.get(0).mem(W.i32_load8_u, L.ST_CC_OP).tee(kind).i32(L.CC_SUB).op(W.i32_eq, W.if, VOID);
-  e.get(0).mem(W.i64_load, L.ST_CC_RES).get(0).mem(W.i64_load, L.ST_CC_SRC).op(W.i64_add);
-  e.get(0).mem(W.i64_load, L.ST_CC_SRC).op(W.i64_lt_u, W.i64_extend_i32_u, W.return, W.end);
-  e.get(kind).i32(L.CC_ADD).op(W.i32_eq, W.if, VOID).get(0).mem(W.i64_load, L.ST_CC_RES);
-  e.get(0).mem(W.i64_load, L.ST_CC_SRC).op(W.i64_lt_u, W.i64_extend_i32_u, W.return, W.end);
-  e.get(kind).i32(L.CC_LOGIC).op(W.i32_eq, W.if, VOID).i64(0n).op(W.return, W.end);
-  e.get(kind).i32(L.CC_INC).op(W.i32_eq).get(kind).i32(L.CC_DEC).op(W.i32_eq, W.i32_or).get(kind);
-  e.i32(L.CC_GIVEN).op(W.i32_eq, W.i32_or, W.if, VOID);
-  e.get(0).mem(W.i64_load, L.ST_CC_SRC).i64(BigInt(RFLAGS_CF)).op(W.i64_and, W.return, W.end);
-  e.get(0).call(flags).i32(RFLAGS_CF).op(W.i32_and, W.i64_extend_i32_u);
-  return { signature: { params: [I32], results: [I64] }, locals: [[1, I32]] as const, code: e.bytes };
+/** Pushes the truth of 'the jump cache knows where the RIP in a local leads', and puts the entry's host offset into `entry`. */
+export function probeJumpCache(e: Emitter, state: number, rip: number, entry: number): void {
+  e.get(rip).op(W.i32_wrap_i64).get(rip).op(W.i32_wrap_i64).i32(11).op(W.i32_shr_u, W.i32_xor);
+  e.i32(JUMP_CACHE_ENTRIES - 1)
+    .op(W.i32_and)
+    .i32(Math.log2(JUMP_CACHE_ENTRY_SIZE))
+    .op(W.i32_shl);
+  e.get(state)
+    .op(W.i32_add)
+    .i32(4096 + 2 * TLB_SIZE)
+    .op(W.i32_add)
+    .tee(entry);
+  e.mem(W.i64_load, 0).get(rip).op(W.i64_eq);
+  e.get(entry).mem(W.i32_load, 8).get(state).mem(W.i32_load, L.ST_MODE).op(W.i32_eq, W.i32_and);
+  e.get(entry).mem(W.i32_load, 12).i32(0).op(W.i32_ne, W.i32_and);
 }
 
 /** (state, rip, slot) -> block or 0: the jump cache (unless a link is to be made), then TypeScript. */
@@ -158,19 +175,7 @@ export function followFunction(lookup: number): Body {
   const e = new Emitter();
   const entry = 3;
   e.get(2).op(W.i32_eqz, W.if, VOID);
-  e.get(1).op(W.i32_wrap_i64).get(1).op(W.i32_wrap_i64).i32(11).op(W.i32_shr_u, W.i32_xor);
-  e.i32(JUMP_CACHE_ENTRIES - 1)
-    .op(W.i32_and)
-    .i32(Math.log2(JUMP_CACHE_ENTRY_SIZE))
-    .op(W.i32_shl);
-  e.get(0)
-    .op(W.i32_add)
-    .i32(4096 + 2 * TLB_SIZE)
-    .op(W.i32_add)
-    .tee(entry);
-  e.mem(W.i64_load, 0).get(1).op(W.i64_eq);
-  e.get(entry).mem(W.i32_load, 8).get(0).mem(W.i32_load, L.ST_MODE).op(W.i32_eq, W.i32_and);
-  e.get(entry).mem(W.i32_load, 12).i32(0).op(W.i32_ne, W.i32_and);
+  probeJumpCache(e, 0, 1, entry);
   e.op(W.if, VOID).get(entry).mem(W.i32_load, 12).op(W.return, W.end, W.end);
   e.get(0).get(1).mem(W.i64_store, L.ST_RIP).get(0).get(2).call(lookup);
   return {

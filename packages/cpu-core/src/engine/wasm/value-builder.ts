@@ -1,8 +1,17 @@
 /** The part of the WebAssembly back end that computes: values, truths, constants. */
 import type { Insn } from '../../insn.ts';
 import type { Width } from '../../semantics/builder.ts';
-import { type Functions, LOCAL_POOL32, LOCAL_POOL64, type Model, POOL32, POOL64 } from './convention.ts';
-import { type Emitter, VOID, W } from './emitter.ts';
+import {
+  type Functions,
+  type Labels,
+  LOCAL_POOL32,
+  LOCAL_POOL64,
+  LOCAL_RECORD,
+  type Model,
+  POOL32,
+  POOL64,
+} from './convention.ts';
+import { type Emitter, I64, VOID, W } from './emitter.ts';
 
 /** Lazy flags just made by the first half of a fused pair. */
 export interface FreshFlags {
@@ -28,12 +37,14 @@ export class ValueBuilder {
   /** Distance from the record in LOCAL_RECORD to the one being compiled (fused pairs). */
   protected recordOffset = 0;
   protected freshFlags: FreshFlags | undefined;
+  /** The last subtraction. */
+  protected difference: { readonly a: number; readonly b: number; readonly result: number } | undefined;
+  /** Locals with the host addresses of registers, by record byte. */
+  protected readonly addresses = new Map<number, number>();
   protected next32 = 0;
   #next64 = 0;
   #constants: bigint[] = [];
-  /** Labels around the handler: exit, next block. */
-  readonly exitLabel: number;
-  readonly goLabel: number;
+  protected readonly labels: Labels;
   /** The handler has left by itself (jump). */
   jumped = false;
   /** Add the segment base that the record names (64-bit FS and GS). */
@@ -41,12 +52,11 @@ export class ValueBuilder {
   /** Leave the flags alone: nobody looks at them. */
   noFlags = false;
 
-  constructor(emitter: Emitter, functions: Functions, model: Model, exitLabel: number, goLabel: number) {
+  constructor(emitter: Emitter, functions: Functions, model: Model, labels: Labels) {
     this.e = emitter;
     this.functions = functions;
     this.model = model;
-    this.exitLabel = exitLabel;
-    this.goLabel = goLabel;
+    this.labels = labels;
   }
 
   /** Starts a handler for instructions of this form. `at`: offset of its record from the current one. */
@@ -54,12 +64,14 @@ export class ValueBuilder {
     this.insn = insn;
     this.recordOffset = at;
     this.writeHost = undefined;
+    this.addresses.clear();
     this.jumped = false;
     if (at === 0) {
       this.#next64 = 0;
       this.next32 = 0;
       this.#constants = [];
       this.freshFlags = undefined;
+      this.difference = undefined;
     }
   }
 
@@ -111,7 +123,9 @@ export class ValueBuilder {
     return this.#binary(w, W.i64_add, W.i32_add, a, b);
   }
   sub(w: Width, a: number, b: number): number {
-    return this.#binary(w, W.i64_sub, W.i32_sub, a, b);
+    const result = this.#binary(w, W.i64_sub, W.i32_sub, a, b);
+    this.difference = { a, b, result };
+    return result;
   }
   mul(w: Width, a: number, b: number): number {
     return this.#binary(w, W.i64_mul, W.i32_mul, a, b);
@@ -119,9 +133,11 @@ export class ValueBuilder {
   mulHigh(w: Width, signed: boolean, a: number, b: number): number {
     const e = this.e;
     if (w === 8) {
-      this.put(a);
-      this.put(b);
-      e.i32(signed ? 1 : 0).call(this.functions.mulHigh);
+      this.apart(() => {
+        this.put(a);
+        this.put(b);
+        e.i32(signed ? 1 : 0).call(this.functions.mulHigh);
+      }, I64);
       return this.new64();
     }
     this.put(signed ? this.signExtend(w, 8, a) : a);
@@ -239,6 +255,19 @@ export class ValueBuilder {
     this.put(b);
     this.e.get(c).op(W.select);
     return this.new64();
+  }
+  /**
+   * Emits code that calls a function, where the host puts what hardly ever runs: it then keeps the other handlers' registers
+   * across nothing but their own code. `type`: of the value that `body` leaves on the stack.
+   */
+  apart(body: () => void, type: number = VOID): void {
+    const e = this.e;
+    e.get(LOCAL_RECORD).rarely().op(W.if, type);
+    this.depth++;
+    body();
+    this.depth--;
+    if (type !== VOID) e.op(W.else, type === I64 ? W.i64_const : W.i32_const, 0);
+    e.op(W.end);
   }
   if_(c: number, body: () => void): void {
     this.e.get(c).op(W.if, VOID);

@@ -3,7 +3,7 @@ import { SEG_CS } from '@smm/x86-defs';
 import * as L from '../../layout.ts';
 import { divideNarrow, productFlags } from '../../semantics/arith.ts';
 import type { Builder, Width } from '../../semantics/builder.ts';
-import { LOCAL_BLOCK, LOCAL_RECORD, LOCAL_STATE } from './convention.ts';
+import { LOCAL_BLOCK, LOCAL_RECORD, LOCAL_RIP, LOCAL_STATE } from './convention.ts';
 import { VOID, W } from './emitter.ts';
 import { FlagBuilder } from './flag-builder.ts';
 import * as R from './record.ts';
@@ -35,9 +35,7 @@ export class WasmBuilder extends FlagBuilder implements Builder<number, number> 
     this.faultIf(this.new32());
   }
   jumpRelative(): void {
-    this.field(W.i32_load, R.X_LINK_TARGET);
-    this.e.set(LOCAL_BLOCK);
-    this.#go(() => this.field(W.i64_load, R.X_TARGET), R.X_LINK_TARGET);
+    this.#go(R.X_TARGET);
   }
   jumpRelativeIf(c: number): void {
     const e = this.e;
@@ -50,52 +48,40 @@ export class WasmBuilder extends FlagBuilder implements Builder<number, number> 
   }
   /** Goes on at the next RIP, in another block. */
   jumpNext(): void {
-    this.field(W.i32_load, R.X_LINK_NEXT);
-    this.e.set(LOCAL_BLOCK);
-    this.#go(() => this.field(W.i64_load, R.X_NEXT), R.X_LINK_NEXT);
+    this.#go(R.X_NEXT);
   }
-  /** To the block in LOCAL_BLOCK if that is one, else by RIP. */
-  #go(rip: () => void, slot: number): void {
+  /** To the block that the extension's RIP at `offset` is linked to, else by that RIP. */
+  #go(offset: number): void {
     const e = this.e;
-    e.get(LOCAL_BLOCK)
-      .i32(R.LINK_NEVER)
-      .op(W.i32_gt_u)
-      .brIf(this.depth + this.goLabel);
-    e.get(LOCAL_STATE);
-    rip();
-    e.i32(0)
-      .get(LOCAL_RECORD)
-      .i32(this.recordOffset + slot)
+    this.field(W.i32_load, offset + R.RIP_TO_LINK);
+    e.set(LOCAL_BLOCK).get(LOCAL_BLOCK).i32(R.LINK_NEVER).op(W.i32_le_u).rarely().op(W.if, VOID);
+    e.get(LOCAL_RECORD)
+      .i32(this.recordOffset + offset)
       .op(W.i32_add)
-      .get(LOCAL_BLOCK)
-      .op(W.select);
-    this.#follow();
+      .set(LOCAL_RECORD)
+      .br(this.depth + 1 + this.labels.follow);
+    e.op(W.end).br(this.depth + this.labels.go);
+    this.jumped = true;
   }
   jumpTo(rip: number): void {
     const { e, functions } = this;
-    if (functions.logJump !== undefined) {
-      e.get(LOCAL_STATE).get(LOCAL_RECORD);
-      this.put(rip);
-      e.call(functions.logJump);
-    }
-    e.get(LOCAL_STATE);
+    if (functions.logJump !== undefined)
+      this.apart(() => {
+        e.get(LOCAL_STATE).get(LOCAL_RECORD);
+        this.put(rip);
+        e.call(functions.logJump!);
+      });
     this.put(rip);
-    e.i32(0);
-    this.#follow();
+    e.set(LOCAL_RIP).br(this.depth + this.labels.jump);
+    this.jumped = true;
   }
   /** Goes on at ST_RIP. */
   jumpToStateRip(): void {
-    const e = this.e;
-    e.get(LOCAL_STATE).get(LOCAL_STATE).mem(W.i64_load, L.ST_RIP).i32(0);
-    this.#follow();
-  }
-  #follow(): void {
     this.e
-      .call(this.functions.follow)
-      .tee(LOCAL_BLOCK)
-      .brIf(this.depth + this.goLabel);
-    this.e.br(this.depth + this.exitLabel);
-    this.jumped = true;
+      .get(LOCAL_STATE)
+      .mem(W.i64_load, L.ST_RIP)
+      .set(LOCAL_RIP)
+      .br(this.depth + this.labels.jump);
   }
   divideWide(signed: boolean): void {
     divideNarrow(this, signed);
