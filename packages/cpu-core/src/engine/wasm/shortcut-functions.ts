@@ -1,6 +1,6 @@
 /**
  * Functions of the generated module for what a processor may do without asking its surroundings (see `Shortcuts`): IN from a counter of virtual time, RDTSC,
- * PAUSE; CLI and STI where nothing depends on them; MOVS and STOS in plain memory. Where that is not allowed, or not simply so, they hand the record to TypeScript.
+ * PAUSE; CLI and STI where nothing depends on them; string instructions in plain memory. Where that is not allowed, or not simply so, they hand the record to TypeScript.
  */
 import {
   CR0_PE,
@@ -13,11 +13,11 @@ import {
 } from '@smm/x86-defs';
 import { type Insn, K_IMM } from '../../insn.ts';
 import * as L from '../../layout.ts';
-import { OP } from '../../ops.ts';
+import { OP, OP_NAMES } from '../../ops.ts';
 import { Emitter, F64, I32, I64, VOID, W } from './emitter.ts';
 import type { Body, ModuleBuilder, Signature } from './module.ts';
 import * as R from './record.ts';
-import { SHAPE_READS, stringFunction, stringShape } from './string-function.ts';
+import { STRING_SHAPES, stringFunction, stringShape } from './string-function.ts';
 
 /** Indices of the functions that these call. */
 interface Callees {
@@ -27,19 +27,23 @@ interface Callees {
   readonly follow: number;
 }
 
+/** Keys of an operation; those of string instructions, by shape, lie behind all of these. */
+const VARIANTS = 16;
+const STRING_KEYS = OP_NAMES.length * VARIANTS;
+
 /** These have one form. */
 const UNSIZED: readonly number[] = [OP.PAUSE, OP.RDTSC, OP.CLI, OP.STI];
 
 /** Forms that have such a function, by what tells them apart; undefined for all other instructions. */
 export function shortcutKey(insn: Insn): number | undefined {
-  if (UNSIZED.includes(insn.op)) return insn.op * 16;
+  if (UNSIZED.includes(insn.op)) return insn.op * VARIANTS;
   if (insn.op === OP.IN) return inKey(insn.size, insn.kind1 === K_IMM);
   const shape = stringShape(insn);
-  return shape === undefined ? undefined : insn.op * 16 + (shape & 15);
+  return shape === undefined ? undefined : STRING_KEYS + shape;
 }
 
 function inKey(size: number, immediate: boolean): number {
-  return OP.IN * 16 + (immediate ? 8 : 0) + size;
+  return OP.IN * VARIANTS + (immediate ? 8 : 0) + size;
 }
 
 /** Adds the functions to a module: `timeIn`, `timeTsc` and `string` by these names, the handlers in the table. Returns the latter by {@link shortcutKey}. */
@@ -58,14 +62,11 @@ export function addShortcuts(m: ModuleBuilder, callees: Callees): ReadonlyMap<nu
     for (const immediate of [false, true])
       handler(inKey(size, immediate), inHandler(size, immediate, timeIn, callees));
   }
-  handler(OP.RDTSC * 16, rdtscHandler(timeTsc, callees));
+  handler(OP.RDTSC * VARIANTS, rdtscHandler(timeTsc, callees));
   const string = m.reserve();
   m.define(string, stringFunction(), 'string');
-  for (const op of [OP.MOVS, OP.STOS]) {
-    for (let shape = 0; shape < 16; shape++)
-      handler(op * 16 + shape, stringHandler(op === OP.MOVS ? shape | SHAPE_READS : shape, string, callees));
-  }
-  for (const op of [OP.PAUSE, OP.CLI, OP.STI]) handler(op * 16, simpleHandler(op, callees));
+  for (const shape of STRING_SHAPES) handler(STRING_KEYS + shape, stringHandler(shape, string, callees));
+  for (const op of [OP.PAUSE, OP.CLI, OP.STI]) handler(op * VARIANTS, simpleHandler(op, callees));
   return table;
 }
 
