@@ -8,6 +8,7 @@ import { type BootPlan, runBoots } from './suites/boot.ts';
 import { type Endurance, runEndurance } from './suites/endurance.ts';
 import { KERNEL_SUITES, runKernelSuite } from './suites/kernels.ts';
 import { type Growth, runRelocations } from './suites/relocation.ts';
+import { runSlices } from './suites/slices.ts';
 import { runWalkers } from './suites/walkers.ts';
 import { runWalks } from './suites/walks.ts';
 import { type Curve, runWarmUps } from './suites/warm-up.ts';
@@ -18,6 +19,7 @@ export const SUITES = [
   'system',
   'cold',
   'events',
+  'slices',
   'walks',
   'walkers',
   'relocation',
@@ -63,6 +65,7 @@ export async function runBench(options: BenchOptions): Promise<Report> {
   const endurance: Endurance[] = [];
   const fewer = { ...effort, samples: Math.min(effort.samples, LONG_SUITE_SAMPLES) };
   const others: Record<string, () => Promise<readonly Measurement[]> | readonly Measurement[]> = {
+    slices: () => runSlices(peers, effort, progress),
     walks: () => runWalks(peers, effort, progress),
     walkers: () => runWalkers(effort, progress),
     relocation: () => {

@@ -27,7 +27,7 @@ const PLACES: Readonly<Record<string, (report: Report) => string>> = {
   hot: (report) => ratiosOfSuites(report, 'hot'),
   system: (report) => ratiosOfSuites(report, 'system'),
   cold: (report) => ratiosOfSuites(report, 'cold'),
-  events: (report) => ratiosOfSuites(report, 'events', 'walks'),
+  events: (report) => ratiosOfSuites(report, 'events', 'slices', 'walks'),
   boot: (report) => ratiosOfSuites(report, 'boot', 'memory'),
   relocation: (report) => markdownTable(growthTable(report)),
   notes: (report) =>

@@ -13,6 +13,8 @@ export const UNITS = {
   'ns/walk': { larger: false },
   'us/SMI': { larger: false },
   'us/IPI': { larger: false },
+  'us/exit': { larger: false },
+  'us/slice': { larger: false },
   'ms/round': { larger: false },
   ms: { larger: false },
   s: { larger: false },

@@ -16,7 +16,8 @@ Suites:
   hot         loops of user code in 32 and 64 bit, guest instructions per CPU second (MIPS)
   system      self-modifying code, page tables that change, interrupts to itself, MIPS
   cold        code that runs once: fetching, decoding or translating it, and one execution
-  events      an SMI and its RSM; an interrupt to a second processor and back
+  events      an SMI and its RSM; an interrupt to a second processor and back; a device access
+  slices      what a turn of the scheduler costs our machine
   walks       what a TLB miss costs in the machine
   walkers     the page walkers by themselves
   relocation  SMBASE relocations with 1 to 255 VCPUs under tcg and kvm

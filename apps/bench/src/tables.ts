@@ -40,6 +40,7 @@ const TITLES: Readonly<Record<string, string>> = {
   system: 'Code and page tables that change, interrupts',
   cold: 'Code that runs once',
   events: 'One event, there and back',
+  slices: 'A turn of the scheduler',
   walks: 'A TLB miss over a hit',
   walkers: 'The page walkers by themselves',
   relocation: 'SMBASE relocations',

@@ -2,6 +2,7 @@
 import { aluKernels, flagsKernels, mulKernels } from './alu.ts';
 import { coldKernels } from './cold.ts';
 import { callKernels, dispatchKernels } from './control.ts';
+import { exit32 } from './exit.ts';
 import { pairIpi, selfIpiKernels } from './ipi.ts';
 import type { Kernel } from './kernel.ts';
 import { chaseKernels, sseKernels, streamKernels } from './memory.ts';
@@ -41,7 +42,7 @@ export const SYSTEM_KERNELS: readonly Kernel[] = [
 export const COLD_KERNELS: readonly Kernel[] = coldKernels;
 
 /** Costs of one event, not of instructions. */
-export const EVENT_KERNELS: readonly Kernel[] = [smi32, pairIpi];
+export const EVENT_KERNELS: readonly Kernel[] = [smi32, pairIpi, exit32];
 
 /** Every kernel. */
 export const ALL_KERNELS: readonly Kernel[] = [

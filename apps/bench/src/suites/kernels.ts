@@ -1,8 +1,9 @@
 /** The suites that run kernels on every emulator: hot loops, system code, cold code, events. */
 import { COLD_KERNELS, EVENT_KERNELS, HOT_KERNELS, SYSTEM_KERNELS } from '../kernels/all.ts';
+import { EXITS_PER_ROUND, exit32 } from '../kernels/exit.ts';
 import { IPIS_PER_ROUND, pairIpi } from '../kernels/ipi.ts';
 import type { Kernel } from '../kernels/kernel.ts';
-import { SMIS_PER_ROUND } from '../kernels/smi.ts';
+import { SMIS_PER_ROUND, smi32 } from '../kernels/smi.ts';
 import { type Effort, type Measurement, measured, type Progress, type Unit } from '../measurement.ts';
 import type { Peer } from '../peers/peer.ts';
 import { type Cost, type KernelRuns, runKernels } from '../run-kernel.ts';
@@ -21,6 +22,13 @@ interface KernelSuite {
 
 const mips = ({ seconds, instructions }: Cost): number => instructions / seconds / 1e6;
 
+/** What the kernels of events count, and how many there are in a round. */
+const EVENTS: ReadonlyMap<Kernel, { readonly unit: Unit; readonly perRound: number }> = new Map([
+  [smi32, { unit: 'us/SMI', perRound: SMIS_PER_ROUND }],
+  [pairIpi, { unit: 'us/IPI', perRound: IPIS_PER_ROUND }],
+  [exit32, { unit: 'us/exit', perRound: EXITS_PER_ROUND }],
+]);
+
 /** The suites. */
 export const KERNEL_SUITES: readonly KernelSuite[] = [
   { name: 'hot', kernels: HOT_KERNELS, unit: () => 'MIPS', figure: mips },
@@ -34,9 +42,8 @@ export const KERNEL_SUITES: readonly KernelSuite[] = [
   {
     name: 'events',
     kernels: EVENT_KERNELS,
-    unit: (kernel) => (kernel === pairIpi ? 'us/IPI' : 'us/SMI'),
-    figure: ({ seconds, rounds }, kernel) =>
-      (seconds * 1e6) / (rounds * (kernel === pairIpi ? IPIS_PER_ROUND : SMIS_PER_ROUND)),
+    unit: (kernel) => EVENTS.get(kernel)!.unit,
+    figure: ({ seconds, rounds }, kernel) => (seconds * 1e6) / (rounds * EVENTS.get(kernel)!.perRound),
   },
 ];
 
