@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
-import { runBench } from '../src/bench.ts';
+import { runBench, SUITES } from '../src/bench.ts';
 import { timedChild } from '../src/cpu-time.ts';
 import type { Kernel } from '../src/kernels/kernel.ts';
-import { measured } from '../src/measurement.ts';
+import { measured, UNITS } from '../src/measurement.ts';
 import { bochs } from '../src/peers/bochs.ts';
 import type { Peer } from '../src/peers/peer.ts';
 import { qemuTcg } from '../src/peers/qemu.ts';
@@ -20,11 +20,12 @@ const fits = new Ajv2020().compile(schema);
 const quiet = (): void => {};
 
 describe('the smallest run', () => {
-  it('measures walkers and relocations, and its report fits the schema', async () => {
+  it('measures walkers, slices and relocations, and its report fits the schema', async () => {
     const report = await runBench({
-      only: ['walkers', 'relocation'],
+      only: ['walkers', 'slices', 'relocation'],
       kernels: [],
-      peers: [],
+      // Ours are measured in this process, whatever others are asked for.
+      peers: [fakePeer('smm-tier0', () => '', '1'), fakePeer('fake', () => '', '1')],
       boots: { architectures: [], cpus: [], peers: [] },
       effort: { samples: 1, seconds: 0.01 },
       maximumProcessors: 2,
@@ -41,8 +42,19 @@ describe('the smallest run', () => {
       '1 VCPUs smm-tier1-kvm',
       '2 VCPUs smm-tier1-kvm',
     ]);
+    const slices = report.measurements.filter((m) => m.suite === 'slices');
+    expect(slices.map((m) => `${m.peer} ${m.unit}`)).toEqual(['smm-tier0 us/slice']);
     expect(renderReport(report)).toContain('4 levels through EPT');
   }, 60_000);
+
+  it('the schema knows every unit, and every suite that has rows', () => {
+    const { unit } = schema.$defs.measurement.properties;
+    expect(unit.enum).toEqual(Object.keys(UNITS));
+    const withoutRows = ['warm-up', 'endurance'];
+    expect(schema.$defs.suite.enum).toEqual(
+      expect.arrayContaining(SUITES.filter((name) => !withoutRows.includes(name))),
+    );
+  });
 
   it('a report with a measured row without figures does not fit the schema', () => {
     const row = { suite: 'hot', name: 'k', peer: 'p', unit: 'MIPS', status: 'measured', samples: [] };

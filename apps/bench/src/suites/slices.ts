@@ -12,7 +12,7 @@ import { buildRom } from '../rom.ts';
 /** Instructions of a short slice. */
 const SHORT = 100;
 /** Rounds of the loop for a second of short slices, about. */
-const ROUNDS = 3000;
+const ROUNDS = 1500;
 const TIERS: readonly TierName[] = ['translator', 'interpreter'];
 
 /** CPU seconds and instructions of a run. */
