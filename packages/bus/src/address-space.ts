@@ -1,11 +1,11 @@
 /** The guest-physical address space: regions with priorities, compiled into one flat view for SMM and one for everything else. */
-import { SmmError } from '@smm/x86-defs';
+import { SmmError, UnmodelledError } from '@smm/x86-defs';
 import { FlatView, sameView } from './flat-view.ts';
+import { PHYSICAL_ADDRESS_LIMIT } from './physical-address.ts';
 import type { RamWindow } from './ram-window.ts';
 import {
   type FlatPiece,
   newResolution,
-  PHYSICAL_ADDRESS_LIMIT,
   type Region,
   type RegionHandle,
   type Resolution,
@@ -20,6 +20,9 @@ export interface MapChange {
   /** The view of processors in SMM. */
   readonly smm: boolean;
 }
+
+/** Bytes of one block transfer that a device may be asked for, byte by byte: more is not modelled. */
+const LONGEST_DEVICE_BLOCK = 0x1_0000;
 
 /** Ports of a {@link PhysicalAddressSpace}. */
 export interface AddressSpacePorts {
@@ -170,29 +173,43 @@ export class PhysicalAddressSpace {
     else this.#report(gpa, size, truncate(value, size), attrs, at.name);
   }
 
-  /** Copies bytes out: DMA, debuggers, save states. Devices are read byte by byte. */
+  /**
+   * Copies bytes out: DMA, debuggers, save states. Devices are read byte by byte; what nothing answers is one report for each piece.
+   * Throws `UnmodelledError` `BUS_DEVICE_BLOCK` for 64 KiB or more from one device, except to debuggers.
+   */
   readBlock(gpa: number, into: Uint8Array, attrs: TxAttrs): void {
-    const at = this.#scratch;
+    const at = newResolution();
     for (let done = 0; done < into.length; ) {
-      this.resolve(gpa + done, (attrs & TX_SMM) !== 0, at);
-      const count = Math.min(into.length - done, at.lastAddress - (gpa + done) + 1);
+      const start = gpa + done;
+      this.resolve(start, (attrs & TX_SMM) !== 0, at);
+      const count = Math.min(into.length - done, at.lastAddress - start + 1);
       if (at.kind === 'ram') into.set(this.#bytes.subarray(at.hostOffset, at.hostOffset + count), done);
-      else for (let i = 0; i < count; i++) into[done + i] = this.read(gpa + done + i, 1, attrs);
+      else if (at.kind === 'device') {
+        checkDeviceBlock(at.name, start, count, attrs);
+        for (let i = 0; i < count; i++) into[done + i] = this.read(start + i, 1, attrs);
+      } else {
+        into.fill(0xff, done, done + count);
+        this.#report(start, count, undefined, attrs, at.name);
+      }
       done += count;
     }
   }
 
-  /** Copies bytes in, and reports RAM through `written`. Devices are written byte by byte. */
+  /** Copies bytes in, and reports RAM through `written`. Otherwise as {@link readBlock}. */
   writeBlock(gpa: number, from: Uint8Array, attrs: TxAttrs): void {
-    const at = this.#scratch;
+    const at = newResolution();
     for (let done = 0; done < from.length; ) {
-      this.resolve(gpa + done, (attrs & TX_SMM) !== 0, at);
-      const count = Math.min(from.length - done, at.lastAddress - (gpa + done) + 1);
+      const start = gpa + done;
+      this.resolve(start, (attrs & TX_SMM) !== 0, at);
+      const count = Math.min(from.length - done, at.lastAddress - start + 1);
       if (at.writable) {
         const { hostOffset } = at;
         this.#bytes.set(from.subarray(done, done + count), hostOffset);
         this.#ports.written?.(hostOffset, count);
-      } else for (let i = 0; i < count; i++) this.write(gpa + done + i, 1, from[done + i]!, attrs);
+      } else if (at.device !== undefined) {
+        checkDeviceBlock(at.name, start, count, attrs);
+        for (let i = 0; i < count; i++) this.write(start + i, 1, from[done + i]!, attrs);
+      } else this.#report(start, count, from[done]!, attrs, at.name);
       done += count;
     }
   }
@@ -263,6 +280,16 @@ export class PhysicalAddressSpace {
   #report(gpa: number, sizeBytes: number, value: number | undefined, attrs: TxAttrs, name: string): void {
     if ((attrs & TX_DEBUG) === 0) this.#ports.onUnclaimed?.({ gpa, sizeBytes, value, attrs, name });
   }
+}
+
+function checkDeviceBlock(name: string, gpa: number, sizeBytes: number, attrs: TxAttrs): void {
+  if (sizeBytes < LONGEST_DEVICE_BLOCK || (attrs & TX_DEBUG) !== 0) return;
+  throw new UnmodelledError(
+    'BUS_DEVICE_BLOCK',
+    `a block of ${sizeBytes} bytes at 0x${gpa.toString(16)} lies in ${name}, which is no memory`,
+    `Transfer less than ${LONGEST_DEVICE_BLOCK} bytes at a time to or from a device.`,
+    { name, gpa, sizeBytes },
+  );
 }
 
 function findOverlaps(old: readonly Region[], added: readonly Region[]): { a: Region; b: Region }[] {

@@ -1,7 +1,11 @@
 /** Compiles overlapping regions into the list of pieces that one view (normal or SMM) sees. */
-import { type FlatPiece, PHYSICAL_ADDRESS_LIMIT, type Region, type Resolution } from './regions.ts';
+import { PHYSICAL_ADDRESS_LIMIT } from './physical-address.ts';
+import type { FlatPiece, Region, Resolution } from './regions.ts';
 
-/** Non-overlapping, ordered pieces covering the whole physical address space. */
+/**
+ * Non-overlapping, ordered pieces covering the whole physical address space. The last one, in which nothing is mapped, reaches to
+ * infinity: an address beyond the architecture's limit is one that nothing answers.
+ */
 export class FlatView {
   readonly pieces: readonly FlatPiece[];
   readonly #starts: Float64Array;
@@ -15,17 +19,16 @@ export class FlatView {
   constructor(regions: readonly Region[], smm: boolean) {
     const hidden = smm ? 'normal-only' : 'smm-only';
     const mapped = regions.filter((r) => (r.enabled ?? true) && (r.visible ?? 'always') !== hidden);
-    const cuts = new Set<number>([0]);
+    const cuts = new Set<number>([0, PHYSICAL_ADDRESS_LIMIT]);
     for (const r of mapped) {
       cuts.add(r.start);
-      cuts.add(Math.min(r.start + r.sizeBytes, PHYSICAL_ADDRESS_LIMIT));
+      cuts.add(r.start + r.sizeBytes);
     }
-    cuts.delete(PHYSICAL_ADDRESS_LIMIT);
     const starts = [...cuts].sort((a, b) => a - b);
     const pieces: { start: number; lastAddress: number; region: Region | undefined }[] = [];
     starts.forEach((start, i) => {
       const region = winnerAt(mapped, start);
-      const lastAddress = (starts[i + 1] ?? PHYSICAL_ADDRESS_LIMIT) - 1;
+      const lastAddress = (starts[i + 1] ?? Number.POSITIVE_INFINITY) - 1;
       const previous = pieces.at(-1);
       if (previous !== undefined && previous.region === region) previous.lastAddress = lastAddress;
       else pieces.push({ start, lastAddress, region });

@@ -9,6 +9,7 @@ export { ticksAt } from './clock.ts';
 export type { InterruptLine, MmioDevice, PioDevice, Snapshottable, TickCounter } from './device.ts';
 export type { PortCounter, PortHandle, PortRange, UnclaimedPortAccess } from './io-ports.ts';
 export { IO_PORT_COUNT, IoPortSpace } from './io-ports.ts';
+export { PHYSICAL_ADDRESS_LIMIT, physicalAddress } from './physical-address.ts';
 export type { RamWindow } from './ram-window.ts';
 export type {
   FlatPiece,
@@ -23,7 +24,7 @@ export type {
   Resolution,
   UnclaimedAccess,
 } from './regions.ts';
-export { newResolution, PHYSICAL_ADDRESS_LIMIT } from './regions.ts';
+export { newResolution } from './regions.ts';
 export type {
   RegisterFileState,
   RegisterHooks,

@@ -2,9 +2,6 @@
 import type { MmioDevice } from './device.ts';
 import type { TxAttrs } from './transaction.ts';
 
-/** First address that the model does not have: 52 address bits, the architecture's limit. */
-export const PHYSICAL_ADDRESS_LIMIT = 2 ** 52;
-
 /** In which of the two views (processor in SMM or not) a region is mapped. */
 export type RegionVisibility = 'always' | 'smm-only' | 'normal-only';
 
@@ -99,7 +96,10 @@ export interface Resolution {
   offset: number;
   /** Stores may go straight to `hostOffset`. */
   writable: boolean;
-  /** Last guest-physical address of the homogeneous piece around the address: all of the above holds (offsets counting on) up to it. */
+  /**
+   * Last guest-physical address of the homogeneous piece around the address: all of the above holds (offsets counting on) up to it.
+   * Infinity in the last piece.
+   */
   lastAddress: number;
   /** Region name, empty where no region is mapped. */
   name: string;
@@ -122,7 +122,7 @@ export function newResolution(): Resolution {
 export interface FlatPiece {
   /** First guest-physical address. */
   readonly start: number;
-  /** Last guest-physical address. */
+  /** Last guest-physical address; Infinity for the last piece, which reaches beyond the architecture's limit. */
   readonly lastAddress: number;
   /** The region that won here, or undefined where nothing is mapped. */
   readonly region: Region | undefined;
@@ -132,9 +132,9 @@ export interface FlatPiece {
 export interface UnclaimedAccess {
   /** Guest-physical address. */
   readonly gpa: number;
-  /** Bytes. */
+  /** Bytes: 1, 2 or 4 for an access, any number for what a block transfer met in one piece. */
   readonly sizeBytes: number;
-  /** The value of a dropped write; undefined for a read. */
+  /** The value of a dropped write, the first byte's for a block; undefined for a read. */
   readonly value: number | undefined;
   /** Who asked. */
   readonly attrs: TxAttrs;

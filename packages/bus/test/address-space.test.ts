@@ -220,7 +220,7 @@ describe('PhysicalAddressSpace', () => {
             expect(at.name).toBe(best?.name ?? '');
             expect(at.hostOffset).toBe(best === undefined ? -1 : best.hostOffset + gpa - best.start);
             const next = newResolution();
-            bus.resolve(at.lastAddress, smm, next);
+            bus.resolve(Math.min(at.lastAddress, 2 ** 53), smm, next);
             expect(next.name).toBe(at.name);
           }
           let expected = 0;
@@ -228,7 +228,7 @@ describe('PhysicalAddressSpace', () => {
             expect(piece.start).toBe(expected);
             expected = piece.lastAddress + 1;
           }
-          expect(expected).toBe(2 ** 52);
+          expect(expected).toBe(Number.POSITIVE_INFINITY);
         }
       }),
       { numRuns: 200 },

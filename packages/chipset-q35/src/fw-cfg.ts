@@ -6,6 +6,7 @@
 import {
   type AccessSize,
   type PioDevice,
+  physicalAddress,
   type Snapshottable,
   TX_DEBUG,
   TX_DMA,
@@ -156,7 +157,7 @@ export class FwCfg implements PioDevice, Snapshottable<FwCfgState> {
     else if (port === FW_CFG_DMA_PORT + 4 && size === 4) {
       const high = this.#dmaHigh;
       this.#dmaHigh = 0;
-      this.#transfer(high * 0x1_0000_0000 + swap32(value));
+      this.#transfer(physicalAddress(high, swap32(value)));
     }
   }
 
@@ -211,7 +212,8 @@ export class FwCfg implements PioDevice, Snapshottable<FwCfgState> {
     const view = new DataView(block.buffer);
     const control = view.getUint32(0);
     if (control & DMA_SELECT) this.#select(control >>> 16);
-    const ok = this.#move(control, view.getUint32(4), view.getUint32(8) * 0x1_0000_0000 + view.getUint32(12));
+    const address = physicalAddress(view.getUint32(8), view.getUint32(12));
+    const ok = this.#move(control, view.getUint32(4), address);
     const status = new Uint8Array(4);
     new DataView(status.buffer).setUint32(0, ok ? 0 : DMA_ERROR);
     this.#ports.writeBlock(gpa, status, TX_DMA);

@@ -4,7 +4,7 @@
  * Register behaviour is QEMU 7.2's q35 (measured; the tests replay it). Not modelled: D_CLS beyond storage, E_SMERR, remapping, graphics.
  * Sources: Intel 316966, "DRAM Controller Registers (D0:F0)"; edk2 "Q35MchIch9.h" for the registers that only QEMU has.
  */
-import type { RegisterSpec, RegisterWrite } from '@smm/bus';
+import { physicalAddress, type RegisterSpec, type RegisterWrite } from '@smm/bus';
 import {
   INTEL_Q35_MCH_DEVICE_ID,
   MCH_DEFAULT_SMBASE_CTL,
@@ -150,7 +150,7 @@ export class Mch extends PciFunction {
     if (sizeBytes === undefined) return { enabled: false, start: 0, sizeBytes: ECAM_SIZES[0] };
     const high = this.config.get('PCIEXBAR_HIGH') & 0xf; // 36 address bits
     const base = low - (low % sizeBytes);
-    return { enabled: (low & MCH_PCIEXBAR_EN) !== 0, start: high * 2 ** 32 + base, sizeBytes };
+    return { enabled: (low & MCH_PCIEXBAR_EN) !== 0, start: physicalAddress(high, base), sizeBytes };
   }
 
   override writeConfig(offset: number, size: 1 | 2 | 4, value: number, attrs: number): void {

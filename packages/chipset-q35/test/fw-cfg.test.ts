@@ -1,5 +1,5 @@
 /** fw_cfg, its DMA and the SMI negotiation against QEMU's; hot-plug registers too. */
-import { IoPortSpace } from '@smm/bus';
+import { IoPortSpace, PhysicalAddressSpace } from '@smm/bus';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import {
@@ -288,5 +288,65 @@ describe('CPU hot-plug registers', () => {
     expect([copy.ports.in(0xcd8, 4, 0), copy.ports.in(0xce4, 1, 0)]).toEqual([0, 0xff]);
     copy.device.reset();
     expect(copy.ports.in(0xcd8, 4, 0)).toBe(7);
+  });
+});
+
+describe('fw_cfg DMA with any address and length', () => {
+  const memory = () => {
+    const ram = new Uint8Array(0x10_0000);
+    const space = new PhysicalAddressSpace({ ram });
+    space.addAll([
+      { kind: 'ram', name: 'ram', start: 0, sizeBytes: ram.length, hostOffset: 0 },
+      { kind: 'hole', name: 'tseg', start: 0x9_0000, sizeBytes: 0x1000, priority: 1, visible: 'normal-only' },
+    ]);
+    const device = new FwCfg(
+      {
+        readBlock: (gpa, into, attrs) => space.readBlock(gpa, into, attrs),
+        writeBlock: (gpa, bytes, attrs) => space.writeBlock(gpa, bytes, attrs),
+      },
+      1,
+      [{ name: 'opt/zeros', data: new Uint8Array(64), writable: true }],
+    );
+    const start = (high: number, low: number): void => {
+      device.out(0x514, 4, swap(high), 0);
+      device.out(0x518, 4, swap(low), 0);
+    };
+    return { ram, start };
+  };
+
+  it('ends, and changes nothing that it does not name', () => {
+    const word = fc.oneof(
+      fc.constantFrom(0, 0x9_0000, 0xf_ffff, 0x10_0000, 0x7fff_ffff, 0xffff_fff0, 0xffff_ffff),
+      fc.integer({ min: 0, max: 0xffff_ffff }),
+    );
+    const full = process.env['SMM_FULL'] === '1';
+    fc.assert(
+      fc.property(word, word, word, word, (high, low, length, control) => {
+        const { ram, start } = memory();
+        ram.fill(0x77);
+        new DataView(ram.buffer).setUint32(BLOCK, control);
+        new DataView(ram.buffer).setUint32(BLOCK + 4, length);
+        new DataView(ram.buffer).setUint32(BLOCK + 8, high);
+        new DataView(ram.buffer).setUint32(BLOCK + 12, low);
+        start(0, BLOCK);
+        const end = high > 0 ? 0 : low + length;
+        for (let at = 0; at < ram.length; at++) {
+          const named = (at >= BLOCK && at < BLOCK + 16) || (high === 0 && at >= low && at < end);
+          if (!named && ram[at] !== 0x77) expect([at, ram[at]]).toEqual([at, 0x77]);
+        }
+      }),
+      { numRuns: full ? 2000 : 20 },
+    );
+  });
+
+  it.each([
+    ['a structure beyond 52 bits', 0x10_0000, 0],
+    ['a structure at the end of 64 bits', 0xffff_ffff, 0xffff_fff8],
+    ['a structure inside SMRAM', 0, 0x9_0000],
+  ])('%s is read as all-ones: 4 GiB of zeros beyond the end', (_name, high, low) => {
+    const { ram, start } = memory();
+    ram.fill(0x77);
+    start(high, low);
+    expect(ram.every((byte) => byte === 0x77)).toBe(true);
   });
 });

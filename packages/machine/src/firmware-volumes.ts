@@ -69,14 +69,16 @@ export function findFirmwareFiles(bytes: Uint8Array): FirmwareFile[] {
 
 function filesOf(view: DataView, volume: number, length: number): FirmwareFile[] {
   const extended = view.getUint16(volume + 0x34, true);
+  const files: FirmwareFile[] = [];
+  if (extended + 20 > length) return files;
   const first =
     extended === 0
       ? view.getUint16(volume + 0x30, true)
       : extended + view.getUint32(volume + extended + 16, true);
-  const files: FirmwareFile[] = [];
   for (let at = volume + align(first, 8); at + 24 <= volume + length; ) {
     const kind = view.getUint8(at + 0x12);
     const large = (view.getUint8(at + 0x13) & FILE_LARGE) !== 0;
+    if (large && at + 32 > volume + length) break;
     const size = large ? view.getUint32(at + 0x18, true) : view.getUint32(at + 0x14, true) & 0xff_ffff;
     if (size < 24 || size === 0xff_ffff || at + size > volume + length) break;
     if (kind !== 0xf0) files.push(fileAt(view, at, at + (large ? 32 : 24), at + size, kind));
@@ -92,6 +94,7 @@ function fileAt(view: DataView, start: number, body: number, end: number, kind: 
   for (let at = body; at + 4 <= end; ) {
     const word = view.getUint32(at, true);
     const large = (word & 0xff_ffff) === 0xff_ffff;
+    if (large && at + 8 > end) break;
     const size = large ? view.getUint32(at + 4, true) : word & 0xff_ffff;
     const header = large ? 8 : 4;
     if (size < header || at + size > end) break;

@@ -22,6 +22,10 @@ export type Peek = (gpa: number, sizeBytes: number) => Uint8Array;
 /** How far back the header of a loaded image is looked for. */
 const LARGEST_IMAGE = 0x80_0000;
 const PAGE = 0x1000;
+/** Loaded images that are remembered: a guest can make up as many headers as it likes. */
+const MOST_LOADED = 1024;
+/** Pages without a module that are remembered. */
+const MOST_UNKNOWN = 0x1_0000;
 /** Bytes of an image that hold its headers: the PE header may lie well behind the DOS stub. */
 const HEADER_BYTES = 0x1000;
 
@@ -93,7 +97,10 @@ export class ModuleMap {
     const page = Math.floor(address / PAGE);
     if (this.#unknown.has(page)) return undefined;
     const found = this.#findLoaded(address);
-    if (found === undefined) this.#unknown.add(page);
+    if (found === undefined) {
+      if (this.#unknown.size >= MOST_UNKNOWN) this.#unknown.clear();
+      this.#unknown.add(page);
+    }
     return found;
   }
 
@@ -109,6 +116,7 @@ export class ModuleMap {
       const size = imageSizeOf(header);
       if (known === undefined || address >= base + size) return undefined;
       const { name, kind } = known.file;
+      if (this.#loaded.size >= MOST_LOADED) this.#loaded.clear();
       this.#loaded.set(base, { name, kind, offset: 0, base, end: base + size, key });
       return { name, kind, offset: address - base, base };
     }

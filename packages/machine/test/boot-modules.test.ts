@@ -122,6 +122,29 @@ describe('volumes', () => {
       ),
     );
   });
+
+  it('with headers that point anywhere too, to the last byte of the volume', () => {
+    const edge = (max: number) =>
+      fc.oneof(
+        fc.nat(max),
+        fc.nat(64).map((n) => max - n),
+      );
+    fc.assert(
+      fc.property(edge(0xffff), edge(0xffff), fc.nat(40), fc.boolean(), (extended, first, cut, large) => {
+        const bytes = new Uint8Array(0x1_0000 - cut).fill(0xff);
+        const view = new DataView(bytes.buffer);
+        bytes.set(volume(files).subarray(0, 0x48));
+        view.setUint32(0x20, bytes.length, true);
+        view.setUint16(0x30, first, true);
+        view.setUint16(0x34, extended, true);
+        const at = Math.min(bytes.length - 24, Math.ceil(first / 8) * 8);
+        bytes.set([7, large ? 1 : 0, 24, 0, 0], at + 0x12); // a file header in the volume's last bytes
+        for (const { image, imageSize } of findFirmwareFiles(bytes))
+          expect(image < 0 || image + imageSize <= bytes.length).toBe(true);
+      }),
+      { numRuns: 1000 },
+    );
+  });
 });
 
 describe('module map', () => {
@@ -147,6 +170,11 @@ describe('module map', () => {
       base: 0x8_0000,
     });
     expect(map.find(0x8_5000)).toBeUndefined();
+  });
+
+  it('finds nothing at addresses that do not exist, and ends', () => {
+    for (const address of [2 ** 52, 0xffff_8000 * 2 ** 32, 2 ** 64 - 2048])
+      expect(map.find(address)).toBeUndefined();
   });
 
   it('forgets an image when its memory has another use', () => {
