@@ -15,6 +15,7 @@ const FLOOR = {
   smram: 2,
   'chipset-q35': 2,
   machine: 3,
+  files: 3.5,
   cli: 4,
   bench: 4,
 };

@@ -1,5 +1,6 @@
 /** The command line: `npm run bench -- --quick --only hot --json bench.json`. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { claimOutput, FileError, type Output, watchStandardStreams } from '@smm/files';
 import { AgainstError, runAgainst } from './against.ts';
 import { reportOf, runBench } from './bench.ts';
 import { installCleanup } from './cleanup.ts';
@@ -15,10 +16,10 @@ const TEMPLATE = new URL('../../../docs/performance.template.md', import.meta.ur
 
 /** A report that was written with `--json`. */
 function readReport(path: string): Report {
-  const text = readGiven('--from', path, 'Give what --json wrote.').toString();
+  const bytes = readGiven('--from', path, 'Give what --json wrote.');
   let report: Partial<Report>;
   try {
-    report = JSON.parse(text) as Partial<Report>;
+    report = JSON.parse(new TextDecoder().decode(bytes)) as Partial<Report>;
   } catch (error) {
     throw new OptionError(`--from ${path}: ${error instanceof Error ? error.message : error}`);
   }
@@ -40,26 +41,37 @@ async function measure(options: Parsed, progress: Progress): Promise<Report> {
   }
 }
 
-async function write(options: Parsed, report: Report): Promise<void> {
-  const { json, markdown, plot } = options;
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
-  if (markdown !== undefined) writeFileSync(markdown, renderMarkdown(readFileSync(TEMPLATE, 'utf8'), report));
-  if (plot !== undefined) {
-    const { renderHtml, renderSvg } = await import('./plot.ts'); // Vega takes a while to load
-    writeFileSync(plot, await (plot.endsWith('.svg') ? renderSvg(report) : renderHtml(report)));
-  }
+interface Written {
+  readonly output: Output;
+  readonly render: (report: Report) => string | Promise<string>;
+}
+
+/** The files that are asked for, claimed before anything is measured. */
+function outputsOf({ json, markdown, plot }: Parsed): Written[] {
+  const claim = (option: string, path: string | undefined, render: Written['render']): Written[] =>
+    path === undefined ? [] : [{ output: claimOutput(option, path), render }];
+  return [
+    ...claim('--json', json, (report) => `${JSON.stringify(report, null, 2)}\n`),
+    ...claim('--markdown', markdown, (report) => renderMarkdown(readFileSync(TEMPLATE, 'utf8'), report)),
+    ...claim('--plot', plot, async (report) => {
+      const { renderHtml, renderSvg } = await import('./plot.ts'); // Vega takes a while to load
+      return plot?.endsWith('.svg') === true ? renderSvg(report) : renderHtml(report);
+    }),
+  ];
 }
 
 async function main(argv: readonly string[]): Promise<number> {
   installCleanup();
+  watchStandardStreams('bench', { readerGone: 0, failed: 2 });
   const options = parseArguments(argv);
+  const outputs = outputsOf(options);
   const { isTTY } = process.stderr;
   const report = await measure(options, (text) =>
     process.stderr.write(isTTY ? `\r\x1b[K${text}` : `${text}\n`),
   );
   if (isTTY) process.stderr.write('\r\x1b[K');
   process.stdout.write(renderReport(report));
-  await write(options, report);
+  for (const { output, render } of outputs) output.replace(await render(report));
   const bad = report.measurements.some(
     (m) => m.status === 'wrong-result' || (m.status === 'failed' && m.peer.startsWith('smm-')),
   );
@@ -69,7 +81,7 @@ async function main(argv: readonly string[]): Promise<number> {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  const known = [OptionError, ForeignError, AgainstError].some((kind) => error instanceof kind);
+  const known = [OptionError, ForeignError, AgainstError, FileError].some((kind) => error instanceof kind);
   if (!known) throw error;
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
   process.stderr.write(`bench: ${(error as Error).message}\n`);

@@ -1,7 +1,7 @@
 /** The command line's options. */
 
-import { readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import { FileError, readBounded } from '@smm/files';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type BenchOptions, DEFAULT_SUITES, SUITES, type SuiteName } from './bench.ts';
 import { checkForeign, defaultResult, FOREIGN_RANGE, type ForeignOptions } from './foreign.ts';
@@ -64,20 +64,16 @@ export interface Parsed {
 /** A command line that makes no sense; the message is for people. */
 export class OptionError extends Error {}
 
-const READ_ERRORS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  ENOTDIR: 'there is no such file',
-  EISDIR: 'that is a folder',
-  EACCES: 'it may not be read',
-};
+/** Bytes; more than any report or binary has. */
+const LARGEST_INPUT = 0x1000_0000;
 
 /** Reads the file that `option` names. Throws an {@link OptionError} with `remedy`, a sentence: what to give. */
-export function readGiven(option: string, path: string, remedy: string): Buffer {
+export function readGiven(option: string, path: string, remedy: string): Uint8Array {
   try {
-    return readFileSync(path);
+    return readBounded(option, path, LARGEST_INPUT);
   } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException;
-    throw new OptionError(`${option} ${path}: ${READ_ERRORS[code] ?? message} (${resolve(path)}). ${remedy}`);
+    if (!(error instanceof FileError)) throw error;
+    throw new OptionError(`${option} ${path}: ${error.why} (${resolve(path)}). ${remedy}`);
   }
 }
 

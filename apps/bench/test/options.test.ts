@@ -71,13 +71,13 @@ describe('bad command lines are refused with what is wrong', () => {
     [['--from', file('other.json', '{}')], 'no report of this bench'],
     [
       ['--from', join(folder, 'absent')],
-      `there is no such file (${join(folder, 'absent')}). Give what --json wrote`,
+      `there is no such file or folder (${join(folder, 'absent')}). Give what --json wrote`,
     ],
     [
       ['--kernel', join(folder, 'absent')],
-      `there is no such file (${join(folder, 'absent')}). Give a flat binary`,
+      `there is no such file or folder (${join(folder, 'absent')}). Give a flat binary`,
     ],
-    [['--kernel', folder], `that is a folder (${folder}). Give a flat binary`],
+    [['--kernel', folder], `it is a folder (${folder}). Give a flat binary`],
     [['--against', 'no-such-revision'], 'no such commit'],
     [['--samples', '0'], 'whole number from 1'],
   ])('%j ends the program with code 2', (args, message) => {

@@ -1,4 +1,5 @@
 /** What the program touches of the outside world, so that tests can stand in for it. */
+import type { ClaimOptions, Output } from '@smm/files';
 
 /** The outside world of one invocation. */
 export interface Io {
@@ -14,12 +15,10 @@ export interface Io {
   readonly columns: number | undefined;
   /** Environment variables. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Reads a whole file; throws what node:fs throws. */
-  readonly readFile: (path: string) => Uint8Array;
-  /** Writes a whole file; throws what node:fs throws. */
-  readonly writeFile: (path: string, content: Uint8Array | string) => void;
-  /** Reads all of standard input. */
-  readonly readInput: () => Uint8Array;
+  /** Reads a whole file of at most `limit` bytes, `what` for messages; 0 is standard input. Throws `FileError`. */
+  readonly readFile: (what: string, path: string | 0, limit: number) => Uint8Array;
+  /** Takes a file to write for this run, before it, `what` for messages. Throws `FileError`. */
+  readonly claim: (what: string, path: string, options?: ClaimOptions) => Output;
   /** Lets signals and output through between two pieces of work. */
   readonly breathe: () => Promise<void>;
 }

@@ -11,7 +11,7 @@ import {
   parseSmp,
   wholeNumber,
 } from './qemu-values.ts';
-import { fileError, UsageError } from './usage-error.ts';
+import { UsageError } from './usage-error.ts';
 
 /** Options of a configuration as the parser leaves them. */
 export interface ConfigurationFlags {
@@ -202,13 +202,8 @@ const ROM_GRANULE = 0x1_0000;
 const LARGEST_ROM = 0x80_0000;
 
 function readRom(path: string, io: Io): Uint8Array {
-  let rom: Uint8Array;
-  try {
-    rom = io.readFile(path);
-  } catch (error) {
-    throw fileError('read the ROM', path, error);
-  }
-  if (rom.length === 0 || rom.length % ROM_GRANULE !== 0 || rom.length > LARGEST_ROM) {
+  const rom = io.readFile('the ROM', path, LARGEST_ROM);
+  if (rom.length === 0 || rom.length % ROM_GRANULE !== 0) {
     throw new UsageError(
       `the ROM ${path} has ${rom.length} bytes`,
       'A flash image has a multiple of 64 KiB and at most 8 MiB; its last byte lies at FFFFFFFFh.',

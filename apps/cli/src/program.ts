@@ -1,4 +1,5 @@
 /** The subcommands, put together. */
+import type { Output } from '@smm/files';
 import { Command, CommanderError } from 'commander';
 import { explainOfFirmware, normaliseArguments } from './arguments.ts';
 import { bootCommand } from './commands/boot.ts';
@@ -31,8 +32,17 @@ Examples:
 Each subcommand's help has more: smm help explain. The known faults: smm help quirks, smm quirks.
 `;
 
-/** Runs the program; returns the exit code. */
-export async function smm(args: readonly string[], io: Io): Promise<number> {
+/** Runs the program; returns the exit code. Files that it wrote are others' again at the end. */
+export async function smm(args: readonly string[], outside: Io): Promise<number> {
+  const claimed: Output[] = [];
+  const io: Io = {
+    ...outside,
+    claim: (what, path, options) => {
+      const output = outside.claim(what, path, options);
+      claimed.push(output);
+      return output;
+    },
+  };
   let code: number = EXIT.OK;
   const program = buildProgram({
     io,
@@ -52,6 +62,8 @@ export async function smm(args: readonly string[], io: Io): Promise<number> {
     const { SMM_DEBUG: debug } = io.env;
     if (debug && error instanceof Error) io.err(`${error.stack}\n`);
     return exitCode;
+  } finally {
+    for (const output of claimed) output.release();
   }
 }
 

@@ -11,7 +11,7 @@ import {
   writeTraceDat,
 } from '@smm/trace';
 import type { Io } from './io.ts';
-import { asUsage, fileError, UsageError } from './usage-error.ts';
+import { asUsage, UsageError } from './usage-error.ts';
 
 type Writer = (events: readonly TraceEvent[], form: TraceForm) => Uint8Array | string;
 
@@ -30,13 +30,24 @@ const WRITERS: readonly {
   { endings: ['.txt'], what: 'trace-cmd text', write: (events, form) => formatTrace(events, { form }) },
 ];
 
-/** The endings that {@link writeTrace} knows, for help texts. */
+/** The endings that {@link claimTrace} knows, for help texts. */
 export const TRACE_ENDINGS =
   '.dat (trace-cmd), .perfetto-trace (ui.perfetto.dev), .jsonl, .txt (trace-cmd report)';
 
-/** Refuses a name whose ending tells no format; before a long run, not after it. */
-export function checkTraceName(path: string): void {
-  writerFor(path);
+/** A trace to be written; says in words what was. */
+export type TraceOutput = (events: readonly TraceEvent[], form: TraceForm) => string;
+
+/**
+ * Makes ready to write a trace, `-` to standard output, as text. Refuses a name whose ending tells no format and a file that cannot
+ * be written; before a long run, not after it.
+ */
+export function claimTrace(path: string, io: Io): TraceOutput {
+  const { what, write } = writerFor(path);
+  const put = path === '-' ? io.out : io.claim('the trace', path).replace;
+  return (events, form) => {
+    put(write(events, form));
+    return what;
+  };
 }
 
 function writerFor(path: string): (typeof WRITERS)[number] {
@@ -51,31 +62,13 @@ function writerFor(path: string): (typeof WRITERS)[number] {
   return found;
 }
 
-/** Writes a trace; `-` is standard output, as text. Returns what was written, in words. */
-export function writeTrace(path: string, events: readonly TraceEvent[], form: TraceForm, io: Io): string {
-  const { what, write } = writerFor(path);
-  const content = write(events, form);
-  if (path === '-') {
-    io.out(content);
-    return what;
-  }
-  try {
-    io.writeFile(path, content);
-  } catch (error) {
-    throw fileError('write the trace', path, error);
-  }
-  return what;
-}
+/** Bytes: what can be decoded at once. */
+const LARGEST_TRACE = 0x2000_0000;
 
 /** Reads a trace in any of the formats; `-` is standard input. */
 export function loadTrace(path: string, io: Io): TraceFile {
   const name = path === '-' ? 'standard input' : path;
-  let bytes: Uint8Array;
-  try {
-    bytes = path === '-' ? io.readInput() : io.readFile(path);
-  } catch (error) {
-    throw fileError('read the trace', name, error);
-  }
+  const bytes = io.readFile('the trace', path === '-' ? 0 : path, LARGEST_TRACE);
   return asUsage(`cannot read ${name}`, () => decode(bytes));
 }
 

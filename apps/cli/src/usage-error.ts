@@ -19,25 +19,6 @@ export function asUsage<T>(what: string, read: () => T): T {
   }
 }
 
-/** A file cannot be read or written: node's error in words. */
-export function fileError(doing: string, path: string, error: unknown): UsageError {
-  const code = (error as { code?: unknown }).code;
-  const reasons: Readonly<Record<string, string>> = {
-    ENOENT: 'there is no such file or folder',
-    EACCES: 'permission denied',
-    EPERM: 'permission denied',
-    EISDIR: 'it is a folder',
-    ENOTDIR: 'a part of the path is not a folder',
-    ENOSPC: 'the disk is full',
-    EROFS: 'the disk is read-only',
-  };
-  const reason = (typeof code === 'string' && (reasons[code] ?? code)) || 'the system gave no reason';
-  return new UsageError(`cannot ${doing} ${path}: ${reason}`, 'Check the path and its permissions.', {
-    path,
-    code,
-  });
-}
-
 /** One paragraph for a person, and the exit code. */
 export function paragraphOf(error: unknown): { text: string; exitCode: number } {
   if (SmmError.isInstance(error)) {

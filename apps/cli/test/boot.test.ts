@@ -1,7 +1,8 @@
 /** `smm boot` without firmware of others: options, files, keys and small guests of our own. */
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assemble } from '@smm/asm';
+import { fileError, type Output } from '@smm/files';
 import { describe, expect, it } from 'vitest';
 import { type BootHost, nodeHost } from '../src/boot/host.ts';
 import { KeyFilter, LineFeeder } from '../src/boot/keys.ts';
@@ -38,13 +39,23 @@ function world(files: Record<string, string | Uint8Array> = {}): {
     errIsTerminal: false,
     columns: undefined,
     env: {},
-    readFile: (path) => {
-      const found = content(path);
-      if (found === undefined) throw Object.assign(new Error(path), { code: 'ENOENT' });
+    readFile: (what, path) => {
+      const found = content(String(path));
+      if (found === undefined) throw fileError(`cannot read ${what}`, String(path), { code: 'ENOENT' });
       return found;
     },
-    writeFile: () => undefined,
-    readInput: () => new Uint8Array(),
+    claim: (what, path) => {
+      if (path.startsWith('/ro/')) throw fileError(`cannot write ${what} to`, path, { code: 'EROFS' });
+      return {
+        replace: (bytes) => {
+          written.set(path, (bytes as Uint8Array).slice());
+        },
+        append: (bytes) => {
+          written.set(path, Uint8Array.from([...(written.get(path) ?? []), ...bytes]));
+        },
+        release: () => undefined,
+      };
+    },
     breathe: async () => undefined,
   };
   const host: BootHost = {
@@ -62,22 +73,12 @@ function world(files: Record<string, string | Uint8Array> = {}): {
       };
     },
     rest: async () => undefined,
-    replaceFile: (path, bytes) => {
-      written.set(path, bytes.slice());
-    },
-    createFile: (path) => ({
-      write: (bytes) => {
-        written.set(path, Uint8Array.from([...(written.get(path) ?? []), ...bytes]));
-      },
-      close: () => undefined,
-    }),
     listFolder: (path) =>
       Object.keys(files)
         .filter((name) => name.startsWith(`${path}/`))
         .map((name) => name.slice(path.length + 1))
         .sort(),
     exists: (path) => content(path) !== undefined,
-    isWritable: (path) => !path.startsWith('/ro/'),
     realPath: (path) => path,
     atExit: () => () => undefined,
   };
@@ -135,7 +136,10 @@ describe('which firmware', () => {
     [{ firmware: 'x64', code: '/fw/X64_CODE.fd' }, /both name the code/],
     [{ code: '/nowhere', vars: '/my/VARS.fd' }, /cannot read the firmware \/nowhere: there is no such file/],
     [{ code: '/fw/X64_CODE.fd', vars: '/fw/X64_VARS.fd' }, /the distribution's template/],
-    [{ code: '/fw/X64_CODE.fd', vars: '/ro/VARS.fd' }, /must be writable/],
+    [
+      { code: '/fw/X64_CODE.fd', vars: '/ro/VARS.fd' },
+      /cannot write the variables to \/ro\/VARS.fd: the disk is read-only/,
+    ],
     [{ firmware: 'x64', save: false, varsOut: '/x' }, /contradict/],
     [{ firmware: 'x64', serial: 'tcp:1' }, /-serial tcp:1/],
     [{ firmware: 'x64', json: true, serial: 'stdio' }, /both write to standard output/],
@@ -165,7 +169,7 @@ describe('where variables are kept', () => {
     [{ firmware: 'x64', vars: '/my/VARS.fd', explain: true }, undefined],
     [{ code: '/fw/X64_CODE.fd', vars: '/ro/VARS.fd', varsOut: '/tmp/v' }, '/tmp/v'],
   ] as const)('%j: %s', (flags, path) => {
-    expect(request(flags as BootFlags).varsOut).toBe(path);
+    expect(request(flags as BootFlags).varsOut?.path).toBe(path);
   });
 
   it('a run without a goal goes on with what the last one left', () => {
@@ -182,7 +186,7 @@ describe('where variables are kept', () => {
       ],
     });
     expect(files).toEqual({ code: '/fw/X64_CODE.fd', vars: '/my/VARS.fd' });
-    expect(varsOut).toBe('/my/VARS.fd');
+    expect(varsOut?.path).toBe('/my/VARS.fd');
   });
 
   it.each([
@@ -202,30 +206,10 @@ describe('where variables are kept', () => {
 });
 
 describe('the file of the variables', () => {
-  const { replaceFile } = nodeHost();
-
-  it('is replaced, never rewritten: a link stays, nothing is left beside it, a failure changes nothing', () => {
-    const folder = scratch();
-    const target = join(folder, 'VARS.fd');
-    const link = join(folder, 'link.fd');
-    writeFileSync(target, 'old');
-    symlinkSync(target, link);
-    const before = statSync(target).ino;
-    replaceFile(link, new TextEncoder().encode('new'));
-    expect(readFileSync(target, 'utf8')).toBe('new');
-    expect(statSync(target).ino).not.toBe(before);
-    expect(readdirSync(folder).sort()).toEqual(['VARS.fd', 'link.fd']);
-    mkdirSync(join(folder, 'taken', 'inside'), { recursive: true });
-    expect(() => replaceFile(join(folder, 'taken'), Uint8Array.of(1))).toThrow();
-    expect(readdirSync(folder).sort()).toEqual(['VARS.fd', 'link.fd', 'taken']);
-    replaceFile(join(folder, 'deep/er/VARS.fd'), Uint8Array.of(7));
-    expect([...readFileSync(join(folder, 'deep/er/VARS.fd'))]).toEqual([7]);
-  });
-
   it('is written within a second of the last change, and at the end, and not without a change', () => {
-    const { host, written, clock } = world();
+    const { io, host, written, clock } = world();
     let image = 1;
-    const file = new VarsFile('/v', () => Uint8Array.of(image), host);
+    const file = new VarsFile(io.claim('the variables', '/v'), () => Uint8Array.of(image), host);
     file.save();
     expect(written.size).toBe(0);
     file.changed();
@@ -241,18 +225,22 @@ describe('the file of the variables', () => {
   });
 
   it('that cannot be written is an error once', () => {
-    const { host } = world();
-    const broken: BootHost = {
-      ...host,
-      replaceFile: () => {
-        throw Object.assign(new Error('no'), { code: 'ENOSPC' });
+    const { io, host } = world();
+    let tries = 0;
+    const broken: Output = {
+      ...io.claim('the variables', '/v'),
+      replace: () => {
+        tries++;
+        throw fileError('cannot write the variables to', '/v', { code: 'ENOSPC' });
       },
     };
-    const file = new VarsFile('/v', () => Uint8Array.of(1), broken);
+    const file = new VarsFile(broken, () => Uint8Array.of(1), host);
     file.changed();
     expect(() => file.save()).toThrow(/cannot write the variables to \/v: the disk is full/);
     file.changed();
     file.save();
+    expect(tries).toBe(1);
+    expect(file.written).toBe(false);
   });
 });
 

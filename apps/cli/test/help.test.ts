@@ -90,7 +90,7 @@ describe('firmware', () => {
   it('says where it cannot write', async () => {
     const { code, err } = await cli('firmware -o /nowhere/rom.bin');
     expect(code).toBe(2);
-    expect(err).toContain('cannot write the firmware /nowhere/rom.bin');
+    expect(err).toContain('cannot write the firmware to /nowhere/rom.bin: there is no such file or folder');
     expect(existsSync('/nowhere/rom.bin')).toBe(false);
   });
 });

@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { claimOutput, readBounded } from '@smm/files';
 import type { Io } from '../src/io.ts';
 import { smm } from '../src/program.ts';
 
@@ -30,11 +31,9 @@ export async function cli(
     errIsTerminal: terminal,
     columns: terminal ? 120 : undefined,
     env,
-    readFile: (path) => readFileSync(path),
-    writeFile: (path, content) => {
-      writeFileSync(path, content);
-    },
-    readInput: () => new TextEncoder().encode(input),
+    readFile: (what, path, limit) =>
+      path === 0 ? new TextEncoder().encode(input) : readBounded(what, path, limit),
+    claim: claimOutput,
     breathe: async () => undefined,
   };
   result.code = await smm(typeof command === 'string' ? command.split(' ') : command, io);

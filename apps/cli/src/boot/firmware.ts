@@ -1,7 +1,7 @@
 /** Which flash images to boot, and where the variables are kept. */
 import { basename, join } from 'node:path';
 import type { Io } from '../io.ts';
-import { fileError, UsageError } from '../usage-error.ts';
+import { UsageError } from '../usage-error.ts';
 import type { BootHost } from './host.ts';
 
 /** Architectures of firmware, in edk2's words. */
@@ -12,6 +12,11 @@ const ARCHITECTURES = {
   x64: { target: 'x86_64', package: 'ovmf' },
   ia32: { target: 'i386', package: 'ovmf-ia32' },
 } as const;
+
+/** Bytes of flash that Q35 decodes below 4 GiB. */
+const LARGEST_IMAGE = 0x100_0000;
+/** Bytes; real ones have a thousand. */
+const LARGEST_DESCRIPTOR = 0x10_0000;
 
 /** A pair of flash images as a descriptor names it. */
 export interface FirmwareFiles {
@@ -90,11 +95,7 @@ export function isTemplate(path: string, io: Io, host: BootHost): boolean {
 
 /** Reads a flash image; its size is checked by the machine. */
 export function readImage(what: string, path: string, io: Io): Uint8Array {
-  try {
-    return io.readFile(path);
-  } catch (error) {
-    throw fileError(`read the ${what}`, path, error);
-  }
+  return io.readFile(what, path, LARGEST_IMAGE);
 }
 
 /** Where `--firmware` keeps variables between runs. */
@@ -126,7 +127,9 @@ function descriptorPaths(io: Io, host: BootHost): string[] {
 /** A descriptor; undefined for an empty or unreadable one, which only hides others. */
 function readDescriptor(path: string, io: Io): Descriptor | undefined {
   try {
-    const parsed: unknown = JSON.parse(new TextDecoder().decode(io.readFile(path)));
+    const parsed: unknown = JSON.parse(
+      new TextDecoder().decode(io.readFile('the descriptor', path, LARGEST_DESCRIPTOR)),
+    );
     return typeof parsed === 'object' && parsed !== null ? (parsed as Descriptor) : undefined;
   } catch {
     return undefined;

@@ -1,32 +1,11 @@
-/** What a boot touches of the outside world beyond `Io`: keys, files that must not tear, time. Tests stand in for it. */
-import {
-  accessSync,
-  closeSync,
-  constants,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+/** What a boot touches of the outside world beyond `Io`: keys, folders, time. Tests stand in for it. */
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
 import { EXIT } from '../io.ts';
 
 /** An open input. */
 interface InputHandle {
   /** Ends it and puts the terminal back as it was. Harmless the second time. */
-  readonly close: () => void;
-}
-
-/** A file that is written from front to back. */
-export interface OutputFile {
-  /** Appends bytes. */
-  readonly write: (bytes: Uint8Array) => void;
-  /** Ends it. */
   readonly close: () => void;
 }
 
@@ -44,16 +23,10 @@ export interface BootHost {
   readonly openInput: (bytes: (bytes: Uint8Array) => void, end: () => void) => InputHandle;
   /** Waits, but no longer than until input comes. */
   readonly rest: (milliseconds: number) => Promise<void>;
-  /** Replaces a file so that everybody sees the old content or the new, whatever happens; throws what node:fs throws. */
-  readonly replaceFile: (path: string, content: Uint8Array) => void;
-  /** Creates a file; throws what node:fs throws. */
-  readonly createFile: (path: string) => OutputFile;
   /** Names in a folder, sorted; none if it cannot be read. */
   readonly listFolder: (path: string) => string[];
   /** A file that exists. */
   readonly exists: (path: string) => boolean;
-  /** The file may be replaced. */
-  readonly isWritable: (path: string) => boolean;
   /** The path without links; the path itself if there is no such file. */
   readonly realPath: (path: string) => string;
   /** Does something when the process ends, whether by itself or by SIGTERM, SIGHUP or SIGINT. Returns how to call that off. */
@@ -103,19 +76,13 @@ export function nodeHost(): BootHost {
           resolve();
         }
       }),
-    replaceFile,
-    createFile: (path) => {
-      const file = openSync(path, 'w');
-      return { write: (content) => writeAll(file, content), close: () => closeSync(file) };
-    },
     listFolder: (path) => attempt(() => readdirSync(path).sort(), []),
-    exists: (path) => may(path, constants.F_OK),
-    isWritable: (path) => may(path, constants.W_OK) && may(dirname(path), constants.W_OK),
+    exists: (path) => existsSync(path),
     realPath: (path) => attempt(() => realpathSync(path), path),
     atExit: (action) => {
       const onSignal = (signal: keyof typeof SIGNAL_EXITS): never => process.exit(SIGNAL_EXITS[signal]);
       const signals = Object.keys(SIGNAL_EXITS) as (keyof typeof SIGNAL_EXITS)[];
-      process.on('exit', action);
+      process.prependListener('exit', action); // files that it writes are let go by those who came before
       for (const signal of signals) process.on(signal, onSignal);
       return () => {
         process.off('exit', action);
@@ -123,37 +90,6 @@ export function nodeHost(): BootHost {
       };
     },
   };
-}
-
-/** Writes beside the file and renames over it, with the bytes on the disk before the name. */
-function replaceFile(path: string, content: Uint8Array): void {
-  mkdirSync(dirname(path), { recursive: true });
-  const target = attempt(() => realpathSync(path), path); // a link stays a link
-  const beside = join(dirname(target), `.${process.pid}.${target.slice(dirname(target).length + 1)}.new`);
-  try {
-    const file = openSync(beside, 'w');
-    try {
-      writeAll(file, content);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(beside, target);
-  } catch (error) {
-    rmSync(beside, { force: true });
-    throw error;
-  }
-}
-
-function writeAll(file: number, content: Uint8Array): void {
-  for (let at = 0; at < content.length; ) at += writeSync(file, content, at);
-}
-
-function may(path: string, mode: number): boolean {
-  return attempt(() => {
-    accessSync(path, mode);
-    return true;
-  }, false);
 }
 
 function attempt<T>(read: () => T, otherwise: T): T {

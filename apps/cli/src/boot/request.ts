@@ -1,4 +1,6 @@
 /** The options of `smm boot`, and what they ask for. */
+
+import type { Output } from '@smm/files';
 import type { BootGoal, BootOptions } from '@smm/machine';
 import type { Io } from '../io.ts';
 import { acceleratorOf, type ConfigurationFlags, scheduleOf } from '../options.ts';
@@ -27,7 +29,15 @@ export interface BootFlags extends ConfigurationFlags {
 }
 
 /** Where the guest's serial output goes. */
-type SerialTarget = 'stdio' | 'none' | { readonly file: string };
+type SerialTarget = 'stdio' | 'none' | Output;
+
+/** A file that keeps the variables. */
+interface VarsTarget {
+  /** As the user or `--firmware` names it. */
+  readonly path: string;
+  /** Claimed for this run. */
+  readonly output: Output;
+}
 
 /** Everything that is asked for. */
 export interface BootRequest {
@@ -36,7 +46,7 @@ export interface BootRequest {
   /** Paths, for reports. */
   readonly files: { readonly code: string; readonly vars: string };
   /** Where the variables are written; undefined: nowhere. */
-  readonly varsOut: string | undefined;
+  readonly varsOut: VarsTarget | undefined;
   /** What ends the run well; undefined: the user or the guest. */
   readonly goal: BootGoal | undefined;
   /** Serial output. */
@@ -59,33 +69,38 @@ export function bootRequest(flags: BootFlags, io: Io, host: BootHost): BootReque
   const { host: profile, quirk: quirks } = flags;
   const { accelerator, kvm } = acceleratorOf(flags);
   const schedule = scheduleOf(flags);
-  const images = imagesOf(flags, io, host);
   const goal = goalOf(flags.until);
-  const serial = serialOf(flags);
+  const machine = {
+    cpus: flags.smp === undefined ? checkCpus(1) : parseSmp(flags.smp),
+    memoryMiB: flags.memory === undefined ? DEFAULT_MEMORY_MIB : parseMemory(flags.memory),
+    accelerator,
+    ...(Object.keys(kvm).length > 0 && { kvm }),
+    ...(flags.cpu !== undefined && { cpu: flags.cpu }),
+    ...(profile !== undefined && { host: profile }),
+    ...(quirks !== undefined && { quirks }),
+    ...(schedule !== undefined && { schedule }),
+  };
+  const timeout = flags.timeout === undefined ? undefined : secondsOf(flags.timeout);
+  const budget =
+    flags.budget === undefined
+      ? goal === undefined
+        ? undefined
+        : DEFAULT_BUDGET
+      : wholeNumber('--budget', flags.budget);
+  const serial = serialOf(flags, io);
+  const { code, vars, varsOut } = imagesOf(flags, io, host);
   return {
     machine: {
-      code: readImage('firmware', images.code, io),
-      vars: readImage('variable store', images.vars, io),
-      cpus: flags.smp === undefined ? checkCpus(1) : parseSmp(flags.smp),
-      memoryMiB: flags.memory === undefined ? DEFAULT_MEMORY_MIB : parseMemory(flags.memory),
-      accelerator,
-      ...(Object.keys(kvm).length > 0 && { kvm }),
-      ...(flags.cpu !== undefined && { cpu: flags.cpu }),
-      ...(profile !== undefined && { host: profile }),
-      ...(quirks !== undefined && { quirks }),
-      ...(schedule !== undefined && { schedule }),
+      ...machine,
+      code: readImage('the firmware', code, io),
+      vars: readImage('the variable store', vars, io),
     },
-    files: { code: images.code, vars: images.vars },
-    varsOut: images.varsOut,
+    files: { code, vars },
+    varsOut,
     goal,
     serial,
-    timeout: flags.timeout === undefined ? undefined : secondsOf(flags.timeout),
-    budget:
-      flags.budget === undefined
-        ? goal === undefined
-          ? undefined
-          : DEFAULT_BUDGET
-        : wholeNumber('--budget', flags.budget),
+    timeout,
+    budget,
     noReboot: flags.reboot === false,
   };
 }
@@ -93,9 +108,10 @@ export function bootRequest(flags: BootFlags, io: Io, host: BootHost): BootReque
 interface Images {
   readonly code: string;
   readonly vars: string;
-  readonly varsOut: string | undefined;
+  readonly varsOut: VarsTarget | undefined;
 }
 
+/** Which files; the one that keeps the variables is claimed before it is looked at, so that no other run's changes are lost. */
 function imagesOf(flags: BootFlags, io: Io, host: BootHost): Images {
   const { firmware, until, explain, varsOut, save } = flags;
   if (save === false && varsOut !== undefined)
@@ -117,10 +133,12 @@ function imagesOf(flags: BootFlags, io: Io, host: BootHost): Images {
         mayWrite && varsOut === undefined && until === undefined
           ? stateFile(found.template, io, host)
           : undefined;
+      const claimed = mayWrite ? claimVars(varsOut ?? kept, kept !== undefined, io) : undefined;
       const start = kept !== undefined && host.exists(kept) ? kept : found.template;
-      return { code: found.code, vars: start, varsOut: mayWrite ? (varsOut ?? kept) : undefined };
+      return { code: found.code, vars: start, varsOut: claimed };
     }
-    return { code: found.code, vars: vars.path, varsOut: placeOf(vars, flags, mayWrite, io, host) };
+    const place = placeOf(vars, flags, mayWrite, io, host);
+    return { code: found.code, vars: vars.path, varsOut: claimVars(place, false, io) };
   }
   if (code === undefined || vars === undefined) {
     throw new UsageError(
@@ -130,7 +148,16 @@ function imagesOf(flags: BootFlags, io: Io, host: BootHost): Images {
       'Give --firmware x64 or ia32, or --code FILE and --vars FILE, or two -drive if=pflash.',
     );
   }
-  return { code: code.path, vars: vars.path, varsOut: placeOf(vars, flags, mayWrite, io, host) };
+  const place = placeOf(vars, flags, mayWrite, io, host);
+  return { code: code.path, vars: vars.path, varsOut: claimVars(place, false, io) };
+}
+
+const VARS_ADVICE =
+  'Copy it and name the copy with --vars, name another file with --vars-out, or give --no-save, which writes nothing.';
+
+function claimVars(path: string | undefined, makeFolders: boolean, io: Io): VarsTarget | undefined {
+  if (path === undefined) return undefined;
+  return { path, output: io.claim('the variables', path, { makeFolders, advice: VARS_ADVICE }) };
 }
 
 /** Where a named variable store is written: back to its file, as QEMU does, unless told otherwise. */
@@ -144,11 +171,8 @@ function placeOf(
   if (!mayWrite) return undefined;
   if (varsOut !== undefined) return varsOut;
   if (vars.readonly) return undefined;
-  const advice = 'Copy it and name the copy, name another file with --vars-out, or give --no-save.';
   if (isTemplate(vars.path, io, host))
-    throw new UsageError(`${vars.path} is the distribution's template and would be written`, advice);
-  if (host.exists(vars.path) && !host.isWritable(vars.path))
-    throw new UsageError(`${vars.path} and its folder must be writable for the guest's variables`, advice);
+    throw new UsageError(`${vars.path} is the distribution's template and would be written`, VARS_ADVICE);
   return vars.path;
 }
 
@@ -225,7 +249,7 @@ function goalOf(until: string | undefined): BootGoal | undefined {
   return { text: until };
 }
 
-function serialOf({ serial, json }: BootFlags): SerialTarget {
+function serialOf({ serial, json }: BootFlags, io: Io): SerialTarget {
   if (serial === undefined) return json === true ? 'none' : 'stdio';
   if (serial === 'stdio' || serial === 'mon:stdio') {
     if (json === true)
@@ -239,7 +263,7 @@ function serialOf({ serial, json }: BootFlags): SerialTarget {
   const file = /^file:(.+)$/.exec(serial)?.[1];
   if (file === undefined)
     throw new UsageError(`-serial ${serial} is not known here`, 'Use -serial stdio, none or file:PATH.');
-  return { file };
+  return io.claim('the serial output', file);
 }
 
 function secondsOf(text: string): number {

@@ -1,10 +1,11 @@
 /** One boot with its surroundings: serial text out, keys in, variables on disk, a line that shows where it is. */
 import { createHash } from 'node:crypto';
+import type { Output } from '@smm/files';
 import { Boot, type BootReport, bootInPieces, SHELL_PROMPT } from '@smm/machine';
 import type { Io } from '../io.ts';
 import { type Progress, progressLine } from '../render/progress.ts';
-import { fileError, paragraphOf } from '../usage-error.ts';
-import type { BootHost, OutputFile } from './host.ts';
+import { paragraphOf } from '../usage-error.ts';
+import type { BootHost } from './host.ts';
 import { KEYS_HELP, KeyFilter, LineFeeder } from './keys.ts';
 import type { BootRequest } from './request.ts';
 import { VarsFile } from './vars-file.ts';
@@ -23,6 +24,8 @@ export interface BootResult {
   readonly cpuSeconds: number;
   /** Wall-clock seconds. */
   readonly seconds: number;
+  /** Where the variables were written; undefined if the guest changed none, or they are kept nowhere. */
+  readonly varsWritten: string | undefined;
 }
 
 /** Virtual nanoseconds per piece where somebody may press a key. */
@@ -56,7 +59,7 @@ class Session {
   readonly #boot: Boot;
   readonly #progress: Progress;
   readonly #vars: VarsFile | undefined;
-  readonly #file: OutputFile | undefined;
+  readonly #file: Output | undefined;
   readonly #feeder: LineFeeder | undefined;
   readonly #closeInput: () => void;
   /** Bytes for the guest that its serial port had no room for. */
@@ -82,8 +85,10 @@ class Session {
       roomAgain: () => this.#pump(),
       varsWritten: () => this.#vars?.changed(),
     });
-    this.#vars = varsOut === undefined ? undefined : new VarsFile(varsOut, () => this.#boot.vars(), host);
-    this.#file = typeof serial === 'object' ? openOutput(serial.file, host) : undefined;
+    this.#vars =
+      varsOut === undefined ? undefined : new VarsFile(varsOut.output, () => this.#boot.vars(), host);
+    this.#file = typeof serial === 'object' ? serial : undefined;
+    this.#file?.append(new Uint8Array()); // what an earlier run left goes, even if this guest never says a word
     const send = (byte: number): void => {
       this.#toGuest.push(byte);
     };
@@ -144,6 +149,7 @@ class Session {
       else if (interactive) await this.#restIfIdle(before);
     }
     this.#progress.clear();
+    this.#vars?.save();
     return {
       report,
       left: this.#left || this.#isDone(),
@@ -155,6 +161,7 @@ class Session {
       nvramSha256: createHash('sha256').update(this.#boot.vars()).digest('hex'),
       cpuSeconds: this.#host.cpuSeconds() - started.cpu,
       seconds: seconds(),
+      varsWritten: this.#vars?.written === true ? this.#request.varsOut?.path : undefined,
     };
   }
 
@@ -164,9 +171,11 @@ class Session {
     this.#stopped = true;
     this.#closeInput();
     this.#progress.clear();
-    this.#show();
-    this.#file?.close();
-    this.#vars?.save();
+    try {
+      this.#show();
+    } finally {
+      this.#vars?.save();
+    }
   }
 
   /** The user has left, or every line of the input has been run and the shell prompts again. */
@@ -209,7 +218,7 @@ class Session {
     if (serial === 'stdio') {
       this.#progress.clear();
       this.#io.out(bytes);
-    } else this.#file?.write(bytes);
+    } else this.#file?.append(bytes);
   }
 
   #showProgress(seconds: number): void {
@@ -221,13 +230,5 @@ class Session {
     this.#progress.show(
       `${phases.phase.padEnd(5)} ${module.padEnd(24)} ${millions.toFixed(0)} million instructions, ${(millions / seconds).toFixed(0)} MIPS`,
     );
-  }
-}
-
-function openOutput(path: string, host: BootHost): OutputFile {
-  try {
-    return host.createFile(path);
-  } catch (error) {
-    throw fileError('write the serial output to', path, error);
   }
 }

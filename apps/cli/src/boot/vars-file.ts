@@ -1,5 +1,5 @@
 /** Keeps the variable store of a running guest in a file. */
-import { fileError } from '../usage-error.ts';
+import type { Output } from '@smm/files';
 import type { BootHost } from './host.ts';
 
 /** Milliseconds that a change may wait for more of its kind: with the length of a piece of work this stays well under a second. */
@@ -7,20 +7,26 @@ const SETTLE_MS = 400;
 
 /** A file that follows the variable store. */
 export class VarsFile {
-  readonly #path: string;
+  readonly #output: Output;
   readonly #image: () => Uint8Array;
   readonly #host: BootHost;
   #changedAt: number | undefined;
   #failed = false;
+  #written = false;
 
   /**
-   * @param path - where
+   * @param output - where
    * @param image - the store as it is now
    */
-  constructor(path: string, image: () => Uint8Array, host: BootHost) {
-    this.#path = path;
+  constructor(output: Output, image: () => Uint8Array, host: BootHost) {
+    this.#output = output;
     this.#image = image;
     this.#host = host;
+  }
+
+  /** The file has been written. */
+  get written(): boolean {
+    return this.#written;
   }
 
   /** The guest changed the store. Cheap: nothing is written yet. */
@@ -28,7 +34,7 @@ export class VarsFile {
     this.#changedAt ??= this.#host.now();
   }
 
-  /** Writes if a change has waited long enough. Throws `UsageError` if the file cannot be written. */
+  /** Writes if a change has waited long enough. Throws `FileError` if the file cannot be written. */
   tick(): void {
     if (this.#changedAt !== undefined && this.#host.now() - this.#changedAt >= SETTLE_MS) this.save();
   }
@@ -38,10 +44,11 @@ export class VarsFile {
     if (this.#changedAt === undefined || this.#failed) return;
     this.#changedAt = undefined;
     try {
-      this.#host.replaceFile(this.#path, this.#image());
+      this.#output.replace(this.#image());
     } catch (error) {
       this.#failed = true;
-      throw fileError('write the variables to', this.#path, error);
+      throw error;
     }
+    this.#written = true;
   }
 }

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { bitnessOf, once, tsegOf } from '../options.ts';
 import { oneOf } from '../qemu-values.ts';
-import { fileError, UsageError } from '../usage-error.ts';
+import { UsageError } from '../usage-error.ts';
 
 interface Flags {
   readonly output: string;
@@ -50,6 +50,7 @@ export function firmwareCommand(program: Command, { io }: Context): void {
       const bitness = flags.bitness === undefined ? 64 : bitnessOf(flags.bitness);
       const shape = flags.edk2 === undefined ? '2015' : oneOf('--edk2', flags.edk2, ['2015', '2024']);
       const tsegMb = flags.tseg === undefined ? 8 : tsegOf(flags.tseg);
+      const output = io.claim('the firmware', flags.output);
       const { image } = buildFirmware({
         bitness,
         shape,
@@ -57,11 +58,7 @@ export function firmwareCommand(program: Command, { io }: Context): void {
         waitForRebased: flags.wait,
         quirks: flags.quirk === undefined ? [] : flags.quirk.split(',').map(firmwareQuirk),
       });
-      try {
-        io.writeFile(flags.output, image);
-      } catch (error) {
-        throw fileError('write the firmware', flags.output, error);
-      }
+      output.replace(image);
       io.err(
         `Wrote ${image.length / 1024} KiB to ${flags.output}: ${bitness}-bit, edk2 ${shape}, TSEG ${tsegMb} MiB.\n`,
       );

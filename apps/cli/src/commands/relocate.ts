@@ -17,7 +17,7 @@ import { progressLine } from '../render/progress.ts';
 import { renderRun } from '../render/report.ts';
 import { runToJson } from '../render/run-json.ts';
 import { colours } from '../render/text.ts';
-import { checkTraceName, TRACE_ENDINGS, writeTrace } from '../trace-file.ts';
+import { claimTrace, TRACE_ENDINGS } from '../trace-file.ts';
 import { UsageError } from '../usage-error.ts';
 
 interface Flags extends ConfigurationFlags {
@@ -54,15 +54,15 @@ export function relocateCommand(program: Command, { io, exitWith }: Context): vo
           'Give the trace a file name.',
         );
       }
-      if (flags.trace !== undefined) checkTraceName(flags.trace);
+      const writeTrace = flags.trace === undefined ? undefined : claimTrace(flags.trace, io);
       const done = await run(options, io, progressLine(io), {
         label: 'relocating',
         trace: flags.trace !== undefined,
       });
       if (flags.json === true) io.out(`${JSON.stringify(runToJson(done), null, 2)}\n`);
       else if (flags.trace !== '-') io.out(renderRun(done, io));
-      if (flags.trace !== undefined) {
-        const what = writeTrace(flags.trace, done.events, traceFormOf(options), io);
+      if (writeTrace !== undefined) {
+        const what = writeTrace(done.events, traceFormOf(options));
         if (flags.trace !== '-') io.err(`Wrote ${done.events.length} events to ${flags.trace} (${what}).\n`);
       }
       if (done.report.outcome === 'relocated') return;

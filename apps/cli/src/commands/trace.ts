@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { once } from '../options.ts';
 import { oneOf } from '../qemu-values.ts';
 import { counted } from '../render/text.ts';
-import { checkTraceName, formOf, loadTrace, TRACE_ENDINGS, writeTrace } from '../trace-file.ts';
+import { claimTrace, formOf, loadTrace, TRACE_ENDINGS } from '../trace-file.ts';
 import { UsageError } from '../usage-error.ts';
 
 const CONVERT_HELP = `
@@ -44,11 +44,11 @@ export function traceCommand(program: Command, { io }: Context): void {
     .addHelpText('after', CONVERT_HELP)
     .action((input: string, output: string, flags: { readonly form?: string }) => {
       const wanted = flags.form === undefined ? undefined : oneOf('--form', flags.form, ['2015', 'current']);
-      checkTraceName(output);
+      const writeTrace = claimTrace(output, io);
       const loaded = loadTrace(input, io);
       const { events } = loaded;
       const form: TraceForm = wanted ?? formOf(loaded);
-      const what = writeTrace(output, events, form, io);
+      const what = writeTrace(events, form);
       if (output !== '-') io.err(`Wrote ${counted(events.length, 'event')} to ${output} (${what}).\n`);
     });
   trace

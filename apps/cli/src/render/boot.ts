@@ -40,7 +40,7 @@ export function renderBoot(request: BootRequest, result: BootResult, io: Io): st
       `${counted(report.instructions, 'instruction')}, ${(report.virtualNs / 1e9).toFixed(1)} virtual seconds, ` +
         `${result.cpuSeconds.toFixed(1)} s of processor time, ${mips.toFixed(0)} MIPS; ${counted(report.smis, 'SMI')}${phasesInWords(report)}.`,
     ),
-    ...(request.varsOut === undefined ? [] : [colour.dim(`Variables: ${request.varsOut}`)]),
+    ...(result.varsWritten === undefined ? [] : [colour.dim(`Variables written to ${result.varsWritten}.`)]),
     '',
   ].join('\n');
 }
@@ -72,7 +72,7 @@ export function bootToJson(request: BootRequest, result: BootResult): Record<str
     outcome: report.outcome,
     summary: report.summary,
     configuration: bootConfigurationToJson(machine),
-    firmware: { code: files.code, vars: files.vars, varsOut: varsOut ?? null },
+    firmware: { code: files.code, vars: files.vars, varsOut: varsOut?.path ?? null },
     phase: report.phase,
     cpus: report.cpus.map(({ id, smbase, smmEntries, rip, smm, idle, module }) => ({
       id,
@@ -97,7 +97,7 @@ export function bootToJson(request: BootRequest, result: BootResult): Record<str
     smis: { total: report.smis, byPhase: Object.fromEntries(report.smisByPhase) },
     delivered: Object.fromEntries(report.delivered),
     serial,
-    nvram: { sha256: result.nvramSha256 },
+    nvram: { sha256: result.nvramSha256, writtenTo: result.varsWritten ?? null },
     exits: [...report.exits]
       .sort(([, a], [, b]) => b - a)
       .map(([reason, count]) => ({ reason, name: vmxExitName(reason), count })),
