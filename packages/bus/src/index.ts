@@ -36,3 +36,4 @@ export type { AccessSize, TxAttrs } from './transaction.ts';
 export { TX_DEBUG, TX_DMA, TX_SMM, txInitiator } from './transaction.ts';
 export type { ArmedAlarm, VirtualClockState } from './virtual-clock.ts';
 export { VirtualClock } from './virtual-clock.ts';
+export { WiredOr } from './wired-or.ts';

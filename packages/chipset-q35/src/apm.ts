@@ -2,8 +2,16 @@
  * The APM ports B2h and B3h: the software SMI. Sources: Intel 316972, "Advanced Power Management Control Port"; QEMU 7.2 measured
  * (commands 2 and 3 belong to its ACPI tables and raise no SMI).
  */
-import { type AccessSize, type PioDevice, type Snapshottable, type TxAttrs, txInitiator } from '@smm/bus';
+import {
+  type AccessSize,
+  type IoPortSpace,
+  type PioDevice,
+  type Snapshottable,
+  type TxAttrs,
+  txInitiator,
+} from '@smm/bus';
 import { ICH9_APM_CNT, ICH9_APM_CNT_ACPI_DISABLE, ICH9_APM_CNT_ACPI_ENABLE } from '@smm/x86-defs';
+import { requireVersion1 } from './snapshot.ts';
 
 /** Who gets an SMI: one processor by index, or all of them. */
 export type SmiTarget = number | 'all';
@@ -45,6 +53,11 @@ export class Apm implements PioDevice, Snapshottable<ApmState> {
     this.#ports = ports;
   }
 
+  /** Registers both ports. */
+  map(io: IoPortSpace): void {
+    io.add({ name: this.name, first: ICH9_APM_CNT, count: 2, device: this, maxSize: 1 });
+  }
+
   /** IN. */
   in(port: number, _size: AccessSize, _attrs: TxAttrs): number {
     return port === ICH9_APM_CNT ? this.#control : this.#status;
@@ -79,8 +92,9 @@ export class Apm implements PioDevice, Snapshottable<ApmState> {
     return { version: 1, control: this.#control, status: this.#status, broadcast: this.#broadcast };
   }
 
-  /** Puts a saved state back. */
+  /** Puts a saved state back. Throws `SmmError` `SNAPSHOT_VERSION` for another version. */
   restore(state: ApmState): void {
+    requireVersion1(this.name, state);
     this.#control = state.control;
     this.#status = state.status;
     this.#broadcast = state.broadcast;

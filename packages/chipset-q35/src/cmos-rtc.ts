@@ -8,6 +8,7 @@ import {
   type AccessSize,
   type Clock,
   type InterruptLine,
+  type IoPortSpace,
   type PioDevice,
   type Snapshottable,
   TX_DEBUG,
@@ -15,6 +16,7 @@ import {
 } from '@smm/bus';
 import { type CivilTime, civilFromSeconds, secondsFromCivil } from './civil-time.ts';
 import { RTC_UPDATE, RtcInterrupts } from './rtc-interrupts.ts';
+import { requireVersion1 } from './snapshot.ts';
 
 /** First of the two ports. */
 export const CMOS_INDEX_PORT = 0x70;
@@ -126,6 +128,11 @@ export class CmosRtc implements PioDevice, Snapshottable<CmosRtcState> {
     for (const [index, value] of cmosFill(contents)) this.#bytes[index] = value;
   }
 
+  /** Registers both ports. */
+  map(io: IoPortSpace): void {
+    io.add({ name: this.name, first: CMOS_INDEX_PORT, count: 2, device: this, maxSize: 1 });
+  }
+
   /** IN: the selected byte from 71h, all-ones from 70h. */
   in(port: number, _size: AccessSize, attrs: TxAttrs): number {
     if (port === CMOS_INDEX_PORT) return 0xff;
@@ -175,8 +182,9 @@ export class CmosRtc implements PioDevice, Snapshottable<CmosRtcState> {
     };
   }
 
-  /** Puts a saved state back. */
+  /** Puts a saved state back. Throws `SmmError` `SNAPSHOT_VERSION` for another version. */
   restore(state: CmosRtcState): void {
+    requireVersion1(this.name, state);
     this.#index = state.index;
     this.#bytes.set(state.bytes);
     this.#secondsAtZero = state.secondsAtZero;

@@ -3,7 +3,7 @@
  *
  * Every processor is present from the start: no event is ever pending, ejecting does nothing. Source: QEMU docs/specs/acpi_cpu_hotplug.rst; QEMU 7.2 measured.
  */
-import type { AccessSize, PioDevice, Snapshottable, TxAttrs } from '@smm/bus';
+import type { AccessSize, IoPortSpace, PioDevice, PortHandle, Snapshottable, TxAttrs } from '@smm/bus';
 import { ICH9_CPU_HOTPLUG_BASE } from '@smm/x86-defs';
 import { requireVersion1 } from './snapshot.ts';
 
@@ -38,18 +38,17 @@ export interface CpuHotplugOptions {
   readonly base?: number;
   /** APIC id of each processor by index; default the index. */
   readonly apicIds?: readonly number[];
-  /** The range now has {@link CPU_HOTPLUG_PORTS} ports (true) or {@link CPU_HOTPLUG_LEGACY_PORTS}. */
-  readonly modeChanged?: (modern: boolean) => void;
 }
 
-/** The registers; ports count from the base. Bytes only while the bitmap is there, so the bus must split with `maxSize` 1 then. */
+/** The registers; ports count from the base. Bytes only while the bitmap is there. */
 export class CpuHotplug implements PioDevice, Snapshottable<CpuHotplugState> {
   /** Name in traces. */
   readonly name = 'cpu-hotplug';
   // wiring
   readonly #base: number;
   readonly #apicIds: readonly number[];
-  readonly #modeChanged: (modern: boolean) => void;
+  #bitmap: PortHandle | undefined;
+  #selected: PortHandle | undefined;
   // architectural state
   #modern = false;
   #selector = 0;
@@ -58,7 +57,13 @@ export class CpuHotplug implements PioDevice, Snapshottable<CpuHotplugState> {
   constructor(cpuCount: number, options: CpuHotplugOptions = {}) {
     this.#base = options.base ?? ICH9_CPU_HOTPLUG_BASE;
     this.#apicIds = options.apicIds ?? Array.from({ length: cpuCount }, (_, i) => i);
-    this.#modeChanged = options.modeChanged ?? (() => {});
+  }
+
+  /** Registers the two ranges of the registers, one of them in force. */
+  map(io: IoPortSpace): void {
+    const place = { first: this.#base, device: this };
+    this.#bitmap = io.add({ name: 'cpu-bitmap', ...place, count: CPU_HOTPLUG_LEGACY_PORTS, maxSize: 1 });
+    this.#selected = io.add({ name: this.name, ...place, count: CPU_HOTPLUG_PORTS, enabled: false });
   }
 
   /** IN. */
@@ -112,6 +117,7 @@ export class CpuHotplug implements PioDevice, Snapshottable<CpuHotplugState> {
 
   #setModern(modern: boolean): void {
     this.#modern = modern;
-    this.#modeChanged(modern);
+    this.#bitmap?.set({ enabled: !modern });
+    this.#selected?.set({ enabled: modern });
   }
 }

@@ -5,6 +5,7 @@
  */
 import {
   type AccessSize,
+  type IoPortSpace,
   type PioDevice,
   physicalAddress,
   type Snapshottable,
@@ -137,6 +138,12 @@ export class FwCfg implements PioDevice, Snapshottable<FwCfgState> {
       ...this.#files.map((file, i): [number, Uint8Array] => [FW_CFG_FILE_FIRST + i, file.data]),
       ...items,
     ]);
+  }
+
+  /** Registers selector, data and DMA ports. */
+  map(io: IoPortSpace): void {
+    io.add({ name: this.name, first: FW_CFG_PORT, count: 2, device: this });
+    io.add({ name: 'fw-cfg-dma', first: FW_CFG_DMA_PORT, count: 8, device: this });
   }
 
   /** IN: data bytes at 510h and 511h, the DMA signature at 514h. Words and dwords of the former two read 0. */

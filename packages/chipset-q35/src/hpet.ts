@@ -3,7 +3,18 @@
  *
  * Not modelled: interrupts as memory writes (FSB; not offered by the capability bit, its register stores). Source: IA-PC HPET Specification 1.0a, "Register Model"; QEMU 7.2 measured.
  */
-import type { AccessSize, Alarm, Clock, InterruptLine, MmioDevice, Snapshottable, TxAttrs } from '@smm/bus';
+import type {
+  AccessSize,
+  Alarm,
+  Clock,
+  InterruptLine,
+  IoPortSpace,
+  MmioDevice,
+  PhysicalAddressSpace,
+  Snapshottable,
+  TxAttrs,
+} from '@smm/bus';
+import { PRIORITY } from './memory-map.ts';
 import { requireVersion1 } from './snapshot.ts';
 
 /** Where it is, guest-physical. */
@@ -28,6 +39,8 @@ const TN_CAPABILITIES = 0x0030;
 const TN_SET_VALUE = 0x0040;
 const TN_32BIT = 0x0100;
 const TN_ROUTE_SHIFT = 9;
+/** Values of the route field. */
+const ROUTES = 32;
 const TN_WRITABLE = 0x7f4e;
 /** I/O APIC pins that a comparator can use: 2, 8, 16 to 23. */
 const TN_ROUTES = 0x00ff_0104;
@@ -40,7 +53,7 @@ const FARTHEST_TICKS = 1n << 49n;
 export interface HpetPorts {
   /** Virtual time. */
   readonly clock: Clock;
-  /** Input pin of the I/O APIC. */
+  /** A new input to a pin of the I/O APIC: each comparator has its own. Pins that are not there lead nowhere. */
   readonly pin: (number: number) => InterruptLine;
   /** Lines 0 and 8 in place of the 8254 and the RTC, for comparators 0 and 1 under legacy replacement. */
   readonly legacy: readonly [InterruptLine, InterruptLine];
@@ -81,11 +94,14 @@ export class Hpet implements MmioDevice, Snapshottable<HpetState> {
   // wiring
   readonly #ports: HpetPorts;
   readonly #alarms: readonly Alarm[];
+  /** By comparator and pin. */
+  readonly #pins: readonly (readonly InterruptLine[])[];
   // architectural state
   #state = initialState();
 
   constructor(ports: HpetPorts) {
     this.#ports = ports;
+    this.#pins = Array.from({ length: TIMERS }, () => Array.from({ length: ROUTES }, (_, n) => ports.pin(n)));
     this.#alarms = Array.from({ length: TIMERS }, (_, n) =>
       ports.clock.createAlarm(`hpet-${n}`, () => this.#expire(n)),
     );
@@ -95,6 +111,12 @@ export class Hpet implements MmioDevice, Snapshottable<HpetState> {
   counter(): bigint {
     const { config, offset } = this.#state;
     return (config & CFG_ENABLE) !== 0 ? (offset + this.#ticks()) & MASK64 : offset;
+  }
+
+  /** Registers the block. */
+  map(_io: IoPortSpace, memory: PhysicalAddressSpace): void {
+    const place = { start: HPET_BASE, sizeBytes: HPET_SIZE, priority: PRIORITY.device };
+    memory.add({ kind: 'mmio', name: this.name, ...place, device: this });
   }
 
   /** Reads a dword register. */
@@ -157,6 +179,7 @@ export class Hpet implements MmioDevice, Snapshottable<HpetState> {
   /** Puts a saved state back. Throws `SmmError` `SNAPSHOT_VERSION` for another version. */
   restore(state: HpetState): void {
     requireVersion1(this.name, state);
+    for (let n = 0; n < TIMERS; n++) this.#line(n).set(false); // routes may change
     this.#state = structuredClone(state);
     this.#ports.legacyChanged((this.#state.config & CFG_LEGACY) !== 0);
     for (let n = 0; n < TIMERS; n++) {
@@ -208,8 +231,8 @@ export class Hpet implements MmioDevice, Snapshottable<HpetState> {
   /** The line that a comparator drives. */
   #line(n: number): InterruptLine {
     const legacy = (this.#state.config & CFG_LEGACY) !== 0 ? this.#ports.legacy[n] : undefined;
-    const route = (this.#state.timers[n]!.config >>> TN_ROUTE_SHIFT) & 0x1f;
-    return legacy ?? this.#ports.pin(route);
+    const route = (this.#state.timers[n]!.config >>> TN_ROUTE_SHIFT) % ROUTES;
+    return legacy ?? this.#pins[n]![route]!;
   }
 
   /** Level-triggered comparators hold their line while their status bit is up. */

@@ -7,6 +7,7 @@
 import {
   type AccessSize,
   type InterruptLine,
+  type IoPortSpace,
   type PioDevice,
   type Snapshottable,
   TX_DEBUG,
@@ -112,6 +113,12 @@ export class I8042 implements PioDevice, Snapshottable<I8042State> {
       changed: () => this.#fill(),
       ...(ports.leds === undefined ? {} : { leds: ports.leds }),
     });
+  }
+
+  /** Registers both ports. */
+  map(io: IoPortSpace): void {
+    io.add({ name: 'i8042-data', first: I8042_DATA_PORT, count: 1, device: this });
+    io.add({ name: 'i8042-command', first: I8042_COMMAND_PORT, count: 1, device: this });
   }
 
   /** IN: the output buffer at 60h, status at 64h. */

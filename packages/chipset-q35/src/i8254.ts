@@ -9,6 +9,7 @@ import {
   type Alarm,
   type Clock,
   type InterruptLine,
+  type IoPortSpace,
   type PioDevice,
   type Snapshottable,
   TX_DEBUG,
@@ -90,6 +91,12 @@ export class I8254 implements PioDevice, Snapshottable<I8254State> {
   output(channel: number): boolean {
     const counter = this.#counters[channel]!;
     return outputAt(counter, this.#ticks(counter));
+  }
+
+  /** Registers the counters and port 61h. */
+  map(io: IoPortSpace): void {
+    io.add({ name: this.name, first: I8254_PORT, count: 4, device: this, maxSize: 1 });
+    io.add({ name: 'nmi-status', first: NMI_STATUS_PORT, count: 1, device: this });
   }
 
   /** IN: counters at 40h to 42h, port 61h; the control word cannot be read. */

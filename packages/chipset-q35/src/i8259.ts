@@ -7,6 +7,7 @@
 import {
   type AccessSize,
   type InterruptLine,
+  type IoPortSpace,
   type PioDevice,
   type Snapshottable,
   TX_DEBUG,
@@ -117,6 +118,11 @@ export class I8259Pair implements PioDevice, Snapshottable<I8259PairState> {
     if (line !== undefined) inService(this.#master, line);
     this.#update();
     return vector;
+  }
+
+  /** Registers the ports of both and of edge/level control. */
+  map(io: IoPortSpace): void {
+    for (const range of I8259_PORTS) io.add({ ...range, device: this, maxSize: 1 });
   }
 
   /** IN. */

@@ -37,7 +37,9 @@ export type { EcamWindow, MchOptions, MchPorts } from './mch.ts';
 export { Mch, mchRegisters } from './mch.ts';
 export type { Backing, RamLayout } from './memory-map.ts';
 export { Q35MemoryMap, q35RamLayout } from './memory-map.ts';
-export type { PciIdentity } from './pci-function.ts';
+export type { Board, Part, PartState } from './part.ts';
+export { statelessPart } from './part.ts';
+export type { PciIdentity, PciPlace } from './pci-function.ts';
 export { PCI_CONFIG_SIZE, PciFunction, pciHeader, withScratch } from './pci-function.ts';
 export type { PciHostState } from './pci-host.ts';
 export {
@@ -62,14 +64,11 @@ export type { Ps2KeyboardPorts, Ps2KeyboardState } from './ps2-keyboard.ts';
 export { Ps2Keyboard } from './ps2-keyboard.ts';
 export type { KeyName } from './ps2-keys.ts';
 export { PS2_SET2_CODES } from './ps2-keys.ts';
-export type { Q35Options, Q35Ports, Q35State } from './q35-chipset.ts';
+export type { Q35State } from './q35-chipset.ts';
 export { Q35Chipset } from './q35-chipset.ts';
-export type {
-  PeripheralPorts,
-  PeripheralSetting,
-  Q35PeripheralsState,
-} from './q35-peripherals.ts';
-export { Q35Peripherals } from './q35-peripherals.ts';
+export type { Q35Options, Q35Ports } from './q35-options.ts';
+export type { Q35Parts } from './q35-parts.ts';
+export { q35Parts } from './q35-parts.ts';
 export type { SystemControlPortAState } from './simple-ports.ts';
 export {
   DEBUG_PORT,

@@ -3,7 +3,16 @@
  *
  * Delivery takes no time, so the delivery status bit reads 0. Source: Intel 82093AA data sheet, "I/O APIC Registers"; Intel 316972, "APIC Registers".
  */
-import type { AccessSize, InterruptLine, MmioDevice, Snapshottable, TxAttrs } from '@smm/bus';
+import type {
+  AccessSize,
+  InterruptLine,
+  IoPortSpace,
+  MmioDevice,
+  PhysicalAddressSpace,
+  Snapshottable,
+  TxAttrs,
+} from '@smm/bus';
+import { PRIORITY } from './memory-map.ts';
 import { requireVersion1 } from './snapshot.ts';
 
 /** Where QEMU's q35 and the ICH9 have it, guest-physical. */
@@ -103,6 +112,12 @@ export class IoApic implements MmioDevice, Snapshottable<IoApicState> {
       this.#state.low[pin] = entry & ~REMOTE_IRR;
       this.#serviceLevel(pin);
     });
+  }
+
+  /** Registers the block. */
+  map(_io: IoPortSpace, memory: PhysicalAddressSpace): void {
+    const place = { start: IOAPIC_BASE, sizeBytes: IOAPIC_SIZE, priority: PRIORITY.device };
+    memory.add({ kind: 'mmio', name: this.name, ...place, device: this });
   }
 
   /** Reads the select register or the window. */

@@ -50,7 +50,7 @@ export class Lpc extends PciFunction {
   readonly #ports: LpcPorts;
 
   constructor(ports: LpcPorts) {
-    super('lpc', withScratch(LPC_REGISTERS));
+    super('lpc', { device: 0x1f, function: 0 }, withScratch(LPC_REGISTERS));
     this.#ports = ports;
   }
 

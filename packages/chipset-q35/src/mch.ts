@@ -125,7 +125,7 @@ export class Mch extends PciFunction {
   #last = '';
 
   constructor(ports: MchPorts, options: MchOptions = {}) {
-    super('mch', withScratch(mchRegisters(options)));
+    super('mch', { device: 0, function: 0 }, withScratch(mchRegisters(options)));
     this.#ports = ports;
     this.#options = options;
   }

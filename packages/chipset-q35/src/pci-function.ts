@@ -63,15 +63,26 @@ export function withScratch(rows: readonly RegisterSpec[]): RegisterSpec[] {
   return [...rows, ...free];
 }
 
+/** Where a function is on PCI bus 0. */
+export interface PciPlace {
+  /** Device number, 0 to 31. */
+  readonly device: number;
+  /** Function number, 0 to 7. */
+  readonly function: number;
+}
+
 /** A function on a PCI bus. Devices derive from it and react in {@link PciFunction.configWrite}. */
 export abstract class PciFunction implements Snapshottable<RegisterFileState> {
   /** Short name for traces, such as `mch`. */
   readonly name: string;
+  /** Where it is. */
+  readonly place: PciPlace;
   /** The registers. Derived devices read and set them. */
   protected readonly config: RegisterFile<string>;
 
-  protected constructor(name: string, table: readonly RegisterSpec[]) {
+  protected constructor(name: string, place: PciPlace, table: readonly RegisterSpec[]) {
     this.name = name;
+    this.place = place;
     this.config = new RegisterFile<string>(`${name} config`, PCI_CONFIG_SIZE, table, {
       write: (write) => this.configWrite(write),
     });

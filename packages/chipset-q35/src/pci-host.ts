@@ -2,9 +2,10 @@
  * Access to PCI configuration space: mechanism #1 at CF8h/CFCh, ECAM, and the reset control register that hides at CF9h.
  * Sources: PCI Local Bus Specification, "Configuration Mechanism #1"; PCI Express Base Specification, "Enhanced Configuration Access Mechanism"; Intel 316972, "RST_CNT".
  */
-import type { AccessSize, MmioDevice, PioDevice, Snapshottable, TxAttrs } from '@smm/bus';
+import type { AccessSize, IoPortSpace, MmioDevice, PioDevice, Snapshottable, TxAttrs } from '@smm/bus';
 import { SmmError } from '@smm/x86-defs';
 import type { PciFunction } from './pci-function.ts';
+import { requireVersion1 } from './snapshot.ts';
 
 /** First port of the configuration mechanism. */
 export const PCI_CONFIG_ADDRESS_PORT = 0xcf8;
@@ -50,9 +51,18 @@ export class PciHost implements PioDevice, MmioDevice, Snapshottable<PciHostStat
     this.#reset = ports.reset;
   }
 
-  /** Puts a function on bus 0. Throws `SmmError` `PCI_SLOT` when the place is taken. */
-  attach(device: number, fn: number, pciFunction: PciFunction): void {
+  /** Puts a function on bus 0. Throws `SmmError` `PCI_SLOT` when its place is taken or is none. */
+  attach(pciFunction: PciFunction): void {
+    const { device, function: fn } = pciFunction.place;
     const key = (device << 3) | fn;
+    if (device !== ((key >>> 3) & 0x1f) || fn !== (key & 7)) {
+      throw new SmmError(
+        'PCI_SLOT',
+        `${pciFunction.name} asks for PCI device ${device}, function ${fn}, which a bus does not have`,
+        'Give device numbers 0 to 31 and function numbers 0 to 7.',
+        { device, function: fn },
+      );
+    }
     const other = this.#functions.get(key);
     if (other !== undefined) {
       throw new SmmError(
@@ -63,6 +73,11 @@ export class PciHost implements PioDevice, MmioDevice, Snapshottable<PciHostStat
       );
     }
     this.#functions.set(key, pciFunction);
+  }
+
+  /** Registers the ports. ECAM is where the MCH says. */
+  map(io: IoPortSpace): void {
+    io.add({ name: this.name, first: PCI_CONFIG_ADDRESS_PORT, count: 8, device: this });
   }
 
   /** IN from CF8h to CFFh. */
@@ -108,8 +123,9 @@ export class PciHost implements PioDevice, MmioDevice, Snapshottable<PciHostStat
     return { version: 1, configAddress: this.#configAddress, resetControl: this.#resetControl };
   }
 
-  /** Puts a saved state back. */
+  /** Puts a saved state back. Throws `SmmError` `SNAPSHOT_VERSION` for another version. */
   restore(state: PciHostState): void {
+    requireVersion1(this.name, state);
     this.#configAddress = state.configAddress;
     this.#resetControl = state.resetControl;
   }

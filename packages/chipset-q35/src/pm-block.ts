@@ -9,7 +9,9 @@ import {
   type Alarm,
   type Clock,
   type InterruptLine,
+  type IoPortSpace,
   type PioDevice,
+  type PortHandle,
   RegisterFile,
   type RegisterFileState,
   type RegisterSpec,
@@ -35,6 +37,7 @@ import {
   ICH9_SMI_EN_APMC_EN,
   ICH9_SMI_EN_GBL_SMI_EN,
 } from '@smm/x86-defs';
+import { requireVersion1 } from './snapshot.ts';
 
 const NS_PER_SECOND = 1_000_000_000;
 const TIMER_MASK = 0xff_ffff;
@@ -99,6 +102,7 @@ export class PmBlock implements PioDevice, Snapshottable<PmBlockState> {
   readonly #ports: PmBlockPorts;
   readonly #registers: RegisterFile<string>;
   readonly #overflow: Alarm;
+  #handle: PortHandle | undefined;
   // architectural state
   #acknowledgedHalfPeriods = 0;
 
@@ -112,6 +116,17 @@ export class PmBlock implements PioDevice, Snapshottable<PmBlockState> {
       { read: (name, stored) => this.#read(name, stored), write: (write) => this.#write(write) },
       0xff,
     );
+  }
+
+  /** Registers the block, out of sight until it is placed. */
+  map(io: IoPortSpace): void {
+    const place = { first: ICH9_PMIO_SIZE, count: ICH9_PMIO_SIZE, device: this, enabled: false };
+    this.#handle = io.add({ name: this.name, ...place });
+  }
+
+  /** PMBASE and ACPI_EN changed: `base` is the first port. */
+  place(enabled: boolean, base: number): void {
+    this.#handle?.set(enabled ? { enabled, first: base } : { enabled });
   }
 
   /** IN within the block. */
@@ -158,8 +173,9 @@ export class PmBlock implements PioDevice, Snapshottable<PmBlockState> {
     };
   }
 
-  /** Puts a saved state back. */
+  /** Puts a saved state back. Throws `SmmError` `SNAPSHOT_VERSION` for another version. */
   restore(state: PmBlockState): void {
+    requireVersion1(this.name, state);
     this.#registers.restore(state.registers);
     this.#acknowledgedHalfPeriods = state.acknowledgedHalfPeriods;
     this.#updateSci();

@@ -1,254 +1,143 @@
 /**
- * The Q35 chipset, composed: every device of the platform wired to an address space, a port space and a clock.
+ * The Q35 chipset: a list of parts on an address space, a port space and a clock. `q35-parts.ts` says which there are.
  *
- * {@link PeripheralOptions} says which devices stand around it. Not there, and reading as absent hardware does: SATA, USB, SMBus, TCO.
+ * `PeripheralOptions` says which devices stand around its core. Not there, and reading as absent hardware does: SATA, USB,
+ * SMBus, TCO.
  */
-import type {
-  Clock,
-  InterruptLine,
-  IoPortSpace,
-  PhysicalAddressSpace,
-  PortHandle,
-  RegisterFileState,
-  Snapshottable,
-} from '@smm/bus';
-import { ICH9_APM_CNT, ICH9_PMIO_SIZE, SmmError, type SmramRange, type SmramRegisters } from '@smm/x86-defs';
-import { Apm, type ApmState, type SmiTarget } from './apm.ts';
-import type { CivilTime } from './civil-time.ts';
-import { CMOS_INDEX_PORT, CmosRtc, type CmosRtcState } from './cmos-rtc.ts';
-import { Lpc } from './lpc.ts';
-import { Mch, type MchOptions } from './mch.ts';
-import { type Backing, Q35MemoryMap } from './memory-map.ts';
-import { PCI_CONFIG_ADDRESS_PORT, PciHost, type PciHostState } from './pci-host.ts';
-import type { PeripheralOptions } from './peripheral-options.ts';
-import { PmBlock, type PmBlockState, SCI_IRQ } from './pm-block.ts';
-import { Q35Peripherals, type Q35PeripheralsState } from './q35-peripherals.ts';
-import { RTC_IRQ } from './rtc-interrupts.ts';
-import {
-  DEBUG_PORT,
-  debugPort,
-  POST_CODE_PORT,
-  postCodePort,
-  SYSTEM_CONTROL_PORT_A,
-  SystemControlPortA,
-  type SystemControlPortAState,
-} from './simple-ports.ts';
-
-/** What a {@link Q35Chipset} is given: everything it reaches. */
-export interface Q35Ports {
-  /** Where the memory map is drawn. */
-  readonly memory: PhysicalAddressSpace;
-  /** Where the port devices are registered. */
-  readonly io: IoPortSpace;
-  /** Virtual time. */
-  readonly clock: Clock;
-  /**
-   * Decides which ranges are SMRAM; `topOfLowRam` is the end of RAM below 4 GiB, guest-physical. `decodeSmram` of `@smm/smram` fits.
-   */
-  readonly decodeSmram: (
-    registers: SmramRegisters,
-    options: { topOfLowRam: number },
-  ) => readonly SmramRange[];
-  /** Raises an SMI for one processor (by index) or for all. */
-  readonly smi: (target: SmiTarget) => void;
-  /** The guest asked for a reset: of the whole system, or of the processors alone. The owner calls {@link Q35Chipset.reset} for the former. */
-  readonly reset: (kind: 'system' | 'cpu') => void;
-  /** A byte written to the debug port 402h. */
-  readonly debugOut?: (byte: number) => void;
-  /** A POST code written to port 80h. */
-  readonly postCode?: (code: number) => void;
-  /** The guest entered a sleep state; `type` is SLP_TYP, 3 bit. Left out: throws `SmmError` `SLEEP_UNHANDLED`. */
-  readonly sleep?: (type: number) => void;
-}
-
-/** What the machine consists of. */
-export interface Q35Options extends MchOptions {
-  /** RAM within the RAM window of the address space. */
-  readonly ram: Backing;
-  /** Firmware within the RAM window; it ends at 4 GiB. */
-  readonly rom: Backing;
-  /** Number of processors, for CMOS. */
-  readonly cpuCount: number;
-  /** Devices around the core: flash, fw_cfg, serial port, keyboard, hot-plug registers, interrupt controllers. Default none. */
-  readonly peripherals?: PeripheralOptions;
-  /** Calendar time at virtual time 0; default 2015-10-21T00:00:00. */
-  readonly startTime?: CivilTime;
-}
+import type { Snapshottable } from '@smm/bus';
+import { SmmError } from '@smm/x86-defs';
+import type { Q35MemoryMap } from './memory-map.ts';
+import type { Board, Part, PartState } from './part.ts';
+import { PciFunction } from './pci-function.ts';
+import type { Q35Options, Q35Ports } from './q35-options.ts';
+import { type Q35Parts, q35Parts } from './q35-parts.ts';
 
 /** Architectural state of a {@link Q35Chipset}; RAM is not part of it. */
 export interface Q35State {
   /** Layout version of this object. */
-  version: 1;
-  /** MCH configuration space. */
-  mch: RegisterFileState;
-  /** LPC configuration space. */
-  lpc: RegisterFileState;
-  /** PM I/O block. */
-  pm: PmBlockState;
-  /** APM ports. */
-  apm: ApmState;
-  /** RTC and CMOS RAM. */
-  cmos: CmosRtcState;
-  /** CONFIG_ADDRESS and RST_CNT. */
-  pciHost: PciHostState;
-  /** Port 92h. */
-  portA: SystemControlPortAState;
-  /** The devices around the core. */
-  peripherals: Q35PeripheralsState;
+  version: 2;
+  /** State of each part, in the order of the list. */
+  parts: {
+    /** Name of the part. */
+    name: string;
+    /** What its `save` gave. */
+    state: PartState;
+  }[];
 }
 
-const DEFAULT_START: CivilTime = { year: 2015, month: 10, day: 21, hour: 0, minute: 0, second: 0 };
-
-/** The devices are public: tests, debuggers and fw_cfg reach them by name. */
+/** The chipset. */
 export class Q35Chipset implements Snapshottable<Q35State> {
-  /** Host bridge 00:00.0. */
-  readonly mch: Mch;
-  /** LPC bridge 00:1F.0. */
-  readonly lpc: Lpc;
-  /** PM I/O block. */
-  readonly pm: PmBlock;
-  /** Software SMI ports. */
-  readonly apm: Apm;
-  /** RTC and CMOS RAM. */
-  readonly cmos: CmosRtc;
-  /** PCI configuration; attach further functions here. */
-  readonly pciHost: PciHost;
-  /** Port 92h. */
-  readonly portA: SystemControlPortA;
-  /** The devices around the core. */
-  readonly peripherals: Q35Peripherals;
+  /** The parts in order: those of the board, then those of the options. */
+  readonly parts: readonly Part[];
+  /** The board's own devices by what they are: for tests, debuggers, and who feeds them input. */
+  readonly devices: Q35Parts['parts'];
   /** RAM, ROM and SMRAM in the address space. */
   readonly memoryMap: Q35MemoryMap;
+  readonly #lines: Q35Parts['lines'];
 
+  /** Builds, maps and resets. Throws `SmmError` `PART_NAME` for two parts of one name, and what the parts throw. */
   constructor(ports: Q35Ports, options: Q35Options) {
-    this.pciHost = new PciHost({ reset: ports.reset });
-    const map = new Q35MemoryMap(ports.memory, options.ram, options.rom, this.pciHost);
-    this.memoryMap = map;
-    this.mch = new Mch(
-      {
-        smramChanged: (registers) =>
-          map.setSmram(ports.decodeSmram(registers, { topOfLowRam: map.ram.belowBytes })),
-        shadowChanged: (pam) => map.setShadow(pam),
-        ecamChanged: (window) => map.setEcam(window),
-      },
-      options,
-    );
-    let pmPorts: PortHandle | undefined;
-    this.lpc = new Lpc({
-      pmBlockChanged: (enabled, base) => pmPorts?.set(enabled ? { enabled, first: base } : { enabled }),
-    });
-    let rtcLine: InterruptLine | undefined; // lines come with the interrupt controllers, further down
-    let sciLine: InterruptLine | undefined;
-    this.pm = new PmBlock({
+    const { parts, lines, memoryMap } = q35Parts(ports, options);
+    this.devices = parts;
+    this.memoryMap = memoryMap;
+    this.#lines = lines;
+    const board: Board = {
       clock: ports.clock,
-      sci: { set: (level) => sciLine?.set(level) },
-      smiLocked: () => this.lpc.smiLocked(),
-      sleep: ports.sleep ?? refuseSleep,
-    });
-    this.apm = new Apm({
-      apmcEnabled: () => this.pm.apmcEnabled(),
-      setSciEnable: (enabled) => this.pm.setSciEnable(enabled),
+      irq: (line) => lines.isa(line),
+      pin: (pin) => lines.pin(pin),
       smi: ports.smi,
-    });
-    this.cmos = new CmosRtc(
-      { clock: ports.clock, irq: { set: (level) => rtcLine?.set(level) } },
-      { ...map.ram, cpuCount: options.cpuCount },
-      options.startTime ?? DEFAULT_START,
-    );
-    this.portA = new SystemControlPortA({ reset: () => ports.reset('cpu') });
-    this.peripherals = new Q35Peripherals(
-      {
-        memory: ports.memory,
-        io: ports.io,
-        clock: ports.clock,
-        resetProcessors: () => ports.reset('cpu'),
-        setBroadcast: (broadcast) => this.apm.setBroadcast(broadcast),
-      },
-      { rom: options.rom, ramBytes: options.ram.sizeBytes, cpuCount: options.cpuCount },
-      options.peripherals ?? {},
-    );
-    rtcLine = this.peripherals.line(RTC_IRQ);
-    sciLine = this.peripherals.line(SCI_IRQ);
-    this.pciHost.attach(0, 0, this.mch);
-    this.pciHost.attach(0x1f, 0, this.lpc);
-
-    const { io } = ports;
-    io.add({ name: 'cmos-rtc', first: CMOS_INDEX_PORT, count: 2, device: this.cmos, maxSize: 1 });
-    io.add({
-      name: 'post-code',
-      first: POST_CODE_PORT,
-      count: 1,
-      device: postCodePort(ports.postCode ?? ignore),
-    });
-    io.add({ name: 'port-92', first: SYSTEM_CONTROL_PORT_A, count: 1, device: this.portA });
-    io.add({ name: 'ich9-apm', first: ICH9_APM_CNT, count: 2, device: this.apm, maxSize: 1 });
-    io.add({ name: 'debug-port', first: DEBUG_PORT, count: 1, device: debugPort(ports.debugOut ?? ignore) });
-    pmPorts = io.add({
-      name: 'ich9-pm',
-      first: 0x600,
-      count: ICH9_PMIO_SIZE,
-      device: this.pm,
-      enabled: false,
-    });
-    io.add({ name: 'pci-host', first: PCI_CONFIG_ADDRESS_PORT, count: 8, device: this.pciHost });
+      reset: ports.reset,
+    };
+    const own: readonly (Part | undefined)[] = Object.values(parts);
+    this.parts = [...own.filter((part) => part !== undefined), ...(options.parts?.(board) ?? [])];
+    const names = new Set<string>();
+    for (const part of this.parts) {
+      if (names.has(part.name)) throw nameTaken(part.name);
+      names.add(part.name);
+      part.map?.(ports.io, ports.memory);
+      if (part instanceof PciFunction) parts.pciHost.attach(part);
+    }
     this.reset();
+  }
+
+  /** Interrupt acknowledge cycle of the 8259 pair: the vector. Throws `SmmError` `NO_8259` when there is none. */
+  acknowledgeInterrupt(): number {
+    const { pic } = this.devices;
+    if (pic !== undefined) return pic.acknowledge();
+    throw new SmmError(
+      'NO_8259',
+      'a processor acknowledges an external interrupt, and there is no interrupt controller',
+      'Give the chipset `interrupts`, or do not raise its INTR.',
+    );
+  }
+
+  /** EOI broadcast of a local APIC. */
+  endOfInterrupt(vector: number): void {
+    this.devices.ioapic?.endOfInterrupt(vector);
   }
 
   /** System reset: every register to its reset value, memory map included. RAM, CMOS RAM and time stay. */
   reset(): void {
-    this.mch.reset();
-    this.lpc.reset();
-    this.pm.reset();
-    this.apm.reset();
-    this.cmos.reset();
-    this.pciHost.reset();
-    this.portA.reset();
-    this.peripherals.reset();
+    for (const part of this.parts) part.reset();
   }
 
-  /** Copies the state of all devices out. */
+  /** Copies the state of all parts out. */
   save(): Q35State {
-    return {
-      version: 1,
-      mch: this.mch.save(),
-      lpc: this.lpc.save(),
-      pm: this.pm.save(),
-      apm: this.apm.save(),
-      cmos: this.cmos.save(),
-      pciHost: this.pciHost.save(),
-      portA: this.portA.save(),
-      peripherals: this.peripherals.save(),
-    };
+    return { version: 2, parts: this.parts.map((part) => ({ name: part.name, state: part.save() })) };
   }
 
-  /** Puts a saved state back and redraws the memory map. Throws `SmmError` `SNAPSHOT_VERSION` for another version. */
+  /**
+   * Puts a saved state back and redraws the memory map. Throws `SmmError` `SNAPSHOT_VERSION` when the chipset or a part has
+   * another version, `SNAPSHOT_DEVICES` when the parts are not these in this order; then nothing has changed.
+   */
   restore(state: Q35State): void {
-    if (state.version !== 1) {
+    if (state.version !== 2) {
       throw new SmmError(
         'SNAPSHOT_VERSION',
-        `chipset snapshot has version ${String(state.version)}, this code reads 1`,
+        `chipset snapshot has version ${String(state.version)}, this code reads 2`,
         'Restore with the release that saved it.',
         { version: state.version },
       );
     }
-    this.mch.restore(state.mch);
-    this.lpc.restore(state.lpc);
-    this.pm.restore(state.pm);
-    this.apm.restore(state.apm);
-    this.cmos.restore(state.cmos);
-    this.pciHost.restore(state.pciHost);
-    this.portA.restore(state.portA);
-    this.peripherals.restore(state.peripherals);
+    const saved = state.parts.map(({ name }) => name);
+    const here = this.parts.map(({ name }) => name);
+    if (saved.join() !== here.join()) {
+      throw new SmmError(
+        'SNAPSHOT_DEVICES',
+        `the snapshot is of a machine with ${differences(saved, here)}`,
+        'Restore into a machine with the same options.',
+        { saved, here },
+      );
+    }
+    const before = this.save();
+    try {
+      this.#put(state);
+    } catch (error) {
+      this.#put(before);
+      throw error;
+    }
+  }
+
+  #put(state: Q35State): void {
+    this.#lines.quietly(() => {
+      this.parts.forEach((part, i) => {
+        part.restore(state.parts[i]!.state);
+      });
+    });
   }
 }
 
-function ignore(): void {}
+function nameTaken(name: string): SmmError {
+  return new SmmError('PART_NAME', `two parts are named ${name}`, 'Give each part its own name.', { name });
+}
 
-function refuseSleep(type: number): void {
-  throw new SmmError(
-    'SLEEP_UNHANDLED',
-    `the guest entered sleep type ${type}, and nobody handles it`,
-    'Give the chipset a sleep port.',
-    { type },
-  );
+/** What a snapshot has and lacks, in words. */
+function differences(saved: readonly string[], here: readonly string[]): string {
+  const more = saved.filter((name) => !here.includes(name));
+  const less = here.filter((name) => !saved.includes(name));
+  const words = [
+    ...(more.length > 0 ? [`${more.join(', ')}, which this one lacks`] : []),
+    ...(less.length > 0 ? [`no ${less.join(', ')}, which this one has`] : []),
+  ];
+  return words.join(', and ') || 'the same parts in another order';
 }

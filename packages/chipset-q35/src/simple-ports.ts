@@ -1,5 +1,7 @@
 /** Devices of one port each: the debug console (402h), system control port A (92h), POST codes (80h). */
-import type { PioDevice, Snapshottable } from '@smm/bus';
+import type { IoPortSpace, PioDevice, Snapshottable } from '@smm/bus';
+import { type Part, statelessPart } from './part.ts';
+import { requireVersion1 } from './snapshot.ts';
 
 /** QEMU's isa-debugcon as OVMF uses it. */
 export const DEBUG_PORT = 0x402;
@@ -11,21 +13,23 @@ export const SYSTEM_CONTROL_PORT_A = 0x92;
 export const POST_CODE_PORT = 0x80;
 
 /** A write sends one character to `sink`; a read gives E9h. */
-export function debugPort(sink: (byte: number) => void): PioDevice {
-  return {
-    name: 'debug-port',
-    in: () => DEBUG_PORT_PRESENT,
-    out: (_port, _size, value) => sink(value & 0xff),
-  };
+export function debugPort(sink: (byte: number) => void): Part {
+  return onePort('debug-port', DEBUG_PORT, DEBUG_PORT_PRESENT, sink);
 }
 
 /** A write shows a POST code; a read gives all-ones, for nothing answers. */
-export function postCodePort(sink: (code: number) => void): PioDevice {
-  return {
-    name: 'post-code',
-    in: () => 0xff,
+export function postCodePort(sink: (code: number) => void): Part {
+  return onePort('post-code', POST_CODE_PORT, 0xff, sink);
+}
+
+/** A port without state: reads give `answer`, bytes written go to `sink`. */
+function onePort(name: string, first: number, answer: number, sink: (byte: number) => void): Part {
+  const device: PioDevice = {
+    name,
+    in: () => answer,
     out: (_port, _size, value) => sink(value & 0xff),
   };
+  return statelessPart(name, (io) => io.add({ name, first, count: 1, device }));
 }
 
 /** Architectural state of {@link SystemControlPortA}. */
@@ -53,6 +57,11 @@ export class SystemControlPortA implements PioDevice, Snapshottable<SystemContro
     this.#reset = ports.reset;
   }
 
+  /** Registers the port. */
+  map(io: IoPortSpace): void {
+    io.add({ name: this.name, first: SYSTEM_CONTROL_PORT_A, count: 1, device: this });
+  }
+
   /** IN. */
   in(): number {
     return this.#value;
@@ -75,8 +84,9 @@ export class SystemControlPortA implements PioDevice, Snapshottable<SystemContro
     return { version: 1, value: this.#value };
   }
 
-  /** Puts a saved state back. */
+  /** Puts a saved state back. Throws `SmmError` `SNAPSHOT_VERSION` for another version. */
   restore(state: SystemControlPortAState): void {
+    requireVersion1(this.name, state);
     this.#value = state.value;
   }
 }

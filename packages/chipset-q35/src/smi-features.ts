@@ -25,6 +25,8 @@ export interface SmiFeaturesState {
 
 /** The negotiation. Give {@link SmiFeatures.files} to fw_cfg. */
 export class SmiFeatures implements Snapshottable<SmiFeaturesState> {
+  /** Name in snapshots. */
+  readonly name = 'smi-features';
   /** The three files; none when nothing is offered, as on QEMU. */
   readonly files: readonly FwCfgFile[];
   // wiring
@@ -68,7 +70,7 @@ export class SmiFeatures implements Snapshottable<SmiFeaturesState> {
 
   /** Puts a saved state back. Throws `SmmError` `SNAPSHOT_VERSION` for another version. */
   restore(state: SmiFeaturesState): void {
-    requireVersion1('smi-features', state);
+    requireVersion1(this.name, state);
     this.#negotiated = state.negotiated;
     this.#settled = state.settled;
   }

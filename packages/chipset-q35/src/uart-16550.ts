@@ -5,7 +5,16 @@
  * OUT2 gates the interrupt, as on PC boards. Not modelled: DMA pins, parity and framing of the line, sending a break (the bit is stored).
  * Sources: National PC16550D data sheet, "Register Descriptions", "FIFO Interrupt Mode Operation"; reset values QEMU 7.2 measured.
  */
-import type { AccessSize, Alarm, Clock, InterruptLine, PioDevice, Snapshottable, TxAttrs } from '@smm/bus';
+import type {
+  AccessSize,
+  Alarm,
+  Clock,
+  InterruptLine,
+  IoPortSpace,
+  PioDevice,
+  Snapshottable,
+  TxAttrs,
+} from '@smm/bus';
 import { TX_DEBUG } from '@smm/bus';
 import { requireVersion1 } from './snapshot.ts';
 
@@ -124,6 +133,11 @@ export class Uart16550 implements PioDevice, Snapshottable<UartState> {
   /** A byte arrives on the line. Without room it is lost (or, without FIFOs, replaces the old one) and the guest sees an overrun. In loop-back the line is cut: it is lost. */
   receive(byte: number): void {
     if ((this.#state.mcr & MCR_LOOP) === 0) this.#arrive(byte);
+  }
+
+  /** Registers the ports of COM1. */
+  map(io: IoPortSpace): void {
+    io.add({ name: this.name, first: COM1_PORT, count: 8, device: this, maxSize: 1 });
   }
 
   /** IN. `port` counts modulo 8. */

@@ -3,8 +3,6 @@ import { IoPortSpace, PhysicalAddressSpace } from '@smm/bus';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import {
-  CPU_HOTPLUG_LEGACY_PORTS,
-  CPU_HOTPLUG_PORTS,
   CpuHotplug,
   FW_CFG_DMA_PORT,
   FW_CFG_PORT,
@@ -224,26 +222,8 @@ describe('SMI features', () => {
 describe('CPU hot-plug registers', () => {
   function hotplug(cpuCount: number) {
     const ports = new IoPortSpace();
-    const device = new CpuHotplug(cpuCount, {
-      modeChanged: (modern) => {
-        old.set({ enabled: !modern });
-        selected.set({ enabled: modern });
-      },
-    });
-    const old = ports.add({
-      name: 'bitmap',
-      first: 0xcd8,
-      count: CPU_HOTPLUG_LEGACY_PORTS,
-      device,
-      maxSize: 1,
-    });
-    const selected = ports.add({
-      name: 'selected',
-      first: 0xcd8,
-      count: CPU_HOTPLUG_PORTS,
-      device,
-      enabled: false,
-    });
+    const device = new CpuHotplug(cpuCount);
+    device.map(ports);
     return { device, ports };
   }
 

@@ -1,6 +1,6 @@
 /** The Q35 chipset in this machine: where its RAM and ROM lie, and where its effects go. */
 import type { Clock, IoPortSpace, PhysicalAddressSpace } from '@smm/bus';
-import { type PeripheralOptions, Q35Chipset } from '@smm/chipset-q35';
+import { type Board, type Part, type PeripheralOptions, Q35Chipset } from '@smm/chipset-q35';
 import { decodeSmram } from '@smm/smram';
 import { UnmodelledError } from '@smm/x86-defs';
 import type { MemoryPlan } from './memory-plan.ts';
@@ -27,6 +27,8 @@ export interface ChipsetParts {
   readonly sleep: ((type: number) => void) | undefined;
   /** Devices around the core. */
   readonly peripherals: PeripheralOptions | undefined;
+  /** Further parts. */
+  readonly parts: ((board: Board) => readonly Part[]) | undefined;
 }
 
 /** Builds the chipset. */
@@ -41,6 +43,7 @@ export function buildChipset({
   reset,
   sleep,
   peripherals,
+  parts,
 }: ChipsetParts): Q35Chipset {
   return new Q35Chipset(
     {
@@ -58,6 +61,7 @@ export function buildChipset({
       rom: { hostOffset: plan.romOffset, sizeBytes: plan.romSize },
       cpuCount: cpus,
       ...(peripherals === undefined ? {} : { peripherals }),
+      ...(parts === undefined ? {} : { parts }),
     },
   );
 }

@@ -1,6 +1,6 @@
 /** What a machine is built from, how it is run, and what a snapshot of it holds. */
 import type { VirtualClockState } from '@smm/bus';
-import type { InterruptOptions, PeripheralOptions, Q35Chipset } from '@smm/chipset-q35';
+import type { Board, InterruptOptions, Part, PeripheralOptions, Q35Chipset } from '@smm/chipset-q35';
 import type {
   CpuModel,
   Interpreter,
@@ -67,6 +67,8 @@ export interface MachineOptions {
   readonly onSleep?: (type: number) => void;
   /** Devices around the chipset's core; given where their interrupts go and how flash reaches memory. Default none. */
   readonly peripherals?: (parts: PeripheralParts) => PeripheralOptions;
+  /** Further parts of the chipset; given what the board has for them. Default none. */
+  readonly parts?: (board: Board) => readonly Part[];
   /** Watches the processors beside the machine's own observers; must not change anything. */
   readonly observer?: ProcessorObserver;
   /** Virtual nanoseconds per instruction. Default {@link NS_PER_INSTRUCTION}. */

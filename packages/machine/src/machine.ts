@@ -171,6 +171,7 @@ export class Machine {
       debugByte: (byte) => this.#console.write(byte),
       reset: options.onReset,
       sleep: options.onSleep,
+      parts: options.parts,
       peripherals: options.peripherals?.({
         interrupts: {
           deliver: (message) => {
@@ -454,7 +455,7 @@ export class Machine {
             },
           }),
       observer: apicObserver(this.#recorder, inKernel),
-      onEoi: (vector) => this.chipset.peripherals.endOfInterrupt(vector),
+      onEoi: (vector) => this.chipset.endOfInterrupt(vector),
     });
   }
 
@@ -472,7 +473,7 @@ export class Machine {
         createAlarm: (name, f) => this.clock.createAlarm(`${name}-${index}`, f),
       },
       bsp: index === 0,
-      pic: { acknowledge: () => this.chipset.peripherals.acknowledgeInterrupt() },
+      pic: { acknowledge: () => this.chipset.acknowledgeInterrupt() },
       x2apic: model.features.has('x2apic'),
       physicalAddressBits: model.physBits,
       onChange: () => {

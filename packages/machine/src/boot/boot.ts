@@ -183,7 +183,7 @@ export class Boot {
 
   /** COM1: bytes for the guest go into {@link Uart16550.receive}. */
   get serial(): Uart16550 {
-    return this.machine.chipset.peripherals.serial!;
+    return this.machine.chipset.devices.serial!;
   }
 
   /**

@@ -1,0 +1,31 @@
+/** A wire that several devices drive. */
+import type { InterruptLine } from './device.ts';
+
+/**
+ * A wire that is asserted while any of its drivers asserts it, as the shared, level-triggered lines of PCI are. One driver
+ * letting go leaves the others' level in force. Source: PCI Local Bus Specification, "Interrupt Pins (Optional)".
+ */
+export class WiredOr {
+  readonly #out: InterruptLine;
+  // state: derived from the drivers, who assert their inputs again on restore
+  #asserted = 0;
+
+  /** `out` gets the level of the wire each time that a driver sets its own, changed or not. */
+  constructor(out: InterruptLine) {
+    this.#out = out;
+  }
+
+  /** A new input, for one driver alone. */
+  input(): InterruptLine {
+    let level = false;
+    return {
+      set: (next) => {
+        if (next !== level) {
+          level = next;
+          this.#asserted += next ? 1 : -1;
+        }
+        this.#out.set(this.#asserted > 0);
+      },
+    };
+  }
+}

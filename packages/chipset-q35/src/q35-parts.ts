@@ -1,0 +1,174 @@
+/**
+ * The parts of a Q35 board: each device made, and wired to the others. The order of `parts` is the order in which they are
+ * mapped, reset, saved and restored; of two parts on one port or address the later one answers.
+ */
+import { SmmError } from '@smm/x86-defs';
+import { Apm } from './apm.ts';
+import type { CivilTime } from './civil-time.ts';
+import { CmosRtc } from './cmos-rtc.ts';
+import { CpuHotplug } from './cpu-hotplug.ts';
+import { flashChips } from './flash-chips.ts';
+import { FwCfg } from './fw-cfg.ts';
+import { q35FwCfgFiles, q35FwCfgItems } from './fw-cfg-files.ts';
+import { Hpet } from './hpet.ts';
+import { I8042, KEYBOARD_IRQ, MOUSE_IRQ } from './i8042.ts';
+import { I8254 } from './i8254.ts';
+import { I8259Pair } from './i8259.ts';
+import { InterruptLines, PIT_IRQ } from './interrupt-lines.ts';
+import { IoApic } from './ioapic.ts';
+import { LegacyLine } from './legacy-line.ts';
+import { Lpc } from './lpc.ts';
+import { Mch } from './mch.ts';
+import { Q35MemoryMap } from './memory-map.ts';
+import { PciHost } from './pci-host.ts';
+import { PmBlock, SCI_IRQ } from './pm-block.ts';
+import type { Q35Options, Q35Ports } from './q35-options.ts';
+import { RTC_IRQ } from './rtc-interrupts.ts';
+import { debugPort, postCodePort, SystemControlPortA } from './simple-ports.ts';
+import { SmiFeatures } from './smi-features.ts';
+import { COM1_IRQ, Uart16550 } from './uart-16550.ts';
+
+const DEFAULT_START: CivilTime = { year: 2015, month: 10, day: 21, hour: 0, minute: 0, second: 0 };
+
+/** What {@link q35Parts} makes. Devices that the options leave out are undefined. */
+export type Q35Parts = ReturnType<typeof q35Parts>;
+
+/** Makes the devices; those of `options.parts` are not among them. Throws what their constructors throw. */
+export function q35Parts(ports: Q35Ports, options: Q35Options) {
+  const { clock, memory } = ports;
+  const {
+    interrupts,
+    flash,
+    fwCfg: config,
+    serial: com1,
+    keyboard: keys,
+    cpuHotplug: plug,
+  } = options.peripherals ?? {};
+  const resetProcessors = (): void => ports.reset('cpu');
+
+  const pic = interrupts && new I8259Pair({ output: interrupts.intr });
+  const ioapic =
+    pic && new IoApic({ deliver: interrupts.deliver, acknowledgeExternal: () => pic.acknowledge() });
+  const lines = new InterruptLines(pic, ioapic);
+  const line0 = new LegacyLine(lines.isa(PIT_IRQ));
+  const line8 = new LegacyLine(lines.isa(RTC_IRQ));
+
+  const pciHost = new PciHost({ reset: ports.reset });
+  const memoryMap = new Q35MemoryMap(memory, options.ram, options.rom, pciHost);
+  const mch = new Mch(
+    {
+      smramChanged: (registers) =>
+        memoryMap.setSmram(ports.decodeSmram(registers, { topOfLowRam: memoryMap.ram.belowBytes })),
+      shadowChanged: (pam) => memoryMap.setShadow(pam),
+      ecamChanged: (window) => memoryMap.setEcam(window),
+    },
+    options,
+  );
+  const lpc = new Lpc({ pmBlockChanged: (enabled, base) => pm.place(enabled, base) });
+  const pm: PmBlock = new PmBlock({
+    clock,
+    sci: lines.isa(SCI_IRQ),
+    smiLocked: () => lpc.smiLocked(),
+    sleep: ports.sleep ?? refuseSleep,
+  });
+  const apm = new Apm({
+    apmcEnabled: () => pm.apmcEnabled(),
+    setSciEnable: (enabled) => pm.setSciEnable(enabled),
+    smi: ports.smi,
+  });
+  const contents = { ...memoryMap.ram, cpuCount: options.cpuCount };
+  const cmos = new CmosRtc({ clock, irq: line8.device }, contents, options.startTime ?? DEFAULT_START);
+  const pit = ioapic && new I8254({ clock, irq: line0.device });
+  const hpet =
+    ioapic &&
+    new Hpet({
+      clock,
+      pin: (number) => lines.pin(number),
+      legacy: [line0.hpet, line8.hpet],
+      legacyChanged: (enabled) => {
+        line0.replace(enabled);
+        line8.replace(enabled);
+      },
+    });
+  const { vars, code } = flash ? flashChips(memory, options.rom, flash) : {};
+  const setBroadcast = (broadcast: boolean): void => apm.setBroadcast(broadcast);
+  const smiFeatures = config && new SmiFeatures({ setBroadcast }, config.smiFeatures ?? 7);
+  const fwCfg =
+    smiFeatures &&
+    new FwCfg(
+      {
+        readBlock: (gpa, into, attrs) => memory.readBlock(gpa, into, attrs),
+        writeBlock: (gpa, bytes, attrs) => memory.writeBlock(gpa, bytes, attrs),
+      },
+      options.cpuCount,
+      [
+        ...q35FwCfgFiles(config.sleepStates ?? { s3: true, s4: true }),
+        ...smiFeatures.files,
+        ...(config.files ?? []),
+      ],
+      new Map([...q35FwCfgItems(options.ram.sizeBytes, hpet !== undefined), ...(config.items ?? [])]),
+    );
+  const serial = com1 && new Uart16550({ clock, irq: lines.isa(COM1_IRQ), ...com1 });
+  const keyLines = { keyboardIrq: lines.isa(KEYBOARD_IRQ), mouseIrq: lines.isa(MOUSE_IRQ) };
+  const keyboard = keys && new I8042({ ...keyLines, reset: resetProcessors, ...keys });
+  const cpuHotplug = plug ? new CpuHotplug(options.cpuCount) : undefined;
+
+  return {
+    /** The list. Interrupt controllers come before those that drive their lines. */
+    parts: {
+      /** 8259 pair. */
+      pic,
+      /** I/O APIC. */
+      ioapic,
+      /** 8254. */
+      pit,
+      /** HPET. */
+      hpet,
+      /** Flash with the code. */
+      code,
+      /** Flash with the variables. */
+      vars,
+      /** Firmware configuration. */
+      fwCfg,
+      /** SMI features negotiated through it. */
+      smiFeatures,
+      /** COM1. */
+      serial,
+      /** Keyboard controller; its `keyboard` takes keys. */
+      keyboard,
+      /** Processor hot-plug registers. */
+      cpuHotplug,
+      /** Host bridge 00:00.0. */
+      mch,
+      /** LPC bridge 00:1F.0. */
+      lpc,
+      /** RTC and CMOS RAM. */
+      cmos,
+      /** Port 80h. */
+      postCode: postCodePort(ports.postCode ?? ignore),
+      /** Port 92h. */
+      portA: new SystemControlPortA({ reset: resetProcessors }),
+      /** Software SMI ports. */
+      apm,
+      /** Port 402h. */
+      debugConsole: debugPort(ports.debugOut ?? ignore),
+      /** PM I/O block. */
+      pm,
+      /** PCI configuration. */
+      pciHost,
+    },
+    lines,
+    memoryMap,
+  };
+}
+
+function ignore(): void {}
+
+function refuseSleep(type: number): void {
+  throw new SmmError(
+    'SLEEP_UNHANDLED',
+    `the guest entered sleep type ${type}, and nobody handles it`,
+    'Give the chipset a sleep port.',
+    { type },
+  );
+}
