@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { FULL } from '../../../tests/support/form.ts';
 import type { Report } from '../src/report.ts';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const PROGRAM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
-/** SMM_ORACLE_FULL=1 forbids skipping: the test then fails without Chromium. */
-const skip = process.env['SMM_ORACLE_FULL'] !== '1' && !existsSync(PROGRAM);
+/** The full form skips nothing: it fails without Chromium. */
+const skip = !FULL && !existsSync(PROGRAM);
 const folder = mkdtempSync(join(tmpdir(), 'smm-bench-chromium-'));
 afterAll(() => {
   rmSync(folder, { recursive: true });

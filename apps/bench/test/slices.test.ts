@@ -1,12 +1,13 @@
 /**
  * Every kernel under every tier, compared by the processors at the end of each turn, by the trace, and by memory: what a kernel prints
  * may be right although a flag or a register was wrong in between (issue 4). Turns are short at the start, and again at several points
- * once there are regions, so that these are left in their middle. SMM_ORACLE_FULL=1 runs more of each.
+ * once there are regions, so that these are left in their middle. The full form runs more of each.
  */
 import { stateHash, type TranslatorOptions } from '@smm/cpu-core';
 import { type Machine, memoryHash } from '@smm/machine';
 import { TraceHasher } from '@smm/trace';
 import { describe, expect, it } from 'vitest';
+import { FULL } from '../../../tests/support/form.ts';
 import { ALL_KERNELS, HOT_KERNELS } from '../src/kernels/all.ts';
 import { aluKernels } from '../src/kernels/alu.ts';
 import type { Kernel } from '../src/kernels/kernel.ts';
@@ -15,7 +16,6 @@ import { buildRom } from '../src/rom.ts';
 import { expectedOutput } from '../src/run-kernel.ts';
 
 const [alu32] = aluKernels as [Kernel, ...Kernel[]];
-const FULL = process.env['SMM_ORACLE_FULL'] === '1';
 const TIMES = FULL ? 8 : 1;
 
 interface Variant extends OurOptions {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { sized } from '../../../tests/support/form.ts';
 import { cli, json, type RelocateJson } from './support.ts';
 
 // 1,000 schedules as the acceptance asks where time is no matter; fewer in the everyday run.
-const RUNS = process.env['SMM_ORACLE_FULL'] ? 1000 : 40;
+const RUNS = sized(40, 1000);
 const TIMEOUT = 600_000;
 
 interface ExploreJson {

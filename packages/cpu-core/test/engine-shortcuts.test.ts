@@ -1,6 +1,7 @@
 /** Time read, PAUSE passed, IF changed by generated code alone, against the evaluator, which asks its surroundings each time. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { seedOf, sized } from '../../../tests/support/form.ts';
 import type { TierName } from '../src/engine/engine.ts';
 import { stateHash } from '../src/engine/state-hash.ts';
 import { Interpreter } from '../src/engine/wasm/interpreter.ts';
@@ -169,7 +170,7 @@ describe('reads of time without asking', () => {
           alone += fast.machine.cpu.shortcuts.timeReads;
           asked += fast.asked;
         }),
-        { numRuns: process.env['SMM_ORACLE_FULL'] ? 2000 : 150, seed: 8 },
+        { numRuns: sized(150, 2000), seed: seedOf(8) },
       );
       expect(alone).toBeGreaterThan(1000);
       expect(asked).toBeGreaterThan(100);

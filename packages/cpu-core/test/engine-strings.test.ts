@@ -1,6 +1,7 @@
 /** String instructions that generated code executes alone, against the evaluator: sizes, overlaps, page borders, counts, budgets that end within. */
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
+import { seedOf, sized } from '../../../tests/support/form.ts';
 import type { TierName } from '../src/engine/engine.ts';
 import { stateHash } from '../src/engine/state-hash.ts';
 import { Interpreter } from '../src/engine/wasm/interpreter.ts';
@@ -110,7 +111,7 @@ describe('string instructions in plain memory', () => {
           expect(ends[0]).toEqual(ends[1]);
         }
       }),
-      { numRuns: process.env['SMM_ORACLE_FULL'] ? 3000 : 200, seed: 4 },
+      { numRuns: sized(200, 3000), seed: seedOf(4) },
     );
   });
 

@@ -1,5 +1,6 @@
 /** Tier 0 against the evaluator: equal states, all flags and memory included, at the end of every slice. */
 import { describe, expect, test } from 'vitest';
+import { seedOf, sized } from '../../../tests/support/form.ts';
 import type { TierName } from '../src/engine/engine.ts';
 import { stateHash } from '../src/engine/state-hash.ts';
 import { Interpreter } from '../src/engine/wasm/interpreter.ts';
@@ -10,7 +11,7 @@ import { BORDER, PROGRAM, randomProgram } from './support/random-program.ts';
 
 /** Compiled once for all machines. */
 const INTERPRETER = new Interpreter();
-const SEEDS = process.env['SMM_ORACLE_FULL'] ? 60 : 4;
+const SEEDS = sized(4, 60);
 
 function prepare(
   tier: TierName,
@@ -71,7 +72,7 @@ describe.each([
   ] as const) {
     test(`${processors} processors, slices of ${slice}`, () => {
       for (let n = 0; n < SEEDS; n++) {
-        const seed = n * 1000 + bits + slice;
+        const seed = seedOf(n * 1000 + bits + slice);
         const source = randomProgram(new Random(seed), bits, true);
         const code = assemble(source, { bits, org: PROGRAM });
         const wasm = prepare(tier, code, bits, processors, seed, threshold);

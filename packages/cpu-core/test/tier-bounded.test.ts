@@ -1,6 +1,7 @@
 /** Ever new code: what is kept of it stays within its bounds, and what it computes is what the interpreter computes. */
 
 import { describe, expect, test } from 'vitest';
+import { FULL } from '../../../tests/support/form.ts';
 import { CORE_SIZE } from '../src/engine/core.ts';
 import { stateHash } from '../src/engine/state-hash.ts';
 import { Interpreter } from '../src/engine/wasm/interpreter.ts';
@@ -9,7 +10,6 @@ import { FlatMachine } from './support/flat-machine.ts';
 import { INTERPRETER } from './support/tier-compare.ts';
 import type { Variant } from './support/tier-world.ts';
 
-const FULL = process.env['SMM_ORACLE_FULL'] === '1';
 const SLICE = 50_021;
 const SLICES = FULL ? 120 : 8;
 /** Bytes of generated code that may be live. */

@@ -1,15 +1,15 @@
 /**
  * Random programs under every tier: equal states, devices, walks and events at the end of every slice (issue 4). A program that shows a
- * difference is printed in its smallest form found, with its seed. SMM_ORACLE_FULL=1 runs thousands. SMM_TIER_SEED=n begins elsewhere.
+ * difference is printed in its smallest form found, with its seed. The full form runs thousands.
  */
 import { describe, expect, test } from 'vitest';
+import { FULL, seedOf } from '../../../tests/support/form.ts';
 import { Interpreter } from '../src/engine/wasm/interpreter.ts';
 import { Comparison, EVALUATOR, INTERPRETER, VARIANTS } from './support/tier-compare.ts';
 import type { CaseShape } from './support/tier-generator.ts';
 
 const interpreter = new Interpreter();
-const FULL = process.env['SMM_ORACLE_FULL'] === '1';
-const FIRST = Number(process.env['SMM_TIER_SEED'] ?? 1);
+const FIRST = seedOf(1);
 
 /** Cases by kind of run: in CI, and in `npm test`. */
 const RUNS: readonly (readonly [

@@ -1,5 +1,6 @@
 /** What surroundings see of a hot loop: faults, slice ends, device accesses, interrupts and changes of code fall on the exact instruction. */
 import { describe, expect, test } from 'vitest';
+import { FULL } from '../../../tests/support/form.ts';
 import { stateHash } from '../src/engine/state-hash.ts';
 import { Interpreter } from '../src/engine/wasm/interpreter.ts';
 import * as L from '../src/layout.ts';
@@ -11,7 +12,6 @@ import type { Variant } from './support/tier-world.ts';
 const AT = 0x1000;
 /** Iterations after which every tier has done with a loop what it ever does. */
 const WARM = 20_000;
-const FULL = process.env['SMM_ORACLE_FULL'] === '1';
 /** Instructions that set flags, each in its own way. */
 const PRODUCERS = [
   'add al, 0x77',

@@ -1,5 +1,6 @@
 /** The tier comparison can fail: instructions that are wrong in one tier are found, and what is shown of them is small. */
 import { describe, expect, test } from 'vitest';
+import { FULL } from '../../../tests/support/form.ts';
 import { Interpreter } from '../src/engine/wasm/interpreter.ts';
 import type { Insn } from '../src/insn.ts';
 import { OP, type OpName } from '../src/ops.ts';
@@ -60,8 +61,6 @@ function expectSmall(message: string, name: OpName): void {
 function as(name: OpName, semantics: Semantics): Semantics {
   return (b, insn) => semantics(b, Object.assign(Object.create(insn) as Insn, { op: OP[name] }));
 }
-
-const FULL = process.env['SMM_ORACLE_FULL'] === '1';
 
 describe.each<[OpName, string, Semantics]>([
   ['ADC', 'leaves the carry out', as('ADD', arith.addSub)],

@@ -1,11 +1,12 @@
-/** x87 instructions against the CPU that the tests run on. SMM_ORACLE_FULL=1 for the long run. */
+/** x87 instructions against the CPU that the tests run on. */
 import { describe, expect, test } from 'vitest';
+import { seedOf, sized } from '../../../tests/support/form.ts';
 import { NativeFpu, type NativeResult, nativeSkip } from './native/x87-harness.ts';
 import { randomX87Vector, X87_DATA, X87_SHAPES, type X87Vector } from './native/x87-vectors.ts';
 import { FlatMachine } from './support/flat-machine.ts';
 import { Random } from './support/random.ts';
 
-const COUNT = process.env['SMM_ORACLE_FULL'] ? 400_000 : 20_000;
+const COUNT = sized(20_000, 400_000);
 const BATCH = 10_000;
 const SIGFPE = 8;
 const MF_VECTOR = 16;
@@ -112,7 +113,7 @@ describe('native FPU', () => {
     { timeout: 600_000 },
     () => {
       using fpu = new NativeFpu();
-      const random = new Random(19851017);
+      const random = new Random(seedOf(19851017));
       const m = new FlatMachine({ tier: 'evaluator' });
       m.map = (page) => (page === X87_DATA ? OPERAND : page);
       const seen = new Set<string>();

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { FULL } from '../../../tests/support/form.ts';
 import { buildFirmware, expectedLog, type FirmwareShape, logLines, planTiles } from '../src/index.ts';
 import { haveQemu, type QemuRun, runQemu } from './qemu-runner.ts';
 
 const reason = haveQemu() ? '' : ' (skipped: needs qemu-system-i386 and qemu-system-x86_64)';
-const full = process.env['SMM_QEMU_FULL'] === '1';
 
 interface Case {
   readonly program: QemuRun['program'];
@@ -16,7 +16,7 @@ interface Case {
 function cases(): Case[] {
   const i386 = 'qemu-system-i386';
   const x64 = 'qemu-system-x86_64';
-  if (!full) {
+  if (!FULL) {
     return [
       { program: i386, bitness: 32, shape: '2015', cpus: 2, memory: 2048 },
       { program: x64, bitness: 64, shape: '2015', cpus: 2, memory: 2048 },

@@ -1,13 +1,12 @@
 /** The most processors that APIC ids of 8 bits allow. */
 import { describe, expect, it } from 'vitest';
+import { FULL } from '../../../tests/support/form.ts';
 import { relocate } from '../src/index.ts';
 import { parts } from './runs.ts';
 
-const full = process.env['SMM_QEMU_FULL'] === '1';
-
 describe.each([
   { accelerator: 'tcg', bitness: 32, edk2: '2015' },
-  ...(full
+  ...(FULL
     ? ([
         { accelerator: 'kvm', bitness: 64, edk2: '2015' },
         { accelerator: 'kvm', bitness: 32, edk2: '2024' },

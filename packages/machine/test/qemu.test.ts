@@ -1,6 +1,7 @@
 /** The same image in real QEMU and here under `tcg`: debug log byte for byte, and what each CPU saved in its tile. */
 import { SAVE_STATE_AMD64, SAVE_STATE_LEGACY32_QEMU } from '@smm/x86-defs';
 import { describe, expect, it } from 'vitest';
+import { FULL } from '../../../tests/support/form.ts';
 import { prepareRelocation, type RelocationOptions, runRelocation } from '../src/index.ts';
 import { flat, rom } from './flat-rom.ts';
 import { haveQemu, runQemu } from './qemu-runner.ts';
@@ -9,7 +10,6 @@ import { parts } from './runs.ts';
 const available = haveQemu();
 if (!available)
   console.warn('QEMU is not installed (apt install qemu-system-x86): the comparisons with it are skipped');
-const full = process.env['SMM_QEMU_FULL'] === '1';
 
 type Case = Required<Pick<RelocationOptions, 'bitness' | 'edk2' | 'cpus' | 'memoryMiB'>>;
 
@@ -30,7 +30,7 @@ const ALL: Case[] = ([32, 64] as const).flatMap((bitness) =>
 describe.skipIf(!available)(
   `real QEMU${available ? '' : ' (skipped: needs qemu-system-i386 and qemu-system-x86_64)'}`,
   () => {
-    it.each(full ? ALL : FAST)(
+    it.each(FULL ? ALL : FAST)(
       'and this machine agree: $bitness-bit, $edk2, $cpus CPUs, $memoryMiB MiB',
       async (options) => {
         const { bitness, cpus, memoryMiB } = options;

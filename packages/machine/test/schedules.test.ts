@@ -1,9 +1,10 @@
-/** Races and what is none: many schedules on one machine. The full number of 1,000 runs with SMM_QEMU_FULL=1, as in CI. */
+/** Races and what is none: many schedules on one machine. 1,000 in the full form. */
 import { describe, expect, it } from 'vitest';
+import { sized } from '../../../tests/support/form.ts';
 import { explore, type RelocationOptions } from '../src/index.ts';
 import { MAIL, parts } from './runs.ts';
 
-const runs = process.env['SMM_QEMU_FULL'] === '1' ? 1_000 : 120;
+const runs = sized(120, 1_000);
 const time = 300_000;
 const mail: RelocationOptions = { ...MAIL, parts };
 

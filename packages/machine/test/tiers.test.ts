@@ -1,10 +1,11 @@
 /**
  * The relocation matrix under every tier: the same trace, log and machine at the end, registers and memory included, and the same
- * processors at the end of every turn (issue 4). SMM_ORACLE_FULL=1 runs the whole matrix.
+ * processors at the end of every turn (issue 4). The full form runs the whole matrix.
  */
 import { stateHash, type TierName, type TranslatorOptions } from '@smm/cpu-core';
 import { TraceHasher } from '@smm/trace';
 import { describe, expect, it } from 'vitest';
+import { FULL } from '../../../tests/support/form.ts';
 import {
   type Machine,
   memoryHash,
@@ -14,8 +15,6 @@ import {
   type Schedule,
 } from '../src/index.ts';
 import { MAIL, parts } from './runs.ts';
-
-const FULL = process.env['SMM_ORACLE_FULL'] === '1';
 
 interface Variant {
   readonly tier: TierName;

@@ -1,14 +1,15 @@
-/** Assembles test programs with @smm/asm. With SMM_ORACLE_FULL=1 nasm must give the same bytes. */
+/** Assembles test programs with @smm/asm. In the full form nasm must give the same bytes. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assemble as assembleHere } from '@smm/asm';
+import { FULL } from '../../../../tests/support/form.ts';
 
 /** True if nasm can be started. */
 export const HAS_NASM = spawnSync('nasm', ['-v']).status === 0;
 
-const COMPARE = HAS_NASM && process.env['SMM_ORACLE_FULL'] === '1';
+const COMPARE = HAS_NASM && FULL;
 
 /** Machine code of NASM source text, as nasm makes it. */
 export function assembleWithNasm(source: string): Uint8Array {
