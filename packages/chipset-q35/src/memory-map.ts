@@ -13,6 +13,7 @@
  * | up to 4 GiB | the ROM |
  * | 4 GiB on | the rest of RAM |
  *
+ * SMRAM lies above every window that software can move (PCIEXBAR, flash, shadow): in SMM its RAM is seen, outside SMM nothing.
  * A PAM setting that writes RAM and reads ROM loses the writes, as in QEMU. Sources: Intel 316966, "System Address Map", "Programmable Attribute Map"; QEMU 7.2 measured.
  */
 import type { MmioDevice, PhysicalAddressSpace, RegionHandle } from '@smm/bus';
@@ -27,7 +28,7 @@ const PAM_SEGMENT_SIZE = 0x4000;
 const SPLIT_FROM = 0xb000_0000;
 const LOW_RAM_WHEN_SPLIT = 0x8000_0000;
 
-/** Priorities of overlapping regions; `device` is that of the fixed registers of parts. */
+/** Priorities of overlapping regions; `device` is that of the fixed registers of parts. Nothing a guest can move lies above SMRAM. */
 export const PRIORITY = { ram: 0, rom: 1, shadow: 2, device: 2, ecam: 3, smram: 4 } as const;
 
 /** How RAM is split around the hole below 4 GiB. Bytes. */
@@ -61,8 +62,10 @@ export class Q35MemoryMap {
   readonly #space: PhysicalAddressSpace;
   readonly #shadow: readonly RegionHandle[];
   readonly #ecam: RegionHandle;
-  readonly #holes: ReadonlyMap<SmramRange['name'], RegionHandle>;
-  readonly #highSmram: RegionHandle;
+  /** By range: the RAM that a processor in SMM sees, above every window, and what hides it from everybody else. */
+  readonly #smram: ReadonlyMap<SmramRange['name'], { inside: RegionHandle; outside: RegionHandle }>;
+  /** Where RAM starts in the RAM window, bytes. */
+  readonly #ramOffset: number;
 
   /**
    * Maps RAM and ROM. The ROM must be a multiple of 4 KiB, at most 16 MiB (`SmmError` `ROM_SIZE`), RAM at least 1 MiB and a multiple of 4 KiB (`RAM_SIZE`).
@@ -133,55 +136,54 @@ export class Q35MemoryMap {
       enabled: false,
     });
     const names: readonly SmramRange['name'][] = ['compatible', 'high', 'tseg', 'default-smbase'];
-    this.#holes = new Map(
+    const placement = { start: 0, sizeBytes: 1, priority: PRIORITY.smram, enabled: false } as const;
+    this.#ramOffset = ram.hostOffset;
+    this.#smram = new Map(
       names.map((name) => [
         name,
-        space.add({
-          kind: 'hole',
-          name: `smram-${name}`,
-          start: 0,
-          sizeBytes: 1,
-          priority: PRIORITY.smram,
-          visible: 'normal-only',
-          enabled: false,
-        }),
+        {
+          inside: space.add({
+            ...placement,
+            kind: 'ram',
+            name: `smram-${name}-ram`,
+            hostOffset: ram.hostOffset,
+            visible: 'smm-only',
+          }),
+          outside: space.add({ ...placement, kind: 'hole', name: `smram-${name}`, visible: 'normal-only' }),
+        },
       ]),
     );
-    this.#highSmram = space.add({
-      kind: 'ram',
-      name: 'smram-high-ram',
-      start: 0xfeda_0000,
-      sizeBytes: 0x2_0000,
-      hostOffset: ram.hostOffset + 0xa_0000,
-      priority: PRIORITY.smram,
-      visible: 'smm-only',
-      enabled: false,
-    });
   }
 
   /** Applies SMRAM decoding. Ranges of a name not in the list are ordinary. */
   setSmram(ranges: readonly SmramRange[]): void {
     this.#space.update(() => {
-      for (const [name, hole] of this.#holes) {
+      for (const [name, { inside, outside }] of this.#smram) {
         const range = ranges.find((r) => r.name === name);
-        const hidden = range !== undefined && (range.outside !== 'ram' || !range.inSmm);
-        if (range === undefined || !hidden || name === 'high') {
-          hole.set({ enabled: false });
-          continue;
-        }
-        hole.set({
-          enabled: true,
-          start: range.start,
-          sizeBytes: range.sizeBytes,
-          visible: range.inSmm ? 'normal-only' : 'always',
-        });
+        inside.set(
+          range?.inSmm === true
+            ? {
+                enabled: true,
+                start: range.start,
+                sizeBytes: range.sizeBytes,
+                hostOffset: this.#ramOffset + range.ramStart,
+                visible: range.outside === 'ram' ? 'always' : 'smm-only',
+              }
+            : { enabled: false },
+        );
+        // Where high SMRAM would be there is nothing to hide.
+        const hidden = range !== undefined && (range.outside !== 'ram' || !range.inSmm) && name !== 'high';
+        outside.set(
+          hidden
+            ? {
+                enabled: true,
+                start: range.start,
+                sizeBytes: range.sizeBytes,
+                visible: range.inSmm ? 'normal-only' : 'always',
+              }
+            : { enabled: false },
+        );
       }
-      const high = ranges.find((r) => r.name === 'high' && r.inSmm);
-      this.#highSmram.set(
-        high === undefined
-          ? { enabled: false }
-          : { enabled: true, visible: high.outside === 'ram' ? 'always' : 'smm-only' },
-      );
     });
   }
 

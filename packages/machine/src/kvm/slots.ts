@@ -6,7 +6,7 @@ import { AS_NORMAL, AS_SMM, KVM_USER_MEM_SLOTS, type MemorySlot, type MemorySlot
 export function synchronizeSlots(slots: MemorySlots, space: PhysicalAddressSpace): boolean {
   let removed = false;
   for (const asId of [AS_NORMAL, AS_SMM] as const) {
-    const wanted = space.pieces(asId === AS_SMM).flatMap((piece) => slotOf(piece));
+    const wanted = joined(space.pieces(asId === AS_SMM).flatMap((piece) => slotOf(piece)));
     const user = slots.list(asId).filter((slot) => slot.id < KVM_USER_MEM_SLOTS);
     const kept = user.filter((slot) => wanted.some((other) => same(slot, other)));
     for (const slot of user) {
@@ -37,6 +37,22 @@ function slotOf(piece: FlatPiece): Range[] {
       readonly: region.kind === 'mmio' || region.readonly === true,
     },
   ];
+}
+
+/** One range for neighbours that lie one behind the other in host memory too, as QEMU's flat views have them: SMRAM in SMM is no slot of its own. */
+function joined(ranges: readonly Range[]): Range[] {
+  const list: Range[] = [];
+  for (const next of ranges) {
+    const last = list.at(-1);
+    const goesOn =
+      last !== undefined &&
+      last.gpa + last.sizeBytes === next.gpa &&
+      last.hostOffset + last.sizeBytes === next.hostOffset &&
+      last.readonly === next.readonly;
+    if (goesOn) list[list.length - 1] = { ...last, sizeBytes: last.sizeBytes + next.sizeBytes };
+    else list.push(next);
+  }
+  return list;
 }
 
 function same(a: Range, b: Range): boolean {
