@@ -72,6 +72,16 @@ export function loadTrace(path: string, io: Io): TraceFile {
   return asUsage(`cannot read ${name}`, () => decode(bytes));
 }
 
+/** Reads a trace that must hold events, not only a log or a register dump. */
+export function loadEvents(path: string, io: Io): TraceFile {
+  const trace = loadTrace(path, io);
+  if (trace.events.length > 0) return trace;
+  throw new UsageError(
+    `${path === '-' ? 'standard input' : path} holds no event, only a log or a register dump`,
+    "Give it to 'smm diagnose', which reads those too.",
+  );
+}
+
 function decode(bytes: Uint8Array): TraceFile {
   if (bytes.length === 0) throw new UsageError('the file is empty', 'Give a trace with at least one event.');
   if (!isTraceDat(bytes) && bytes.includes(0)) {
@@ -81,7 +91,7 @@ function decode(bytes: Uint8Array): TraceFile {
     );
   }
   const trace = readTrace(bytes);
-  if (trace.events.length > 0) return trace;
+  if (trace.events.length > 0 || (trace.notes?.length ?? 0) > 0) return trace;
   throw new UsageError('it holds no KVM or machine event', "Record with 'trace-cmd record -e kvm'.");
 }
 
@@ -89,7 +99,8 @@ function decode(bytes: Uint8Array): TraceFile {
  * Form of a trace that was read: today's where an event has what only today's kernels record. JSONL holds everything that any
  * form has, so its form cannot be told, and is that of 2015.
  */
-export function formOf({ events, format }: TraceFile): TraceForm {
+export function formOf({ events, format, form }: TraceFile): TraceForm {
+  if (form !== undefined) return form;
   if (format === 'jsonl') return '2015';
   return events.some((event) => event.name === 'kvm_entry' && event.rip !== undefined) ? 'current' : '2015';
 }

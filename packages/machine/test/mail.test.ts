@@ -82,7 +82,7 @@ describe("the mail's 32-bit guest with two VCPUs on its host", () => {
 
   it('decodes the emulated bytes as the instruction of the mail', () => {
     const emulated = events.find(
-      (event) => event.name === 'kvm_emulate_insn' && event.vcpu === 1 && event.insn[0] === 0x8b,
+      (event) => event.name === 'kvm_emulate_insn' && event.vcpu === 1 && event.insn?.[0] === 0x8b,
     );
     expect(emulated).toMatchObject({ insn: [0x8b, 0x1b], failed: false, csbase: 0, flags: 1 | 4 });
   });

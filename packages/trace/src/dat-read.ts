@@ -13,7 +13,8 @@ import {
   VERSION,
 } from './dat-format.ts';
 import type { TraceEvent, TraceEventName } from './events.ts';
-import { eventNameOf, membersFromRaw } from './table.ts';
+import { NameCounter, type ReadCounts } from './read-counts.ts';
+import { eventNameOf, membersFromRaw, saysEnough } from './table.ts';
 import { inReportOrder } from './text-format.ts';
 import { inferVcpus } from './vcpus.ts';
 
@@ -27,10 +28,15 @@ export interface TraceDat {
   readonly skipped: number;
   /** Pages before which the kernel lost events. */
   readonly pagesAfterLoss: number;
+  /** What became of the records. */
+  readonly counts: ReadCounts;
 }
 
 interface Format {
-  readonly name: TraceEventName;
+  /** The tracepoint. */
+  readonly tracepoint: string;
+  /** Our name of it; undefined for tracepoints without a row. */
+  readonly name: TraceEventName | undefined;
   readonly fields: readonly DeclaredField[];
 }
 
@@ -103,11 +109,13 @@ function foreign(message: string): SmmError {
   );
 }
 
-/** Reads one format file; undefined for tracepoints that this package does not know. */
+/** Reads one format file; undefined if it is none. */
 function parseFormat(text: string): [id: number, format: Format] | undefined {
-  const name = eventNameOf(/^name: (\S+)/m.exec(text)?.[1] ?? '');
+  const tracepoint = /^name: (\S+)/m.exec(text)?.[1] ?? '';
+  const name = eventNameOf(tracepoint);
   const id = Number(/^ID: (\d+)/m.exec(text)?.[1] ?? Number.NaN);
-  if (!name || Number.isNaN(id)) return undefined;
+  if (Number.isNaN(id)) return undefined;
+  if (!name) return [id, { tracepoint, name, fields: [] }];
   const fields: DeclaredField[] = [];
   const line = /field:([^;]*?)(\w+)(\[\d*\])?;\s*offset:(\d+);\s*size:(\d+);(?:\s*signed:(\d);)?/g;
   for (const [, type = '', fieldName = '', array, offset, size, signed] of text.matchAll(line)) {
@@ -121,7 +129,7 @@ function parseFormat(text: string): [id: number, format: Format] | undefined {
       shape,
     });
   }
-  return [id, { name, fields }];
+  return [id, { tracepoint, name, fields }];
 }
 
 function readFormats(cursor: Cursor, count: number, into: Map<number, Format>): void {
@@ -176,15 +184,29 @@ interface Decoder {
   readonly formats: ReadonlyMap<number, Format>;
   readonly comms: ReadonlyMap<number, string>;
   readonly events: TraceEvent[];
-  skipped: number;
+  readonly tracepoints: NameCounter;
+  readonly unread: NameCounter;
+  records: number;
   pagesAfterLoss: number;
 }
 
 function decodePayload(decoder: Decoder, payload: Uint8Array, cpu: number, ts: number): void {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-  const format = payload.length >= 8 ? decoder.formats.get(view.getUint16(0, true)) : undefined;
-  if (!format) {
-    decoder.skipped++;
+  const id = payload.length >= 8 ? view.getUint16(0, true) : undefined;
+  const format = id === undefined ? undefined : decoder.formats.get(id);
+  decoder.records++;
+  const where = `CPU ${cpu} at ${(ts / 1e9).toFixed(6)}`;
+  if (!format?.name) {
+    decoder.tracepoints.add(
+      format?.tracepoint ?? `event ${id ?? 'without a number'}`,
+      decoder.records,
+      where,
+    );
+    return;
+  }
+  const raw = decodeRecord(format.fields, payload);
+  if (!saysEnough(format.name, raw)) {
+    decoder.unread.add(format.tracepoint, decoder.records, where);
     return;
   }
   const pid = view.getInt32(4, true);
@@ -195,7 +217,7 @@ function decodePayload(decoder: Decoder, payload: Uint8Array, cpu: number, ts: n
     cpu,
     pid,
     ...(comm !== undefined && { comm }),
-    ...membersFromRaw(format.name, decodeRecord(format.fields, payload)),
+    ...membersFromRaw(format.name, raw),
   } as TraceEvent);
 }
 
@@ -269,7 +291,15 @@ export function readTraceDat(bytes: Uint8Array): TraceDat {
   }
   const cpus = cursor.u32();
   readSections(cursor);
-  const decoder: Decoder = { formats, comms, events: [], skipped: 0, pagesAfterLoss: 0 };
+  const decoder: Decoder = {
+    formats,
+    comms,
+    events: [],
+    tracepoints: new NameCounter(),
+    unread: new NameCounter(),
+    records: 0,
+    pagesAfterLoss: 0,
+  };
   for (let cpu = 0; cpu < cpus; cpu++) {
     const offset = cursor.u64();
     const size = cursor.u64();
@@ -280,14 +310,26 @@ export function readTraceDat(bytes: Uint8Array): TraceDat {
   }
   if (decoder.events.length === 0) {
     throw foreign(
-      `The file holds no KVM and no machine event (${decoder.skipped} records of other tracepoints).`,
+      `The file holds no KVM and no machine event (${decoder.records} records of other tracepoints).`,
     );
   }
   const events = inReportOrder(decoder.events);
+  const skipped = decoder.tracepoints.total;
   return {
     events: inferVcpus(events),
     cpus,
-    skipped: decoder.skipped,
+    skipped,
     pagesAfterLoss: decoder.pagesAfterLoss,
+    counts: {
+      unit: 'record',
+      lines: decoder.records,
+      events: events.length,
+      continued: 0,
+      notUnderstood: decoder.unread.total,
+      passedOver: skipped,
+      unread: decoder.unread.list,
+      tracepoints: decoder.tracepoints.list,
+      lost: decoder.pagesAfterLoss,
+    },
   };
 }

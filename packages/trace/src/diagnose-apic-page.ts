@@ -65,7 +65,7 @@ function touchesOf(facts: TraceFacts, episode: SmmEpisode, machine: boolean): To
     if (!isApicPage(address)) continue;
     // A fixed KVM also faults once, to map the APIC-access page; then the access exits and is emulated.
     if (episode.inside.slice(i + 1).some((later) => reachesApic(facts.at(later)))) continue;
-    const write = event.name === 'kvm_page_fault' && (event.errorCode & 2n) !== 0n;
+    const write = event.name === 'kvm_page_fault' && ((event.errorCode ?? 0n) & 2n) !== 0n;
     touches.push({ episode, index, address, write });
   }
   return touches;

@@ -84,7 +84,7 @@ export function smiNeverTaken(facts: TraceFacts): Diagnosis[] {
 }
 
 /** The event inside a stay in SMM that ends its VCPU, and the RIP that it tells. */
-function deathOf(event: TraceEvent): { failedEntry: boolean; rip?: bigint } | undefined {
+function deathOf(event: TraceEvent): { failedEntry: boolean; rip?: bigint | undefined } | undefined {
   if (event.name === 'smm_shutdown') return { failedEntry: false, rip: event.rip };
   if (event.name === 'kvm_exit') {
     if (event.exitReason >= FAILED_VM_ENTRY) return { failedEntry: true, rip: event.guestRip };

@@ -2,7 +2,7 @@
 import type { CField, RawRecord } from './c-layout.ts';
 import type { TraceEvent } from './events.ts';
 import type { EventBase } from './kvm-events.ts';
-import type { Template } from './template.ts';
+import type { ReadTemplate, Template } from './template.ts';
 
 /** How a member of an event holds the field of a record: an array is an enumeration, by index. */
 export type MemberKind = 'number' | 'bigint' | 'boolean' | 'bytes' | 'text' | readonly string[];
@@ -27,12 +27,22 @@ type KindOf<T> = [T] extends [number]
 export interface EventForm {
   /** Name in the trace where it differs from ours. */
   readonly tracepoint?: string;
+  /** Fields that the record has if an event of the file carries them. */
+  readonly extra?: readonly CField[];
   /** Fields in order. */
   readonly fields: readonly CField[];
   /** Print format. */
   readonly print: Template;
   /** What trace-cmd's plugin for KVM prints instead. */
   readonly plugin?: Template;
+}
+
+/** A print format that is only read. */
+export interface OtherPrint {
+  /** Who prints so. */
+  readonly of: string;
+  /** The format; what people cut out by hand is optional in it. */
+  readonly print: ReadTemplate;
 }
 
 /** One event, as the code that walks the tables sees it. */
@@ -47,8 +57,14 @@ export interface EventRow {
   readonly old: EventForm;
   /** Fields and print format of a kernel of today. */
   readonly current: EventForm;
-  /** Print formats of kernels between, only read. */
-  readonly between?: readonly Template[];
+  /** Other tracepoints that say the same. */
+  readonly otherNames?: readonly string[];
+  /** Members that text may lack: what people cut out, and what a tool does not print. */
+  readonly mayLack?: readonly string[];
+  /** Fields of other kernels' records, only read. */
+  readonly readOnly?: readonly CField[];
+  /** Print formats of other kernels and tools, only read. */
+  readonly others?: readonly OtherPrint[];
   /** Values of fields that text does not tell. */
   readonly untold?: Readonly<RawRecord>;
 }

@@ -18,12 +18,14 @@ export { type GuestVisible, type GuestVisibleKind, guestVisible } from './guest-
 export { hashTrace, TraceHasher } from './hash.ts';
 export { eventToJson, readJsonl, writeJsonl } from './jsonl.ts';
 export type * from './kvm-events.ts';
+export type * from './kvm-events-nested.ts';
 export type * from './machine-events.ts';
 export { type PerfettoOptions, writePerfetto } from './perfetto.ts';
 export { type PlannedCpu, plannedCpu, plannedSmbases } from './planned.ts';
+export { couldHideFailure, type NameCount, type ReadCounts } from './read-counts.ts';
 export { readTrace, type TraceFile } from './read-trace.ts';
 export { filterSink, TraceBuffer, TraceRing, teeSink } from './sinks.ts';
 export { EVENT_NAMES } from './table.ts';
 export { formatEvent, formatMessage, formatTrace, inReportOrder, type TextOptions } from './text-format.ts';
-export { type ParsedText, type ParseOptions, parseTraceText } from './text-parse.ts';
+export { type Note, type ParsedText, type ParseOptions, parseTraceText } from './text-parse.ts';
 export { inferVcpus } from './vcpus.ts';

@@ -1,17 +1,20 @@
 /** One JSON object per line: the lossless form. 64-bit values are lower-case `0x` strings. */
 import { SmmError } from '@smm/x86-defs';
 import type { MemberKind } from './event-row.ts';
-import type { TraceEvent, TraceEventName } from './events.ts';
+import { MOST_CPUS, type TraceEvent, type TraceEventName } from './events.ts';
 import { EVENT_TABLE } from './table.ts';
 
 /** Members of every event. */
-const BASE: Readonly<Record<string, MemberKind>> = {
-  ts: 'number',
-  cpu: 'number',
+const BASE: Readonly<Record<string, MemberKind | 'time' | 'cpu'>> = {
+  ts: 'time',
+  cpu: 'cpu',
   vcpu: 'number',
   pid: 'number',
   comm: 'text',
 };
+
+/** Times are nanoseconds in 64 bits. */
+const LATEST = 2 ** 64;
 
 const HEX = /^0x(?:0|[1-9a-f][0-9a-f]{0,15})$/;
 
@@ -36,22 +39,25 @@ export function writeJsonl(events: Iterable<TraceEvent>): string {
   return out;
 }
 
-function convert(kind: MemberKind, value: unknown): unknown {
+function convert(kind: MemberKind | 'time' | 'cpu', value: unknown): unknown {
   if (kind === 'bigint') return typeof value === 'string' && HEX.test(value) ? BigInt(value) : undefined;
-  if (kind === 'number') return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+  if (kind === 'number') return Number.isSafeInteger(value) ? value : undefined;
+  if (kind === 'time') return typeof value === 'number' && value >= 0 && value < LATEST ? value : undefined;
+  if (kind === 'cpu')
+    return Number.isInteger(value) && Number(value) >= 0 && Number(value) < MOST_CPUS ? value : undefined;
   if (kind === 'boolean') return typeof value === 'boolean' ? value : undefined;
   if (kind === 'text') return typeof value === 'string' ? value : undefined;
   if (kind === 'bytes') {
     const isByte = (item: unknown) => Number.isInteger(item) && Number(item) >= 0 && Number(item) < 256;
-    return Array.isArray(value) && value.every(isByte) ? value : undefined;
+    return Array.isArray(value) && value.length <= 15 && value.every(isByte) ? value : undefined;
   }
   return typeof value === 'string' && kind.includes(value) ? value : undefined;
 }
 
 /** Members that some kernel's record lacks and that an event may therefore lack. */
 function isOptional(name: TraceEventName, member: string): boolean {
-  const { old, system } = EVENT_TABLE[name];
-  if (member === 'flags') return true; // the plugin's text of kvm_emulate_insn does not tell it
+  const { old, system, mayLack } = EVENT_TABLE[name];
+  if (mayLack?.includes(member)) return true;
   return system === 'kvm' && !old.fields.some((field) => field[2] === member);
 }
 

@@ -5,6 +5,8 @@
  * optional. Sources: Linux `arch/x86/kvm/trace.h` and `include/trace/events/kvm.h` of 4.4 and of 6.12.
  */
 
+import type { KvmVirtualisationEvent } from './kvm-events-nested.ts';
+
 /** What every event carries. */
 export interface EventBase {
   /** Virtual time in nanoseconds since the machine started; for a real trace, the trace clock. */
@@ -33,26 +35,34 @@ export interface KvmEntry extends EventBase {
   readonly rip?: bigint;
   /** The entry is made only to exit at once. Not in 2015. */
   readonly immediateExit?: boolean;
+  /** VM-entry interruption information: the event that is injected, 32 bits. Linux 6.13. */
+  readonly intrInfo?: number;
+  /** Its error code, 32 bits. Linux 6.13. */
+  readonly errorCode?: number;
+  /** Requests pending for the VCPU, a bit each. Linux 6.13. */
+  readonly requests?: bigint;
 }
 
 /** VM exit. */
 export interface KvmExit extends KvmEventBase {
   /** Discriminator. */
   readonly name: 'kvm_exit';
-  /** VMX exit reason: bits 15:0 the basic reason, bit 31 a failed VM entry. */
+  /** With VMX bits 15:0 the basic reason, bit 31 a failed VM entry; with SVM the exit code's low 32 bits. */
   readonly exitReason: number;
-  /** Guest RIP at the exit, 64 bits. */
-  readonly guestRip: bigint;
-  /** Virtualisation extension: 1 VMX, 2 SVM. The exit reason names are VMX's. */
+  /** Guest RIP at the exit, 64 bits; absent where the text was trimmed. */
+  readonly guestRip?: bigint;
+  /** Virtualisation extension: 1 VMX, 2 SVM. */
   readonly isa: number;
-  /** Exit qualification, 64 bits. */
-  readonly info1: bigint;
-  /** VM-exit interruption information until 5.10; afterwards IDT-vectoring information. 64 bits. */
-  readonly info2: bigint;
+  /** VMX: exit qualification; SVM: EXITINFO1. 64 bits; absent where the text was trimmed. */
+  readonly info1?: bigint;
+  /** VMX: VM-exit interruption information until 5.10, afterwards IDT-vectoring information; SVM: EXITINFO2. 64 bits. */
+  readonly info2?: bigint;
   /** VM-exit interruption information, 32 bits. Not in 2015. */
   readonly intrInfo?: number;
   /** VM-exit interruption error code, 32 bits. Not in 2015. */
   readonly errorCode?: number;
+  /** Requests pending for the VCPU, a bit each. Linux 6.13. */
+  readonly requests?: bigint;
 }
 
 /** A fault that KVM's MMU handles: an EPT violation, or a #PF under shadow paging. */
@@ -63,8 +73,8 @@ export interface KvmPageFault extends KvmEventBase {
   readonly guestRip?: bigint;
   /** With EPT the guest-physical address, with shadow paging the linear address; 64 bits. */
   readonly faultAddress: bigint;
-  /** With EPT the raw exit qualification, with shadow paging the #PF error code. */
-  readonly errorCode: bigint;
+  /** EPT: the raw exit qualification; nested or shadow paging: the #PF error code. Absent where the text was trimmed. */
+  readonly errorCode?: bigint;
 }
 
 /** A VCPU enters or leaves SMM. Today's kernels call the event `kvm_smm_transition`. */
@@ -235,10 +245,10 @@ export interface KvmEmulateInsn extends KvmEventBase {
   readonly name: 'kvm_emulate_insn';
   /** RIP, 64 bits, relative to the code segment base. */
   readonly rip: bigint;
-  /** Base of CS, 32 bits. */
-  readonly csbase: number;
-  /** Instruction bytes, 1 to 15 of them. */
-  readonly insn: readonly number[];
+  /** Base of CS, 32 bits; absent where the text was trimmed. */
+  readonly csbase?: number;
+  /** Instruction bytes, at most 15; absent where KVM could not fetch them. */
+  readonly insn?: readonly number[];
   /** Mode: 1 CR0.PE, 2 EFLAGS.VM, 4 CS.D, 8 CS.L. Absent in text printed by the trace-cmd plugin. */
   readonly flags?: number;
   /** Emulation failed. */
@@ -392,4 +402,5 @@ export type KvmEvent =
   | KvmAckIrq
   | KvmPicSetIrq
   | KvmFpu
-  | VcpuMatchMmio;
+  | VcpuMatchMmio
+  | KvmVirtualisationEvent;

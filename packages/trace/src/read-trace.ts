@@ -1,9 +1,10 @@
 /** Reads a trace file of any of the formats that this package reads. */
 import { isTraceDat, readTraceDat } from './dat-read.ts';
-import type { TraceEvent } from './events.ts';
+import type { TraceEvent, TraceForm } from './events.ts';
 import { readJsonl } from './jsonl.ts';
 import { plannedSmbases } from './planned.ts';
-import { parseTraceText } from './text-parse.ts';
+import type { ReadCounts } from './read-counts.ts';
+import { type Note, parseTraceText } from './text-parse.ts';
 
 /** A trace read from a file. */
 export interface TraceFile {
@@ -13,8 +14,16 @@ export interface TraceFile {
   readonly events: TraceEvent[];
   /** SMBASEs that a firmware debug log in the file plans, by CPU index; empty if there is none. */
   readonly planned: readonly number[];
+  /** What became of the file's lines or records. */
+  readonly counts: ReadCounts;
   /** For text and JSONL, the line where each event begins, from 1. */
   readonly lines?: readonly number[];
+  /** For text, whose words it has. */
+  readonly form?: TraceForm;
+  /** For text, true if it ends in the middle of a line. */
+  readonly cut?: boolean;
+  /** For text, lines of debug logs and register dumps. */
+  readonly notes?: readonly Note[];
 }
 
 function plannedIn(events: readonly TraceEvent[]): number[] {
@@ -22,21 +31,42 @@ function plannedIn(events: readonly TraceEvent[]): number[] {
 }
 
 /**
- * Events of a trace.dat, JSONL or trace-cmd text file, told apart by their first bytes.
+ * Events of a trace.dat, JSONL or text file, told apart by their first bytes.
  * @throws SmmError `TRACE_FOREIGN` or `TRACE_TRUNCATED`, and what {@link readTraceDat} throws.
  */
 export function readTrace(bytes: Uint8Array): TraceFile {
   if (isTraceDat(bytes)) {
-    const { events } = readTraceDat(bytes);
-    return { format: 'trace.dat', events, planned: plannedIn(events) };
+    const { events, counts } = readTraceDat(bytes);
+    return { format: 'trace.dat', events, planned: plannedIn(events), counts };
   }
   const text = new TextDecoder().decode(bytes);
   if (text.trimStart().startsWith('{')) {
     const events = readJsonl(text);
-    const lines = text.split('\n').flatMap((line, index) => (line.trim() === '' ? [] : [index + 1]));
-    return { format: 'jsonl', events, planned: plannedIn(events), lines };
+    const all = text.split('\n');
+    const lines = all.flatMap((line, index) => (line.trim() === '' ? [] : [index + 1]));
+    const counts: ReadCounts = {
+      unit: 'line',
+      lines: all.length - (all[all.length - 1] === '' ? 1 : 0),
+      events: events.length,
+      continued: 0,
+      notUnderstood: 0,
+      passedOver: all.length - (all[all.length - 1] === '' ? 1 : 0) - events.length,
+      unread: [],
+      tracepoints: [],
+      lost: 0,
+    };
+    return { format: 'jsonl', events, planned: plannedIn(events), counts, lines };
   }
-  const { events, planned, lines } = parseTraceText(text);
+  const { events, planned, lines, counts, form, cut, notes } = parseTraceText(text);
   const logged = plannedIn(events);
-  return { format: 'text', events, planned: logged.length > 0 ? logged : planned, lines };
+  return {
+    format: 'text',
+    events,
+    planned: logged.length > 0 ? logged : planned,
+    counts,
+    lines,
+    form,
+    cut,
+    notes,
+  };
 }

@@ -217,6 +217,23 @@ export const USERSPACE_EXITS: Symbols = [
   'S390_TSCH',
   'EPR',
   'SYSTEM_EVENT',
+  'S390_STSI',
+  'IOAPIC_EOI',
+  'HYPERV',
+  'ARM_NISV',
+  'X86_RDMSR',
+  'X86_WRMSR',
+  'DIRTY_RING_FULL',
+  'AP_RESET_HOLD',
+  'X86_BUS_LOCK',
+  'XEN',
+  'RISCV_SBI',
+  'RISCV_CSR',
+  'NOTIFY',
+  'LOONGARCH_IOCSR',
+  'MEMORY_FAULT',
+  'TDX',
+  'ARM_SEA',
 ].map((name, number) => [number, `KVM_EXIT_${name}`] as const);
 
 /** KVM_EXIT_x numbers that this package looks at. */

@@ -1,5 +1,12 @@
 /** Every event by name, and the way between events and the records of the tables. */
-import { type CType, fitInteger, type PlacedField, placeFields, type RawRecord } from './c-layout.ts';
+import {
+  type CField,
+  type CType,
+  fitInteger,
+  type PlacedField,
+  placeFields,
+  type RawRecord,
+} from './c-layout.ts';
 import { escapeText, unescapeText } from './escape.ts';
 import type { EventForm, EventRow, MemberKind } from './event-row.ts';
 import type { TraceEvent, TraceEventName, TraceForm } from './events.ts';
@@ -24,13 +31,31 @@ export function tracepointName(name: TraceEventName, form: TraceForm): string {
 
 /** Our name of a tracepoint, whichever kernel gave it. */
 export function eventNameOf(tracepoint: string): TraceEventName | undefined {
-  if (tracepoint in EVENT_TABLE) return tracepoint as TraceEventName;
-  return EVENT_NAMES.find((name) => EVENT_TABLE[name].current.tracepoint === tracepoint);
+  if (Object.hasOwn(EVENT_TABLE, tracepoint)) return tracepoint as TraceEventName;
+  return EVENT_NAMES.find((name) => {
+    const { current, otherNames } = EVENT_TABLE[name];
+    return current.tracepoint === tracepoint || otherNames?.includes(tracepoint);
+  });
 }
 
-/** Fields of an event in a kernel, with their places. */
-export function fieldsOf(name: TraceEventName, form: TraceForm): PlacedField[] {
-  return placeFields(formOf(EVENT_TABLE[name], form).fields);
+/** Fields of an event in a kernel, with their places; `extra` adds those that the record may have. */
+export function fieldsOf(name: TraceEventName, form: TraceForm, extra = false): PlacedField[] {
+  const { fields, extra: more = [] } = formOf(EVENT_TABLE[name], form);
+  return placeFields(extra ? [...fields, ...more] : fields);
+}
+
+/** True if some event carries the members of `extra` fields, so that its record should have them. */
+export function carriesExtra(name: TraceEventName, form: TraceForm, events: readonly TraceEvent[]): boolean {
+  const { extra = [] } = formOf(EVENT_TABLE[name], form);
+  if (extra.length === 0) return false;
+  return events.some(
+    (event) => event.name === name && extra.every(([, , member]) => Object.hasOwn(event, member)),
+  );
+}
+
+/** All fields that any kernel's record of an event has. */
+export function allFields({ old, current, readOnly = [] }: EventRow): CField[] {
+  return [...old.fields, ...(old.extra ?? []), ...current.fields, ...readOnly];
 }
 
 function rawOf(kind: MemberKind, value: unknown, scalar: boolean): RawRecord[string] {
@@ -48,7 +73,8 @@ export function rawFromEvent(event: TraceEvent, form: TraceForm): RawRecord {
   const row = EVENT_TABLE[event.name];
   const members = event as unknown as Readonly<Record<string, unknown>>;
   const raw: RawRecord = {};
-  for (const [type, cName, member] of formOf(row, form).fields) {
+  const { fields, extra = [] } = formOf(row, form);
+  for (const [type, cName, member] of [...fields, ...extra]) {
     raw[cName] = rawOf(row.members[member] ?? 'number', members[member], type !== '__u8[15]');
   }
   return raw;
@@ -77,7 +103,7 @@ function memberOf(
 export function membersFromRaw(name: TraceEventName, raw: Readonly<RawRecord>): Record<string, unknown> {
   const row = EVENT_TABLE[name];
   const members: Record<string, unknown> = {};
-  for (const [type, cName, member] of [...row.old.fields, ...row.current.fields]) {
+  for (const [type, cName, member] of allFields(row)) {
     const value = raw[cName];
     const kind = row.members[member];
     if (value === undefined || kind === undefined) continue;
@@ -85,4 +111,16 @@ export function membersFromRaw(name: TraceEventName, raw: Readonly<RawRecord>): 
     if (converted !== undefined) members[member] = converted;
   }
   return members;
+}
+
+/** Whether the fields tell the members without which an event says nothing. */
+export function saysEnough(name: TraceEventName, raw: Readonly<RawRecord>): boolean {
+  const row = EVENT_TABLE[name];
+  const { members, mayLack = [], old } = row;
+  const told = new Set(
+    allFields(row).flatMap(([, cName, member]) => (raw[cName] === undefined ? [] : [member])),
+  );
+  return old.fields.every(
+    ([, , member]) => !(member in members) || mayLack.includes(member) || told.has(member),
+  );
 }

@@ -24,6 +24,20 @@ export interface Conversion {
 /** Literal text and conversions in order. */
 export type Template = readonly (string | Conversion)[];
 
+/** Pieces that a text may lack together. */
+export interface Optional {
+  /** The pieces. */
+  readonly optional: ReadTemplate;
+}
+
+/** A template that is only read: parts of it may be absent. */
+export type ReadTemplate = readonly (string | Conversion | Optional)[];
+
+/** Pieces that a text may lack together. */
+export function opt(...pieces: ReadTemplate): Optional {
+  return { optional: pieces };
+}
+
 /** Names of numbers. */
 export type Symbols = readonly (readonly [value: number, name: string])[];
 
@@ -68,7 +82,7 @@ export function dec(field: string, spec: keyof typeof AS_PRINTED = '%u', part: P
   return {
     spec,
     arg: expression(field, part),
-    pattern: '-?\\d+',
+    pattern: '-?\\d{1,20}',
     show: (raw) => AS_PRINTED[spec](take(raw, field, part)).toString(),
     read: (text, raw) => put(raw, field, part, BigInt(text)),
   };
@@ -81,7 +95,7 @@ export function hex(field: string, spec: string, part: Part = {}): Conversion {
   return {
     spec,
     arg: expression(field, part),
-    pattern: prefixed ? '(?:0x)?[0-9a-f]+' : '[0-9a-f]+',
+    pattern: prefixed ? '(?:0x)?[0-9a-f]{1,16}' : '[0-9a-f]{1,16}',
     show: (raw) => {
       const value = take(raw, field, part);
       const digits = value.toString(16).padStart(width, '0');
@@ -96,7 +110,7 @@ function escapePattern(text: string): string {
 }
 
 /** Alternation of names, longest first, so that no name hides a longer one. */
-function anyOf(names: readonly string[]): string {
+export function anyOf(names: readonly string[]): string {
   return [...new Set(names)]
     .sort((a, b) => b.length - a.length)
     .map(escapePattern)
@@ -113,7 +127,7 @@ export function sym(field: string, symbols: Symbols, part: Part = {}, aliases: S
   return {
     spec: '%s',
     arg: printSymbolic(expression(field, part), symbols),
-    pattern: `${anyOf([...symbols, ...aliases].map(([, name]) => name))}|0x[0-9a-f]+`,
+    pattern: `${anyOf([...symbols, ...aliases].map(([, name]) => name))}|0x[0-9a-f]{1,16}`,
     show: (raw) => {
       const value = take(raw, field, part);
       return symbols.find(([n]) => BigInt(n) === value)?.[1] ?? `0x${value.toString(16)}`;
@@ -152,6 +166,11 @@ export function quoted(field: string): Conversion {
   };
 }
 
+/** Text that is passed over in reading; nothing prints it. */
+export function ignored(pattern: string): Conversion {
+  return { spec: '', arg: '', pattern, show: () => '', read: () => true };
+}
+
 /** Text of a record. */
 export function showTemplate(template: Template, raw: Readonly<RawRecord>): string {
   return template.map((piece) => (typeof piece === 'string' ? piece : piece.show(raw))).join('');
@@ -166,22 +185,31 @@ export function printFormat(template: Template): string {
   return `"${format.join('')}"${args.join('')}`;
 }
 
-/** A reader of one template: gives the fields that a text says, or undefined if the text is not of this form. */
-export function compileTemplate(template: Template): (text: string) => RawRecord | undefined {
-  const conversions = template.filter((piece) => typeof piece !== 'string');
-  const source = template
-    .map((piece) =>
-      typeof piece === 'string' ? escapePattern(piece).replace(/ +/g, '\\s+') : `(${piece.pattern})`,
-    )
+/** Regular expression source of a template, its conversions as groups, which are added to `conversions` in order. */
+function sourceOf(template: ReadTemplate, conversions: Conversion[]): string {
+  return template
+    .map((piece) => {
+      if (typeof piece === 'string') return escapePattern(piece).replace(/ +/g, '\\s+');
+      if ('optional' in piece) return `(?:${sourceOf(piece.optional, conversions)})?`;
+      conversions.push(piece);
+      return `(${piece.pattern})`;
+    })
     .join('');
-  const pattern = new RegExp(`^${source}$`);
+}
+
+/** A reader of one template: gives the fields that a text says, or undefined if the text is not of this form. */
+export function compileTemplate(template: ReadTemplate): (text: string) => RawRecord | undefined {
+  const conversions: Conversion[] = [];
+  // A message is read without the blanks around it.
+  const pattern = new RegExp(`^${sourceOf(template, conversions).replace(/^\\s\+/, '')}$`);
   return (text) => {
     // Mail programs strip trailing blanks, which some print formats end with.
     const match = pattern.exec(text) ?? pattern.exec(`${text} `);
     if (!match) return undefined;
     const raw: RawRecord = {};
     for (const [i, conversion] of conversions.entries()) {
-      if (!conversion.read(match[i + 1] ?? '', raw)) return undefined;
+      const said = match[i + 1];
+      if (said !== undefined && !conversion.read(said, raw)) return undefined;
     }
     return raw;
   };

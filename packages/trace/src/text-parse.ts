@@ -1,14 +1,13 @@
 /**
- * Reads trace-cmd text: reports of 2015 and of today, and pieces of them as people paste them into mails
- * (wrapped lines, `> ` before lines, no task or time, `...` between).
+ * Reads trace text: reports of trace-cmd, ftrace's own files, perf script and perf trace, of kernels from 3.10 on,
+ * and pieces of them as people paste them into mails (wrapped, quoted, quoted-printable, trimmed).
  */
 import { SmmError } from '@smm/x86-defs';
-import type { RawRecord } from './c-layout.ts';
 import { escapeText } from './escape.ts';
-import type { TraceEvent, TraceEventName, TraceForm } from './events.ts';
-import { plannedSmbases } from './planned.ts';
-import { EVENT_NAMES, EVENT_TABLE, eventNameOf, membersFromRaw } from './table.ts';
-import { compileTemplate } from './template.ts';
+import type { TraceEvent, TraceForm } from './events.ts';
+import { plannedCpu } from './planned.ts';
+import type { ReadCounts } from './read-counts.ts';
+import { TextReader } from './text-reader.ts';
 import { inferVcpus } from './vcpus.ts';
 
 /** What a text holds. */
@@ -28,6 +27,22 @@ export interface ParsedText {
   readonly timed: boolean;
   /** SMBASEs that a firmware debug log among the text plans, by CPU index; empty if there is none. */
   readonly planned: readonly number[];
+  /** What became of every line. */
+  readonly counts: ReadCounts;
+  /** Whose words the text has. */
+  readonly form: TraceForm;
+  /** True if the text ends in the middle of a line, so that the last event's last number may be cut short. */
+  readonly cut: boolean;
+  /** Lines that are no events and yet tell something: debug logs of firmware, register dumps of QEMU. */
+  readonly notes: readonly Note[];
+}
+
+/** A line that is no event. */
+export interface Note {
+  /** Line of the text, from 1. */
+  readonly line: number;
+  /** The line without quotes and dates. */
+  readonly text: string;
 }
 
 /** How to read. */
@@ -39,60 +54,11 @@ export interface ParseOptions {
   readonly form?: TraceForm;
 }
 
-type Reader = (text: string) => RawRecord | undefined;
-
-interface Pending {
-  readonly name: TraceEventName;
-  readonly line: number;
-  readonly cpu: number | undefined;
-  readonly ts: number | undefined;
-  readonly pid: number | undefined;
-  readonly comm: string | undefined;
-  text: string;
-  raw: RawRecord | undefined;
-}
-
-// `      comm-pid   [cpu] flags seconds.fraction: ` with every part optional, as mails drop them. A comm has at
-// most 15 characters in the kernel, so that nothing inside another tracepoint's text looks like a task.
-const HEADER =
-  /^\s*(?:(?<comm>\S.{0,15}?)-(?<pid>-?\d+)\s+)?(?:\[(?<cpu>\d+)\]\s+)?(?:[A-Za-z0-9.#]{4,5}\s+)?(?:(?<sec>\d+)\.(?<frac>\d{6}|\d{9}):\s+)?(?<name>kvm_\w+|smm_\w+|vcpu_match_mmio):(?=\s|$)\s*(?<text>.*)$/;
-const QUOTE = /^(?:\s*>)+ ?/;
-const MOST_CONTINUATIONS = 4;
-
 /** Words that no kernel of 2015 printed. */
 const CURRENT_WORDS =
-  /kvm_smm_transition:|kvm_entry:\s+vcpu \d+, rip|info1 0x|kvm_page_fault:\s+vcpu|kvm_inj_virq:\s+(?:IRQ|Soft)|cpuid entry/;
+  /kvm_smm_transition:|kvm_entry:\s+vcpu \d+,? rip|info1 0x|kvm_page_fault:\s+vcpu|kvm_inj_virq:\s+(?:IRQ|Soft)|cpuid entry/;
 
-function readersOf(name: TraceEventName, first: TraceForm): Reader[] {
-  const { old, current, between = [], untold = {} } = EVENT_TABLE[name];
-  const templates = new Set(
-    [
-      ...(first === '2015' ? [old.print, current.print] : [current.print, old.print]),
-      old.plugin,
-      current.plugin,
-      ...between,
-    ].filter((t) => t !== undefined),
-  );
-  return [...templates].map((template) => {
-    const read = compileTemplate(template);
-    return (text: string) => {
-      const raw = read(text);
-      if (!raw) return undefined;
-      for (const [field, value] of Object.entries(untold)) {
-        const told = raw[field];
-        if (typeof value === 'bigint') raw[field] = value | (typeof told === 'bigint' ? told : 0n);
-      }
-      return raw;
-    };
-  });
-}
-
-function nanoseconds(sec: string, frac: string): number {
-  return Number(sec) * 1e9 + Number(frac.padEnd(9, '0'));
-}
-
-function foreign(text: string, unread: ParsedText['unread']): SmmError {
-  const lines = text.split('\n');
+function foreign(lines: readonly string[], unread: ParsedText['unread']): SmmError {
   const shown = unread.length
     ? unread.slice(0, 3)
     : lines
@@ -110,83 +76,39 @@ function foreign(text: string, unread: ParsedText['unread']): SmmError {
   );
 }
 
+function plannedIn(notes: readonly Note[]): number[] {
+  const planned: number[] = [];
+  for (const { text } of notes) {
+    const cpu = plannedCpu(text);
+    if (cpu) planned[cpu.index] = cpu.smbase;
+  }
+  return planned;
+}
+
 /**
- * Events of a trace-cmd report or of a pasted piece of one. Other tracepoints and prose are passed over.
- * @throws SmmError `TRACE_FOREIGN` if not one event is recognised; `details.lines` has line numbers.
+ * Events of a trace report or of a pasted piece of one. Other tracepoints and prose are passed over and counted.
+ * @throws SmmError `TRACE_FOREIGN` if nothing of use is recognised; `details.lines` has line numbers.
  */
 export function parseTraceText(text: string, options: ParseOptions = {}): ParsedText {
   const form = options.form ?? (CURRENT_WORDS.test(text) ? 'current' : '2015');
-  const readers = new Map(EVENT_NAMES.map((name) => [name, readersOf(name, form)] as const));
-  const read = (name: TraceEventName, message: string): RawRecord | undefined => {
-    for (const reader of readers.get(name) ?? []) {
-      const raw = reader(message);
-      if (raw) return raw;
-    }
-    return undefined;
+  const lines = text.split(/\r?\n/);
+  const unterminated = lines[lines.length - 1] !== '';
+  if (!unterminated) lines.pop();
+  const reader = new TextReader(form);
+  for (const line of lines) reader.push(line);
+  reader.end();
+  const { events, unread, counts, notes } = reader;
+  if (events.length === 0 && notes.length === 0) throw foreign(lines, unread);
+  const lastLine = reader.lines[reader.lines.length - 1];
+  return {
+    events: inferVcpus(events),
+    lines: reader.lines,
+    unread,
+    timed: reader.timed,
+    planned: plannedIn(notes),
+    counts,
+    form,
+    cut: unterminated && lastLine === lines.length && /[0-9a-fx]$/.test(text),
+    notes,
   };
-
-  const events: TraceEvent[] = [];
-  const lines: number[] = [];
-  const unread: { line: number; text: string }[] = [];
-  let timed = false;
-  let ts = -1;
-
-  const finish = (pending: Pending | undefined): void => {
-    if (!pending) return;
-    if (!pending.raw) {
-      unread.push({ line: pending.line, text: `${pending.name}: ${pending.text}` });
-      return;
-    }
-    if (pending.ts !== undefined) timed = true;
-    ts = pending.ts ?? ts + 1;
-    events.push({
-      name: pending.name,
-      ts,
-      cpu: pending.cpu ?? 0,
-      ...(pending.pid !== undefined && { pid: pending.pid }),
-      ...(pending.comm !== undefined && { comm: pending.comm }),
-      ...membersFromRaw(pending.name, pending.raw),
-    } as TraceEvent);
-    lines.push(pending.line);
-  };
-
-  let pending: Pending | undefined;
-  let continuations = 0;
-  for (const [index, original] of text.split(/\r?\n/).entries()) {
-    const line = original.replace(QUOTE, '');
-    const groups = HEADER.exec(line)?.groups;
-    const name = groups?.['name'] === undefined ? undefined : eventNameOf(groups['name']);
-    if (groups && name) {
-      finish(pending);
-      const message = (groups['text'] ?? '').trim();
-      const { comm, pid, cpu, sec, frac } = groups;
-      pending = {
-        name,
-        line: index + 1,
-        cpu: cpu === undefined ? undefined : Number(cpu),
-        ts: sec === undefined || frac === undefined ? undefined : nanoseconds(sec, frac),
-        pid: pid === undefined ? undefined : Number(pid),
-        comm,
-        text: message,
-        raw: read(name, message),
-      };
-      continuations = 0;
-    } else if (pending && !groups && line.trim() !== '' && continuations < MOST_CONTINUATIONS) {
-      // A wrapped line: taken only if the event reads with it.
-      const joined = `${pending.text} ${line.trim()}`.trim();
-      const raw = read(pending.name, joined);
-      if (raw || !pending.raw) {
-        pending.text = joined;
-        pending.raw = raw;
-        continuations++;
-      } else {
-        continuations = MOST_CONTINUATIONS;
-      }
-    } else {
-      continuations = MOST_CONTINUATIONS;
-    }
-  }
-  finish(pending);
-  if (events.length === 0) throw foreign(text, unread);
-  return { events: inferVcpus(events), lines, unread, timed, planned: plannedSmbases(text.split(/\r?\n/)) };
 }

@@ -7,8 +7,6 @@ import { EVENT_TABLE, fieldsOf } from '../src/table.ts';
 const RANGES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   'kvm_mmio.type': fc.nat(2),
   'kvm_apic.reg': fc.constantFrom(0x20, 0x80, 0xb0, 0x300, 0x310, 0x3f0, 0x3c0),
-  'kvm_exit.isa': fc.constant(1),
-  'kvm_exit.exitReason': fc.constantFrom(0, 1, 2, 7, 12, 28, 30, 44, 48, 49, 33, 99, 0x80000021),
   'kvm_userspace_exit.reason': fc.nat(30),
   'kvm_userspace_exit.errno': fc.constantFrom(-4, -11, -14, 0),
   'kvm_ack_irq.irqchip': fc.nat(2),
@@ -45,6 +43,27 @@ function arbitraryMember(
 /** Intel SDM, "Exception and Interrupt Reference": the exceptions that push an error code. */
 const WITH_ERROR_CODE = [8, 10, 11, 12, 13, 14, 17];
 
+const VMX_REASONS = fc.constantFrom(0, 1, 2, 7, 12, 28, 30, 44, 48, 49, 33, 99, 0x80000021);
+const SVM_REASONS = fc.constantFrom(
+  0,
+  0x14,
+  0x4d,
+  0x4e,
+  0x60,
+  0x73,
+  0x78,
+  0x7b,
+  0x7f,
+  0x400,
+  0x402,
+  0xffffffff,
+);
+/** Reason and virtualisation extension belong together. */
+const EXITS = fc.oneof(
+  VMX_REASONS.map((exitReason) => ({ isa: 1, exitReason })),
+  SVM_REASONS.map((exitReason) => ({ isa: 2, exitReason })),
+);
+
 /** Exceptions have an error code or have none; text of 2015 does not tell. */
 function plausible(event: TraceEvent): TraceEvent {
   if (event.name !== 'kvm_inj_exception') return event;
@@ -60,6 +79,7 @@ export function arbitraryEvent(name: TraceEventName, form: TraceForm): fc.Arbitr
     if (EVENT_TABLE[name].members[member] === 'bytes' && type !== '__u8[15]') continue;
     members[member] = arbitraryMember(name, member, size, signed);
   }
+  const exits = 'exitReason' in members ? EXITS : fc.constant({});
   return fc
     .record({
       name: fc.constant(name),
@@ -69,5 +89,5 @@ export function arbitraryEvent(name: TraceEventName, form: TraceForm): fc.Arbitr
       comm: fc.constantFrom('qemu-system-i38', 'CPU 0/KVM', 'a-b-1'),
       ...members,
     })
-    .map((event) => plausible(event as unknown as TraceEvent));
+    .chain((event) => exits.map((exit) => plausible({ ...event, ...exit } as unknown as TraceEvent)));
 }

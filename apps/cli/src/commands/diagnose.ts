@@ -1,7 +1,8 @@
 /** `smm diagnose`: what a trace shows, ours or a real one. */
-import { diagnose } from '@smm/trace';
+import { couldHideFailure, diagnose, type ReadCounts } from '@smm/trace';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
+import { countLines } from '../render/counts.ts';
 import { evidenceExcerpt } from '../render/excerpt.ts';
 import { diagnosisToJson } from '../render/explanation.ts';
 import { colours, counted, wrap } from '../render/text.ts';
@@ -27,19 +28,19 @@ export function diagnoseCommand(program: Command, { io }: Context): void {
     .addHelpText('after', HELP)
     .action((file: string, flags: { readonly json?: boolean }) => {
       const trace = loadTrace(file, io);
-      const { events, format, planned } = trace;
+      const { events, format, planned, counts } = trace;
       const form = formOf(trace);
       const found = diagnose(events, { form, ...(planned.length > 0 && { planned }) });
       if (flags.json === true) {
         const diagnoses = found.map((diagnosis) => diagnosisToJson(diagnosis));
-        io.out(`${JSON.stringify({ version: 1, format, events: events.length, diagnoses }, null, 2)}\n`);
+        io.out(
+          `${JSON.stringify({ version: 1, format, events: events.length, counts, diagnoses }, null, 2)}\n`,
+        );
         return;
       }
       const colour = colours(io);
-      const parts = [
-        `${counted(events.length, 'event')} of ${file === '-' ? 'standard input' : file} (${format}).`,
-      ];
-      if (found.length === 0) parts.push('', 'No known failure shows in this trace.');
+      const parts = countLines(file === '-' ? 'standard input' : file, format, counts);
+      if (found.length === 0) parts.push('', wrap(verdict(counts), io));
       for (const diagnosis of found) {
         const { title, quirk, confidence, sentence } = diagnosis;
         parts.push(
@@ -51,4 +52,16 @@ export function diagnoseCommand(program: Command, { io }: Context): void {
       }
       io.out(`${parts.join('\n')}\n`);
     });
+}
+
+/** What to say where no rule found anything: nothing, if what was not read could hold it. */
+function verdict(counts: ReadCounts): string {
+  const { events, unit, notUnderstood, lost } = counts;
+  if (!couldHideFailure(counts))
+    return `No known failure shows; events read: ${events.toLocaleString('en')}.`;
+  const missing = [
+    ...(notUnderstood > 0 ? [`${counted(notUnderstood, unit)} could not be understood`] : []),
+    ...(lost > 0 ? [`the recorder lost events in ${counted(lost, 'place')}`] : []),
+  ];
+  return `No verdict: ${missing.join(', and ')}, which could hide a failure. None shows in what was read (${counted(events, 'event')}).`;
 }

@@ -5,8 +5,9 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { once } from '../options.ts';
 import { oneOf } from '../qemu-values.ts';
+import { countLines } from '../render/counts.ts';
 import { counted } from '../render/text.ts';
-import { claimTrace, formOf, loadTrace, TRACE_ENDINGS } from '../trace-file.ts';
+import { claimTrace, formOf, loadEvents, TRACE_ENDINGS } from '../trace-file.ts';
 import { UsageError } from '../usage-error.ts';
 
 const CONVERT_HELP = `
@@ -45,10 +46,11 @@ export function traceCommand(program: Command, { io }: Context): void {
     .action((input: string, output: string, flags: { readonly form?: string }) => {
       const wanted = flags.form === undefined ? undefined : oneOf('--form', flags.form, ['2015', 'current']);
       const writeTrace = claimTrace(output, io);
-      const loaded = loadTrace(input, io);
-      const { events } = loaded;
+      const loaded = loadEvents(input, io);
+      const { events, format, counts } = loaded;
       const form: TraceForm = wanted ?? formOf(loaded);
       const what = writeTrace(events, form);
+      io.err(`${countLines(input === '-' ? 'standard input' : input, format, counts).join('\n')}\n`);
       if (output !== '-') io.err(`Wrote ${counted(events.length, 'event')} to ${output} (${what}).\n`);
     });
   trace
@@ -61,8 +63,8 @@ export function traceCommand(program: Command, { io }: Context): void {
     .action((a: string, b: string, flags: { readonly json?: boolean }) => {
       if (a === '-' && b === '-')
         throw new UsageError('both traces are standard input', 'Name a file for one of them.');
-      const first = loadTrace(a, io);
-      const second = loadTrace(b, io);
+      const first = loadEvents(a, io);
+      const second = loadEvents(b, io);
       const form = formOf(first);
       const report = firstDivergence(first.events, second.events, { form });
       if (flags.json === true) {
