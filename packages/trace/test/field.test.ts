@@ -41,7 +41,7 @@ const eventsOf = (name: string): TraceEvent[] => parseTraceText(fieldText(name))
 
 describe('inputs from the field', () => {
   it('has an expectation for each', () => {
-    expect(FIELD_NAMES.toSorted()).toEqual(Object.keys(EXPECTED).toSorted());
+    expect(new Set(FIELD_NAMES)).toEqual(new Set(Object.keys(EXPECTED)));
   });
 
   it.each(Object.entries(EXPECTED))(
