@@ -318,9 +318,94 @@ describe('a session', () => {
     const result = await runSession(asked, io, outside.host);
     expect(outside.out()).toBe('hello, flash of ours');
     expect(result.left).toBe(true);
+    expect(result.report.outcome).toBe('left');
+    expect(result.report.summary).toBe('left in phase reset');
     expect(isSuccess(asked, result)).toBe(true);
     expect(outside.input.closed).toBeGreaterThan(0);
     expect(outside.written.size).toBe(0);
+  });
+
+  /** Prints a text, then halts until a byte is there, prints it and a prompt, and so on. */
+  const asks = (text: string): Uint8Array => {
+    const code = flash(`
+    ${print(text)}
+    again:
+    hlt
+    mov dx, 0x3fd
+    in al, dx
+    test al, 1
+    jz again
+    mov dx, 0x3f8
+    in al, dx
+    out dx, al
+    ${print('Shell> ')}
+    jmp again`);
+    const at = (offset: number, source: string): void =>
+      code.set(assemble(source, { bits: 16, org: offset }).bytes, offset);
+    at(0xff00, 'push ax\nmov al, 0x20\nout 0x20, al\npop ax\niret');
+    at(0xf000, `${TIMER}\njmp 0xf000:0`);
+    at(0xfff0, 'jmp 0xf000:0xf000');
+    return code;
+  };
+  const print = (text: string): string =>
+    `mov dx, 0x3f8\n${[...text].map((char) => `mov al, ${char.charCodeAt(0)}\nout dx, al\n`).join('')}`;
+  // The timer of reset wakes nobody: a guest that halts sets one up, channel 0 of the 8254 behind the 8259 without a local APIC.
+  const TIMER = `
+    mov ecx, 0x1b
+    rdmsr
+    and eax, 0xfffff7ff
+    wrmsr
+    mov ax, 0
+    mov ds, ax
+    mov word [0x20], 0xff00
+    mov word [0x22], 0xf000
+    mov al, 0x11
+    out 0x20, al
+    mov al, 8
+    out 0x21, al
+    mov al, 4
+    out 0x21, al
+    mov al, 1
+    out 0x21, al
+    mov al, 0xfe
+    out 0x21, al
+    mov al, 0x34
+    out 0x43, al
+    mov al, 0
+    out 0x40, al
+    out 0x40, al
+    sti`;
+
+  async function fed(code: Uint8Array, lines: string) {
+    const outside = world({ ...files, '/code': code });
+    const host = { ...outside.host, inputIsTerminal: false };
+    const asked = bootRequest({ code: '/code', vars: '/vars', memory: '64' }, outside.io, host);
+    const running = runSession(asked, outside.io, host);
+    outside.input.bytes(lines);
+    outside.input.end();
+    const result = await running;
+    return { out: outside.out(), result, good: isSuccess(asked, result) };
+  }
+
+  it.each([
+    ['', '\r'],
+    ['\n', '\r'],
+    ['q\n', 'q'],
+  ])('a pager is answered from a pipe that holds %j', async (lines, key) => {
+    const { out, result, good } = await fed(asks("Press ENTER to continue or 'Q' break:"), lines);
+    expect(out).toBe(`Press ENTER to continue or 'Q' break:${key}Shell> `);
+    expect(result.report.outcome).toBe('shell');
+    expect(good).toBe(true);
+  });
+
+  it('a guest that waits for what no line brings is left, with its last words', async () => {
+    const code = asks('What is your name? ');
+    const { result, good } = await fed(code, 'ver\nmap\n');
+    expect(result.report.outcome).toBe('idle');
+    expect(result.report.summary).toBe(
+      "the guest waits and has printed nothing for 60 virtual seconds, last 'What is your name?'; 2 lines of input had to wait for a prompt",
+    );
+    expect(good).toBe(false);
   });
 
   it('gives up after --timeout and says so', async () => {

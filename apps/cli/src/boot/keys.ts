@@ -50,10 +50,16 @@ export class KeyFilter {
 
 /** A shell's prompt at the end of what a line shows: `Shell> `, `FS0:\EFI\> `. */
 const PROMPT = /(?:Shell|[A-Za-z]+\d+:[^\r\n>]*)> $/;
-/** Bytes of the line that are kept. */
-const TAIL = 160;
+/** Bytes of output that are kept. */
+const TAIL = 400;
+/** Terminal control sequences, ECMA-48: what a person does not see. */
+const CONTROL_SEQUENCE = /\p{Cc}\[[0-9;?]*[A-Za-z]/gu;
+/** A line that asks for a key: `Press ENTER to continue or 'Q' break:`, `Press any key to continue`. */
+const ASKS_FOR_KEY = /\b(?:press|hit|strike|enter)\b.*\b(?:key|enter|return|'?q'?)\b|\bcontinue\b.*[?:]$/i;
+/** Lines of the input that are an answer to a pager, not a command. */
+const ANSWER = /^[qQ]?$/;
 
-/** Feeds lines to a shell, each when it prompts. */
+/** Feeds lines to a shell, each when it prompts, and presses keys where the guest asks for one. */
 export class LineFeeder {
   /** The shell prompts and nothing has been sent since. */
   atPrompt = false;
@@ -72,6 +78,37 @@ export class LineFeeder {
   /** Lines are there that have not been sent. */
   get waiting(): boolean {
     return this.#lines.length > 0;
+  }
+
+  /** Lines that have not been sent. */
+  get left(): number {
+    return this.#lines.length;
+  }
+
+  /** The last line that the guest has printed something on, as a person sees it. */
+  get lastLine(): string {
+    const lines = this.#tail.replace(CONTROL_SEQUENCE, '').split(/[\r\n]+/);
+    return (
+      lines
+        .map((line) => line.trim())
+        .filter((line) => line !== '')
+        .at(-1) ?? ''
+    );
+  }
+
+  /**
+   * The guest has been silent for a while away from its prompt: if it asks for a key, presses one. Lines that are empty or `q`
+   * answer in their turn; commands wait for a prompt, and ENTER is pressed for them, as there is once the input has ended.
+   * @returns false if it does not ask, or the input may still bring the answer
+   */
+  answer(): boolean {
+    if (!ASKS_FOR_KEY.test(this.lastLine)) return false;
+    const [next] = this.#lines;
+    if (next === undefined && !this.ended) return false;
+    const answer = next !== undefined && ANSWER.test(next) ? this.#lines.shift() : undefined;
+    this.#tail = '';
+    this.#send((answer || '\r').charCodeAt(0));
+    return true;
   }
 
   /** Takes input. */

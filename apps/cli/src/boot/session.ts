@@ -4,6 +4,7 @@ import type { Output } from '@smm/files';
 import { Boot, type BootReport, bootInPieces, SHELL_PROMPT } from '@smm/machine';
 import type { Io } from '../io.ts';
 import { type Progress, progressLine } from '../render/progress.ts';
+import { counted } from '../render/text.ts';
 import { paragraphOf } from '../usage-error.ts';
 import type { BootHost } from './host.ts';
 import { KEYS_HELP, KeyFilter, LineFeeder } from './keys.ts';
@@ -33,6 +34,17 @@ const PIECE_NS = 20_000_000;
 /** Longest rest of an idle guest, milliseconds. */
 const LONGEST_REST_MS = 50;
 const NS_PER_MS = 1_000_000;
+/** Virtual seconds of silence away from a prompt. */
+const SILENCE = {
+  /** After which it is taken to want the key that its last line asks for; longer than a countdown's tick. */
+  asks: 3,
+  /** After which one that waits will wait for ever. */
+  waits: 60,
+  /** After which one that computes is left. */
+  computes: 600,
+};
+/** Part of the time in which a guest that waits executes at most. */
+const WAITING = 0.5;
 
 /** Runs a request to its end. Puts the terminal back and writes the variables however it ends. */
 export async function runSession(request: BootRequest, io: Io, host: BootHost): Promise<BootResult> {
@@ -70,6 +82,8 @@ class Session {
   #hashedTail = '';
   #prompted = false;
   #unshown: number[] = [];
+  /** Virtual time and instructions when the guest last printed, or got a key. */
+  #heard = { ns: 0, retired: 0 };
   #left = false;
   #stopped = false;
 
@@ -145,14 +159,14 @@ class Session {
       this.#showProgress(seconds());
       await this.#io.breathe();
       this.#pump();
-      if (this.#isDone()) report = this.#boot.report('shell', 'left at the prompt');
-      else if (interactive) await this.#restIfIdle(before);
+      report = this.#ended();
+      if (report === undefined && interactive) await this.#restIfIdle(before);
     }
     this.#progress.clear();
     this.#vars?.save();
     return {
       report,
-      left: this.#left || this.#isDone(),
+      left: this.#left || this.#allRun,
       serial: {
         bytes: this.#hashed,
         sha256: this.#hash.copy().digest('hex'),
@@ -178,11 +192,50 @@ class Session {
     }
   }
 
-  /** The user has left, or every line of the input has been run and the shell prompts again. */
-  #isDone(): boolean {
-    if (this.#left) return true;
+  /** Every line of the input has been run and the shell prompts again. */
+  get #allRun(): boolean {
     const feeder = this.#feeder;
     return feeder?.ended === true && feeder.atPrompt && !feeder.waiting && this.#toGuest.length === 0;
+  }
+
+  /** The report if there is nothing left to do: the user has left, all lines have run, or nobody will ever press the key that is awaited. */
+  #ended(): BootReport | undefined {
+    const boot = this.#boot;
+    if (this.#left) return boot.report('left', `left in phase ${boot.phases.phase}`);
+    if (this.#allRun) return boot.report('shell', 'every line of the input has run, and the shell prompts');
+    const silent = this.#silence();
+    if (silent === undefined) return undefined;
+    const { seconds, waits, feeder } = silent;
+    if (seconds >= SILENCE.asks && feeder.answer()) {
+      this.#listen();
+      return undefined;
+    }
+    if (seconds < (waits ? SILENCE.waits : SILENCE.computes)) return undefined;
+    const left =
+      feeder.left === 0
+        ? 'the input has ended'
+        : `${counted(feeder.left, 'line')} of input had to wait for a prompt`;
+    return boot.report(
+      waits ? 'idle' : 'budget',
+      `the guest ${waits ? 'waits' : 'computes'} and has printed nothing for ${Math.floor(seconds)} virtual seconds, ` +
+        `last '${feeder.lastLine}'; ${left}`,
+    );
+  }
+
+  /** How long a guest that is fed lines has been silent away from its prompt; undefined where input may still come. */
+  #silence(): { seconds: number; waits: boolean; feeder: LineFeeder } | undefined {
+    const feeder = this.#feeder;
+    if (feeder === undefined || feeder.atPrompt || !(feeder.ended || feeder.waiting)) return undefined;
+    const { machine } = this.#boot;
+    const ns = machine.clock.now() - this.#heard.ns;
+    const executing = (machine.retired - this.#heard.retired) * machine.nsPerInstruction;
+    return { seconds: ns / 1e9, waits: executing < ns * WAITING, feeder };
+  }
+
+  /** From here on silence counts. */
+  #listen(): void {
+    const { machine } = this.#boot;
+    this.#heard = { ns: machine.clock.now(), retired: machine.retired };
   }
 
   /** An idle guest's time passes as real time does, so that it costs nothing and its clock is right. */
@@ -190,7 +243,8 @@ class Session {
     const { machine } = this.#boot;
     const idleNs =
       machine.clock.now() - before.ns - (machine.retired - before.retired) * machine.nsPerInstruction;
-    const waits = this.#feeder === undefined || (this.#feeder.atPrompt && !this.#feeder.waiting);
+    const feeder = this.#feeder;
+    const waits = feeder === undefined || (!feeder.waiting && (feeder.atPrompt || !feeder.ended));
     const ms = Math.min(LONGEST_REST_MS, Math.floor(idleNs / NS_PER_MS));
     if (waits && ms >= 1 && this.#toGuest.length === 0) await this.#host.rest(ms);
   }
@@ -202,7 +256,10 @@ class Session {
 
   #fromGuest(byte: number): void {
     this.#unshown.push(byte);
-    this.#feeder?.see(byte);
+    if (this.#feeder !== undefined) {
+      this.#listen();
+      this.#feeder.see(byte);
+    }
     if (this.#prompted) return;
     this.#hash.update(Uint8Array.of(byte));
     this.#hashed++;
