@@ -31,6 +31,8 @@ export const ST_TLB = 184;
 export const ST_BLOCK = 188;
 /** Host offset of the record being run, 32 bit. */
 export const ST_RECORD = 192;
+/** The four PDPTE registers of PAE paging, 64 bit each. Zero until they are loaded. */
+export const ST_PDPTE = 208;
 /** Segment bases ES CS SS DS FS GS LDTR TR, 64 bit each. */
 export const ST_SEG_BASE = 256;
 /** Segment limits in bytes (scaled), 32 bit each. */

@@ -36,6 +36,8 @@ export interface TranslateRequest {
   efer: number;
   /** RFLAGS.AC. */
   rflagsAc: boolean;
+  /** PAE paging: the four PDPTE registers as {low, high} halves; null: the walk reads memory, or needs none. */
+  pdptes: Uint32Array | null;
 }
 
 /** The page is memory in the window. */
@@ -55,6 +57,8 @@ export interface TranslateResult {
   hostPage: number;
   /** RAM, device: guest-physical address of the 4 KiB page. */
   gpaPage: number;
+  /** RAM: bytes of the page that the guest's tables map; INVLPG in any part of it drops all of it. 4096 unless the translator sets it. */
+  pageSize: number;
   /** RAM: this privilege class may read without asking again. */
   readable: boolean;
   /** RAM: this privilege class may write without asking again (writable and already dirty, not ROM). */
@@ -212,7 +216,10 @@ export interface ProcessorBehaviour {
   smiInWaitForSipi: 'latched' | 'wakes';
   /** The first SMI after an INIT is lost if the processor still waits for its SIPI (QEMU 7.2). Default false. */
   firstSmiAfterInitLost: boolean;
-  /** Loading the PDPTEs of PAE paging checks their reserved bits (false: QEMU's TCG, which reads them when it walks). Default true. */
+  /**
+   * The PDPTEs of PAE paging are registers, loaded and checked as the SDM says (false: QEMU's TCG, which reads them from memory when it walks).
+   * Default true.
+   */
   checkPdptes: boolean;
   /** Bits of SMBASE that RSM keeps (FFFF8000h: QEMU before 'allow any alignment for SMBASE'). Default FFFFFFFFh. */
   smbaseMask: number;

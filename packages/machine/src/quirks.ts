@@ -221,9 +221,9 @@ export const QUIRKS: readonly Quirk[] = [
     component: 'QEMU TCG 7.2',
     commit: 'measured on 7.2.22',
     before:
-      'An SMI wakes a never-started AP with reset state, INIT is taken inside SMM, the first SMI after an INIT is lost if the AP still waits for its SIPI, EIP is not cut to 16 bits in big real mode, the auto-HALT field is not written, and reserved bits of PAE PDPTEs are not checked.',
+      'An SMI wakes a never-started AP with reset state, INIT is taken inside SMM, the first SMI after an INIT is lost if the AP still waits for its SIPI, EIP is not cut to 16 bits in big real mode, the auto-HALT field is not written, and the PDPTEs of PAE paging are no registers: they are read from memory at each walk, and their reserved bits are not checked.',
     after:
-      'As the SDM says: SMI latched until SIPI, INIT latched until RSM, EIP cut, auto-HALT restart, #GP for bad PDPTEs.',
+      'As the SDM says: SMI latched until SIPI, INIT latched until RSM, EIP cut, auto-HALT restart, PDPTE registers, #GP for bad PDPTEs.',
     symptom: 'Firmware that sends SMIs to waiting APs behaves differently.',
     confidence: 'measured',
     status: 'shown',

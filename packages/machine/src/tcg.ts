@@ -107,6 +107,7 @@ export class TcgAccelerator implements Accelerator, Translator {
     paging.cr4 = request.cr4;
     paging.efer = request.efer;
     paging.rflagsAc = request.rflagsAc;
+    paging.pdptes = request.pdptes;
     this.#tables.smm = request.smm;
     const walk = this.#walker.walk(
       paging,
@@ -135,6 +136,7 @@ export class TcgAccelerator implements Accelerator, Translator {
     }
     out.outcome = TRANSLATED_RAM;
     out.hostPage = at.hostOffset;
+    out.pageSize = walk.pageSizeBytes;
     out.readable = (walk.tlbRights & RIGHT_READ) !== 0;
     out.writable = at.writable && (walk.tlbRights & RIGHT_WRITE) !== 0;
     out.executable = (walk.tlbRights & RIGHT_EXEC) !== 0;

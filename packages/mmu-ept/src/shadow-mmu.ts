@@ -226,6 +226,7 @@ export class ShadowMmu {
     this.#guestMemory.asId = smm ? AS_SMM : AS_NORMAL;
     const g = this.#guestWalker.walk(paging, linear, access, user, false);
     if (g.outcome !== WALK_OK) {
+      this.invlpg(paging, linear); // as a page fault does in the processor's own caches
       fault.kind = 'page-fault';
       // KVM reflects a table outside the slots as a fault of a page that is not present.
       fault.errorCode =

@@ -36,6 +36,8 @@ export interface ShadowTablesState {
   readonly gpaPages: readonly (readonly [number, number])[];
   /** Bytes of the largest guest page that any mapping is a part of. */
   readonly largestPageBytes: number;
+  /** Level-1 table pages with a mapping that is a part of a larger page. */
+  readonly largeTables: readonly number[];
 }
 
 /** One hierarchy of shadow tables in host memory. */
@@ -44,6 +46,7 @@ export class ShadowTables {
   readonly #tree: TableTree;
   readonly #gpaPages: Map<number, number>;
   #largestPageBytes: number;
+  readonly #largeTables: Set<number>;
 
   /** An empty hierarchy, or with `state` one whose pages a snapshot has put back. */
   constructor(host: HostTablePort, state?: ShadowTablesState) {
@@ -51,6 +54,7 @@ export class ShadowTables {
     this.#tree = new TableTree(host, PTE_P, PTE_P | PTE_RW | PTE_US | PTE_A, state?.pages);
     this.#gpaPages = new Map(state?.gpaPages);
     this.#largestPageBytes = state?.largestPageBytes ?? PAGE_SIZE;
+    this.#largeTables = new Set(state?.largeTables);
   }
 
   get rootAddress(): number {
@@ -83,6 +87,8 @@ export class ShadowTables {
     }
     this.#host.write32(gpaPage + (at - table), ((gpa >>> 0) | PAGE_SIZES.indexOf(pageSizeBytes)) >>> 0);
     this.#host.write32(gpaPage + (at - table) + 4, Math.floor(gpa / TWO_POW_32));
+    if (pageSizeBytes === PAGE_SIZE) return;
+    this.#largeTables.add(table);
     if (pageSizeBytes > this.#largestPageBytes) this.#largestPageBytes = pageSizeBytes;
   }
 
@@ -99,6 +105,16 @@ export class ShadowTables {
    */
   unmap(linear: number): void {
     const size = this.#largestPageBytes;
+    if (size <= 0x20_0000) {
+      // Everything that may go lies in one table.
+      const at = this.#tree.leafAddress(linear, false);
+      if (at < 0) return;
+      const table = at - (at % PAGE_SIZE);
+      if (!this.#largeTables.delete(table)) {
+        this.#tree.clearEntry(at);
+        return;
+      }
+    }
     const low = linear >>> 0;
     const first = linear - (low % size);
     for (let offset = 0; offset < size; offset += PAGE_SIZE) {
@@ -132,6 +148,7 @@ export class ShadowTables {
       pages: [...this.#tree.pages],
       gpaPages: [...this.#gpaPages],
       largestPageBytes: this.#largestPageBytes,
+      largeTables: [...this.#largeTables],
     };
   }
 

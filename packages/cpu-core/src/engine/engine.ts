@@ -1,5 +1,5 @@
 /** Makes processors in a shared memory and keeps what they have decoded in step with it. */
-import { SEG_CS, SmmError } from '@smm/x86-defs';
+import { CR4_SMAP, RFLAGS_AC, SEG_CS, SmmError } from '@smm/x86-defs';
 import * as L from '../layout.ts';
 import type { ProcessorBehaviour, RamWindow } from '../ports.ts';
 import { Processor, type ProcessorPorts } from '../processor.ts';
@@ -114,7 +114,7 @@ export class Engine {
         ? new Evaluator(core, fetcher, stepper)
         : new WasmTier(core, memory, fetcher, stepper, this.#code, this.#generate(tier));
     memory.flush();
-    cpu.onModeChanged = modeHook(core);
+    cpu.onModeChanged = modeHook(core, memory);
     this.#cores.push(core);
     cpu.reset('power-up', options.bsp);
     return cpu;
@@ -182,12 +182,21 @@ export class Engine {
   }
 }
 
-/** Chooses the TLB by privilege, and empties the jump cache where the code segment moved: it knows RIPs only. */
-function modeHook(core: Core): () => void {
+/**
+ * Chooses the TLB by privilege; drops translations where RFLAGS.AC, which SMAP looks at, is another; and empties the jump cache where the code segment
+ * moved: it knows RIPs only.
+ */
+function modeHook(core: Core, memory: GuestMemory): () => void {
   let base = Number.NaN;
   let limit = Number.NaN;
+  let access = 0;
   return () => {
     const { state } = core;
+    const allowed = state.cr4 & CR4_SMAP ? state.get32(L.ST_EFLAGS) & RFLAGS_AC : 0;
+    if (allowed !== access) {
+      access = allowed;
+      memory.flush();
+    }
     state.set32(L.ST_TLB, state.mode & L.MODE_USER ? core.tlb + TLB_SIZE : core.tlb);
     if (state.segBase(SEG_CS) === base && state.segLimit(SEG_CS) === limit) return;
     base = state.segBase(SEG_CS);

@@ -1,5 +1,5 @@
 /** Memory by linear address: TLB first, then the translator; page crossings, devices and code pages here and nowhere else. */
-import { PF_VECTOR } from '@smm/x86-defs';
+import { CR0_PG, CR4_PAE, EFER_LMA, PF_VECTOR } from '@smm/x86-defs';
 import * as L from '../layout.ts';
 import {
   ACCESS_EXEC,
@@ -11,13 +11,17 @@ import {
   type TranslateRequest,
   type TranslateResult,
 } from '../ports.ts';
+import type { CpuState } from '../state.ts';
 import type { LinearMemory } from '../tier.ts';
 import type { CodePages } from './code-pages.ts';
 import type { Core } from './core.ts';
+import { LargePages, pageStart } from './large-pages.ts';
 import {
   high32,
   low32,
   TLB_ADDEND,
+  TLB_ENTRIES,
+  TLB_ENTRY_SIZE,
   TLB_EXEC_TAG,
   TLB_GUARDED,
   TLB_READ_TAG,
@@ -41,14 +45,17 @@ export class GuestMemory implements LinearMemory {
   readonly #deviceLinear = new Float64Array(3).fill(Number.NaN);
   readonly #deviceGpa = new Float64Array(3);
   #deviceKnown = false;
-  /** Host page of each page that instructions were fetched from. */
+  /** Host page of each page that instructions were fetched from. The jump cache leads to no others. */
   readonly #fetched = new Map<number, number>();
+  readonly #large = new LargePages();
+  readonly #pdptes: Uint32Array;
   low = 0;
   high = 0;
 
   constructor(core: Core, code: CodePages) {
     this.#core = core;
     this.#code = code;
+    this.#pdptes = core.views.u32.subarray((core.state.base + L.ST_PDPTE) >>> 2).subarray(0, 8);
     this.#request = {
       processor: 0,
       linear: 0,
@@ -61,11 +68,13 @@ export class GuestMemory implements LinearMemory {
       cr4: 0,
       efer: 0,
       rflagsAc: false,
+      pdptes: null,
     };
     this.#result = {
       outcome: 0,
       hostPage: 0,
       gpaPage: 0,
+      pageSize: 0x1000,
       readable: false,
       writable: false,
       executable: false,
@@ -145,8 +154,14 @@ export class GuestMemory implements LinearMemory {
     request.cr4 = state.cr4;
     request.efer = state.efer;
     request.rflagsAc = (state.get32(L.ST_EFLAGS) & RFLAGS_AC) !== 0;
+    request.pdptes = usesPdptes(state) && cpu.behaviour.checkPdptes ? this.#pdptes : null;
+    result.pageSize = 0x1000;
     cpu.ports.translator.translate(request, result);
-    if (result.outcome === TRANSLATED_FAULT) return cpu.fault(PF_VECTOR, result.errorCode, linear);
+    if (result.outcome === TRANSLATED_FAULT) {
+      // Intel SDM Vol. 3, "Operations that Invalidate TLBs and Paging-Structure Caches": so does a page fault.
+      this.#drop(linear);
+      return cpu.fault(PF_VECTOR, result.errorCode, linear);
+    }
     if (result.outcome === TRANSLATED_SHUTDOWN) return cpu.faultShutdown(result.reason);
     if (result.outcome === TRANSLATED_DEVICE || (access === ACCESS_WRITE && !result.writable)) {
       this.#devicePage = result.gpaPage;
@@ -161,6 +176,7 @@ export class GuestMemory implements LinearMemory {
     const i32 = views.i32;
     const at = entry >>> 2;
     this.#core.tlbFilled.add(entry);
+    if (result.pageSize !== 0x1000) this.#large.add(linear, result.pageSize);
     const write = result.writable && !this.#code.isCode(hostPage);
     i32[at] = result.readable ? page : -1;
     i32[at + 1] = result.readable ? high : -1;
@@ -309,19 +325,48 @@ export class GuestMemory implements LinearMemory {
   }
 
   flush(linear?: number): void {
-    const { views, tlb, tlbFilled, jumpFilled } = this.#core;
-    jumpFilled.clear();
-    if (linear === undefined) {
-      this.#fetched.clear();
+    if (linear !== undefined) {
+      this.#drop(linear);
+      return;
+    }
+    this.#core.jumpFilled.clear();
+    this.#core.tlbFilled.clear();
+    this.#fetched.clear();
+    this.#large.clear();
+  }
+
+  /** Drops the page of `linear` as the guest's tables had it, in both TLBs. */
+  #drop(linear: number): void {
+    const { views, tlb, tlbFilled } = this.#core;
+    const size = this.#large.take(linear);
+    const start = pageStart(linear, size);
+    this.#dropFetched(start, size);
+    const entries = size / 0x1000;
+    if (entries >= TLB_ENTRIES) {
       tlbFilled.clear();
       return;
     }
-    for (const user of [false, true]) this.#fetched.delete(fetchKey(linear, user));
-    for (const base of [tlb, tlb + TLB_SIZE]) {
-      const at = tlbEntry(base, linear) >>> 2;
-      views.i32.fill(-1, at, at + 6);
-    }
+    const at = tlbEntry(tlb, start) >>> 2;
+    const words = (entries * TLB_ENTRY_SIZE) >>> 2;
+    views.i32.fill(-1, at, at + words);
+    views.i32.fill(-1, at + (TLB_SIZE >>> 2), at + (TLB_SIZE >>> 2) + words);
   }
+
+  /** Forgets what was fetched from `size` bytes at `start`, and the jump cache with it. */
+  #dropFetched(start: number, size: number): void {
+    const fetched = this.#fetched;
+    const before = fetched.size;
+    const first = fetchKey(start, false);
+    const end = first + size / 0x800;
+    if (end - first <= before) for (let key = first; key < end; key++) fetched.delete(key);
+    else for (const key of fetched.keys()) if (key >= first && key < end) fetched.delete(key);
+    if (fetched.size !== before) this.#core.jumpFilled.clear();
+  }
+}
+
+/** PAE paging is on: its page-directory-pointer table is looked up in registers. */
+function usesPdptes({ cr0, cr4, efer }: CpuState): boolean {
+  return (cr0 & CR0_PG) !== 0 && (cr4 & CR4_PAE) !== 0 && (efer & EFER_LMA) === 0;
 }
 
 /** Number of a page and of who executes it. */

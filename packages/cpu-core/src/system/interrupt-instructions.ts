@@ -146,9 +146,9 @@ export function execPopf(cpu: Processor, insn: Insn): void {
   cpu.recheckInterrupts();
 }
 
-/** SMAP looks at RFLAGS.AC: translations made under the old one are void. */
+/** SMAP looks at RFLAGS.AC, so that a change of it may be a change of mode. */
 function alignmentFlagChanged(cpu: Processor, old: number): void {
-  if (cpu.state.cr4 & CR4_SMAP && (cpu.state.rflags ^ old) & RFLAGS_AC) cpu.flushAll();
+  if (cpu.state.cr4 & CR4_SMAP && (cpu.state.rflags ^ old) & RFLAGS_AC) cpu.modeChanged();
 }
 
 /** CLAC and STAC. */

@@ -26,6 +26,7 @@ export function resetRegisters(cpu: Processor, kind: 'power-up' | 'init', bsp: b
   s.cr3 = 0;
   s.cr4 = 0;
   s.efer = 0;
+  s.views.u8.fill(0, s.base + L.ST_PDPTE, s.base + L.ST_PDPTE + 32);
   for (let segment = 0; segment < SEG_LDTR; segment++) setSegment(s, segment, 0, 0, 0xffff, ATTR_DATA);
   setSegment(s, SEG_CS, 0xf000, 0xffff_0000, 0xffff, ATTR_CODE);
   setSegment(s, SEG_LDTR, 0, 0, 0xffff, ATTR_LDT);

@@ -29,6 +29,7 @@ import {
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 import { setSegment } from './segments.ts';
+import { loadPdptes } from './system-registers.ts';
 
 /** Interrupt shadow as the save state holds it (KVM's encoding): MOV SS. */
 const SHADOW_MOV_SS = 1;
@@ -204,9 +205,11 @@ export function execRsm(cpu: Processor): void {
   if (shadow & SHADOW_STI) act |= L.ACT_SHADOW_STI;
   if (words[SAVE_WORD.autoHaltRestart] && cpu.behaviour.autoHaltRestart) act |= L.ACT_HALTED;
   s.activity = act;
+  const loaded = loadPdptes(cpu, s.cr0, s.get32(L.ST_CR3), s.cr4, s.efer);
   cpu.modeChanged();
   cpu.flushAll();
   cpu.noteSoftwareInterrupt(); // no single-step trap for RSM itself
   cpu.recheckEvents();
   cpu.ports.observer?.smmLeft?.(cpu.index, oldSmbase, s.smbase, s.rip);
+  if (!loaded) cpu.faultShutdown('RSM: reserved bit set in a PDPTE');
 }

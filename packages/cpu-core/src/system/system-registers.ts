@@ -93,9 +93,12 @@ export function requireCpl0(cpu: Processor): void {
 /** Reserved bits 2:1 and 8:5 in the low half of a present PDPTE. */
 const PDPTE_RESERVED_LOW = 0x1e6;
 
-/** Raises #GP(0) where PAE paging with these registers would load a PDPTE with a reserved bit. Intel SDM Vol. 3, "PDPTE Registers". */
-function checkPdptes(cpu: Processor, cr0: number, cr3: number, cr4: number, efer: number): void {
-  if (!(cr0 & CR0_PG && cr4 & CR4_PAE) || efer & EFER_LMA || !cpu.behaviour.checkPdptes) return;
+/**
+ * Loads the PDPTE registers where PAE paging with these registers does. False if an entry has a reserved bit: none is loaded then.
+ * Intel SDM Vol. 3, "PDPTE Registers".
+ */
+export function loadPdptes(cpu: Processor, cr0: number, cr3: number, cr4: number, efer: number): boolean {
+  if (!(cr0 & CR0_PG && cr4 & CR4_PAE) || efer & EFER_LMA || !cpu.behaviour.checkPdptes) return true;
   const bytes = new Uint8Array(32);
   cpu.ports.memory.readBlock((cr3 & 0xffff_ffe0) >>> 0, bytes, cpu.attrs());
   const entries = new DataView(bytes.buffer);
@@ -103,8 +106,15 @@ function checkPdptes(cpu: Processor, cr0: number, cr3: number, cr4: number, efer
     const low = entries.getUint32(at, true);
     if (!(low & 1)) continue;
     const high = entries.getUint32(at + 4, true);
-    if (low & PDPTE_RESERVED_LOW || high >= 2 ** (cpu.model.physBits - 32)) cpu.fault(GP_VECTOR, 0);
+    if (low & PDPTE_RESERVED_LOW || high >= 2 ** (cpu.model.physBits - 32)) return false;
   }
+  cpu.state.views.u8.set(bytes, cpu.state.base + L.ST_PDPTE);
+  return true;
+}
+
+/** As {@link loadPdptes}; raises #GP(0) for a reserved bit. Nothing may fault after it. */
+function loadPdptesOrFault(cpu: Processor, cr0: number, cr3: number, cr4: number, efer: number): void {
+  if (!loadPdptes(cpu, cr0, cr3, cr4, efer)) cpu.fault(GP_VECTOR, 0);
 }
 
 /** Writes CR0 with its checks; long mode becomes active or inactive with paging. */
@@ -127,7 +137,7 @@ function writeCr0(cpu: Processor, value: number): void {
       efer &= ~EFER_LMA;
     }
   }
-  if ((next ^ old) & (CR0_PG | CR0_CD | CR0_NW)) checkPdptes(cpu, next, s.cr3, s.cr4, efer);
+  if ((next ^ old) & (CR0_PG | CR0_CD | CR0_NW)) loadPdptesOrFault(cpu, next, s.cr3, s.cr4, efer);
   s.cr0 = next;
   s.efer = efer;
   if (next & ~old & CR0_PE) s.setSegAttr(SEG_SS, s.segAttr(SEG_SS) & ~0x60); // CPL is 0
@@ -143,7 +153,7 @@ function writeCr4(cpu: Processor, value: bigint): void {
   const changed = next ^ s.cr4;
   if (cpu.longMode && (!(next & CR4_PAE) || changed & CR4_LA57)) cpu.fault(GP_VECTOR, 0);
   if (changed & next & CR4_PCIDE && (!cpu.longMode || s.cr3 & 0xfff)) cpu.fault(GP_VECTOR, 0);
-  if (changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)) checkPdptes(cpu, s.cr0, s.cr3, next, s.efer);
+  if (changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)) loadPdptesOrFault(cpu, s.cr0, s.cr3, next, s.efer);
   s.cr4 = next;
   cpu.modeChanged();
   if (changed & (CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_LA57)) cpu.flushAll();
@@ -157,7 +167,7 @@ function writeCr3(cpu: Processor, value: bigint): void {
     if (s.cr4 & CR4_PCIDE) next &= ~(1n << 63n);
     if (next >> BigInt(cpu.model.physBits)) cpu.fault(GP_VECTOR, 0);
   }
-  checkPdptes(cpu, s.cr0, Number(next & 0xffff_ffffn), s.cr4, s.efer);
+  loadPdptesOrFault(cpu, s.cr0, Number(next & 0xffff_ffffn), s.cr4, s.efer);
   s.set64(L.ST_CR3, next);
   cpu.memory.flush(undefined, false);
 }

@@ -69,6 +69,7 @@ export class EptStrategy implements KvmMmu {
       paging.cr4 = request.cr4;
       paging.efer = request.efer;
       paging.rflagsAc = request.rflagsAc;
+      paging.pdptes = request.pdptes;
     }
     for (let tries = 0; tries < MAX_EXITS; tries++) {
       const t = this.#walker.walk(
@@ -83,6 +84,7 @@ export class EptStrategy implements KvmMmu {
       if (t.outcome === TRANSLATE_OK) {
         answer.kind = KVM_RAM;
         answer.hostPage = t.hostPage;
+        answer.pageSize = t.pageSizeBytes;
         answer.readable = (t.tlbRights & RIGHT_READ) !== 0;
         answer.writable = (t.tlbRights & RIGHT_WRITE) !== 0;
         answer.executable = (t.tlbRights & RIGHT_EXEC) !== 0;

@@ -120,6 +120,7 @@ export class KvmAccelerator implements Accelerator, Translator {
         }
         out.outcome = TRANSLATED_RAM;
         out.hostPage = answer.hostPage;
+        out.pageSize = answer.pageSize;
         out.readable = answer.readable;
         out.writable = answer.writable;
         out.executable = answer.executable;

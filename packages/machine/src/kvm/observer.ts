@@ -1,5 +1,6 @@
 /** Which architectural events are VM exits, and what the trace shows for them. Linux 4.4 arch/x86/kvm/vmx.c, exit handlers. */
 import type { ProcessorObserver } from '@smm/cpu-core';
+import { IA32_EFER } from '@smm/x86-defs';
 import type { ExitTrace } from './exits.ts';
 import { INTR_INFO_INVALID_OPCODE, VMX_EXIT } from './exits.ts';
 import type { KvmPorts } from './kvm.ts';
@@ -26,6 +27,7 @@ export function kvmObserver(exits: ExitTrace, ports: KvmPorts, tables: TableEven
       exits.emulate(vcpu);
     },
     smmLeft(vcpu, oldSmbase, newSmbase) {
+      tables.flushed(processor(vcpu).state.cr3);
       const smbase = BigInt(switches.leaveSmmTrace === 'new-smbase' ? newSmbase : oldSmbase);
       recorder.emit(vcpu, { name: 'kvm_enter_smm', vcpu, smbase, entering: false });
       exits.resume(vcpu);
@@ -64,6 +66,7 @@ export function kvmObserver(exits: ExitTrace, ports: KvmPorts, tables: TableEven
       exits.resume(vcpu);
     },
     msr(vcpu, write, index, value, fault, rip) {
+      if (write && index === IA32_EFER) tables.flushed(processor(vcpu).state.cr3);
       exits.exit(vcpu, write ? VMX_EXIT.MSR_WRITE : VMX_EXIT.MSR_READ, 0n, 0n, rip);
       recorder.emit(vcpu, { name: 'kvm_msr', vcpu, write, ecx: index, data: value, exception: fault });
       exits.resume(vcpu);

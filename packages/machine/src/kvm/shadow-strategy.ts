@@ -59,12 +59,14 @@ export class ShadowStrategy implements KvmMmu {
     paging.cr4 = request.cr4;
     paging.efer = request.efer;
     paging.rflagsAc = request.rflagsAc;
+    paging.pdptes = request.pdptes;
     for (let tries = 0; tries < MAX_FAULTS; tries++) {
       const t = this.#shadow.translate(paging, smm, linear, access, user, request.debug);
       if (t.outcome === TRANSLATE_OK) {
         answer.kind = KVM_RAM;
         answer.gpaPage = t.gpa;
         answer.hostPage = t.hostPage;
+        answer.pageSize = t.pageSizeBytes;
         answer.readable = (t.tlbRights & RIGHT_READ) !== 0;
         answer.writable = (t.tlbRights & RIGHT_WRITE) !== 0;
         answer.executable = (t.tlbRights & RIGHT_EXEC) !== 0;

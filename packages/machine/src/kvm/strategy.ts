@@ -23,6 +23,8 @@ export class KvmAnswer {
   gpaPage = 0;
   /** `KVM_RAM`: host offset of the page. */
   hostPage = 0;
+  /** `KVM_RAM`: bytes of the page in the guest's tables. */
+  pageSize = 0x1000;
   /** `KVM_RAM`: may be read without asking again. */
   readable = false;
   /** `KVM_RAM`: may be written without asking again. */

@@ -1,0 +1,56 @@
+/** Which large pages the TLBs may hold parts of: what INVLPG must drop besides the 4 KiB page that it names. */
+
+const SMALL = 0x1000;
+/** Sizes of large pages, bytes. */
+const SIZES: readonly number[] = [0x20_0000, 0x40_0000, 0x4000_0000];
+/** Of more than this many no list is kept: each address may then lie in one of every size that was ever seen. */
+const LIMIT = 4096;
+
+/** First linear address of the page of `size` bytes, a power of two, that holds `linear`. */
+export function pageStart(linear: number, size: number): number {
+  return linear - (linear & (size - 1));
+}
+
+/** The large pages of one processor, by linear address. */
+export class LargePages {
+  /** First addresses of pages, each plus its index in {@link SIZES}. */
+  readonly #pages = new Set<number>();
+  /** Sizes in it, added up. */
+  #sizes = 0;
+  #overflowed = false;
+  /** What was added last. */
+  #last = Number.NaN;
+
+  /** A part of the page of `size` bytes at `linear` enters a TLB. */
+  add(linear: number, size: number): void {
+    const index = SIZES.indexOf(size);
+    const page = pageStart(linear, size) + index;
+    if (index < 0 || page === this.#last) return;
+    this.#last = page;
+    this.#sizes |= size;
+    if (this.#pages.size >= LIMIT) this.#overflowed = true;
+    else this.#pages.add(page);
+  }
+
+  /** Bytes of the largest page around `linear` that was added, which is forgotten; 4096 if there is none. */
+  take(linear: number): number {
+    if (this.#sizes === 0) return SMALL;
+    this.#last = Number.NaN;
+    let largest = SMALL;
+    for (let index = 0; index < SIZES.length; index++) {
+      const size = SIZES[index]!;
+      if ((this.#sizes & size) === 0) continue;
+      if (this.#pages.delete(pageStart(linear, size) + index) || this.#overflowed) largest = size;
+    }
+    return largest;
+  }
+
+  /** Nothing is in the TLBs. */
+  clear(): void {
+    if (this.#sizes === 0) return;
+    this.#pages.clear();
+    this.#sizes = 0;
+    this.#overflowed = false;
+    this.#last = Number.NaN;
+  }
+}

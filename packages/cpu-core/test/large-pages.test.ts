@@ -1,0 +1,56 @@
+/** What the engine remembers of large pages so that INVLPG drops all of one. */
+import { describe, expect, it } from 'vitest';
+import { LargePages, pageStart } from '../src/engine/large-pages.ts';
+
+const MIB = 0x10_0000;
+const GIB = 1024 * MIB;
+
+describe('large pages', () => {
+  it.each([
+    [2 * MIB, 5 * 2 * MIB],
+    [4 * MIB, 5 * 4 * MIB],
+    [GIB, 3 * GIB],
+    [2 * MIB, -2 * MIB],
+    [GIB, -0x8000_0000_0000],
+    [GIB, 0x7fff_c000_0000],
+  ])('a page of %i bytes at %i is found by any address in it, once', (size, start) => {
+    for (const inside of [0, 1, 0x1000, size / 2, size - 1]) {
+      const pages = new LargePages();
+      pages.add(start + size - 0x1000, size);
+      expect(pages.take(start - 1)).toBe(0x1000);
+      expect(pages.take(start + size)).toBe(0x1000);
+      expect(pages.take(start + inside)).toBe(size);
+      expect(pages.take(start + inside)).toBe(0x1000);
+      expect(pageStart(start + inside, size)).toBe(start);
+    }
+  });
+
+  it('the largest of several around an address is answered, and all are forgotten', () => {
+    const pages = new LargePages();
+    pages.add(0, 2 * MIB);
+    pages.add(0, GIB);
+    pages.add(0, 4 * MIB);
+    expect(pages.take(0x1000)).toBe(GIB);
+    expect(pages.take(0x1000)).toBe(0x1000);
+  });
+
+  it('a page is remembered again after it was taken, and forgotten with all others', () => {
+    const pages = new LargePages();
+    pages.add(0, 2 * MIB);
+    expect(pages.take(0)).toBe(2 * MIB);
+    pages.add(0, 2 * MIB);
+    expect(pages.take(0)).toBe(2 * MIB);
+    pages.add(0, 2 * MIB);
+    pages.clear();
+    expect(pages.take(0)).toBe(0x1000);
+  });
+
+  it('with more pages than it keeps, no address is missed', () => {
+    const pages = new LargePages();
+    const many = 10_000;
+    for (let i = 0; i < many; i++) pages.add(i * 2 * MIB, 2 * MIB);
+    for (let i = 0; i < many; i++) expect(pages.take(i * 2 * MIB + MIB)).toBe(2 * MIB);
+    pages.clear();
+    expect(pages.take(0)).toBe(0x1000);
+  });
+});
