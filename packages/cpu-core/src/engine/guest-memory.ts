@@ -11,7 +11,6 @@ import {
   type TranslateRequest,
   type TranslateResult,
 } from '../ports.ts';
-import type { CpuState } from '../state.ts';
 import type { LinearMemory } from '../tier.ts';
 import type { CodePages } from './code-pages.ts';
 import type { Core } from './core.ts';
@@ -154,7 +153,7 @@ export class GuestMemory implements LinearMemory {
     request.cr4 = state.cr4;
     request.efer = state.efer;
     request.rflagsAc = (state.get32(L.ST_EFLAGS) & RFLAGS_AC) !== 0;
-    request.pdptes = usesPdptes(state) && cpu.behaviour.checkPdptes ? this.#pdptes : null;
+    request.pdptes = usesPdptes(request) && cpu.behaviour.checkPdptes ? this.#pdptes : null;
     result.pageSize = 0x1000;
     cpu.ports.translator.translate(request, result);
     if (result.outcome === TRANSLATED_FAULT) {
@@ -365,7 +364,7 @@ export class GuestMemory implements LinearMemory {
 }
 
 /** PAE paging is on: its page-directory-pointer table is looked up in registers. */
-function usesPdptes({ cr0, cr4, efer }: CpuState): boolean {
+function usesPdptes({ cr0, cr4, efer }: TranslateRequest): boolean {
   return (cr0 & CR0_PG) !== 0 && (cr4 & CR4_PAE) !== 0 && (efer & EFER_LMA) === 0;
 }
 
