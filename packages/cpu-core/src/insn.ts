@@ -47,6 +47,8 @@ export type CodeSize = 16 | 32 | 64;
 export class Insn {
   /** Operation, see `OP`. */
   op = 0;
+  /** What a processor must have for it: an index into `ENCODING_FEATURES`, 0 for nothing. */
+  feature = 0;
   /** Effective operand size in bytes: 1, 2, 4, 8 (16 for XMM). Stack operations: the width pushed or popped. */
   size = 4;
   /** Effective address size in bytes: 2, 4, 8. */

@@ -146,8 +146,10 @@ export const MODE_FLAT_CODE = 0x100;
 export const MODE_SMM = 0x200;
 /** Not 64-bit code, and when it began the upper half of some general register was not zero. */
 export const MODE_WIDE = 0x400;
-/** SSE to SSE3 instructions raise neither #UD nor #NM: CR0.EM and CR0.TS clear, CR4.OSFXSR set, and the CPU model has them. */
+/** SSE instructions that the CPU model has raise neither #UD nor #NM: CR0.EM and CR0.TS clear, CR4.OSFXSR set. */
 export const MODE_SSE = 0x800;
+/** Position of the number, 8 bits, that tells apart the instruction sets of an engine's processors: their models. */
+export const MODE_SET_SHIFT = 16;
 
 /** Budget used up. */
 export const EXIT_BUDGET = 0;

@@ -65,6 +65,10 @@ export interface ProcessorOptions {
   ports: ProcessorPorts;
   /** CPUID model. */
   model: CpuModel;
+  /** `availability` of the model. */
+  available: Readonly<Uint8Array>;
+  /** Its number among the engine's, below 256: see MODE_SET_SHIFT. */
+  instructionSet: number;
   /** Switches; the SDM's behaviour by default. */
   behaviour?: Partial<ProcessorBehaviour>;
 }
@@ -100,6 +104,8 @@ export class Processor {
   readonly behaviour: ProcessorBehaviour;
   /** CPUID model. */
   readonly model: CpuModel;
+  /** What encodings ask for and the model has: see `decode`. */
+  readonly available: Readonly<Uint8Array>;
   /** Bits of CR4 that the model has. */
   readonly cr4Bits: number;
   /** What CPUID says about this processor's place. Set before the first instruction; APIC id = index by default. */
@@ -119,8 +125,7 @@ export class Processor {
   /** The instruction whose helper runs. */
   insn: Insn = new Insn();
 
-  /** The model has all that MODE_SSE stands for. */
-  readonly #sse: boolean;
+  readonly #setBits: number;
   #running = false;
   /** Inside the tier: the budget in the state page is what is left of a run. */
   #inTier = false;
@@ -135,7 +140,8 @@ export class Processor {
     this.ports = options.ports;
     this.model = options.model;
     this.cr4Bits = validCr4Bits(options.model);
-    this.#sse = ['sse', 'sse2', 'pni'].every((feature) => options.model.features.has(feature));
+    this.available = options.available;
+    this.#setBits = options.instructionSet << L.MODE_SET_SHIFT;
     this.shortcuts = new Shortcuts(options.state, options.model.features.has('tsc'));
     this.behaviour = { ...SDM_BEHAVIOUR, ...options.behaviour };
     this.topology = { apicId: options.index, logicalProcessors: 1 };
@@ -191,7 +197,7 @@ export class Processor {
 
   /** Recomputes the mode word; the engine then chooses TLB and blocks by it. */
   modeChanged(): void {
-    this.state.mode = computeMode(this.state, this.cpl, this.#sse);
+    this.state.mode = computeMode(this.state, this.cpl) | this.#setBits;
     this.onModeChanged?.();
   }
 

@@ -1,7 +1,7 @@
 /** The decoder's tricky rules, one readable case each. Breadth is in decode-oracle.test.ts. */
 import { describe, expect, it } from 'vitest';
 import { decode } from '../src/decode/decode.ts';
-import { expand } from '../src/decode/table.ts';
+import { expand, GROUP_BIT } from '../src/decode/table.ts';
 import {
   type CodeSize,
   Insn,
@@ -20,6 +20,7 @@ import {
   REP_F3,
   REP_NONE,
 } from '../src/insn.ts';
+import type { Encoding } from '../src/operations/operation.ts';
 import { OP, OP_NAMES, type OpName } from '../src/ops.ts';
 
 const [ES, CS, SS, DS, FS, GS] = [0, 1, 2, 3, 4, 5];
@@ -446,7 +447,6 @@ describe('undefined opcodes', () => {
     ['movups with no such prefix', 32, 'F3 0F2800'],
     ['REX before VEX', 64, '40 C5F877'],
     ['vmrun: AMD only', 64, '0F01D8'],
-    ['3DNow!: AMD only', 32, '0F0F C0 9E'],
   ] as const)('%s (%i-bit %s)', (_title, codeSize, hex) => {
     const insn = decodeHex(codeSize, hex);
     expect(OP_NAMES[insn.op]).toBe('INVALID');
@@ -495,22 +495,30 @@ describe('length', () => {
   });
 });
 
-describe('opcode rows', () => {
-  it('refuses rows that collide, that cannot be read, or that use unknown words', () => {
-    expect(() =>
-      expand([
-        ['00', 'ADD', 'Eb,Gb'],
-        ['00', 'OR', 'Eb,Gb'],
-      ]),
-    ).toThrow('collides');
-    expect(() =>
-      expand([
-        ['F6', 'TEST', 'Eb,Ib'],
-        ['F6 /2', 'NOT', 'Eb'],
-      ]),
-    ).toThrow('taken');
-    expect(() => expand([['0F 100', 'ADD']])).toThrow('cannot read');
-    expect(() => expand([['00', 'ADD', 'Xx']])).toThrow('not in the key');
-    expect(() => expand([['00', 'ADD', 'Eb,Gb', 'locked']])).toThrow('unknown attribute');
+describe('encodings', () => {
+  const expanding =
+    (...at: Encoding[]) =>
+    () =>
+      expand([{ at }], () => false, []);
+  it('are refused if they collide, cannot be read, or use unknown words', () => {
+    expect(expanding(['00', 'Eb,Gb'], ['00', 'Gb,Eb'])).toThrow('collides');
+    expect(expanding(['F6', 'Eb,Ib'], ['F6 /2', 'Eb'])).toThrow('taken');
+    expect(expanding(['0F 100'])).toThrow('cannot read');
+    expect(expanding(['00', 'Xx'])).toThrow('not in the key');
+    expect(expanding(['00', 'Eb,Gb', 'locked'])).toThrow('unknown attribute');
+    expect(expanding(['90', '', '', '', ['SWAP', '']])).toThrow('no operation is named SWAP');
+  });
+
+  it('of what is not modelled get what the others leave', () => {
+    const { root, groups, op } = expand(
+      [{ at: [['F6 /2 m', 'Eb']] }, { at: [['F6'], ['F7']] }],
+      (number) => number === 1,
+      [],
+    );
+    const group = (root[0xf6]! & ~GROUP_BIT) * 16;
+    expect(op[groups[group + 2]!]).toBe(0);
+    expect(op[groups[group + 3]!]).toBe(1);
+    expect(op[groups[group + 8 + 2]!]).toBe(1);
+    expect(op[root[0xf7]!]).toBe(1);
   });
 });

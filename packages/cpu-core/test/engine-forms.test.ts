@@ -3,8 +3,7 @@ import { expect, test } from 'vitest';
 import { decode } from '../src/decode/decode.ts';
 import { coldFormsOf, formKey, formsOf } from '../src/engine/wasm/forms.ts';
 import { type CodeSize, Insn, K_MM } from '../src/insn.ts';
-import { OP_NAMES } from '../src/ops.ts';
-import { VECTOR_OPS } from '../src/semantics/vector.ts';
+import { OP_NAMES, VECTOR_OPS } from '../src/ops.ts';
 import { assemble } from './support/assemble.ts';
 
 function instructions(source: string, bits: CodeSize): Insn[] {

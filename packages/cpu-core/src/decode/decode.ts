@@ -7,12 +7,9 @@
  * Source: Intel SDM volume 2, "Instruction Format" and "Opcode Map".
  */
 import { type CodeSize, type Insn, K_MEM, K_NONE, REG_NONE, REP_F2, REP_F3, REP_NONE } from '../insn.ts';
-import { OP } from '../ops.ts';
+import { OP, OP_NAMES, OPERATIONS } from '../ops.ts';
 import { decodeMemory } from './memory.ts';
 import { decodeOperands } from './operands.ts';
-import { ONE_BYTE_ROWS } from './rows-one-byte.ts';
-import { TWO_BYTE_ROWS } from './rows-two-byte.ts';
-import { VECTOR_ROWS } from './rows-vector.ts';
 import {
   expand,
   F_ALTERNATIVE,
@@ -37,6 +34,7 @@ import {
   TAIL_SHIFT,
 } from './table.ts';
 import { VEX_INVALID, VEX_NO_MODRM, vexPayload, vexTail } from './vex.ts';
+import { VEX_FEATURES, vexFeature } from './vex-features.ts';
 
 const {
   root: ROOT,
@@ -44,7 +42,15 @@ const {
   op: OPS,
   flags: FLAGS,
   operands: OPERANDS,
-} = expand([...ONE_BYTE_ROWS, ...TWO_BYTE_ROWS, ...VECTOR_ROWS]);
+  feature: FEATURE,
+  without: WITHOUT,
+  features,
+} = expand(OPERATIONS, (op) => OP_NAMES[op]!.endsWith('_UNMODELLED'), VEX_FEATURES);
+
+/** What encodings ask of a processor, by the index that `Insn.feature` is. The first is nothing. */
+export const ENCODING_FEATURES: readonly string[] = features;
+/** A processor that has everything. */
+const EVERYTHING: Readonly<Uint8Array> = new Uint8Array(features.length).fill(1);
 
 /** Longest instruction; one byte more is #GP(0). */
 const MAX_LENGTH = 15;
@@ -76,6 +82,7 @@ const PREFIX = (() => {
 
 function invalid(out: Insn, length: number): number {
   out.op = OP.INVALID;
+  out.feature = 0;
   out.operands = 0;
   out.kind0 = K_NONE;
   out.kind1 = K_NONE;
@@ -99,6 +106,7 @@ function short(out: Insn, available: number): number {
  * @param available Bytes that may be read from `offset` on.
  * @param codeSize Default size of the code segment: 16, 32 or 64 (64-bit mode).
  * @param out Refilled with the instruction. After a return of 0 its contents mean nothing.
+ * @param has Non-zero for each of {@link ENCODING_FEATURES} that the processor has. What it lacks is undefined.
  * @returns The length in bytes, or 0 when `available` ends before the instruction does (and is below 15). Undefined
  * opcodes and illegal LOCK give `OP.INVALID`; so do instructions longer than 15 bytes, with `out.tooLong` set.
  */
@@ -108,8 +116,9 @@ export function decode(
   available: number,
   codeSize: CodeSize,
   out: Insn,
+  has: Readonly<Uint8Array> = EVERYTHING,
 ): number {
-  const length = decodeFields(bytes, offset, available, codeSize, out);
+  const length = decodeFields(bytes, offset, available, codeSize, out, has);
   out.keepBytes(bytes, offset);
   return length;
 }
@@ -121,6 +130,7 @@ export function decodeFields(
   available: number,
   codeSize: CodeSize,
   out: Insn,
+  has: Readonly<Uint8Array> = EVERYTHING,
 ): number {
   const limit = offset + (available < MAX_LENGTH ? available : MAX_LENGTH);
   const long = codeSize === 64;
@@ -220,6 +230,12 @@ export function decodeFields(
 
   let flags = FLAGS[entry];
   if (flags & F_ALTERNATIVE && rex & (flags & F_REX_B ? 1 : 8)) flags = FLAGS[++entry];
+  let op = OPS[entry];
+  let feature = FEATURE[entry];
+  if (has[feature] === 0) {
+    op = WITHOUT[entry];
+    if (op === OP.INVALID) return invalid(out, at - offset);
+  }
 
   let operandSize: number;
   if (long) {
@@ -230,20 +246,22 @@ export function decodeFields(
 
   let tail = (flags >> TAIL_SHIFT) & TAIL_MASK;
   let hasModRm = (flags & F_MODRM) !== 0;
+  let vex0 = 0;
+  let vex1 = 0;
   if (flags & F_VEX) {
     const payload = vexPayload(first);
     if (at + payload >= limit) return short(out, available);
-    const p0 = bytes[at];
-    const p1 = bytes[at + 1];
+    vex0 = bytes[at];
+    vex1 = bytes[at + 1];
     at += payload;
     opcode = bytes[at++];
-    tail = vexTail(first, p0, p1, opcode);
+    tail = vexTail(first, vex0, vex1, opcode);
     if (tail === VEX_INVALID || lock || rex !== 0 || rep !== REP_NONE || operand66) {
       return invalid(out, at - offset);
     }
     hasModRm = tail !== VEX_NO_MODRM;
     if (!hasModRm) tail = 0;
-    if (long) rex = first === 0xc5 ? (~p0 & 0x80) >> 5 : (~p0 & 0xe0) >> 5;
+    if (long) rex = first === 0xc5 ? (~vex0 & 0x80) >> 5 : (~vex0 & 0xe0) >> 5;
   }
 
   let isMemory = false;
@@ -256,6 +274,10 @@ export function decodeFields(
       if (at < 0) return short(out, available);
     }
   }
+  if (flags & F_VEX) {
+    feature = vexFeature(first, vex0, vex1, opcode, modRm);
+    if (has[feature] === 0) return invalid(out, at - offset);
+  }
   if (override >= 0) out.segment = override;
 
   if (flags & F_TAIL_Z) tail += operandSize === 2 ? 2 : 4;
@@ -265,7 +287,8 @@ export function decodeFields(
   if (at + tail > limit) return short(out, available);
   const length = at + tail - offset;
 
-  out.op = OPS[entry];
+  out.op = op;
+  out.feature = feature;
   if (!(flags & F_REP_IS_OPCODE)) out.rep = rep;
   if (flags & F_CC) out.cc = opcode & 15;
 

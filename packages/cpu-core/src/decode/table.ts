@@ -1,7 +1,5 @@
-/**
- * Opcode rows and their one-time expansion into flat typed arrays. A row reads like a line of the SDM's opcode
- * map; the decoder only ever indexes arrays.
- */
+/** The encodings of all operations, expanded once into flat typed arrays: the decoder only ever indexes arrays. */
+import type { Encoding, Operation } from '../operations/operation.ts';
 import { OP, type OpName } from '../ops.ts';
 import {
   A_A,
@@ -17,27 +15,6 @@ import {
   W_V,
   W_Z,
 } from './operand-codes.ts';
-
-/**
- * One row: where, what, operands (comma-separated codes), attributes (space-separated words), and the operation and
- * operands that REX.W (with attribute `rexb`: REX.B) selects instead, if any.
- *
- * Where: hexadecimal opcode bytes, then any of `+` (eight opcodes, register in the low bits), `cc` (sixteen opcodes,
- * condition in the low bits), `/n` (ModRM reg), `m` or `r` (memory or register form only), `(C1)` (whole ModRM byte).
- *
- * Attributes: `np` `66` `F3` `F2` mandatory prefix (several: any of them; none: prefixes do not select);
- * `lock` LOCK is legal on a memory destination; `i64` invalid in 64-bit mode; `o64` only in 64-bit mode;
- * `d64` operand size defaults to 64 bits in 64-bit mode; `f64` it is always 64 bits there;
- * `b` `os` `z` what `Insn.size` is (byte, operand size, operand size up to 4) where operand 0 does not tell;
- * `no66` undefined with a 66 prefix; `modrm` has a ModRM byte although no operand needs it; `vex` is the first byte of a VEX, EVEX or XOP prefix.
- */
-export type Row = readonly [
-  where: string,
-  op: OpName,
-  operands?: string,
-  attributes?: string,
-  alternative?: readonly [op: OpName, operands: string],
-];
 
 /** Entry has a ModRM byte. */
 export const F_MODRM = 1 << 0;
@@ -93,6 +70,12 @@ export interface DecodeTables {
   readonly flags: Uint32Array;
   /** Operand codes, three per entry. */
   readonly operands: Uint16Array;
+  /** What the processor must have, by entry: an index into {@link features}. */
+  readonly feature: Uint8Array;
+  /** Operation where it has not, by entry. */
+  readonly without: Uint16Array;
+  /** All that encodings ask of a processor; the first is nothing. */
+  readonly features: readonly string[];
 }
 
 const COLUMNS = ['np', '66', 'F3', 'F2'] as const;
@@ -166,76 +149,133 @@ function tailOf(codes: readonly number[]): number {
   return flags;
 }
 
-/** Expands rows; a row that collides with another is a mistake and throws. */
-export function expand(rows: readonly Row[]): DecodeTables {
+/** A place in the tables, and whether an entry may be put there. */
+interface Cells {
+  readonly cells: Uint16Array | number[];
+  readonly index: number;
+}
+
+/**
+ * Expands the encodings of all operations.
+ *
+ * @param table Operations by number.
+ * @param isRest Operations that get what the others leave free.
+ * @param otherFeatures What else is to be among {@link DecodeTables.features}.
+ * @throws Error for an encoding that cannot be read, or that collides with another.
+ */
+export function expand(
+  table: readonly Operation[],
+  isRest: (op: number) => boolean,
+  otherFeatures: readonly string[],
+): DecodeTables {
   const root = new Uint16Array(2 << 12);
   const groups: number[] = [];
   const op: number[] = [OP.INVALID];
   const flags: number[] = [0];
   const operands: number[] = [0, 0, 0];
+  const feature: number[] = [0];
+  const without: number[] = [OP.INVALID];
+  const features: string[] = ['', ...otherFeatures];
 
-  const addEntry = (name: OpName, codeText: string, entryFlags: number): number => {
+  const featureIndex = (text: string): number => {
+    const known = features.indexOf(text);
+    return known < 0 ? features.push(text) - 1 : known;
+  };
+  const numberOf = (name: string): number => {
+    const number = OP[name as OpName];
+    if (number === undefined) throw new Error(`no operation is named ${name}`);
+    return number;
+  };
+  const addEntry = (number: number, codeText: string, entryFlags: number, featureText: string): number => {
     const codes = codeText === '' ? [] : codeText.split(',').map(operandCode);
     let all = entryFlags | tailOf(codes);
     if (codes.some(needsModRm)) all |= F_MODRM;
     if (codes.some((code) => (code & 0xff) === A_R)) all |= F_NO_MEMORY;
-    op.push(OP[name]);
+    op.push(number);
     flags.push(all);
     operands.push(codes[0] ?? 0, codes[1] ?? 0, codes[2] ?? 0);
+    feature.push(featureIndex(featureText));
+    without.push(numberOf(table[number]!.without ?? 'INVALID'));
     return op.length - 1;
   };
-  const groupAt = (cells: Uint16Array | number[], index: number, where: string): number => {
+  /** The cells of a group, made of what was there; undefined if that is an entry and may stay. */
+  const groupAt = ({ cells, index }: Cells, where: string, rest: boolean): number | undefined => {
     const cell = cells[index] ?? 0;
     if (cell & GROUP_BIT) return cell & ~GROUP_BIT;
-    if (cell !== 0) throw new Error(`row ${where} makes a group of an opcode that is taken`);
+    if (cell !== 0) {
+      if (rest) return undefined;
+      throw new Error(`${where} makes a group of an opcode that is taken`);
+    }
     const id = groups.length / 16;
     groups.push(...new Array<number>(16).fill(0));
     cells[index] = GROUP_BIT | id;
     return id;
   };
-  const put = (cells: Uint16Array | number[], index: number, entry: number, where: string): void => {
-    if (cells[index] !== 0) throw new Error(`row ${where} collides with another row`);
-    cells[index] = entry;
+  const put = ({ cells, index }: Cells, entry: number, where: string, rest: boolean): void => {
+    const cell = cells[index] ?? 0;
+    if (cell === 0) cells[index] = entry;
+    else if (!rest) throw new Error(`${where} collides with another encoding`);
+    else if (cell & GROUP_BIT) {
+      const id = cell & ~GROUP_BIT;
+      for (let slot = 0; slot < 16; slot++) put({ cells: groups, index: id * 16 + slot }, entry, where, true);
+    }
   };
 
-  for (const [where, name, codeText = '', attributes = '', alternative] of rows) {
+  const add = (number: number, encoding: Encoding, rest: boolean): void => {
+    const [where, codeText = '', attributes = '', featureText = '', alternative] = encoding;
     const at = parseWhere(where);
     const words = attributes === '' ? [] : attributes.split(' ');
     let entryFlags = at.hasCondition ? F_CC : 0;
     for (const word of words) {
       const flag = FLAG_WORDS[word];
       if (flag === undefined && !OTHER_WORDS.has(word))
-        throw new Error(`row ${where}: unknown attribute ${word}`);
+        throw new Error(`${where}: unknown attribute ${word}`);
       entryFlags |= flag ?? 0;
     }
     const columns = COLUMNS.flatMap((word, column) => (words.includes(word) ? [column] : []));
     if (columns.length > 0 && columns.every((column) => column >= 2)) entryFlags |= F_REP_IS_OPCODE;
     if (at.slots !== undefined) entryFlags |= F_MODRM;
-    const entry = addEntry(name, codeText, entryFlags | (alternative ? F_ALTERNATIVE : 0));
-    if (alternative) addEntry(alternative[0], alternative[1], entryFlags);
+    const entry = addEntry(number, codeText, entryFlags | (alternative ? F_ALTERNATIVE : 0), featureText);
+    if (alternative) {
+      const [name, codes, otherFeature = featureText] = alternative;
+      addEntry(numberOf(name), codes, entryFlags, otherFeature);
+    }
     const modes = words.includes('i64') ? [0] : words.includes('o64') ? [1] : [0, 1];
     for (const mode of modes) {
       for (const column of columns.length > 0 ? columns : [0, 1, 2, 3]) {
         for (const opcode of at.opcodes) {
-          const index = (mode << 12) | (at.map << 10) | (column << 8) | opcode;
+          const place = { cells: root, index: (mode << 12) | (at.map << 10) | (column << 8) | opcode };
           if (at.slots === undefined) {
-            put(root, index, entry, where);
+            put(place, entry, where, rest);
             continue;
           }
-          const group = groupAt(root, index, where);
+          const group = groupAt(place, where, rest);
+          if (group === undefined) continue;
           for (const slot of at.slots) {
-            if (at.rm === undefined) put(groups, group * 16 + slot, entry, where);
-            else put(groups, groupAt(groups, group * 16 + slot, where) * 16 + at.rm, entry, where);
+            const inGroup = { cells: groups, index: group * 16 + slot };
+            if (at.rm === undefined) {
+              put(inGroup, entry, where, rest);
+              continue;
+            }
+            const whole = groupAt(inGroup, where, rest);
+            if (whole !== undefined) put({ cells: groups, index: whole * 16 + at.rm }, entry, where, rest);
           }
         }
       }
     }
-  }
+  };
+  for (const rest of [false, true])
+    table.forEach((operation, number) => {
+      if (isRest(number) === rest) for (const encoding of operation.at) add(number, encoding, rest);
+    });
   return {
     root,
     groups: Uint16Array.from(groups),
     op: Uint16Array.from(op),
     flags: Uint32Array.from(flags),
     operands: Uint16Array.from(operands),
+    feature: Uint8Array.from(feature),
+    without: Uint16Array.from(without),
+    features,
   };
 }

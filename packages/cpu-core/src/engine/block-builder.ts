@@ -3,9 +3,8 @@ import { SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_SS } from '@smm/x86-defs';
 import { decodeFields } from '../decode/decode.ts';
 import { Insn, K_IMM, K_MEM, K_MM, K_REG, K_REL, K_XMM, REG_NONE, REG_RIP } from '../insn.ts';
 import * as L from '../layout.ts';
-import { ENDS_BLOCK, OP, opTable } from '../ops.ts';
+import { ENDS_BLOCK, OP, opsWith, opTable, VECTOR_OPS } from '../ops.ts';
 import { SEMANTICS } from '../semantics/semantics.ts';
-import { VECTOR_OPS } from '../semantics/vector.ts';
 import type { Views } from '../state.ts';
 import { nextRip } from './branch.ts';
 import { Block, type CodePages, highRip } from './code-pages.ts';
@@ -15,7 +14,6 @@ import { FLAGS_KEEPS, FLAGS_SETS, flagUse } from './flag-use.ts';
 import { FormIndex, NO_HANDLER } from './form-index.ts';
 import type { Translator } from './translator/translator.ts';
 import type { Model } from './wasm/convention.ts';
-import { IDLE } from './wasm/forms.ts';
 import type { Program } from './wasm/program.ts';
 import * as R from './wasm/record.ts';
 import { shortcutKey } from './wasm/shortcut-functions.ts';
@@ -120,6 +118,7 @@ export class BlockBuilder {
   build(core: Core, fetcher: Fetcher, host: number): Block | undefined {
     if (this.#free + BLOCK_BYTES > this.#end) this.#clear();
     const { state, views } = core;
+    const { available } = core.cpu;
     const mode = state.mode;
     const limit = state.segLimit(SEG_CS);
     const ripLow = state.get32(L.ST_RIP);
@@ -131,7 +130,7 @@ export class BlockBuilder {
     let count = 0;
     while (count < BLOCK_LIMIT && at < end) {
       const insn = list[count]!;
-      const length = decodeFields(views.u8, at, end - at, size, insn);
+      const length = decodeFields(views.u8, at, end - at, size, insn, available);
       if (length === 0) break;
       at += length;
       count++;
@@ -442,9 +441,9 @@ const T_VECTOR = 32;
 /** What matters here about an operation. */
 const TRAITS = opTable(
   [T_SEMANTICS, SEMANTICS.keys()],
-  [T_IDLE, IDLE],
+  [T_IDLE, opsWith('idle')],
   [T_ENDS, ENDS_BLOCK],
-  [T_LOOPS, [OP.LOOP, OP.LOOPE, OP.LOOPNE, OP.JCXZ]],
-  [T_BIT_TEST, [OP.BT, OP.BTS, OP.BTR, OP.BTC]],
+  [T_LOOPS, opsWith('counts')],
+  [T_BIT_TEST, opsWith('bitTest')],
   [T_VECTOR, VECTOR_OPS],
 );

@@ -4,6 +4,7 @@ import * as L from '../layout.ts';
 import type { ProcessorBehaviour, RamWindow } from '../ports.ts';
 import { Processor, type ProcessorPorts } from '../processor.ts';
 import { CpuState, Views } from '../state.ts';
+import { availability } from '../system/availability.ts';
 import { HELPERS } from '../system/helpers.ts';
 import type { CpuModel } from '../system/models.ts';
 import { BlockBuilder } from './block-builder.ts';
@@ -21,6 +22,8 @@ import { WasmTier } from './wasm-tier.ts';
 
 /** Bytes of decoded code without which there is no point in running. */
 const MINIMUM_CACHE = 65_536;
+/** MODE_SET_SHIFT has room for so many. */
+const SETS_LIMIT = 256;
 
 /**
  * How instructions are executed. `translator`: the generated interpreter, and code made at run time for what is hot; `interpreter`: the
@@ -72,6 +75,8 @@ export class Engine {
   readonly #views: Views;
   readonly #cores: Core[] = [];
   readonly #code: CodePages;
+  /** What the processors made so far have, by MODE_SET_SHIFT's number. */
+  readonly #sets: Uint8Array[] = [];
   /** End of the part not given to processors: they are laid out from the end, decoded code from the start. */
   #end: number;
   #builder: BlockBuilder | undefined;
@@ -102,7 +107,16 @@ export class Engine {
     const base = this.#allocate(options.index);
     const core = new Core(this.#views, new CpuState(this.#views, base));
     const { index, ports, model, behaviour } = options;
-    const cpu = new Processor({ index, state: core.state, ports, model, ...(behaviour && { behaviour }) });
+    const available = availability(model);
+    const cpu = new Processor({
+      index,
+      state: core.state,
+      ports,
+      model,
+      available,
+      instructionSet: this.#instructionSet(available),
+      ...(behaviour && { behaviour }),
+    });
     core.cpu = cpu;
     const memory = new GuestMemory(core, this.#code);
     cpu.memory = memory;
@@ -118,6 +132,20 @@ export class Engine {
     this.#cores.push(core);
     cpu.reset('power-up', options.bsp);
     return cpu;
+  }
+
+  /** The number of a set of encodings: decoded code is shared by processors of one set alone. */
+  #instructionSet(available: Uint8Array): number {
+    const known = this.#sets.findIndex((set) => set.every((has, feature) => has === available[feature]));
+    if (known >= 0) return known;
+    if (this.#sets.length === SETS_LIMIT)
+      throw new SmmError(
+        'ENGINE_MODELS',
+        `an engine has processors of at most ${SETS_LIMIT} different instruction sets`,
+        'Use fewer CPU models.',
+        {},
+      );
+    return this.#sets.push(available) - 1;
   }
 
   #allocate(index: number): number {

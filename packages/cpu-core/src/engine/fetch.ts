@@ -55,7 +55,7 @@ export class Fetcher {
       const cached = this.#cache.get(key);
       if (cached && cached.length <= onPage && sameBytes(cached, views.u8, host)) return cached;
       const insn = new Insn();
-      if (decode(views.u8, host, onPage, size, insn)) {
+      if (decode(views.u8, host, onPage, size, insn, cpu.available)) {
         if (this.#cache.size >= CACHE_LIMIT) this.#cache = new Map();
         this.#cache.set(key, insn);
         return insn;
@@ -76,13 +76,13 @@ export class Fetcher {
     const buffer = this.#buffer;
     this.#read(linear, host, 0, onPage);
     const insn = new Insn();
-    if (decode(buffer, 0, onPage, size, insn)) return insn;
+    if (decode(buffer, 0, onPage, size, insn, cpu.available)) return insn;
     if (room > onPage) {
       const next = linear + onPage === 0x1_0000_0000 && size !== 64 ? 0 : linear + onPage;
       const second = this.#memory.fetchOffset(next, user);
       this.secondHost = second;
       this.#read(next, second, onPage, room);
-      if (decode(buffer, 0, room, size, insn)) return insn;
+      if (decode(buffer, 0, room, size, insn, cpu.available)) return insn;
     }
     return cpu.fault(GP_VECTOR, 0); // over the segment limit, or over 15 bytes
   }

@@ -1,7 +1,6 @@
 /** What an instruction does with the status flags, for dropping flags that nobody sees. */
 import { type Insn, K_IMM } from '../insn.ts';
-import { OP, opTable } from '../ops.ts';
-import { VECTOR_OPS } from '../semantics/vector.ts';
+import { opsThat, opTable } from '../ops.ts';
 
 /** Neither reads nor writes them, cannot fault. */
 export const FLAGS_KEEPS = 0;
@@ -10,44 +9,14 @@ export const FLAGS_SETS = 1;
 /** Anything else. */
 const FLAGS_NEEDS = 2;
 
-const SETTERS: readonly number[] = [
-  OP.ADD,
-  OP.OR,
-  OP.AND,
-  OP.SUB,
-  OP.XOR,
-  OP.CMP,
-  OP.TEST,
-  OP.NEG,
-  OP.IMUL,
-  OP.MUL,
-  OP.IMUL1,
-];
-const SHIFTS: readonly number[] = [OP.SHL, OP.SHR, OP.SAR];
-const KEEPERS: readonly number[] = [
-  OP.MOV,
-  OP.MOVZX,
-  OP.MOVSX,
-  OP.LEA,
-  OP.XCHG,
-  OP.NOT,
-  OP.BSWAP,
-  OP.CBW,
-  OP.CWD,
-  OP.NOP,
-  OP.PREFETCH,
-  OP.LFENCE,
-  OP.MFENCE,
-  OP.SFENCE,
-  OP.CLD,
-  OP.STD,
-  ...VECTOR_OPS,
-];
-
 const T_SETS = 1;
 const T_KEEPS = 2;
 const T_SHIFT = 4;
-const TRAITS = opTable([T_SETS, SETTERS], [T_KEEPS, KEEPERS], [T_SHIFT, SHIFTS]);
+const TRAITS = opTable(
+  [T_SETS, opsThat(({ flags, mayFault }) => mayFault === false && flags === 'sets')],
+  [T_KEEPS, opsThat(({ flags, mayFault }) => mayFault === false && flags === 'keeps')],
+  [T_SHIFT, opsThat(({ flags, mayFault }) => mayFault === false && flags === 'sets unless count 0')],
+);
 
 /** Class of a register-form instruction (memory operands may fault: the caller treats them as {@link FLAGS_NEEDS}). */
 export function flagUse(insn: Insn): number {

@@ -85,3 +85,6 @@ export function storeTable<V, C>(b: Builder<V, C>, insn: Insn): void {
   if (insn.op === OP.SGDT) b.storeTable(L.ST_GDTR_LIMIT, L.ST_GDTR_BASE);
   else b.storeTable(L.ST_IDTR_LIMIT, L.ST_IDTR_BASE);
 }
+
+/** NOP, PREFETCH and the fences. */
+export function nothing(): void {}

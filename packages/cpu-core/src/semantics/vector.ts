@@ -5,14 +5,14 @@ import type { Builder, Width } from './builder.ts';
 import type { VectorOp, VectorShift } from './vector-ops.ts';
 
 /** MOVAPS MOVUPS MOVDQA MOVDQU MOVNTDQ (and their PS and PD spellings). */
-function move<V, C>(b: Builder<V, C>, insn: Insn): void {
+export function move<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.checkVector();
   const aligned = insn.op !== OP.MOVUPS && insn.op !== OP.MOVDQU;
   b.writeVector(0, b.readVector(1, aligned), aligned);
 }
 
 /** MOVD and MOVQ between XMM, general registers and memory. */
-function moveScalar<V, C>(b: Builder<V, C>, insn: Insn): void {
+export function moveScalar<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.checkVector();
   if (insn.kind0 !== K_XMM) b.write(0, b.lane(insn.size0 as Width, 0, b.readVector(1)));
   else if (insn.kind1 !== K_XMM) b.writeVector(0, b.vectorOf(b.read(1)));
@@ -43,13 +43,13 @@ export function shift<V, C>(b: Builder<V, C>, insn: Insn): void {
 }
 
 /** PSLLDQ and PSRLDQ. */
-function shiftBytes<V, C>(b: Builder<V, C>, insn: Insn): void {
+export function shiftBytes<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.checkVector();
   b.writeVector(0, b.shiftBytes(b.readVector(0), b.immediateByte(), insn.op === OP.PSLLDQ));
 }
 
 /** PSHUFD and SHUFPS. */
-function shuffle32<V, C>(b: Builder<V, C>, insn: Insn): void {
+export function shuffle32<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.checkVector();
   const second = b.readVector(1);
   const first = insn.op === OP.SHUFPS ? b.readVector(0) : second;
@@ -57,13 +57,13 @@ function shuffle32<V, C>(b: Builder<V, C>, insn: Insn): void {
 }
 
 /** PSHUFLW and PSHUFHW. */
-function shuffle16<V, C>(b: Builder<V, C>, insn: Insn): void {
+export function shuffle16<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.checkVector();
   b.writeVector(0, b.shuffle16(b.readVector(1), insn.op === OP.PSHUFHW, b.immediateByte()));
 }
 
 /** MOVLHPS and MOVHLPS. */
-function moveHalf<V, C>(b: Builder<V, C>, insn: Insn): void {
+export function moveHalf<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.checkVector();
   const first = b.readVector(0);
   const second = b.readVector(1);
@@ -72,7 +72,7 @@ function moveHalf<V, C>(b: Builder<V, C>, insn: Insn): void {
 }
 
 /** MOVLPS and MOVHPS (and their PD spellings): one half and memory. */
-function loadHalf<V, C>(b: Builder<V, C>, insn: Insn): void {
+export function loadHalf<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.checkVector();
   const high = insn.op === OP.MOVHPS;
   if (insn.kind0 === K_MEM) {
@@ -86,14 +86,14 @@ function loadHalf<V, C>(b: Builder<V, C>, insn: Insn): void {
 }
 
 /** MOVDDUP. */
-function duplicate<V, C>(b: Builder<V, C>, insn: Insn): void {
+export function duplicate<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.checkVector();
   const low = insn.kind1 === K_XMM ? b.readVector(1) : b.vectorOf(b.read(1));
   b.writeVector(0, b.vector('PUNPCKLQDQ', low, low));
 }
 
 /** PMOVMSKB. */
-function byteMask<V, C>(b: Builder<V, C>, _insn: Insn): void {
+export function byteMask<V, C>(b: Builder<V, C>, _insn: Insn): void {
   b.checkVector();
   b.write(0, b.moveMask(b.readVector(1)));
 }
@@ -104,7 +104,7 @@ function wordOffset<V, C>(b: Builder<V, C>): V {
 }
 
 /** PINSRW. */
-function insertWord<V, C>(b: Builder<V, C>, _insn: Insn): void {
+export function insertWord<V, C>(b: Builder<V, C>, _insn: Insn): void {
   b.checkVector();
   const low = b.const(0xffffn);
   const word = b.vectorOf(b.and(b.read(1), low));
@@ -115,38 +115,7 @@ function insertWord<V, C>(b: Builder<V, C>, _insn: Insn): void {
 }
 
 /** PEXTRW. */
-function extractWord<V, C>(b: Builder<V, C>, _insn: Insn): void {
+export function extractWord<V, C>(b: Builder<V, C>, _insn: Insn): void {
   b.checkVector();
   b.write(0, b.lane(2, 0, b.shiftBytes(b.readVector(1), wordOffset(b), false)));
 }
-
-const named = (names: string, describe: typeof binary): [OpName, typeof binary][] =>
-  names.split(' ').map((name) => [name as OpName, describe]);
-
-/** Descriptions of this file. */
-export const VECTOR_SEMANTICS: Partial<Record<OpName, typeof binary>> = Object.fromEntries([
-  ...named('MOVAPS MOVUPS MOVDQA MOVDQU MOVNTDQ', move),
-  ...named('MOVD MOVQ', moveScalar),
-  ...named('PAND PANDN POR PXOR ANDPS ANDNPS ORPS XORPS', binary),
-  ...named('PCMPEQB PCMPEQW PCMPEQD PCMPGTB PCMPGTW PCMPGTD', binary),
-  ...named('PADDB PADDW PADDD PADDQ PADDSB PADDSW PADDUSB PADDUSW', binary),
-  ...named('PSUBB PSUBW PSUBD PSUBQ PSUBSB PSUBSW PSUBUSB PSUBUSW', binary),
-  ...named('PMINUB PMINSW PMAXUB PMAXSW PAVGB PAVGW', binary),
-  ...named('PMULLW PMULHW PMULHUW PMULUDQ PMADDWD PSADBW PACKSSWB PACKSSDW PACKUSWB', binary),
-  ...named('PUNPCKLBW PUNPCKLWD PUNPCKLDQ PUNPCKLQDQ PUNPCKHBW PUNPCKHWD PUNPCKHDQ PUNPCKHQDQ', binary),
-  ...named('PSLLW PSLLD PSLLQ PSRLW PSRLD PSRLQ PSRAW PSRAD', shift),
-  ...named('PSLLDQ PSRLDQ', shiftBytes),
-  ...named('PSHUFD SHUFPS', shuffle32),
-  ...named('PSHUFLW PSHUFHW', shuffle16),
-  ...named('MOVLHPS MOVHLPS', moveHalf),
-  ...named('MOVLPS MOVHPS', loadHalf),
-  ...named('MOVDDUP', duplicate),
-  ...named('PMOVMSKB', byteMask),
-  ...named('PINSRW', insertWord),
-  ...named('PEXTRW', extractWord),
-]);
-
-/** Numbers of the operations of this file. */
-export const VECTOR_OPS: ReadonlySet<number> = new Set(
-  Object.keys(VECTOR_SEMANTICS).map((name) => OP[name as OpName]),
-);

@@ -1,5 +1,5 @@
 /** Arithmetic too rare for the engine: RCL, RCR, SHLD, SHRD, 64-bit division, bit counting, CRC32. Intel SDM Vol. 2. */
-import { DE_VECTOR, RFLAGS_CF, RFLAGS_OF, RFLAGS_SF, RFLAGS_ZF, UD_VECTOR } from '@smm/x86-defs';
+import { DE_VECTOR, RFLAGS_CF, RFLAGS_OF, RFLAGS_SF, RFLAGS_ZF } from '@smm/x86-defs';
 import { parity, STATUS_FLAGS } from '../flags.ts';
 import type { Insn } from '../insn.ts';
 import { OP } from '../ops.ts';
@@ -72,36 +72,25 @@ function bitLength(value: bigint): number {
 
 /** POPCNT. */
 export function execPopcnt(cpu: Processor, insn: Insn): void {
-  if (!cpu.model.features.has('popcnt')) cpu.fault(UD_VECTOR);
   const value = readOperand(cpu, insn, 1);
   const ones = value.toString(2).replaceAll('0', '').length;
   writeOperand(cpu, insn, 0, BigInt(ones));
   setFlags(cpu, STATUS_FLAGS, value === 0n ? RFLAGS_ZF : 0);
 }
 
-/** LZCNT, or BSR on a processor without it. */
+/** LZCNT. */
 export function execLzcnt(cpu: Processor, insn: Insn): void {
   const value = readOperand(cpu, insn, 1);
   const length = bitLength(value);
-  if (!cpu.model.features.has('abm')) {
-    if (value !== 0n) writeOperand(cpu, insn, 0, BigInt(length - 1));
-    setFlags(cpu, RFLAGS_ZF, value === 0n ? RFLAGS_ZF : 0);
-    return;
-  }
   const zeros = insn.size1 * 8 - length;
   writeOperand(cpu, insn, 0, BigInt(zeros));
   setFlags(cpu, RFLAGS_ZF | RFLAGS_CF, (zeros === 0 ? RFLAGS_ZF : 0) | (value === 0n ? RFLAGS_CF : 0));
 }
 
-/** TZCNT, or BSF on a processor without it. */
+/** TZCNT. */
 export function execTzcnt(cpu: Processor, insn: Insn): void {
   const value = readOperand(cpu, insn, 1);
   const zeros = value === 0n ? insn.size1 * 8 : bitLength(value & -value) - 1;
-  if (!cpu.model.features.has('bmi1')) {
-    if (value !== 0n) writeOperand(cpu, insn, 0, BigInt(zeros));
-    setFlags(cpu, RFLAGS_ZF, value === 0n ? RFLAGS_ZF : 0);
-    return;
-  }
   writeOperand(cpu, insn, 0, BigInt(zeros));
   setFlags(cpu, RFLAGS_ZF | RFLAGS_CF, (zeros === 0 ? RFLAGS_ZF : 0) | (value === 0n ? RFLAGS_CF : 0));
 }
@@ -111,7 +100,6 @@ const CRC32C = 0x82f6_3b78;
 
 /** CRC32 (CRC-32C of 1 to 8 bytes). */
 export function execCrc32(cpu: Processor, insn: Insn): void {
-  if (!cpu.model.features.has('sse4.2')) cpu.fault(UD_VECTOR);
   let data = readOperand(cpu, insn, 1);
   let crc = Number(readOperand(cpu, insn, 0) & 0xffff_ffffn);
   for (let i = 0; i < insn.size1; i++) {

@@ -151,9 +151,18 @@ function alignmentFlagChanged(cpu: Processor, old: number): void {
   if (cpu.state.cr4 & CR4_SMAP && (cpu.state.rflags ^ old) & RFLAGS_AC) cpu.modeChanged();
 }
 
-/** CLAC and STAC. */
-export function execAlignmentFlag(cpu: Processor, set: boolean): void {
-  if (!cpu.model.features.has('smap') || cpu.cpl !== 0) cpu.fault(UD_VECTOR);
+/** CLAC. */
+export function execClac(cpu: Processor): void {
+  changeAlignmentFlag(cpu, false);
+}
+
+/** STAC. */
+export function execStac(cpu: Processor): void {
+  changeAlignmentFlag(cpu, true);
+}
+
+function changeAlignmentFlag(cpu: Processor, set: boolean): void {
+  if (cpu.cpl !== 0) cpu.fault(UD_VECTOR);
   const s = cpu.state;
   const old = s.rflags;
   s.rflags = set ? old | RFLAGS_AC : old & ~RFLAGS_AC;

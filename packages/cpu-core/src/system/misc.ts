@@ -87,7 +87,6 @@ export function execSalc(cpu: Processor): void {
 
 /** MOVBE. */
 export function execMovbe(cpu: Processor, insn: Insn): void {
-  if (!cpu.model.features.has('movbe')) cpu.fault(UD_VECTOR);
   let from = readOperand(cpu, insn, 1);
   let swapped = 0n;
   for (let i = 0; i < insn.size0; i++) {
@@ -99,7 +98,6 @@ export function execMovbe(cpu: Processor, insn: Insn): void {
 
 /** CMPXCHG8B. */
 export function execCmpxchg8b(cpu: Processor, insn: Insn): void {
-  if (!cpu.model.features.has('cx8')) cpu.fault(UD_VECTOR);
   const s = cpu.state;
   const at = operandAddress(cpu, insn, 8, true);
   cpu.memory.probeWrite(at, 8, isUser(cpu));
@@ -115,7 +113,6 @@ export function execCmpxchg8b(cpu: Processor, insn: Insn): void {
 
 /** CMPXCHG16B. */
 export function execCmpxchg16b(cpu: Processor, insn: Insn): void {
-  if (!cpu.model.features.has('cx16')) cpu.fault(UD_VECTOR);
   const s = cpu.state;
   const at = operandAddress(cpu, insn, 16, true);
   if (at & 15) cpu.fault(GP_VECTOR, 0);
@@ -143,20 +140,17 @@ function readTsc(cpu: Processor, name: 'RDTSC'): void {
 
 /** RDTSC. */
 export function execRdtsc(cpu: Processor): void {
-  if (!cpu.model.features.has('tsc')) cpu.fault(UD_VECTOR);
   readTsc(cpu, 'RDTSC');
 }
 
 /** RDTSCP. */
 export function execRdtscp(cpu: Processor): void {
-  if (!cpu.model.features.has('rdtscp')) cpu.fault(UD_VECTOR);
   readTsc(cpu, 'RDTSC');
   cpu.state.setGpr32(1, Number(msrValue(cpu, IA32_TSC_AUX)));
 }
 
 /** RDPID. */
 export function execRdpid(cpu: Processor, insn: Insn): void {
-  if (!cpu.model.features.has('rdpid')) cpu.fault(UD_VECTOR);
   writeOperand(cpu, insn, 0, readMsr(cpu, IA32_TSC_AUX) ?? 0n);
 }
 
@@ -190,16 +184,12 @@ export function execInvlpg(cpu: Processor, insn: Insn): void {
 
 /** CLFLUSH: faults as a read would. */
 export function execClflush(cpu: Processor, insn: Insn): void {
-  if (!cpu.model.features.has('clflush')) cpu.fault(UD_VECTOR);
   loadSized(cpu, operandAddress(cpu, insn, 1, false), 1);
 }
 
-/** PREFETCHh: a hint that never faults. */
-export function execPrefetch(): void {}
-
 /** MONITOR. */
 export function execMonitor(cpu: Processor, insn: Insn): void {
-  if (!cpu.model.features.has('monitor') || cpu.cpl !== 0) cpu.fault(UD_VECTOR);
+  if (cpu.cpl !== 0) cpu.fault(UD_VECTOR);
   const s = cpu.state;
   if (s.gpr32(1) !== 0) cpu.fault(GP_VECTOR, 0);
   const offset = BigInt.asUintN(insn.addressSize * 8, s.gpr64(0));
@@ -210,7 +200,7 @@ export function execMonitor(cpu: Processor, insn: Insn): void {
 
 /** MWAIT: wakes at once, which the architecture allows at any time; the processor gives up the rest of its slice. */
 export function execMwait(cpu: Processor): void {
-  if (!cpu.model.features.has('monitor') || cpu.cpl !== 0) cpu.fault(UD_VECTOR);
+  if (cpu.cpl !== 0) cpu.fault(UD_VECTOR);
   if (cpu.state.gpr32(1) & ~1) cpu.fault(GP_VECTOR, 0);
   cpu.ports.observer?.instruction?.(cpu.index, 'MWAIT', 0, cpu.insnRip);
   cpu.requestExit();
@@ -218,14 +208,13 @@ export function execMwait(cpu: Processor): void {
 
 /** RDRAND and RDSEED. */
 export function execRandom(cpu: Processor, insn: Insn): void {
-  if (!cpu.model.features.has(insn.op === OP.RDRAND ? 'rdrand' : 'rdseed')) cpu.fault(UD_VECTOR);
-  unmodelled(cpu, insn, insn.op === OP.RDRAND ? 'rdrand' : 'rdseed');
+  unmodelled(cpu, insn);
 }
 
 /** XGETBV and XSETBV. */
 export function execExtendedControl(cpu: Processor, insn: Insn): void {
   if (!(cpu.state.cr4 & CR4_OSXSAVE)) cpu.fault(UD_VECTOR);
-  unmodelled(cpu, insn, 'xsave');
+  unmodelled(cpu, insn);
 }
 
 /** RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE. */

@@ -38,8 +38,8 @@ function wide(s: CpuState): boolean {
   return upper !== 0;
 }
 
-/** Mode word (MODE_*) of a state at a privilege level. `sse`: the CPU model has SSE, SSE2 and SSE3. */
-export function computeMode(s: CpuState, cpl: number, sse: boolean): number {
+/** Mode word (MODE_*) of a state at a privilege level, but for {@link L.MODE_SET_SHIFT}. */
+export function computeMode(s: CpuState, cpl: number): number {
   const long = (s.efer & EFER_LMA) !== 0;
   const cs = s.segAttr(SEG_CS);
   let mode = long ? L.MODE_LMA : 0;
@@ -55,6 +55,6 @@ export function computeMode(s: CpuState, cpl: number, sse: boolean): number {
   if (s.cr0 & CR0_PE) mode |= L.MODE_PE;
   if (s.get32(L.ST_EFLAGS) & RFLAGS_VM) mode |= L.MODE_VM;
   if (s.smm) mode |= L.MODE_SMM;
-  if (sse && s.cr4 & CR4_OSFXSR && !(s.cr0 & (CR0_EM | CR0_TS))) mode |= L.MODE_SSE;
+  if (s.cr4 & CR4_OSFXSR && !(s.cr0 & (CR0_EM | CR0_TS))) mode |= L.MODE_SSE;
   return mode;
 }

@@ -2,10 +2,9 @@
  * The part of SSE that TypeScript executes: control register, FXSAVE, checks.
  * Intel SDM Vol. 1, "FXSAVE and FXRSTOR Instructions"; Vol. 2.
  */
-import { CR0_EM, CR0_TS, CR4_OSFXSR, GP_VECTOR, NM_VECTOR, UD_VECTOR } from '@smm/x86-defs';
+import { CR0_EM, CR0_TS, CR4_OSFXSR, GP_VECTOR, NM_VECTOR } from '@smm/x86-defs';
 import { type Insn, K_MM } from '../insn.ts';
 import * as L from '../layout.ts';
-import { OP } from '../ops.ts';
 import type { Processor } from '../processor.ts';
 import { isUser, loadSized, operandAddress, storeSized } from './operands.ts';
 import { checkMmx, checkSse, unmodelled } from './unmodelled.ts';
@@ -28,7 +27,6 @@ function setXmm(cpu: Processor, register: number, low: bigint, high: bigint): vo
 }
 
 function fxAddress(cpu: Processor, insn: Insn, write: boolean): number {
-  if (!cpu.model.features.has('fxsr')) cpu.fault(UD_VECTOR);
   if (cpu.state.cr0 & (CR0_EM | CR0_TS)) cpu.fault(NM_VECTOR);
   const at = operandAddress(cpu, insn, FXSAVE_SIZE, write);
   if (at & 15) cpu.fault(GP_VECTOR, 0);
@@ -103,14 +101,9 @@ export function execFxrstor(cpu: Processor, insn: Insn): void {
   }
 }
 
-function requireSse(cpu: Processor): void {
-  if (!cpu.model.features.has('sse')) cpu.fault(UD_VECTOR);
-  checkSse(cpu);
-}
-
 /** LDMXCSR. */
 export function execLdmxcsr(cpu: Processor, insn: Insn): void {
-  requireSse(cpu);
+  checkSse(cpu);
   const value = Number(loadSized(cpu, operandAddress(cpu, insn, 4, false), 4));
   if (value & ~MXCSR_MASK) cpu.fault(GP_VECTOR, 0);
   cpu.state.set32(L.ST_MXCSR, value);
@@ -118,7 +111,7 @@ export function execLdmxcsr(cpu: Processor, insn: Insn): void {
 
 /** STMXCSR. */
 export function execStmxcsr(cpu: Processor, insn: Insn): void {
-  requireSse(cpu);
+  checkSse(cpu);
   storeSized(cpu, operandAddress(cpu, insn, 4, true), 4, BigInt(cpu.state.get32(L.ST_MXCSR)));
 }
 
@@ -129,29 +122,11 @@ export function execEmms(cpu: Processor): void {
   cpu.state.set32(L.ST_FTW, 0xffff);
 }
 
-const SSE: ReadonlySet<number> = new Set([
-  OP.MOVAPS,
-  OP.MOVUPS,
-  OP.MOVNTDQ,
-  OP.MOVLPS,
-  OP.MOVHPS,
-  OP.MOVLHPS,
-  OP.MOVHLPS,
-  OP.ANDPS,
-  OP.ANDNPS,
-  OP.ORPS,
-  OP.XORPS,
-  OP.SHUFPS,
-]);
-
 /** #UD and #NM of an instruction on XMM registers; loud for one of its MMX forms. */
 export function checkVector(cpu: Processor, insn: Insn): void {
   if (insn.kind0 === K_MM || insn.kind1 === K_MM) {
-    if (!cpu.model.features.has('mmx')) cpu.fault(UD_VECTOR);
     checkMmx(cpu);
-    unmodelled(cpu, insn, 'mmx');
+    unmodelled(cpu, insn);
   }
-  const feature = insn.op === OP.MOVDDUP ? 'pni' : SSE.has(insn.op) ? 'sse' : 'sse2';
-  if (!cpu.model.features.has(feature)) cpu.fault(UD_VECTOR);
   checkSse(cpu);
 }

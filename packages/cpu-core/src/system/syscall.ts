@@ -43,7 +43,7 @@ function flatSegments(cpu: Processor, cs: number, code: number, ss: number, user
 
 function requireSyscall(cpu: Processor): void {
   const amd = cpu.model.vendor === 'AuthenticAMD';
-  const allowed = cpu.model.features.has('syscall') && cpu.state.efer & EFER_SCE;
+  const allowed = cpu.state.efer & EFER_SCE;
   if (!allowed || !(cpu.state.cr0 & CR0_PE) || (!amd && !cpu.code64)) cpu.fault(UD_VECTOR);
 }
 
@@ -88,7 +88,6 @@ export function execSysret(cpu: Processor, insn: Insn): void {
 
 /** SYSENTER. */
 export function execSysenter(cpu: Processor): void {
-  if (!cpu.model.features.has('sep')) cpu.fault(UD_VECTOR);
   const s = cpu.state;
   const cs = Number(msrValue(cpu, IA32_SYSENTER_CS) & 0xffffn);
   if (!(s.cr0 & CR0_PE) || (cs & 0xfffc) === 0) cpu.fault(GP_VECTOR, 0);
@@ -103,7 +102,6 @@ export function execSysenter(cpu: Processor): void {
 
 /** SYSEXIT. */
 export function execSysexit(cpu: Processor, insn: Insn): void {
-  if (!cpu.model.features.has('sep')) cpu.fault(UD_VECTOR);
   const s = cpu.state;
   const cs = Number(msrValue(cpu, IA32_SYSENTER_CS) & 0xffffn);
   if (!(s.cr0 & CR0_PE) || (cs & 0xfffc) === 0 || cpu.cpl !== 0) cpu.fault(GP_VECTOR, 0);

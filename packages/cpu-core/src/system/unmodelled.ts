@@ -4,10 +4,16 @@ import type { Insn } from '../insn.ts';
 import * as L from '../layout.ts';
 import { OP, OP_NAMES } from '../ops.ts';
 import type { Processor } from '../processor.ts';
+import { featureBehind } from './availability.ts';
 import { featureFact } from './cpuid.ts';
+import { requireX87 } from './x87/fpu.ts';
 
-/** Stops with the instruction's bytes, mode and RIP. `feature`: the CPUID feature that says it exists. */
-export function unmodelled(cpu: Processor, insn: Insn, feature: string): never {
+/** Stops with the instruction's bytes, mode and RIP. `feature`: what says that it exists, if not its encoding. */
+export function unmodelled(
+  cpu: Processor,
+  insn: Insn,
+  feature: string = featureBehind(cpu.model, insn.feature),
+): never {
   const bytes = Array.from(insn.bytes.subarray(0, insn.length), (b) => b.toString(16).padStart(2, '0'));
   const code = [16, 32, 64][cpu.state.mode & L.MODE_CODE_MASK];
   throw new UnmodelledError(
@@ -26,57 +32,19 @@ export function checkSse(cpu: Processor): void {
   if (cr0 & CR0_TS) cpu.fault(NM_VECTOR);
 }
 
-/** #NM as CR0 asks for an x87 instruction. */
-function checkX87(cpu: Processor): void {
-  if (cpu.state.cr0 & (CR0_EM | CR0_TS)) cpu.fault(NM_VECTOR);
-}
-
 /** #UD or #NM as CR0 asks for an MMX instruction. */
 export function checkMmx(cpu: Processor): void {
   if (cpu.state.cr0 & CR0_EM) cpu.fault(UD_VECTOR);
   if (cpu.state.cr0 & CR0_TS) cpu.fault(NM_VECTOR);
 }
 
-function requireFeature(cpu: Processor, feature: string): void {
-  if (!cpu.model.features.has(feature)) cpu.fault(UD_VECTOR);
-}
-
-/** Features behind the system instructions that are not modelled. SVM is absent here: without EFER.SVME its instructions are #UD. */
-const SYSTEM_FEATURES: readonly string[] = [
-  'xsave',
-  'vmx',
-  'smx',
-  'sgx',
-  'waitpkg',
-  'serialize',
-  'clwb',
-  'clflushopt',
-  'pku',
-  'rtm',
-];
-
-/** The *_UNMODELLED operations: the architecture's own fault where there is one, else loud. */
+/** The *_UNMODELLED operations, which the model has: the architecture's own fault where there is one, else loud. */
 export function execUnmodelled(cpu: Processor, insn: Insn): never {
-  switch (insn.op) {
-    case OP.X87_UNMODELLED:
-      checkX87(cpu);
-      requireFeature(cpu, 'fpu');
-      return unmodelled(cpu, insn, 'fpu');
-    case OP.MMX_UNMODELLED:
-      checkMmx(cpu);
-      requireFeature(cpu, 'mmx');
-      return unmodelled(cpu, insn, 'mmx');
-    case OP.SSE_UNMODELLED:
-      requireFeature(cpu, 'sse');
-      checkSse(cpu);
-      return unmodelled(cpu, insn, 'sse');
-    case OP.VEX_UNMODELLED:
-      requireFeature(cpu, 'avx');
-      return unmodelled(cpu, insn, 'avx');
-    default: {
-      const gate = SYSTEM_FEATURES.find((feature) => cpu.model.features.has(feature));
-      if (!gate) cpu.fault(UD_VECTOR);
-      return unmodelled(cpu, insn, gate);
-    }
+  if (insn.op === OP.X87_UNMODELLED) {
+    requireX87(cpu);
+    return unmodelled(cpu, insn, 'fpu');
   }
+  if (insn.op === OP.MMX_UNMODELLED) checkMmx(cpu);
+  if (insn.op === OP.SSE_UNMODELLED) checkSse(cpu);
+  return unmodelled(cpu, insn);
 }

@@ -33,6 +33,8 @@ export interface FlatMachineOptions {
   interpreter?: Interpreter;
   /** CPU model. Default 'max'. */
   model?: CpuModel;
+  /** CPU models by processor, where they are not all the same. */
+  models?: readonly CpuModel[];
   behaviour?: Partial<ProcessorBehaviour>;
   ports?: Partial<ProcessorPorts>;
 }
@@ -98,7 +100,7 @@ export class FlatMachine {
         this.engine.createProcessor({
           index,
           bsp: true,
-          model: options.model ?? cpuModel('max'),
+          model: options.models?.[index] ?? options.model ?? cpuModel('max'),
           ports: { ...this.#ports(), ...options.ports },
           ...(options.behaviour && { behaviour: options.behaviour }),
           ...(options.tier && { tier: options.tier }),

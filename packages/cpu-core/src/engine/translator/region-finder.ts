@@ -2,9 +2,8 @@
 import { decode } from '../../decode/decode.ts';
 import { Insn, K_MEM, K_REL } from '../../insn.ts';
 import * as L from '../../layout.ts';
-import { ENDS_BLOCK, OP } from '../../ops.ts';
+import { ENDS_BLOCK, OP, VECTOR_OPS } from '../../ops.ts';
 import { SEMANTICS } from '../../semantics/semantics.ts';
-import { VECTOR_OPS } from '../../semantics/vector.ts';
 import { type BlockBuilder, hasVectorCode } from '../block-builder.ts';
 import { isCanonical, nextRip, relativeTarget } from '../branch.ts';
 import type { Block, CodePages } from '../code-pages.ts';
@@ -118,7 +117,7 @@ export class RegionFinder {
     let rip = block.rip;
     for (let at = block.start; at < end; ) {
       const insn = new Insn();
-      const length = decode(u8, at, end - at, size, insn);
+      const length = decode(u8, at, end - at, size, insn, this.#core.cpu.available);
       if (length === 0)
         throw new RangeError(`translator: the block at ${block.rip.toString(16)}h does not decode`);
       const next = nextRip(block.mode, rip, length);

@@ -1,18 +1,21 @@
 /** Which instruction forms get a handler of their own in the generated code. Others are executed by TypeScript: right, but slower. */
-import { Insn, K_FAR, K_IMM, K_MEM, K_NONE, K_REG, K_REL, K_XMM, REG_NONE } from '../../insn.ts';
-import { OP, type OpName, opTable } from '../../ops.ts';
+import { Insn, K_IMM, K_MEM, K_NONE, K_REG, K_REL, K_XMM, REG_NONE } from '../../insn.ts';
+import { OP, type OpName, opsWith, opTable } from '../../ops.ts';
 import type { Model } from './convention.ts';
-import { type Operand, vectorShapes } from './vector-forms.ts';
+import { type Operand, vectorForms } from './vector-forms.ts';
 
-/** What tells one handler from another: no register numbers, no values. Below 2^31. */
-export function formKey(i: Insn, noFlags: boolean, indexed = i.index !== REG_NONE): number {
+/**
+ * What tells one form of an operation from another: no register numbers, no values. Below {@link SHAPES}: the widths
+ * of the instruction and of two operands, three kinds, the condition, three flags.
+ */
+export function formShape(i: Insn, noFlags: boolean, indexed = i.index !== REG_NONE): number {
   const traits = TRAITS[i.op]!;
-  if (traits & T_IDLE) return (i.op << KEY_BITS) | (noFlags ? FORM_NO_FLAGS : 0);
+  if (traits & T_IDLE) return noFlags ? FORM_NO_FLAGS : 0;
   const { kind0, kind1, kind2 } = i;
-  let key = i.op * 4 + (traits & T_SIZELESS ? 0 : log2(i.size));
-  key = key * 4 + (kind0 === K_REG || kind0 === K_MEM ? log2(i.size0) : 0);
-  key = key * 4 + (i.op !== OP.LEA && (kind1 === K_REG || kind1 === K_MEM) ? log2(i.size1) : 0);
-  key = (key << 9) | (kindKey(kind0) << 6) | (kindKey(kind1) << 3) | kindKey(kind2);
+  let key = traits & T_SIZELESS ? 0 : log2(i.size);
+  key = (key << 3) | (kind0 === K_REG || kind0 === K_MEM ? log2(i.size0) : 0);
+  key = (key << 3) | (i.op !== OP.LEA && (kind1 === K_REG || kind1 === K_MEM) ? log2(i.size1) : 0);
+  key = (key << 12) | (kind0 << 8) | (kind1 << 4) | kind2;
   key = (key << 4) | (traits & T_CONDITION ? i.cc : 0);
   const memory = kind0 === K_MEM || kind1 === K_MEM || kind2 === K_MEM;
   const imm64 = i.op === OP.MOV && i.size === 8 && kind1 === K_IMM && i.immHigh !== i.imm >> 31;
@@ -21,33 +24,36 @@ export function formKey(i: Insn, noFlags: boolean, indexed = i.index !== REG_NON
   );
 }
 
-/** Bit of a form key: the handler leaves the flags alone. */
+/** What tells one handler from another: operation and {@link formShape}. Below 2^44: no bit operation reaches its top. */
+export function formKey(i: Insn, noFlags: boolean, indexed = i.index !== REG_NONE): number {
+  return i.op * SHAPES + formShape(i, noFlags, indexed);
+}
+
+/** Bit of a form's shape and key: the handler leaves the flags alone. */
 export const FORM_NO_FLAGS = 1;
-/** Bit of a form key: the memory operand has an index register. */
+/** Bit of a form's shape and key: the memory operand has an index register. */
 export const FORM_INDEXED = 4;
-/** Bits of a form key below the operation: three sizes, three kinds, the condition, three flags. */
-const KEY_BITS = 3 * 2 + 3 * 3 + 4 + 3;
+/** A shape is below this. */
+export const SHAPES = 1 << 28;
 
-/** Two bits of a width: 16 bytes are as one, for no instruction has both. */
+/** A form key with a bit of its shape set or cleared. */
+export function withBit(key: number, bit: number, set: boolean): number {
+  return key - (key & bit) + (set ? bit : 0);
+}
+
+/** Three bits of a width up to 128 bytes. */
 function log2(size: number): number {
-  return (31 - Math.clz32(size || 1)) & 3;
+  return 31 - Math.clz32(size || 1);
 }
-
-/** Three bits of an operand's kind: no instruction with a form has a far pointer. */
-function kindKey(kind: number): number {
-  return kind === K_XMM ? K_FAR : kind & 7;
-}
-
-/** Instructions that do nothing, whatever their operands. */
-export const IDLE: readonly number[] = [OP.NOP, OP.PREFETCH, OP.LFENCE, OP.MFENCE, OP.SFENCE];
-/** The operand size means nothing to these. */
-const SIZELESS: readonly number[] = [OP.LAHF, OP.SAHF, OP.CLC, OP.STC, OP.CMC, OP.CLD, OP.STD];
-const USES_CONDITION: readonly number[] = [OP.JCC, OP.SETCC, OP.CMOVCC];
 
 const T_IDLE = 1;
 const T_SIZELESS = 2;
 const T_CONDITION = 4;
-const TRAITS = opTable([T_IDLE, IDLE], [T_SIZELESS, SIZELESS], [T_CONDITION, USES_CONDITION]);
+const TRAITS = opTable(
+  [T_IDLE, opsWith('idle')],
+  [T_SIZELESS, opsWith('sizeless')],
+  [T_CONDITION, opsWith('condition')],
+);
 
 /** One form: an example instruction. */
 export interface Form {
@@ -336,7 +342,7 @@ export function coldFormsOf(model: Model): Form[] {
     list.add('CWD', w, []);
     list.add('BSWAP', w, [r(w)]);
   }
-  for (const { op, operands } of vectorShapes(model)) list.add(op, operands[0]!.size, operands);
+  for (const { op, operands } of vectorForms(model)) list.add(op, operands[0]!.size, operands);
   for (const op of ['LAHF', 'SAHF'] as const) list.add(op, 1, []);
   for (const op of ['SGDT', 'SIDT'] as const)
     for (const w of general ? [2, 4] : [native]) list.add(op, w, [m(w === 8 ? 10 : 6)]);

@@ -1,7 +1,7 @@
-/** Operands of the vector instructions that get a function in the generated code: all that the decoder gives them. */
+/** Operands of the vector instructions, by their encodings: each form that the decoder gives gets a function. */
 import { K_IMM, K_MEM, K_REG, K_XMM } from '../../insn.ts';
-import type { OpName } from '../../ops.ts';
-import { binary, shift, VECTOR_SEMANTICS } from '../../semantics/vector.ts';
+import type { Encoding } from '../../operations/operation.ts';
+import { OP_NAMES, OPERATIONS, type OpName, VECTOR_OPS } from '../../ops.ts';
 import type { Model } from './convention.ts';
 
 /** An operand of a form; width in bytes. */
@@ -10,56 +10,58 @@ export interface Operand {
   size: number;
 }
 
-interface Shape {
+interface VectorForm {
   op: OpName;
   operands: readonly Operand[];
 }
 
-const x = (size = 16): Operand => ({ kind: K_XMM, size });
-const r = (size: number): Operand => ({ kind: K_REG, size });
-const m = (size = 16): Operand => ({ kind: K_MEM, size });
-const imm: Operand = { kind: K_IMM, size: 1 };
+const WIDTHS: Readonly<Record<string, number>> = { b: 1, w: 2, d: 4, q: 8, x: 16 };
+
+/** What an operand code may be; nothing where it names an MMX register, whose forms are not modelled. */
+function choices(code: string, natives: readonly number[], where: string): readonly Operand[] {
+  const sized = (kind: number, sizes: readonly number[]): Operand[] => sizes.map((size) => ({ kind, size }));
+  const width = code.charAt(1);
+  const sizes = width === 'y' ? natives : width === 'v' ? [2, ...natives] : [WIDTHS[width] ?? 0];
+  const memory = sized(K_MEM, code === 'Ev/Mw' ? [2] : sizes);
+  const both = (kind: number): Operand[] => [
+    ...(where.endsWith(' m') ? [] : sized(kind, sizes)),
+    ...(where.endsWith(' r') ? [] : memory),
+  ];
+  switch (code.charAt(0)) {
+    case 'V':
+      return sized(K_XMM, sizes);
+    case 'W':
+      return both(K_XMM);
+    case 'G':
+      return sized(K_REG, sizes);
+    case 'E':
+      return both(K_REG);
+    case 'M':
+      return memory;
+    case 'U':
+      return sized(K_IMM, [1]);
+    case 'P':
+    case 'Q':
+      return [];
+  }
+  throw new Error(`operand code ${code} of a vector instruction has no form`);
+}
 
 /** All vector forms of a model. */
-export function vectorShapes(model: Model): Shape[] {
-  const list: Shape[] = [];
-  const add = (names: string, ...operands: readonly Operand[]): void => {
-    for (const name of names.split(' ')) list.push({ op: name as OpName, operands });
-  };
+export function vectorForms(model: Model): VectorForm[] {
   const natives = model === 'flat64' ? [4, 8] : [4];
-  for (const [name, describe] of Object.entries(VECTOR_SEMANTICS)) {
-    if (describe !== binary && describe !== shift) continue;
-    add(name, x(), x());
-    add(name, x(), m());
-    if (describe === shift) add(name, x(), imm);
-  }
-  const moves = 'MOVAPS MOVUPS MOVDQA MOVDQU';
-  add(moves, x(), x());
-  add(moves, x(), m());
-  add(`${moves} MOVNTDQ`, m(), x());
-  for (const other of [r(4), m(4)]) {
-    add('MOVD', x(4), other);
-    add('MOVD', other, x(4));
-  }
-  if (model === 'flat64') {
-    add('MOVQ', x(8), r(8));
-    add('MOVQ', r(8), x(8));
-  }
-  add('MOVQ', x(8), x(8));
-  for (const [to, from] of [
-    [x(8), m(8)],
-    [m(8), x(8)],
-  ] as const)
-    add('MOVQ MOVLPS MOVHPS', to, from);
-  add('MOVLHPS MOVHLPS', x(), x());
-  add('MOVDDUP', x(), x(8));
-  add('MOVDDUP', x(), m(8));
-  add('PSLLDQ PSRLDQ', x(), imm);
-  for (const second of [x(), m()]) add('PSHUFD PSHUFLW PSHUFHW SHUFPS', x(), second, imm);
-  for (const size of natives) {
-    add('PMOVMSKB', r(size), x());
-    add('PEXTRW', r(size), x(), imm);
-  }
-  for (const second of [r(2), m(2), ...natives.map(r)]) add('PINSRW', x(), second, imm);
+  const list: VectorForm[] = [];
+  const add = (op: OpName, codes: string, where: string): void => {
+    let forms: (readonly Operand[])[] = [[]];
+    for (const code of codes.split(','))
+      forms = forms.flatMap((form) => choices(code, natives, where).map((operand) => [...form, operand]));
+    for (const operands of forms) list.push({ op, operands });
+  };
+  const addEncoding = (op: OpName, [where, codes = '', , , alternative]: Encoding): void => {
+    add(op, codes, where);
+    if (alternative && model === 'flat64') add(alternative[0] as OpName, alternative[1], where);
+  };
+  for (const op of VECTOR_OPS)
+    for (const encoding of OPERATIONS[op]!.at) addEncoding(OP_NAMES[op]!, encoding);
   return list;
 }

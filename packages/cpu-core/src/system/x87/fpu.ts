@@ -167,13 +167,11 @@ function notePointers(cpu: Processor, insn: Insn): void {
   s.set32(L.ST_FCS_FDS, selectors);
 }
 
-/** Wraps the body of a non-control instruction: checks before it, pointers after it. `feature`: a CPUID feature it needs. */
+/** Wraps the body of a non-control instruction: checks before it, pointers after it. */
 export function instruction(
   body: (cpu: Processor, insn: Insn) => void,
-  feature?: string,
 ): (cpu: Processor, insn: Insn) => void {
   return (cpu, insn) => {
-    if (feature && !cpu.model.features.has(feature)) cpu.fault(UD_VECTOR);
     requireX87(cpu);
     checkPending(cpu);
     body(cpu, insn);

@@ -231,8 +231,6 @@ function setFlags(cpu: Processor, conditions: number): void {
 
 /** FCOM FUCOM FICOM FCOMI FUCOMI FTST and their popping forms. */
 export const execCompare = instruction((cpu, insn) => compare(cpu, insn, COMPARE.get(insn.op)!));
-/** The same with the gate of FCOMI and FUCOMI. */
-export const execCompareFlags = instruction((cpu, insn) => compare(cpu, insn, COMPARE.get(insn.op)!), 'cmov');
 
 function compare(cpu: Processor, insn: Insn, row: CompareRow): void {
   const other = insn.operands === 2 ? insn.val1 : 1; // FCOMPP and FUCOMPP name none
@@ -315,7 +313,7 @@ export const execConditionalMove = instruction((cpu, insn) => {
     return;
   }
   if (taken) writeSt(cpu, 0, readSt(cpu, insn.val1));
-}, 'cmov');
+});
 
 /** FFREE and FFREEP. */
 export const execFree = instruction((cpu, insn) => {

@@ -210,10 +210,8 @@ function storeInteger(cpu: Processor, insn: Insn): void {
   if (insn.op !== OP.FIST) pop(cpu);
 }
 
-/** FIST and FISTP. */
+/** FIST, FISTP and FISTTP. */
 export const execStoreInteger = instruction(storeInteger);
-/** FISTTP, of SSE3. */
-export const execStoreTruncated = instruction(storeInteger, 'pni');
 
 const DIGITS = 18;
 const BCD_LIMIT = 10n ** BigInt(DIGITS) - 1n;
