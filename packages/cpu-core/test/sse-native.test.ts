@@ -60,6 +60,7 @@ shapes.push(
   { name: 'pshufhw', opcode: [0xf3, 0x0f, 0x70], form: '', immediate: true },
   { name: 'pshuflw', opcode: [0xf2, 0x0f, 0x70], form: '', immediate: true },
   { name: 'shufps', opcode: [0x0f, 0xc6], form: '', immediate: true },
+  { name: 'shufpd', opcode: [0x66, 0x0f, 0xc6], form: '', immediate: true },
   { name: 'pinsrw', opcode: [0x66, 0x0f, 0xc4], form: '', immediate: true },
   { name: 'pextrw', opcode: [0x66, 0x0f, 0xc5], form: 'r', immediate: true },
   { name: 'movaps', opcode: [0x0f, 0x28], form: '' },

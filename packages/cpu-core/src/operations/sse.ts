@@ -141,6 +141,7 @@ export const SSE = operations({
   PSRAW: vector('shift', ['0F E1', 'Vx,Wx', '66', 'sse2'], ['0F 71 /4 r', 'Wx,Ub', '66', 'sse2']),
   PSRAD: vector('shift', ['0F E2', 'Vx,Wx', '66', 'sse2'], ['0F 72 /4 r', 'Wx,Ub', '66', 'sse2']),
   SHUFPS: vector('shuffle32', ['0F C6', 'Vx,Wx,Ub', 'np', 'sse']),
+  SHUFPD: vector('shuffle64', ['0F C6', 'Vx,Wx,Ub', '66', 'sse2']),
   PINSRW: vector('insertWord', ['0F C4', 'Vx,Ev/Mw,Ub', '66', 'sse2']),
   PEXTRW: vector('extractWord', ['0F C5 r', 'Gy,Wx,Ub', '66', 'sse2']),
 });

@@ -56,6 +56,18 @@ export function shuffle32<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.writeVector(0, b.shuffle32(first, second, b.immediateByte()));
 }
 
+/** SHUFPD: a quadword of each, as two doublewords. */
+export function shuffle64<V, C>(b: Builder<V, C>, _insn: Insn): void {
+  b.checkVector();
+  const second = b.readVector(1);
+  const order = b.immediateByte();
+  // A quadword's doublewords are 0 and 1 (fields 4h), or 2 and 3 (fields Eh).
+  const clear = (bit: bigint): C => b.equal(b.and(order, b.const(bit)), b.const(0n));
+  const low = b.select(clear(1n), b.const(0x04n), b.const(0x0en));
+  const high = b.select(clear(2n), b.const(0x40n), b.const(0xe0n));
+  b.writeVector(0, b.shuffle32(b.readVector(0), second, b.or(low, high)));
+}
+
 /** PSHUFLW and PSHUFHW. */
 export function shuffle16<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.checkVector();

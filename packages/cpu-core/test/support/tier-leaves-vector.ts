@@ -65,6 +65,7 @@ const WITH_IMMEDIATE: readonly Opcode[] = [
   [0xf3, 0x70],
   [0xf2, 0x70],
   [0, 0xc6],
+  [0x66, 0xc6],
 ];
 
 /** Vector sequences for one scope. */
