@@ -194,6 +194,8 @@ export const ACT_SMI_LOST_NEXT = 0x2000;
 export const ACT_BSP = 0x4000;
 /** ACT: a single-step trap waits for RSM, for an SMI came first. */
 export const ACT_DEBUG_TRAP_HELD = 0x8000;
+/** ACT: the last thing that happened was the delivery of a fault, and nothing has retired since. */
+export const ACT_FAULT_DELIVERED = 0x1_0000;
 
 /** CC: status flags are in ST_EFLAGS. */
 export const CC_EAGER = 0;

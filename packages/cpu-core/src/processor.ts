@@ -1,6 +1,7 @@
 /** One processor: its state, its event lines and the loop that alternates between events and instructions. */
 import {
   CR0_PE,
+  countOrInfinity,
   DB_VECTOR,
   EFER_LMA,
   NMI_VECTOR,
@@ -83,6 +84,9 @@ export interface RunExit {
   /** Instructions retired (a REP iteration is one). */
   retired: number;
 }
+
+/** Events taken in a row that cost no time: what is pending at once at most. More come from gates that leave interrupts on. */
+const EVENTS_AT_ONCE = 32;
 
 const IDLE = L.ACT_HALTED | L.ACT_WAIT_SIPI | L.ACT_SHUTDOWN;
 const PENDING = L.ACT_SMI_PENDING | L.ACT_NMI_PENDING | L.ACT_INIT_PENDING | L.ACT_DEBUG_TRAP;
@@ -323,8 +327,21 @@ export class Processor {
   /**
    * Runs up to `budget` instructions (REP iterations count). Events are taken between instructions; an event that
    * becomes possible with the last instruction of the budget is taken at the start of the next call.
+   * What retires nothing takes time too, so that every run ends: a fault on the first instruction of a fault's handler, and each
+   * {@link EVENTS_AT_ONCE} events in a row, count as an instruction.
+   * When a port throws, the instruction that asked it has not happened: the next call executes it anew.
+   * Throws `SmmError` `OPTION_VALUE` for a budget that is no count, `CPU_REENTERED` when called from inside a run.
    */
   run(budget: number): RunExit {
+    countOrInfinity('the budget of Processor.run', budget);
+    if (this.#running) {
+      throw new SmmError(
+        'CPU_REENTERED',
+        `processor ${this.index} was asked to run while it runs`,
+        'Call requestExit from ports and observers, and run again when run has returned.',
+        { processor: this.index },
+      );
+    }
     this.#running = true;
     this.#exitRequested = false;
     let retired = 0;
@@ -333,14 +350,16 @@ export class Processor {
         if (this.#exitRequested) return { reason: 'event', retired };
         if (this.state.activity & IDLE) {
           this.state.set32(L.ST_EXIT_REQUEST, 0);
-          this.#takeEvents();
+          retired += this.#takeEvents();
           const idle = this.#idleReason();
           if (idle) return { reason: idle, retired };
         }
         if (retired >= budget) return { reason: 'budget', retired };
         this.state.set32(L.ST_EXIT_REQUEST, 0);
-        this.#takeEvents();
-        if (!(this.state.activity & IDLE) && !this.#exitRequested) retired += this.#execute(budget - retired);
+        const waited = this.#takeEvents();
+        retired += waited;
+        if (waited > 0 || this.state.activity & IDLE || this.#exitRequested) continue;
+        retired += this.#execute(budget - retired);
       }
     } finally {
       this.#running = false;
@@ -360,36 +379,57 @@ export class Processor {
     const before = s.get32(L.ST_EFLAGS);
     const stepping = (before & RFLAGS_TF) !== 0;
     if (before & RFLAGS_RF) s.set32(L.ST_EFLAGS, before & ~RFLAGS_RF);
-    const shadow = s.activity & SHADOWS;
-    s.activity &= ~SHADOWS;
+    const held = s.activity & (SHADOWS | L.ACT_FAULT_DELIVERED);
+    s.activity &= ~held;
+    const shadow = held & SHADOWS;
     const chunk = stepping || shadow ? 1 : Math.min(left, 0x3fff_ffff);
     this.#softwareInterrupt = false;
     s.set32(L.ST_BUDGET, chunk);
     this.#inTier = true;
+    let used = 0;
     try {
       this.tier.run();
+    } catch (error) {
+      // The instruction has not happened: what was taken from the state for it comes back.
+      if ((s.get32(L.ST_BUDGET) | 0) === chunk) {
+        s.activity |= held;
+        s.set32(L.ST_EFLAGS, s.get32(L.ST_EFLAGS) | (before & RFLAGS_RF));
+      }
+      throw error;
     } finally {
       this.#inTier = false;
+      used = chunk - (s.get32(L.ST_BUDGET) | 0);
+      if (this.#count(used) === this.#stiRetired) s.activity |= L.ACT_SHADOW_STI;
+      this.#stiRetired = -1;
     }
-    const used = chunk - (s.get32(L.ST_BUDGET) | 0);
-    const total = s.views.f64[(s.base + L.ST_RETIRED) >>> 3]! + used;
-    s.views.f64[(s.base + L.ST_RETIRED) >>> 3] = total;
-    if (total === this.#stiRetired) s.activity |= L.ACT_SHADOW_STI;
-    this.#stiRetired = -1;
     const exit = s.get32(L.ST_EXIT);
-    if (exit === L.EXIT_FAULT) this.#deliverPendingFault();
-    else if (exit === L.EXIT_ERROR) {
+    if (exit === L.EXIT_FAULT) {
+      this.#deliverPendingFault();
+      s.activity |= L.ACT_FAULT_DELIVERED;
+      if (used === 0 && held & L.ACT_FAULT_DELIVERED) {
+        this.#count(1);
+        return 1;
+      }
+    } else if (exit === L.EXIT_ERROR) {
       throw new SmmError(
         'CPU_TIER_ERROR',
         `processor ${this.index}: the tier left with EXIT_ERROR but threw nothing`,
         'Report this: the engine must rethrow the error that made it stop.',
         { rip: s.rip },
       );
-    } else if (used === 0 && shadow) s.activity |= shadow;
+    } else if (used === 0) s.activity |= held;
     if (stepping && used > 0 && !this.#softwareInterrupt && !(s.activity & L.ACT_SHADOW_MOVSS)) {
       s.activity |= L.ACT_DEBUG_TRAP;
     }
     return used;
+  }
+
+  /** Counts instructions as retired. Returns how many have been since power-up. */
+  #count(instructions: number): number {
+    const { views, base } = this.state;
+    const total = views.f64[(base + L.ST_RETIRED) >>> 3]! + instructions;
+    views.f64[(base + L.ST_RETIRED) >>> 3] = total;
+    return total;
   }
 
   #deliverPendingFault(): void {
@@ -402,9 +442,14 @@ export class Processor {
     return this.state.smm && this.behaviour.initBlockedInSmm;
   }
 
-  #takeEvents(): void {
-    do this.insnRip = this.state.rip;
-    while (this.#takeEvent());
+  /** Takes what is pending. Returns the time that it took, in instructions: 0, or 1 if there were so many that the run must get on. */
+  #takeEvents(): 0 | 1 {
+    for (let taken = 0; taken < EVENTS_AT_ONCE; taken++) {
+      this.insnRip = this.state.rip;
+      if (!this.#takeEvent()) return 0;
+    }
+    this.#count(1);
+    return 1;
   }
 
   /** Takes the most urgent event. Intel SDM Vol. 3, "Priority Among Concurrent Events". */

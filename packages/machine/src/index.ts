@@ -52,7 +52,6 @@ export { vmxExitName } from './kvm/exits.ts';
 export { DEFAULT_KVM_OPTIONS, type KvmOptions } from './kvm/options.ts';
 export { Machine } from './machine.ts';
 export {
-  type AttachedDevice,
   type MachineOptions,
   type MachineSnapshot,
   type MachineStop,

@@ -11,12 +11,13 @@ import type {
   TranslatorOptions,
 } from '@smm/cpu-core';
 import type { TraceSink } from '@smm/trace';
-import type { SaveStateLayout } from '@smm/x86-defs';
+import { oneOf, positiveNumber, type SaveStateLayout, SmmError, wholeNumber } from '@smm/x86-defs';
 import type { LocalApicState } from '@smm/xapic';
 import type { DebugConsoleState } from './debug-console.ts';
+import type { DriverState } from './driver.ts';
 import type { HostPagesState } from './host-pages.ts';
 import type { KvmOptions } from './kvm/options.ts';
-import type { Schedule, SchedulerState } from './scheduler.ts';
+import type { Schedule } from './scheduler.ts';
 import type { KvmSwitches } from './switches.ts';
 
 /** Virtual nanoseconds per instruction unless the options say otherwise: 125 million instructions per virtual second. */
@@ -85,62 +86,52 @@ export interface MachineOptions {
   readonly decodedMiB?: number;
 }
 
-/** Why `Machine.run` returned. */
-export type MachineStop = 'idle' | 'shutdown' | 'budget' | 'asked';
+/** Why `Machine.run` returned: nothing can happen any more, a processor shut down, a limit was reached, `until` or `interrupt` said so. */
+export type MachineStop = 'idle' | 'shutdown' | 'budget' | 'asked' | 'interrupted';
 
 /** Limits of a run. */
 export interface RunLimits {
-  /** Instructions of all processors together. */
+  /** Instructions of all processors together; the turn in which they are used up is run to its end. Infinity for no limit. */
   readonly instructions: number;
   /** Asked after every round; true ends the run. */
   readonly until?: () => boolean;
+  /**
+   * Asked about every millisecond of host time, whatever the guest does; true ends the run where it stands, at any instruction. It may depend
+   * on anything, the host's time included: the next run goes on as if this one had not stopped.
+   */
+  readonly interrupt?: () => boolean;
 }
 
-/** A device beside the chipset. */
-export interface AttachedDevice {
-  /** System reset. */
-  reset(): void;
-  /** Copies the state out. */
-  save(): unknown;
-  /** Puts a saved state back. */
-  restore(state: never): void;
-}
-
-/** Everything a machine is, as plain structured-cloneable data. Memory holds the touched pages only. */
+/**
+ * Everything a machine is, as plain structured-cloneable data. Memory holds the pages that were touched since power-on; all others are as
+ * they were then.
+ */
 export interface MachineSnapshot {
   /** Layout version of this object. */
-  readonly version: 1;
-  /** Instructions so far. */
-  readonly retired: number;
-  /** See `Machine.shutdownReason`. */
-  readonly shutdownReason: string | undefined;
+  readonly version: 2;
+  /** What a machine must be to take this snapshot. */
+  readonly machine: MachineIdentity;
+  /** Turns, instructions so far, who is awake. */
+  readonly driver: DriverState;
+  /** Virtual nanoseconds since power-on. */
+  readonly clock: VirtualClockState;
   /** Debug output. */
   readonly console: DebugConsoleState;
-  /** SMM entries by processor. */
-  readonly smmEntries: readonly number[];
-  /** SMIs that the chipset raised. */
-  readonly chipsetSmis: number;
-  /** Processors that may have something to do. */
-  readonly awake: readonly number[];
-  /** Device accesses so far. */
-  readonly accesses: number;
-  /** Turns. */
-  readonly scheduler: SchedulerState;
-  /** Time and alarms. */
-  readonly clock: VirtualClockState;
+  /** What the machine counts. */
+  readonly counters: {
+    /** SMM entries by processor. */
+    readonly smmEntries: readonly number[];
+    /** SMIs that the chipset raised. */
+    readonly chipsetSmis: number;
+    /** Device accesses so far. */
+    readonly accesses: number;
+  };
   /** Processors by index. */
   readonly processors: readonly ProcessorSnapshot[];
   /** Local APICs by index. */
   readonly apics: readonly LocalApicState[];
   /** Devices. */
   readonly chipset: ReturnType<Q35Chipset['save']>;
-  /** Devices beside the chipset. */
-  readonly attached: readonly {
-    /** Name that it was attached under. */
-    readonly name: string;
-    /** What its `save` gave. */
-    readonly state: unknown;
-  }[];
   /** Pool of host pages. */
   readonly hostPages: HostPagesState;
   /** Touched pages of the machine's memory. */
@@ -152,4 +143,66 @@ export interface MachineSnapshot {
   }[];
   /** The accelerator's own. */
   readonly accelerator: unknown;
+}
+
+/** What two machines must share so that one can take the other's snapshot. How they execute instructions (the tier) may differ. */
+export interface MachineIdentity {
+  /** Processors. */
+  readonly cpus: number;
+  /** Guest RAM in MiB. */
+  readonly memoryMiB: number;
+  /** Name of the CPU model. */
+  readonly model: string;
+  /** Name of the save-state layout. */
+  readonly saveState: string;
+  /** Accelerator with its options. */
+  readonly accelerator: string;
+  /** Virtual nanoseconds per instruction. */
+  readonly nsPerInstruction: number;
+  /** Size of the flash image in bytes and a hash of what it held at power-on. */
+  readonly flash: string;
+}
+
+/** Throws `SmmError` `OPTION_VALUE` for an option that makes no sense by itself. What must fit together is checked where it meets. */
+export function checkMachineOptions(options: MachineOptions): void {
+  const { nsPerInstruction, decodedMiB, tier, flash, accelerator, comm } = options;
+  if (nsPerInstruction !== undefined) positiveNumber('nsPerInstruction', nsPerInstruction);
+  if (decodedMiB !== undefined) wholeNumber('decodedMiB', decodedMiB, 1, 1024);
+  if (tier !== undefined) oneOf('tier', tier, ['translator', 'interpreter', 'evaluator']);
+  if (typeof accelerator !== 'object') oneOf('accelerator', accelerator, ['tcg']);
+  if (!(flash instanceof Uint8Array) || flash.length === 0) {
+    throw new SmmError('OPTION_VALUE', 'flash holds no bytes', 'Give the flash image as a Uint8Array.');
+  }
+  if (comm.length > LONGEST_COMM) {
+    throw new SmmError(
+      'OPTION_VALUE',
+      `comm is ${JSON.stringify(comm)}, which has more than ${LONGEST_COMM} characters`,
+      'Give a shorter thread name: the kernel has no room for more.',
+      { comm },
+    );
+  }
+}
+
+/** Characters of a thread name in the Linux kernel (TASK_COMM_LEN less the terminator). */
+const LONGEST_COMM = 15;
+
+/** What the options say about who may take whose snapshots; `flash` as it was at power-on. */
+export function identityOf(options: MachineOptions, flash: Uint8Array): MachineIdentity {
+  const { cpus, memoryMiB, model, saveState, accelerator, nsPerInstruction } = options;
+  return {
+    cpus,
+    memoryMiB,
+    model: [model.name, model.level, model.physBits, ...[...model.features].sort()].join(' '),
+    saveState: saveState.name,
+    accelerator: JSON.stringify(accelerator),
+    nsPerInstruction: nsPerInstruction ?? NS_PER_INSTRUCTION,
+    flash: `${flash.length} bytes, hash ${hashOf(flash).toString(16)}`,
+  };
+}
+
+/** FNV-1a, 32 bit. */
+function hashOf(bytes: Uint8Array): number {
+  let hash = 0x811c_9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x0100_0193);
+  return hash >>> 0;
 }

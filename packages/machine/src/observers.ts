@@ -72,20 +72,38 @@ export function apicObserver(recorder: Recorder, inKernel: boolean): ApicObserve
   };
 }
 
-/** One observer that tells several, in order. */
+/** Everything that an observer can be told: the compiler sees to it that none is missing. */
+const TOLD: Readonly<Record<keyof ProcessorObserver, true>> = {
+  smiEntered: true,
+  rsmStarting: true,
+  smmLeft: true,
+  halted: true,
+  woken: true,
+  initTaken: true,
+  sipiTaken: true,
+  interruptDelivered: true,
+  shutdown: true,
+  cpuid: true,
+  msr: true,
+  controlRegister: true,
+  instruction: true,
+};
+
+/** One observer that tells several, in order: objects with methods as well as instances of classes. */
 export function joinObservers(...observers: (ProcessorObserver | undefined)[]): ProcessorObserver {
-  const joined: Record<string, (...args: never[]) => void> = {};
-  for (const observer of observers) {
-    for (const [name, method] of Object.entries(observer ?? {}) as [string, (...args: never[]) => void][]) {
-      const before = joined[name];
-      joined[name] =
-        before === undefined
-          ? method
-          : (...args) => {
-              before(...args);
-              method(...args);
-            };
-    }
+  const joined: Partial<Record<keyof ProcessorObserver, (...args: never[]) => void>> = {};
+  for (const name of Object.keys(TOLD) as (keyof ProcessorObserver)[]) {
+    const told = observers.flatMap((observer) => {
+      const method = observer?.[name] as ((...args: never[]) => void) | undefined;
+      return method === undefined ? [] : [method.bind(observer)];
+    });
+    if (told.length === 0) continue;
+    joined[name] =
+      told.length === 1
+        ? told[0]!
+        : (...args) => {
+            for (const tell of told) tell(...args);
+          };
   }
   return joined as ProcessorObserver;
 }

@@ -153,5 +153,5 @@ describe.each([1, 7, 113])('slices of %i instructions', (slice) => {
 it('refuses the snapshot of a machine with another number of processors', () => {
   const one = prepareRelocation({ cpus: 1, parts }).machine;
   const two = prepareRelocation({ cpus: 2, parts }).machine;
-  expect(() => two.restore(one.save())).toThrow(expect.objectContaining({ code: 'SNAPSHOT_VERSION' }));
+  expect(() => two.restore(one.save())).toThrow(expect.objectContaining({ code: 'SNAPSHOT_MACHINE' }));
 });

@@ -4,6 +4,7 @@
  */
 export * from './apic.ts';
 export type { DescriptorTableState, SegmentState, SmmSaveState } from './arch-state.ts';
+export { countOrInfinity, oneOf, positiveNumber, wholeNumber } from './checks.ts';
 export * from './control-registers.ts';
 export { SmmError, UnmodelledError } from './errors.ts';
 export * from './msr.ts';

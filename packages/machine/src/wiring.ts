@@ -1,0 +1,344 @@
+/** Builds a machine: makes its parts and connects them. Nothing here runs afterwards but the connections. */
+import { IoPortSpace, PhysicalAddressSpace, VirtualClock } from '@smm/bus';
+import type { Q35Chipset } from '@smm/chipset-q35';
+import { createWindow, Engine, type Processor } from '@smm/cpu-core';
+import { SaveStateCodec } from '@smm/smram';
+import type { SaveStateLayout } from '@smm/x86-defs';
+import { ApicBus, type ApicFlavour, LocalApic } from '@smm/xapic';
+import type { Accelerator } from './accelerator.ts';
+import { APIC_PAGE, APIC_REGION_SIZE, ApicPage } from './apic-page.ts';
+import { buildChipset } from './chipset.ts';
+import { DebugConsole } from './debug-console.ts';
+import { Driver } from './driver.ts';
+import { GuestBus } from './guest-bus.ts';
+import { HostPages } from './host-pages.ts';
+import { KvmAccelerator } from './kvm/kvm.ts';
+import { localApicPort } from './local-apic-port.ts';
+import { checkMachineOptions, type MachineOptions, NS_PER_INSTRUCTION } from './machine-options.ts';
+import type { Counters } from './machine-state.ts';
+import { type MemoryPlan, planMemory } from './memory-plan.ts';
+import { apicObserver, joinObservers, machineObserver } from './observers.ts';
+import type { PagingFeatures } from './paging.ts';
+import { Recorder } from './recorder.ts';
+import { TcgAccelerator } from './tcg.ts';
+import { TouchedPages } from './touched-pages.ts';
+import { TranslationWatch } from './translation-watch.ts';
+
+/** The parts of one machine, connected. */
+export class Wiring {
+  readonly plan: MemoryPlan;
+  /** The flash image at power-on; a copy. */
+  readonly flash: Uint8Array;
+  readonly buffer: ArrayBufferLike;
+  readonly processors: Processor[] = [];
+  readonly apics: LocalApic[] = [];
+  readonly clock: VirtualClock = new VirtualClock();
+  readonly nsPerInstruction: number;
+  readonly engine: Engine;
+  readonly touched: TouchedPages;
+  readonly pages: HostPages;
+  readonly recorder: Recorder;
+  readonly space: PhysicalAddressSpace;
+  readonly ports: IoPortSpace;
+  readonly bus: GuestBus;
+  readonly watch: TranslationWatch;
+  readonly driver: Driver;
+  readonly console: DebugConsole;
+  readonly counters: Counters;
+  readonly accelerator: Accelerator;
+  readonly chipset: Q35Chipset;
+  readonly #options: MachineOptions;
+
+  /** Throws `SmmError`s for options that make no sense or do not fit together. */
+  constructor(options: MachineOptions) {
+    checkMachineOptions(options);
+    this.#options = options;
+    const { cpus, memoryMiB, model, decodedMiB, schedule, observer } = options;
+    this.flash = options.flash.slice();
+    this.plan = planMemory(cpus, memoryMiB, this.flash.length, model.features.has('x2apic'), decodedMiB);
+    this.nsPerInstruction = options.nsPerInstruction ?? NS_PER_INSTRUCTION;
+    const window = createWindow(this.plan.totalSize);
+    this.buffer = window.buffer;
+    this.touched = new TouchedPages(this.buffer, this.flash, this.plan.romOffset);
+    this.engine = new Engine({
+      window,
+      cacheOffset: this.plan.engineOffset,
+      cacheSize: this.plan.engineSize,
+      ...(options.interpreter && { interpreter: options.interpreter }),
+      ...(options.translator && { translator: options.translator }),
+    });
+    const { hostOffset, hostSize } = this.plan;
+    this.pages = new HostPages(this.buffer, hostOffset, hostSize, (at) => this.touched.mark(at));
+    this.driver = new Driver(
+      {
+        processors: this.processors,
+        clock: this.clock,
+        nsPerInstruction: this.nsPerInstruction,
+        yieldOnPause: options.yieldOnPause === true,
+        pauseObserved: observer?.instruction !== undefined,
+        turnStarts: (processor) => this.accelerator.turnStarts(processor),
+        turnEnded: (processor, preempted) => this.accelerator.turnEnded(processor, preempted),
+      },
+      schedule,
+    );
+    this.recorder = new Recorder(options.trace, () => this.driver.now(), options.comm);
+    this.console = new DebugConsole((text) => {
+      const vcpu = this.driver.current?.index ?? 0;
+      this.recorder.emit(vcpu, { name: 'smm_debugcon', vcpu, text });
+    });
+    this.space = new PhysicalAddressSpace({
+      ram: { buffer: this.buffer, byteOffset: 0, byteLength: this.buffer.byteLength },
+      written: (at, size) => this.written(at, size),
+      onUnclaimed: (a) => this.#unclaimed('memory', a.gpa, a.sizeBytes, a.value !== undefined, a.attrs),
+    });
+    this.ports = new IoPortSpace({
+      onUnclaimed: (a) => this.#unclaimed('io', a.port, a.sizeBytes, a.value !== undefined, a.attrs),
+    });
+    this.bus = new GuestBus({
+      space: this.space,
+      ports: this.ports,
+      recorder: this.recorder,
+      syncTime: () => this.driver.syncTime(),
+      touched: () => this.driver.touched(),
+      rip: (index) => this.processors[index]!.insnRip,
+      smbase: (index) => this.processors[index]!.state.smbase,
+      smbaseFieldOffset: smbaseOffset(options.saveState),
+    });
+    this.counters = this.#buildCounters();
+    this.watch = new TranslationWatch(this.touched, (processor) => this.bus.savePage(processor));
+    this.accelerator = this.#buildAccelerator();
+    const apicBus = this.#buildApicBus();
+    this.space.add({
+      name: 'lapic',
+      kind: 'mmio',
+      start: APIC_PAGE,
+      sizeBytes: APIC_REGION_SIZE,
+      priority: 100,
+      device: new ApicPage(this.apics, apicBus),
+    });
+    this.chipset = this.#buildChipset(apicBus);
+    this.ports.onChange(() => this.#declareCounter());
+    this.space.onChange(() => {
+      this.accelerator.mapChanged();
+      for (const processor of this.processors) processor.memory.flush();
+      this.driver.mapChanged();
+    });
+    for (let index = 0; index < cpus; index++) this.#addProcessor(index, apicBus);
+    this.driver.wakeFirstAlone();
+    this.#declareCounter();
+    this.accelerator.mapChanged();
+  }
+
+  /** Host memory was changed by something other than a processor's store. */
+  written(hostOffset: number, sizeBytes: number): void {
+    this.touched.markRange(hostOffset, sizeBytes);
+    this.engine.written(hostOffset, sizeBytes);
+    this.driver.worked(sizeBytes >>> 4);
+  }
+
+  #unclaimed(space: 'memory' | 'io', address: number, size: number, write: boolean, attrs: number): void {
+    const vcpu = attrs & 0xffff;
+    this.driver.worked(1);
+    this.recorder.emit(vcpu, { name: 'smm_unclaimed', vcpu, space, address: BigInt(address), write, size });
+  }
+
+  #buildCounters(): Counters {
+    const { bus, processors } = this;
+    return {
+      smmEntries: [],
+      chipsetSmis: 0,
+      get accesses() {
+        return processors.reduce((sum, { shortcuts }) => sum + shortcuts.timeReads, bus.accesses);
+      },
+      set accesses(count) {
+        bus.accesses = count;
+        for (const { shortcuts } of processors) shortcuts.timeReads = 0;
+      },
+    };
+  }
+
+  #buildAccelerator(): Accelerator {
+    const { accelerator, model } = this.#options;
+    const features: PagingFeatures = {
+      maxPhyAddr: model.physBits,
+      pages1GiB: model.features.has('pdpe1gb'),
+      pse36: model.features.has('pse36'),
+    };
+    const common = {
+      space: this.space,
+      bus: this.bus,
+      buffer: this.buffer,
+      features,
+      written: (at: number, size: number) => this.written(at, size),
+    };
+    if (accelerator === 'tcg') return new TcgAccelerator(common);
+    return new KvmAccelerator({
+      ...common,
+      pages: this.pages,
+      recorder: this.recorder,
+      processor: (index) => this.processors[index]!,
+      rip: (index) => this.processors[index]!.insnRip,
+      options: accelerator.options,
+      switches: accelerator.switches,
+    });
+  }
+
+  #buildApicBus(): ApicBus {
+    const { accelerator } = this.#options;
+    const inKernel = accelerator !== 'tcg' && accelerator.options.kernelIrqchip;
+    const flavour: ApicFlavour = inKernel ? 'kvm-2015' : 'sdm';
+    return new ApicBus({
+      flavour,
+      ...(accelerator === 'tcg'
+        ? {}
+        : {
+            behaviour: {
+              apicIdOnInit: accelerator.switches.apicIdOnInit,
+              smiFromIcr: accelerator.switches.smiFromIcr,
+            },
+          }),
+      observer: apicObserver(this.recorder, inKernel),
+      onEoi: (vector) => this.chipset.endOfInterrupt(vector),
+    });
+  }
+
+  #buildChipset(apicBus: ApicBus): Q35Chipset {
+    const { cpus, onReset, onSleep, peripherals, parts } = this.#options;
+    return buildChipset({
+      space: this.space,
+      ports: this.ports,
+      clock: {
+        now: () => this.driver.now(),
+        createAlarm: (name, onExpire) => this.clock.createAlarm(name, onExpire),
+      },
+      plan: this.plan,
+      cpus,
+      smi: (processor) => this.#chipsetSmi(processor),
+      debugByte: (byte) => this.console.write(byte),
+      reset: onReset,
+      sleep: onSleep,
+      parts,
+      peripherals: peripherals?.({
+        interrupts: {
+          deliver: (message) => {
+            apicBus.deliver(message);
+          },
+          intr: {
+            set: (level) => {
+              for (const apic of this.apics) apic.setLint(0, level);
+            },
+          },
+        },
+        bytes: new Uint8Array(this.buffer),
+        written: (at, size) => this.written(at, size),
+      }),
+    });
+  }
+
+  #buildApic(index: number, bus: ApicBus): LocalApic {
+    const { model } = this.#options;
+    const wake = (act: (processor: Processor) => void) => (): void => {
+      this.driver.wake(index);
+      act(this.processors[index]!);
+    };
+    return new LocalApic({
+      apicId: index,
+      bus,
+      clock: {
+        now: () => this.driver.now(),
+        createAlarm: (name, f) => this.clock.createAlarm(`${name}-${index}`, f),
+      },
+      bsp: index === 0,
+      pic: { acknowledge: () => this.chipset.acknowledgeInterrupt() },
+      x2apic: model.features.has('x2apic'),
+      physicalAddressBits: model.physBits,
+      onChange: () => {
+        this.driver.wake(index);
+        this.processors[index]?.interruptChanged();
+      },
+      processor: {
+        smi: wake((p) => {
+          const source = this.driver.current?.index ?? -1;
+          this.recorder.emit(index, { name: 'smm_smi', vcpu: index, source });
+          p.raiseSmi();
+        }),
+        nmi: wake((p) => p.raiseNmi()),
+        init: wake((p) => p.raiseInit()),
+        sipi: (vector) => {
+          this.driver.wake(index);
+          this.processors[index]!.raiseSipi(vector);
+        },
+      },
+    });
+  }
+
+  #addProcessor(index: number, bus: ApicBus): void {
+    const { model, behaviour, cpus, saveState, tier, observer, yieldOnPause } = this.#options;
+    const apic = this.#buildApic(index, bus);
+    this.apics.push(apic);
+    const processor = this.engine.createProcessor({
+      index,
+      model,
+      behaviour,
+      bsp: index === 0,
+      ...(tier === undefined ? {} : { tier }),
+      ports: {
+        translator: this.watch.translator(this.accelerator.translator),
+        memory: this.accelerator.memory,
+        io: this.accelerator.io,
+        apic: localApicPort(apic, {
+          sync: () => this.driver.syncTime(),
+          touched: () => this.driver.touched(),
+        }),
+        saveState: new SaveStateCodec(saveState, { clearUnused: this.accelerator.name === 'kvm' }),
+        time: {
+          tsc: () => {
+            this.bus.accesses++;
+            return BigInt(Math.floor(this.driver.now()));
+          },
+        },
+        observer: joinObservers(this.accelerator.observer, machineObserver(this.recorder), observer, {
+          initTaken: () => apic.reset('init'),
+          smiEntered: () => {
+            this.counters.smmEntries[index]!++;
+          },
+          shutdown: (_index, reason) => {
+            this.driver.shutdownReason = `processor ${index}: ${reason}`;
+          },
+          ...(yieldOnPause === true && {
+            instruction: (_index, name) => {
+              if (name === 'PAUSE') this.driver.yield();
+            },
+          }),
+        }),
+      },
+    });
+    processor.topology = { apicId: index, logicalProcessors: cpus };
+    this.processors.push(processor);
+    processor.shortcuts.tsc = observer?.instruction === undefined;
+    this.counters.smmEntries.push(0);
+  }
+
+  /** Tells the processors which port shows nothing but time. Under kvm every IN is an exit that the trace shows. */
+  #declareCounter(): void {
+    const counter = this.accelerator.name === 'tcg' ? this.ports.tickCounter() : undefined;
+    for (const { shortcuts } of this.processors) shortcuts.counter = counter;
+  }
+
+  #chipsetSmi(target: number | 'all'): void {
+    this.counters.chipsetSmis++;
+    const raise = (index: number): void => {
+      this.recorder.emit(index, { name: 'smm_smi', vcpu: index, source: -1 });
+      this.driver.wake(index);
+      this.processors[index]!.raiseSmi();
+    };
+    if (target === 'all') for (let index = 0; index < this.processors.length; index++) raise(index);
+    else raise(target);
+  }
+}
+
+/** Offset of the SMBASE field from SMBASE. */
+function smbaseOffset(layout: SaveStateLayout): number {
+  const field = layout.fields.find((row) => row.name === 'smbase')!;
+  return field.offset + 0x8000;
+}
