@@ -50,8 +50,10 @@ export interface DriverState {
   readonly scheduler: SchedulerState;
   /** The turn that has begun, or null. */
   readonly turn: Readonly<Turn> | null;
-  /** Virtual time that the instructions have reached, nanoseconds; the clock stays behind it when a device has thrown. */
+  /** Virtual time that the instructions have reached, nanoseconds. */
   readonly reachedNs: number;
+  /** A device has thrown: the alarms up to that time have not all been heard. */
+  readonly behind: boolean;
 }
 
 /** Work between two questions whether to interrupt, about a millisecond; an instruction of generated code is 1. */
@@ -72,6 +74,7 @@ export class Driver {
   #scheduler: Scheduler;
   #turn: Turn | undefined;
   #reachedNs = 0;
+  #behind = false;
   // book-keeping of what runs right now
   #current: Processor | undefined;
   #busy = false;
@@ -239,6 +242,7 @@ export class Driver {
     this.#scheduler = new Scheduler(schedule);
     this.retired = 0;
     this.#reachedNs = 0;
+    this.#behind = false;
     this.wakeFirstAlone();
   }
 
@@ -252,6 +256,7 @@ export class Driver {
       scheduler: this.#scheduler.save(),
       turn: this.#turn === undefined ? null : { ...this.#turn },
       reachedNs: this.#reachedNs,
+      behind: this.#behind,
     };
   }
 
@@ -263,6 +268,7 @@ export class Driver {
     this.#scheduler.restore(state.scheduler);
     this.#turn = state.turn === null ? undefined : { ...state.turn };
     this.#reachedNs = state.reachedNs;
+    this.#behind = state.behind;
   }
 
   #drive(
@@ -334,13 +340,13 @@ export class Driver {
     this.#busy = true;
     this.#watchPause(processor);
     try {
-      if (this.#reachedNs > this.#p.clock.now()) this.#p.clock.advanceTo(this.#reachedNs);
+      if (this.#behind) this.#catchUp();
       for (let allowed = most; turn.left > 0 && this.shutdownReason === undefined; ) {
         if (allowed <= 0 || this.#isInterrupted()) return false;
         const before = this.retired;
         this.#runPiece(processor, turn, allowed);
         allowed -= this.retired - before;
-        this.#p.clock.advanceTo(this.#reachedNs);
+        this.#catchUp();
         if (this.#later !== undefined) turn.left = 0;
       }
     } finally {
@@ -379,6 +385,7 @@ export class Driver {
       this.retired += used;
       this.#work += used + WORK_OF_AN_ACCESS;
       this.#reachedNs = nowNs + used * nsPerInstruction;
+      this.#behind = true;
     }
     const rests = exit.reason === 'halted' || exit.reason === 'wait-for-sipi' || exit.reason === 'shutdown';
     if (rests) this.#awake[processor.index] = 0;
@@ -386,6 +393,13 @@ export class Driver {
       turn.left = 0;
       turn.preempted = false;
     } else if (used === 0 && this.#exitAsked) turn.left--; // never spin without progress
+  }
+
+  /** Lets the clock reach what has been executed. */
+  #catchUp(): void {
+    const { clock } = this.#p;
+    clock.advanceTo(Math.max(this.#reachedNs, clock.now()));
+    this.#behind = false;
   }
 
   #doLater(): void {

@@ -121,12 +121,12 @@ export class GuestBus {
   }
 
   #begin(attrs: number): void {
-    if ((attrs & TX_DEBUG) !== 0) return;
-    this.accesses++;
-    this.#p.syncTime();
+    if ((attrs & TX_DEBUG) === 0) this.#p.syncTime();
   }
 
   #end(attrs: number): void {
-    if ((attrs & TX_DEBUG) === 0) this.#p.touched();
+    if ((attrs & TX_DEBUG) !== 0) return;
+    this.accesses++;
+    this.#p.touched();
   }
 }

@@ -25,6 +25,7 @@ export {
   placeOf,
 } from './boot/report.ts';
 export type { DebugConsoleState } from './debug-console.ts';
+export type { DriverState } from './driver.ts';
 export { proveEndlessLoop } from './endless-loop.ts';
 export { type ExplainChoices, type Explanation, explain, explainSteps, type Remedy } from './explain.ts';
 export { factInWords } from './explain-facts.ts';
@@ -52,6 +53,7 @@ export { vmxExitName } from './kvm/exits.ts';
 export { DEFAULT_KVM_OPTIONS, type KvmOptions } from './kvm/options.ts';
 export { Machine } from './machine.ts';
 export {
+  type MachineIdentity,
   type MachineOptions,
   type MachineSnapshot,
   type MachineStop,
@@ -76,6 +78,7 @@ export {
   runRelocation,
 } from './relocation.ts';
 export { DEFAULT_SCHEDULE, type Schedule, type SchedulerState } from './scheduler.ts';
+export { decodeSnapshot, encodeSnapshot } from './snapshot-file.ts';
 export type { KvmSwitches, QuirkEffects, Switches } from './switches.ts';
 export { diagnoseRun, type TracedRun, traced, traceFormOf } from './traced-run.ts';
 export type { WatchedAccesses } from './translation-watch.ts';

@@ -15,6 +15,7 @@ import { oneOf, positiveNumber, type SaveStateLayout, SmmError, wholeNumber } fr
 import type { LocalApicState } from '@smm/xapic';
 import type { DebugConsoleState } from './debug-console.ts';
 import type { DriverState } from './driver.ts';
+import { fnv1a } from './fnv1a.ts';
 import type { HostPagesState } from './host-pages.ts';
 import type { KvmOptions } from './kvm/options.ts';
 import type { Schedule } from './scheduler.ts';
@@ -196,13 +197,6 @@ export function identityOf(options: MachineOptions, flash: Uint8Array): MachineI
     saveState: saveState.name,
     accelerator: JSON.stringify(accelerator),
     nsPerInstruction: nsPerInstruction ?? NS_PER_INSTRUCTION,
-    flash: `${flash.length} bytes, hash ${hashOf(flash).toString(16)}`,
+    flash: `${flash.length} bytes, hash ${fnv1a(flash).toString(16)}`,
   };
-}
-
-/** FNV-1a, 32 bit. */
-function hashOf(bytes: Uint8Array): number {
-  let hash = 0x811c_9dc5;
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x0100_0193);
-  return hash >>> 0;
 }

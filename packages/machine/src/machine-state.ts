@@ -226,6 +226,15 @@ export class MachineState {
         { key, snapshot: other, machine: value },
       );
     }
+    for (const key of ['processors', 'apics'] as const) {
+      if (snapshot[key].length === own.machine.cpus) continue;
+      throw new SmmError(
+        'SNAPSHOT_MACHINE',
+        `the snapshot has ${snapshot[key].length} ${key} for ${own.machine.cpus} CPUs`,
+        'The snapshot is damaged: save it again.',
+        { key },
+      );
+    }
     this.#parts.touched.check(snapshot.memory);
     for (const row of this.#rows) row.restore(snapshot);
   }

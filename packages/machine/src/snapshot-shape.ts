@@ -9,12 +9,14 @@ export function checkKnown(where: string, own: unknown, other: unknown): void {
   if (typeof own !== 'object' || own === null || ArrayBuffer.isView(own)) return;
   if (Array.isArray(own)) {
     if (!Array.isArray(other)) refuse(where, 'is no list');
-    const sample: unknown = own[0];
-    if (sample !== undefined) for (const each of other) checkKnown(`${where}[]`, sample, each);
+    own.slice(0, other.length).forEach((each, i) => {
+      checkKnown(`${where}[${i}]`, each, other[i]);
+    });
     return;
   }
-  if (typeof other !== 'object' || other === null) refuse(where, 'is missing');
   const mine = own as Record<string, unknown>;
+  if (other === null && !('version' in mine)) return; // there is none at that moment
+  if (typeof other !== 'object' || other === null) refuse(where, 'is missing');
   const theirs = other as Record<string, unknown>;
   if ('version' in mine) {
     if (theirs['version'] !== mine['version'])
