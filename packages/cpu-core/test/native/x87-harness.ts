@@ -10,9 +10,9 @@ export interface NativeVector {
   /** FNSAVE image, 108 of 112 bytes used. */
   readonly image: Uint8Array;
   readonly flags: number;
-  /** At most 48 bytes. */
+  /** At most `codeBytes` of the harness. */
   readonly code: Uint8Array;
-  /** 112 bytes at the operand. */
+  /** `operandBytes` of the harness, at the operand. */
   readonly memory: Uint8Array;
 }
 
@@ -27,9 +27,6 @@ export interface NativeResult {
 }
 
 const IMAGE = 112;
-const CODE = 48;
-const VECTOR_SIZE = IMAGE + 8 + CODE + 8 + 112;
-const RESULT_SIZE = IMAGE + 8 + 8 + 8 + 112;
 
 /** Why there is no native processor to ask, or undefined. */
 export function nativeSkip(): string | undefined {
@@ -40,35 +37,43 @@ export function nativeSkip(): string | undefined {
 /** The compiled harness. */
 export class NativeFpu {
   readonly #folder = mkdtempSync(join(tmpdir(), 'smm-x87-'));
+  readonly #codeBytes: number;
+  readonly #operandBytes: number;
 
-  constructor() {
+  /** Room for code, a multiple of 8, and bytes at the operand, a multiple of 8 and at most 4096. */
+  constructor(codeBytes = 48, operandBytes = 112) {
+    this.#codeBytes = codeBytes;
+    this.#operandBytes = operandBytes;
     const source = fileURLToPath(new URL('x87.c', import.meta.url));
-    execFileSync('gcc', ['-O1', '-no-pie', '-o', join(this.#folder, 'x87'), source]);
+    const sizes = [`-DCODE_BYTES=${codeBytes}`, `-DOPERAND_BYTES=${operandBytes}`];
+    execFileSync('gcc', ['-O1', '-no-pie', ...sizes, '-o', join(this.#folder, 'x87'), source]);
   }
 
   /** Runs all vectors. */
   run(vectors: readonly NativeVector[]): NativeResult[] {
-    const input = new DataView(new ArrayBuffer(vectors.length * VECTOR_SIZE));
+    const vectorSize = IMAGE + 8 + this.#codeBytes + 8 + this.#operandBytes;
+    const resultSize = IMAGE + 8 + 8 + 8 + this.#operandBytes;
+    const input = new DataView(new ArrayBuffer(vectors.length * vectorSize));
     const bytes = new Uint8Array(input.buffer);
     vectors.forEach((v, i) => {
-      const at = i * VECTOR_SIZE;
+      const at = i * vectorSize;
       bytes.set(v.image, at);
       input.setBigUint64(at + IMAGE, BigInt(v.flags), true);
       bytes.set(v.code, at + IMAGE + 8);
-      input.setBigUint64(at + IMAGE + 8 + CODE, BigInt(v.code.length), true);
-      bytes.set(v.memory, at + IMAGE + 16 + CODE);
+      input.setBigUint64(at + IMAGE + 8 + this.#codeBytes, BigInt(v.code.length), true);
+      bytes.set(v.memory, at + IMAGE + 16 + this.#codeBytes);
     });
     const out = execFileSync(join(this.#folder, 'x87'), { input: bytes, maxBuffer: 1 << 30 });
-    if (out.length !== vectors.length * RESULT_SIZE) throw new Error(`the harness gave ${out.length} bytes`);
+    if (out.length !== vectors.length * resultSize) throw new Error(`the harness gave ${out.length} bytes`);
     const view = new DataView(out.buffer, out.byteOffset, out.length);
     return vectors.map((_, i) => {
-      const at = i * RESULT_SIZE;
+      const at = i * resultSize;
       return {
         image: new DataView(out.buffer, out.byteOffset + at, 108),
         flags: Number(view.getBigUint64(at + IMAGE, true)),
         rax: view.getBigUint64(at + IMAGE + 8, true),
         signal: Number(view.getBigUint64(at + IMAGE + 16, true)),
-        memory: new Uint8Array(out.buffer, out.byteOffset + at + IMAGE + 24, 112),
+        memory: new Uint8Array(out.buffer, out.byteOffset + at + IMAGE + 24, this.#operandBytes),
       };
     });
   }

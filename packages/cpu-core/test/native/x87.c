@@ -14,12 +14,13 @@
 #define CODE 0x20000000ul
 #define STATE 0x30000000ul
 
+/* CODE_BYTES and OPERAND_BYTES come from the compiler's command line. */
 struct vector {
   uint8_t image[112]; /* 108 used */
   uint64_t flags;
-  uint8_t code[48];
+  uint8_t code[CODE_BYTES];
   uint64_t length;
-  uint8_t memory[112];
+  uint8_t memory[OPERAND_BYTES];
 };
 
 struct result {
@@ -27,7 +28,7 @@ struct result {
   uint64_t flags;
   uint64_t rax;
   uint64_t signal;
-  uint8_t memory[112];
+  uint8_t memory[OPERAND_BYTES];
 };
 
 /* STATE: 0 image in, 80h image out, 100h flags in, 108h flags out, 110h rax out, 118h stack, 120h CODE, 128h leave */
@@ -83,7 +84,7 @@ int main(void) {
     words[0] = in.flags;
     memcpy(code, in.code, in.length);
     memcpy(code + in.length, jump, sizeof jump);
-    memset((void *)DATA, 0, 512);
+    memset((void *)DATA, 0, 0x1000);
     memcpy((void *)DATA, in.memory, sizeof in.memory);
     memset(&out, 0, sizeof out);
     int number = sigsetjmp(back, 1);
