@@ -7,7 +7,7 @@ import { FlatMachine } from './support/flat-machine.ts';
 import { Random } from './support/random.ts';
 import { EVALUATOR, INTERPRETER, VARIANTS } from './support/tier-compare.ts';
 
-const LOOPS = sized(30, 1000);
+const LOOPS = sized(12, 1000);
 /** More than the default threshold and the quarter of it that a region waits in the queue. */
 const HOT_ROUNDS = 13_000;
 /** The evaluator is slow. */
