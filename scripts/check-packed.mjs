@@ -21,6 +21,15 @@ function check(name, where, printed, expected) {
   console.log(`@smm/${name}: example runs ${where}`);
 }
 
+/** A tarball has what users need: a licence, and no tests. */
+function checkFiles(name, files) {
+  const paths = files.map(({ path }) => path);
+  const tests = paths.filter((path) => /(^|\/)(tests?|bench)\/|\.(test|bench)\./.test(path));
+  if (tests.length > 0) throw new Error(`${name}: the tarball holds tests: ${tests.join(', ')}`);
+  for (const wanted of ['LICENSE', 'README.md', 'package.json'])
+    if (!paths.includes(wanted)) throw new Error(`${name}: the tarball lacks ${wanted}`);
+}
+
 /** One empty project per package, so that a dependency that is used but not declared is found. */
 function installAlone(name, tarballs) {
   const dir = join(work, name);
@@ -72,12 +81,19 @@ if (browser === undefined) console.log(`no browser at ${CHROMIUM}: the browser h
 try {
   const tarballs = new Map(
     names.map((name) => {
-      const [{ filename }] = JSON.parse(
+      const [{ filename, files }] = JSON.parse(
         run('npm', ['pack', '--json', '--pack-destination', work], { cwd: join(root, 'packages', name) }),
       );
+      checkFiles(name, files);
       return [name, join(work, filename)];
     }),
   );
+  for (const app of readdirSync(join(root, 'apps'))) {
+    const [{ files }] = JSON.parse(
+      run('npm', ['pack', '--json', '--dry-run'], { cwd: join(root, 'apps', app) }),
+    );
+    checkFiles(app, files);
+  }
   for (const name of names) {
     const { dir, expected } = installAlone(name, tarballs);
     run(esbuild, ['example.ts', '--format=esm', '--outfile=example.mjs', '--log-level=error'], { cwd: dir });

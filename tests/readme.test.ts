@@ -24,8 +24,7 @@ async function run(line: string): Promise<{ code: number; out: string }> {
     columns: undefined,
     env: {},
     readFile: refuse,
-    writeFile: refuse,
-    readInput: refuse,
+    claim: refuse,
     breathe: async () => undefined,
   };
   const code = await smm(line.split(' '), io);

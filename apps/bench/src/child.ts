@@ -6,7 +6,7 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setFlagsFromString } from 'node:v8';
-import { type TierName, V8_FLAGS } from '@smm/cpu-core';
+import { type TierName, v8Flags } from '@smm/cpu-core';
 import { Boot, bootInPieces } from '@smm/machine';
 import type { ServedAnswer, ServedRun } from './child-server.ts';
 import { cpuSeconds } from './cpu-time.ts';
@@ -81,7 +81,7 @@ const POINT_GROWTH = 1.5;
 
 /** As `smm` does; v86, in its own process, runs with what Node has. */
 function setFlags(): void {
-  for (const flag of V8_FLAGS) setFlagsFromString(flag);
+  for (const flag of v8Flags(process.versions.v8)) setFlagsFromString(flag);
 }
 
 function boot(request: Extract<ChildRequest, { do: 'boot' }>): ChildAnswers['boot'] {

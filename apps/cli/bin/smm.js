@@ -1,2 +1,6 @@
 #!/usr/bin/env node
-import '../dist/main.js';
+import { needNode } from '../../../scripts/need-node.mjs';
+
+const main = new URL('../dist/main.js', import.meta.url);
+needNode('smm', main);
+await import(main.href);

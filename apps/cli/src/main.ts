@@ -1,11 +1,11 @@
 /** Process entry: connects the program to node. */
 import { setFlagsFromString } from 'node:v8';
-import { V8_FLAGS } from '@smm/cpu-core';
+import { v8Flags } from '@smm/cpu-core';
 import { claimOutput, readBounded, watchStandardStreams } from '@smm/files';
 import { EXIT, type Io } from './io.ts';
 import { smm } from './program.ts';
 
-for (const flag of V8_FLAGS) setFlagsFromString(flag);
+for (const flag of v8Flags(process.versions.v8)) setFlagsFromString(flag);
 
 const io: Io = {
   out: (text) => {

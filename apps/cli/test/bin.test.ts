@@ -95,3 +95,19 @@ it.skipIf(!hasQemu)(
     expect(log.trimEnd().split('\n')).toEqual(ours.log);
   },
 );
+
+it('an old Node is told which one is needed', () => {
+  // The check alone, with the version of a Node that is not here.
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [
+      '--input-type=module',
+      '-e',
+      `Object.defineProperty(process.versions, 'node', { value: '18.20.8' });
+       process.argv[1] = ${JSON.stringify(BIN)}; await import(${JSON.stringify(BIN)});`,
+    ],
+    { encoding: 'utf8' },
+  );
+  expect(stderr).toBe('smm: needs Node 20.19 or newer, and this is Node 18.20.8.\n');
+  expect(status).toBe(2);
+});

@@ -14,7 +14,7 @@ export type { TranslationStatistics } from './engine/translator/translator.ts';
 export { Interpreter } from './engine/wasm/interpreter.ts';
 export { createWindow } from './engine/window.ts';
 export { GuestFault } from './fault.ts';
-export { V8_FLAGS } from './host-flags.ts';
+export { v8Flags } from './host-flags.ts';
 export { type CodeSize, Insn } from './insn.ts';
 export * from './ports.ts';
 export { Processor, type ProcessorOptions, type ProcessorPorts, type RunExit } from './processor.ts';

@@ -1,0 +1,6 @@
+#!/usr/bin/env node
+import { needNode } from '../../../scripts/need-node.mjs';
+
+const main = new URL('../dist/main.js', import.meta.url);
+needNode('bench', main);
+await import(main.href);
