@@ -174,7 +174,7 @@ export class PhysicalAddressSpace {
   }
 
   /**
-   * Copies bytes out: DMA, debuggers, save states. Devices are read byte by byte; what nothing answers is one report for each piece.
+   * Copies bytes out: DMA, debuggers, save states. Devices are read by aligned dwords, words and bytes; what nothing answers is one report for each piece.
    * Throws `UnmodelledError` `BUS_DEVICE_BLOCK` for 64 KiB or more from one device, except to debuggers.
    */
   readBlock(gpa: number, into: Uint8Array, attrs: TxAttrs): void {
@@ -186,7 +186,11 @@ export class PhysicalAddressSpace {
       if (at.kind === 'ram') into.set(this.#bytes.subarray(at.hostOffset, at.hostOffset + count), done);
       else if (at.kind === 'device') {
         checkDeviceBlock(at.name, start, count, attrs);
-        for (let i = 0; i < count; i++) into[done + i] = this.read(start + i, 1, attrs);
+        for (let i = 0, size: AccessSize; i < count; i += size) {
+          size = widest(start + i, count - i);
+          const value = this.read(start + i, size, attrs);
+          for (let b = 0; b < size; b++) into[done + i + b] = value >>> (8 * b);
+        }
       } else {
         into.fill(0xff, done, done + count);
         this.#report(start, count, undefined, attrs, at.name);
@@ -208,7 +212,10 @@ export class PhysicalAddressSpace {
         this.#ports.written?.(hostOffset, count);
       } else if (at.device !== undefined) {
         checkDeviceBlock(at.name, start, count, attrs);
-        for (let i = 0; i < count; i++) this.write(start + i, 1, from[done + i]!, attrs);
+        for (let i = 0, size: AccessSize; i < count; i += size) {
+          size = widest(start + i, count - i);
+          this.write(start + i, size, readLittleEndian(from, done + i, size), attrs);
+        }
       } else this.#report(start, count, from[done]!, attrs, at.name);
       done += count;
     }
@@ -315,6 +322,12 @@ function readLittleEndian(bytes: Uint8Array, offset: number, size: AccessSize): 
   let value = 0;
   for (let i = size - 1; i >= 0; i--) value = value * 256 + bytes[offset + i]!;
   return value;
+}
+
+/** Width of the next access to a device within a block: an aligned dword where there is room, as a bus master makes it. */
+function widest(gpa: number, left: number): AccessSize {
+  if (gpa % 4 === 0 && left >= 4) return 4;
+  return gpa % 2 === 0 && left >= 2 ? 2 : 1;
 }
 
 function truncate(value: number, size: AccessSize): number {

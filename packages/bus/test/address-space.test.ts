@@ -108,7 +108,7 @@ describe('PhysicalAddressSpace', () => {
 
   it('block_copies_cross_ram_rom_and_devices_and_report_what_was_written', () => {
     const { bus, ram, written, unclaimed } = space();
-    const device = recorder('dev', 0x77);
+    const device = recorder('dev', 0x7777);
     bus.addAll([
       { kind: 'ram', name: 'low', start: 0, sizeBytes: 0x100, hostOffset: 0x200 },
       { kind: 'mmio', name: 'dev', start: 0x100, sizeBytes: 2, device, deviceOffset: 0x40 },
@@ -116,7 +116,7 @@ describe('PhysicalAddressSpace', () => {
     ]);
     bus.writeBlock(0xfe, Uint8Array.of(1, 2, 3, 4, 5), 0);
     expect(written).toEqual([[0x2fe, 2]]);
-    expect(device.log).toEqual(['w1 40 3', 'w1 41 4']);
+    expect(device.log).toEqual(['w2 40 403']);
     expect(unclaimed).toMatchObject([{ gpa: 0x102, value: 5, name: 'rom' }]);
     expect(ram[0]).toBe(0);
     const back = new Uint8Array(6);
@@ -233,5 +233,29 @@ describe('PhysicalAddressSpace', () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  it('blocks_reach_a_device_as_aligned_dwords_where_they_fit', () => {
+    const seen: string[] = [];
+    const device = {
+      name: 'wide',
+      read: (offset: number, size: number) => {
+        seen.push(`read ${offset} ${size}`);
+        return 0x0403_0201;
+      },
+      write: (offset: number, size: number, value: number) =>
+        seen.push(`${offset} ${size} ${value.toString(16)}`),
+    };
+    const space = new PhysicalAddressSpace({ ram: new Uint8Array(16) });
+    space.add({ kind: 'mmio', name: 'wide', start: 0x1000, sizeBytes: 0x100, device });
+    space.writeBlock(0x1003, Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8), 0);
+    expect(seen).toEqual(['3 1 1', '4 4 5040302', '8 2 706', '10 1 8']);
+    seen.length = 0;
+    const bytes = new Uint8Array(7);
+    space.readBlock(0x1004, bytes, 0);
+    expect([seen, [...bytes]]).toEqual([
+      ['read 4 4', 'read 8 2', 'read 10 1'],
+      [1, 2, 3, 4, 1, 2, 1],
+    ]);
   });
 });

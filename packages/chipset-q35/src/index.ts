@@ -4,6 +4,8 @@
  */
 export type { ApmPorts, ApmState, SmiTarget } from './apm.ts';
 export { Apm } from './apm.ts';
+export type { ChipsetConfigState } from './chipset-config.ts';
+export { ChipsetConfig, ICH9_CC_SIZE } from './chipset-config.ts';
 export type { CivilTime } from './civil-time.ts';
 export type { CmosContents, CmosRtcState } from './cmos-rtc.ts';
 export { CMOS_INDEX_PORT, CMOS_SHUTDOWN_STATUS, CmosRtc, cmosFill } from './cmos-rtc.ts';
@@ -39,7 +41,18 @@ export type { Backing, RamLayout } from './memory-map.ts';
 export { Q35MemoryMap, q35RamLayout } from './memory-map.ts';
 export type { Board, Part, PartState } from './part.ts';
 export { statelessPart } from './part.ts';
-export type { PciIdentity, PciPlace } from './pci-function.ts';
+export type { PciBar } from './pci-bars.ts';
+export { PCI_COMMAND_IO, PCI_COMMAND_MEMORY } from './pci-bars.ts';
+export type { CapabilityHost, PciCapability } from './pci-capabilities.ts';
+export { advancedFeatures, expressCapability, PCI_CAP_ID_AF, PCI_CAP_ID_EXP } from './pci-capabilities.ts';
+export type { PciDeviceOptions, PciDeviceState } from './pci-device.ts';
+export {
+  PCI_COMMAND_INTX_DISABLE,
+  PCI_COMMAND_MASTER,
+  PCI_STATUS_INTERRUPT,
+  PciDevice,
+} from './pci-device.ts';
+export type { PciBusPorts, PciIdentity, PciPlace } from './pci-function.ts';
 export { PCI_CONFIG_SIZE, PciFunction, pciHeader, withScratch } from './pci-function.ts';
 export type { PciHostState } from './pci-host.ts';
 export {
@@ -50,6 +63,10 @@ export {
   PCI_CONFIG_DATA_PORT,
   PciHost,
 } from './pci-host.ts';
+export type { MsiOptions } from './pci-msi.ts';
+export { Msi, PCI_CAP_ID_MSI } from './pci-msi.ts';
+export type { MsixOptions, MsixState } from './pci-msix.ts';
+export { Msix, PCI_CAP_ID_MSIX } from './pci-msix.ts';
 export type {
   FlashOptions,
   FwCfgOptions,
@@ -58,6 +75,8 @@ export type {
 } from './peripheral-options.ts';
 export type { PflashOptions, PflashPorts, PflashState } from './pflash.ts';
 export { Pflash } from './pflash.ts';
+export type { PirqPorts } from './pirq.ts';
+export { PIRQ_COUNT, PIRQ_FIRST_PIN, PirqRouter } from './pirq.ts';
 export type { PmBlockPorts, PmBlockState } from './pm-block.ts';
 export { PM_REGISTERS, PmBlock } from './pm-block.ts';
 export type { Ps2KeyboardPorts, Ps2KeyboardState } from './ps2-keyboard.ts';

@@ -28,8 +28,11 @@ const PAM_SEGMENT_SIZE = 0x4000;
 const SPLIT_FROM = 0xb000_0000;
 const LOW_RAM_WHEN_SPLIT = 0x8000_0000;
 
-/** Priorities of overlapping regions; `device` is that of the fixed registers of parts. Nothing a guest can move lies above SMRAM. */
-export const PRIORITY = { ram: 0, rom: 1, shadow: 2, device: 2, ecam: 3, smram: 4 } as const;
+/**
+ * Priorities of overlapping regions; `device` is that of the fixed registers of parts, `bar` that of PCI ranges, which are below everything
+ * else, as in QEMU. Nothing a guest can move lies above SMRAM.
+ */
+export const PRIORITY = { bar: -1, ram: 0, rom: 1, shadow: 2, device: 2, ecam: 3, smram: 4 } as const;
 
 /** How RAM is split around the hole below 4 GiB. Bytes. */
 export interface RamLayout {

@@ -3,7 +3,10 @@ import type { Clock, InterruptLine, IoPortSpace, PhysicalAddressSpace } from '@s
 import type { SmiTarget } from './apm.ts';
 import { requireVersion1 } from './snapshot.ts';
 
-/** State of a part: plain, structured-cloneable, with the version of its layout. */
+/**
+ * State of a part: plain objects and lists of numbers, strings, booleans, bigints and `Uint8Array`s, which snapshot files can hold,
+ * with the version of its layout.
+ */
 export interface PartState {
   /** Layout version of this object. */
   readonly version: number;

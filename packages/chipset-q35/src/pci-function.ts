@@ -1,13 +1,14 @@
 /** One PCI function: its 256-byte configuration space as a register table. PCI Local Bus Specification, "Configuration Space Organization". */
 import {
   type AccessSize,
+  type InterruptLine,
   RegisterFile,
   type RegisterFileState,
   type RegisterSpec,
   type RegisterWrite,
-  type Snapshottable,
   type TxAttrs,
 } from '@smm/bus';
+import type { Part, PartState } from './part.ts';
 
 /** Size in bytes of a conventional configuration space. */
 export const PCI_CONFIG_SIZE = 0x100;
@@ -24,6 +25,8 @@ export interface PciIdentity {
   readonly classCode: number;
   /** Other functions share the device number. */
   readonly multifunction: boolean;
+  /** Subsystem ids, 16 bit each; default those of QEMU's machines. */
+  readonly subsystem?: { readonly vendorId: number; readonly id: number };
 }
 
 /** PCI vendor id that QEMU's machines use for subsystems. */
@@ -43,8 +46,13 @@ export function pciHeader(id: PciIdentity): RegisterSpec[] {
     { name: 'CLASS', offset: 0x0a, width: 2, reset: id.classCode >>> 8 },
     { name: 'CACHE_LINE_SIZE', offset: 0x0c, width: 1, writable: 0xff },
     { name: 'HEADER_TYPE', offset: 0x0e, width: 1, reset: id.multifunction ? 0x80 : 0 },
-    { name: 'SUBSYSTEM_VENDOR_ID', offset: 0x2c, width: 2, reset: SUBSYSTEM_VENDOR_QEMU },
-    { name: 'SUBSYSTEM_ID', offset: 0x2e, width: 2, reset: SUBSYSTEM_QEMU },
+    {
+      name: 'SUBSYSTEM_VENDOR_ID',
+      offset: 0x2c,
+      width: 2,
+      reset: id.subsystem?.vendorId ?? SUBSYSTEM_VENDOR_QEMU,
+    },
+    { name: 'SUBSYSTEM_ID', offset: 0x2e, width: 2, reset: id.subsystem?.id ?? SUBSYSTEM_QEMU },
     { name: 'INTERRUPT_LINE', offset: 0x3c, width: 1, writable: 0xff },
   ];
 }
@@ -71,8 +79,14 @@ export interface PciPlace {
   readonly function: number;
 }
 
+/** What the bus gives to a function. */
+export interface PciBusPorts {
+  /** The wire of interrupt pin 1 (INTA) to 4 (INTD): a new input. */
+  readonly intx: (pin: number) => InterruptLine;
+}
+
 /** A function on a PCI bus. Devices derive from it and react in {@link PciFunction.configWrite}. */
-export abstract class PciFunction implements Snapshottable<RegisterFileState> {
+export abstract class PciFunction implements Part {
   /** Short name for traces, such as `mch`. */
   readonly name: string;
   /** Where it is. */
@@ -87,6 +101,9 @@ export abstract class PciFunction implements Snapshottable<RegisterFileState> {
       write: (write) => this.configWrite(write),
     });
   }
+
+  /** Called once, when the function is put on its bus. */
+  connect(_bus: PciBusPorts): void {}
 
   /** Reads configuration space at a byte offset, unsigned. From 100h on there is none: all-ones. */
   readConfig(offset: number, size: AccessSize, attrs: TxAttrs): number {
@@ -113,13 +130,13 @@ export abstract class PciFunction implements Snapshottable<RegisterFileState> {
   }
 
   /** Copies configuration space out. */
-  save(): RegisterFileState {
+  save(): PartState {
     return this.config.save();
   }
 
   /** Puts configuration space back and re-applies it. */
-  restore(state: RegisterFileState): void {
-    this.config.restore(state);
+  restore(state: PartState): void {
+    this.config.restore(state as RegisterFileState);
     this.applied();
   }
 

@@ -2,7 +2,15 @@
  * Access to PCI configuration space: mechanism #1 at CF8h/CFCh, ECAM, and the reset control register that hides at CF9h.
  * Sources: PCI Local Bus Specification, "Configuration Mechanism #1"; PCI Express Base Specification, "Enhanced Configuration Access Mechanism"; Intel 316972, "RST_CNT".
  */
-import type { AccessSize, IoPortSpace, MmioDevice, PioDevice, Snapshottable, TxAttrs } from '@smm/bus';
+import type {
+  AccessSize,
+  InterruptLine,
+  IoPortSpace,
+  MmioDevice,
+  PioDevice,
+  Snapshottable,
+  TxAttrs,
+} from '@smm/bus';
 import { SmmError } from '@smm/x86-defs';
 import type { PciFunction } from './pci-function.ts';
 import { requireVersion1 } from './snapshot.ts';
@@ -40,6 +48,7 @@ export class PciHost implements PioDevice, MmioDevice, Snapshottable<PciHostStat
   // wiring
   readonly #functions = new Map<number, PciFunction>();
   readonly #reset: (kind: 'system' | 'cpu') => void;
+  readonly #intx: (device: number, pin: number) => InterruptLine;
   // architectural state
   #configAddress = 0;
   #resetControl = 0;
@@ -47,8 +56,11 @@ export class PciHost implements PioDevice, MmioDevice, Snapshottable<PciHostStat
   constructor(ports: {
     /** Called when RST_CNT asks for a reset. */
     readonly reset: (kind: 'system' | 'cpu') => void;
+    /** A new input to interrupt pin 1 to 4 of a device number. Left out: pins lead nowhere. */
+    readonly intx?: (device: number, pin: number) => InterruptLine;
   }) {
     this.#reset = ports.reset;
+    this.#intx = ports.intx ?? (() => ({ set: () => {} }));
   }
 
   /** Puts a function on bus 0. Throws `SmmError` `PCI_SLOT` when its place is taken or is none. */
@@ -73,6 +85,7 @@ export class PciHost implements PioDevice, MmioDevice, Snapshottable<PciHostStat
       );
     }
     this.#functions.set(key, pciFunction);
+    pciFunction.connect({ intx: (pin) => this.#intx(device, pin) });
   }
 
   /** Registers the ports. ECAM is where the MCH says. */

@@ -4,6 +4,7 @@
  */
 import { SmmError } from '@smm/x86-defs';
 import { Apm } from './apm.ts';
+import { ChipsetConfig } from './chipset-config.ts';
 import type { CivilTime } from './civil-time.ts';
 import { CmosRtc } from './cmos-rtc.ts';
 import { CpuHotplug } from './cpu-hotplug.ts';
@@ -21,6 +22,7 @@ import { Lpc } from './lpc.ts';
 import { Mch } from './mch.ts';
 import { Q35MemoryMap } from './memory-map.ts';
 import { PciHost } from './pci-host.ts';
+import { PirqRouter } from './pirq.ts';
 import { PmBlock, SCI_IRQ } from './pm-block.ts';
 import type { Q35Options, Q35Ports } from './q35-options.ts';
 import { RTC_IRQ } from './rtc-interrupts.ts';
@@ -53,7 +55,13 @@ export function q35Parts(ports: Q35Ports, options: Q35Options) {
   const line0 = new LegacyLine(lines.isa(PIT_IRQ));
   const line8 = new LegacyLine(lines.isa(RTC_IRQ));
 
-  const pciHost = new PciHost({ reset: ports.reset });
+  const chipsetConfig = new ChipsetConfig({ routesChanged: () => pirqs.drive() });
+  const pirqs: PirqRouter = new PirqRouter({
+    isa: (line) => lines.isa(line),
+    pin: (pin) => lines.pin(pin),
+    pirqOf: (device, pin) => chipsetConfig.pirqOf(device, pin),
+  });
+  const pciHost = new PciHost({ reset: ports.reset, intx: (device, pin) => pirqs.intx(device, pin) });
   const memoryMap = new Q35MemoryMap(memory, options.ram, options.rom, pciHost);
   const mch = new Mch(
     {
@@ -64,7 +72,11 @@ export function q35Parts(ports: Q35Ports, options: Q35Options) {
     },
     options,
   );
-  const lpc = new Lpc({ pmBlockChanged: (enabled, base) => pm.place(enabled, base) });
+  const lpc = new Lpc({
+    pmBlockChanged: (enabled, base) => pm.place(enabled, base),
+    chipsetConfigChanged: (enabled, start) => chipsetConfig.place(enabled, start),
+    routesChanged: (routes) => pirqs.route(routes),
+  });
   const pm: PmBlock = new PmBlock({
     clock,
     sci: lines.isa(SCI_IRQ),
@@ -142,6 +154,8 @@ export function q35Parts(ports: Q35Ports, options: Q35Options) {
       mch,
       /** LPC bridge 00:1F.0. */
       lpc,
+      /** Chipset configuration registers. */
+      chipsetConfig,
       /** RTC and CMOS RAM. */
       cmos,
       /** Port 80h. */

@@ -1,5 +1,5 @@
 /** Builds a machine: makes its parts and connects them. Nothing here runs afterwards but the connections. */
-import { IoPortSpace, PhysicalAddressSpace, VirtualClock } from '@smm/bus';
+import { IoPortSpace, PhysicalAddressSpace, TX_DMA, txInitiator, VirtualClock } from '@smm/bus';
 import type { Q35Chipset } from '@smm/chipset-q35';
 import { createWindow, Engine, type Processor } from '@smm/cpu-core';
 import { SaveStateCodec } from '@smm/smram';
@@ -137,7 +137,8 @@ export class Wiring {
   }
 
   #unclaimed(space: 'memory' | 'io', address: number, size: number, write: boolean, attrs: number): void {
-    const vcpu = attrs & 0xffff;
+    // A device's access shows in the thread of the processor that is running, as in QEMU.
+    const vcpu = (attrs & TX_DMA) !== 0 ? (this.driver.current?.index ?? 0) : txInitiator(attrs);
     this.driver.worked(1);
     this.recorder.emit(vcpu, { name: 'smm_unclaimed', vcpu, space, address: BigInt(address), write, size });
   }

@@ -1,5 +1,6 @@
 /** Small machines that run 16-bit code from reset. */
 import { assemble } from '@smm/asm';
+import type { Board, Part } from '@smm/chipset-q35';
 import { cpuModel } from '@smm/cpu-core';
 import type { TraceSink } from '@smm/trace';
 import { SAVE_STATE_AMD64 } from '@smm/x86-defs';
@@ -19,12 +20,13 @@ export interface FlatOptions {
   readonly kvm?: boolean;
   readonly quirks?: readonly string[];
   readonly trace?: TraceSink;
+  readonly parts?: (board: Board) => readonly Part[];
 }
 
 /** A machine with 64 MiB that runs `source` from F000:0000. */
 export function flat(
   source: string,
-  { cpus = 1, kvm = false, quirks = [], trace }: FlatOptions = {},
+  { cpus = 1, kvm = false, quirks = [], trace, parts: added }: FlatOptions = {},
 ): Machine {
   const switches = resolveSwitches({ accelerator: kvm ? 'kvm' : 'tcg', quirks });
   return new Machine({
@@ -38,6 +40,7 @@ export function flat(
     schedule: DEFAULT_SCHEDULE,
     comm: 'test',
     trace,
+    ...(added !== undefined && { parts: added }),
     interpreter: parts.interpreter,
   });
 }
