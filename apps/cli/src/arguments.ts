@@ -1,6 +1,6 @@
 /** QEMU writes long options with one dash: brings an argument list into the form that the parser knows. */
 
-const ALIASES: Readonly<Record<string, string>> = { '--bios': '--rom' };
+const ALIASES: ReadonlyMap<string, string> = new Map([['--bios', '--rom']]);
 
 /**
  * Long options with one dash get two. Values are left alone, also those that begin with a dash (`--quirk -Q1`), which is why the
@@ -15,7 +15,7 @@ export function normaliseArguments(args: readonly string[], takesValue: Readonly
     if (arg === '--') return [...out, ...args.slice(i)];
     const long = /^-[A-Za-z][\w-]+(?:=|$)/.test(arg) ? `-${arg}` : arg;
     const [name = '', ...value] = long.split('=');
-    const known = ALIASES[name] ?? name;
+    const known = ALIASES.get(name) ?? name;
     out.push(value.length > 0 ? `${known}=${value.join('=')}` : known);
     const next = args[i + 1];
     if (value.length === 0 && takesValue.has(known) && next !== undefined) {

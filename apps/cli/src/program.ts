@@ -12,6 +12,7 @@ import { quirksCommand } from './commands/quirks.ts';
 import { relocateCommand } from './commands/relocate.ts';
 import { traceCommand } from './commands/trace.ts';
 import type { Context } from './context.ts';
+import { helpAsked } from './help.ts';
 import { EXIT, type Io } from './io.ts';
 import { colours } from './render/text.ts';
 import { paragraphOf } from './usage-error.ts';
@@ -51,9 +52,10 @@ export async function smm(args: readonly string[], outside: Io): Promise<number>
     },
   });
   try {
-    await program.parseAsync(explainOfFirmware(normaliseArguments(args, optionsWithValue(program))), {
-      from: 'user',
-    });
+    const normal = normaliseArguments(args, optionsWithValue(program));
+    const page = helpAsked(normal, program);
+    if (page === undefined) await program.parseAsync(explainOfFirmware(normal), { from: 'user' });
+    else io.out(page);
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE;
@@ -85,6 +87,7 @@ function buildProgram(context: Context): Command {
       outputError: (text, write) => write(`smm: ${parserMessage(text)} See smm --help.\n`),
     })
     .addHelpText('after', HELP)
+    .helpCommand('help [command...]', "a command's page; also: help glossary")
     .showSuggestionAfterError();
   matrixCommand(program, context);
   relocateCommand(program, context);

@@ -40,6 +40,32 @@ describe('help', () => {
     }
   });
 
+  it.each(['help trace convert', 'trace help convert', 'trace convert --help', 'help trace convert --help'])(
+    'smm %s is the page of convert',
+    async (command) => {
+      const { out, code } = await cli(command);
+      expect(out).toMatch(/^Usage: smm trace convert /);
+      expect(out).toContain('Examples:');
+      expect(code).toBe(0);
+    },
+  );
+
+  it.each(['help nonsense', 'help trace nonsense', 'trace help nonsense', 'help boot extra'])(
+    'smm %s says that there is no such page',
+    async (command) => {
+      const { out, err, code } = await cli(command);
+      expect(out).toBe('');
+      expect(err).toMatch(/^smm: there is no help page '.*'\. Write smm help and one of matrix, .*\n$/);
+      expect(code).toBe(2);
+    },
+  );
+
+  it('help glossary explains the words', async () => {
+    const { out, code } = await cli('help glossary');
+    expect(out).toMatch(/^ {2}SMBASE +where /m);
+    expect(code).toBe(0);
+  });
+
   it('without a command is usage, not success', async () => {
     const { code, err } = await cli([]);
     expect(code).toBe(2);

@@ -88,7 +88,7 @@ export const FEATURES: ReadonlyMap<string, FeatureBit> = new Map(
 
 /** The first name of a feature given any name QEMU accepts; undefined if there is no such feature. */
 export function featureName(name: string): string | undefined {
-  const first = ALIASES[name] ?? name;
+  const first = Object.hasOwn(ALIASES, name) ? ALIASES[name]! : name;
   return FEATURES.has(first) ? first : undefined;
 }
 

@@ -309,12 +309,11 @@ function applyOption(model: Draft, features: Set<string>, option: string): void 
       model.leaf0b = switchValue(option, value) ? 'present' : 'zero';
       return;
     }
-    const field = NUMBERS[key];
-    if (field) {
+    if (Object.hasOwn(NUMBERS, key)) {
       const number = Number(value);
       if (value === '' || !Number.isInteger(number) || number < 0)
         throw invalid(option, 'a number is needed');
-      model[field] = number;
+      model[NUMBERS[key]!] = number;
       return;
     }
   }
