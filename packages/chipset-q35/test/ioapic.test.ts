@@ -102,6 +102,18 @@ describe('pins', () => {
     });
   });
 
+  it('forget_that_a_level_was_taken_when_they_become_edge_triggered', () => {
+    // QEMU 7.2, ioapic_fix_edge_remote_irr: guests make an entry edge-triggered and level-triggered again to end an interrupt.
+    const { device, sent, entry, read } = build();
+    entry(9, 0x8041);
+    device.pin(9).set(true);
+    expect(read(0x22) & 0xc000).toBe(0xc000);
+    entry(9, 0x1_0041);
+    expect(read(0x22)).toBe(0x1_0041);
+    entry(9, 0x8041);
+    expect([sent.length, read(0x22) & 0xc000]).toEqual([2, 0xc000]);
+  });
+
   it('send_a_level_that_waited_behind_the_mask', () => {
     const { device, sent, entry } = build();
     entry(20, 0x1_8050);

@@ -90,7 +90,9 @@ describe('memory map', () => {
       ramStart: 0xa_0000,
       outside: 'bus',
     };
-    const model = buildModel(16 * MIB, (registers) => ((registers.smram & 8) !== 0 ? [tseg, high] : []));
+    // With H_SMRAME the window at A0000h is closed, in SMM too.
+    const compatible: SmramRange = { ...high, name: 'compatible', start: 0xa_0000, inSmm: false };
+    const model = buildModel(16 * MIB, ({ smram }) => ((smram & 8) !== 0 ? [tseg, high, compatible] : []));
     const at = newResolution();
     const kinds = (gpa: number) =>
       [false, true].map((smm) => {
@@ -103,6 +105,7 @@ describe('memory map', () => {
     ]);
     const version = model.memory.version;
     runOnModel(configWrite(0, 0x9d, 1, 0x08), model);
+    expect(kinds(0xa_0000)).toEqual(['unclaimed', 'unclaimed']);
     expect([kinds(0xe0_0000), kinds(0xef_ffff), kinds(0xf0_0000), kinds(0xfeda_0000)]).toEqual([
       ['unclaimed', 'ram'],
       ['unclaimed', 'ram'],

@@ -29,6 +29,10 @@ const CHANGERS = [
   'bt @3, 4',
   'btr @3, 2',
   'cld',
+  // A masked count of 0 changes no flag.
+  'shl @3, 64',
+  'sar edx, 32',
+  'mov ecx, 0x40\n shr @3, cl',
 ];
 const READERS = [
   'adc @3, @2',

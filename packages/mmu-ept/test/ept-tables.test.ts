@@ -2,6 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  ACCESS_EXEC,
+  ACCESS_READ,
+  ACCESS_WRITE,
+  apicAccessQualification,
   EPT_MISCONFIG,
   EPT_OK,
   EPT_ORIGIN_FINAL,
@@ -194,4 +198,13 @@ describe('EPT entries by the SDM', () => {
     const r = ept.walk(0, 2, EPT_ORIGIN_FINAL, false);
     expect([r.outcome, r.qualification]).toEqual([EPT_VIOLATION, 0x18a]);
   });
+});
+
+// Intel SDM Vol. 3, "Exit Qualification for APIC-Access VM Exits from Linear Accesses and Guest-Physical Accesses".
+it.each([
+  [ACCESS_READ, 0x0020],
+  [ACCESS_WRITE, 0x1020],
+  [ACCESS_EXEC, 0x2020],
+] as const)('an APIC access of kind %i at 20h has the exit qualification %x', (access, qualification) => {
+  expect(apicAccessQualification(0xfee0_0020, access)).toBe(qualification);
 });

@@ -39,6 +39,12 @@ describe('checkTiles', () => {
     expect(kinds).not.toContain('outside-smram 0');
   });
 
+  it('lets_a_tile_end_with_smram_and_no_byte_later', () => {
+    const kinds = (sizeBytes: number) =>
+      checkTiles([0x7f80_0000], 0x800, { smram: { start: 0x7f80_0000, sizeBytes } }).map((p) => p.kind);
+    expect([kinds(0x1_0000), kinds(0xffff)]).toEqual([[], ['outside-smram']]);
+  });
+
   it('agrees_with_counting_bytes_for_random_smbases', () => {
     fc.assert(
       fc.property(

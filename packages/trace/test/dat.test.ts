@@ -125,6 +125,14 @@ describe('trace.dat round trip', () => {
     expect(known).toEqual(events);
   });
 
+  it('distances around those that need a record of their own', () => {
+    const times = [0, 2 ** 27 - 1, 2 ** 27, 2 ** 27 + 1].map((_, i, all) =>
+      all.slice(0, i + 1).reduce((sum, more) => sum + more, 5),
+    );
+    const events = times.map((ts): TraceEvent => ({ name: 'smm_wake', ts, cpu: 0, vcpu: 0 }));
+    expect(readTraceDat(writeTraceDat(events)).events.map(({ ts }) => ts)).toEqual(times);
+  });
+
   it('any order and any distance of times', () => {
     fc.assert(
       fc.property(

@@ -143,6 +143,7 @@ gdt:
   dq 0                          ; 80 call gate dpl3 -> 08:gate_target (built)
   dq 0x000089003000006f         ; 88 tss at 3000 available
   dq 0x000f9b000000ffff         ; 90 code16, limit fffff bytes
+  dq 0x00cf92000000ffff         ; 98 data, not accessed yet
 gdt_end:
 gdtr: dw gdt_end-gdt-1
   dd 0x4000
@@ -268,7 +269,13 @@ pm:
   xor eax, eax
   mov fs, ax
   mov gs, ax
-  xor edi, edi
+; a load sets the accessed bit in the table
+  mov ax, 0x98
+  mov fs, ax
+  mov eax, [0x409c]
+  call out32
+  mov ax, 0
+  mov fs, ax
   mov edi, 0x5000
   mov eax, 0xf0000 + stubs
 .idt:
