@@ -69,6 +69,8 @@ export interface TranslateResult {
   errorCode: number;
   /** Shutdown: why, one sentence. */
   reason: string;
+  /** The walk went to devices: what is decoded, mapped or due may have changed. Left alone by a translator whose walks never do. */
+  deviceTouched: boolean;
 }
 
 /** Linear to host translation: guest paging, slots or decoding, EPT: whatever the accelerator does. */

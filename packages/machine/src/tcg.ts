@@ -2,7 +2,7 @@
  * The `tcg` accelerator: one address space that decodes by the requester's mode; the local APIC is a device in it. As QEMU's TCG
  * does it; SMM itself is cpu-core's and follows the SDM.
  */
-import { newResolution, type PhysicalAddressSpace } from '@smm/bus';
+import { newResolution, type PhysicalAddressSpace, TX_DEBUG, TX_SMM, type TxAttrs } from '@smm/bus';
 import {
   type IoPort,
   type MemoryPort,
@@ -19,7 +19,6 @@ import {
   RIGHT_EXEC,
   RIGHT_READ,
   RIGHT_WRITE,
-  TABLE_ACCESS_FAILED,
   type TableMemory,
   WALK_OK,
   WALK_PAGE_FAULT,
@@ -42,30 +41,49 @@ export interface TcgPorts {
   readonly written: (hostOffset: number, sizeBytes: number) => void;
 }
 
-/** Page tables read through the address space as one mode sees it. */
+/** Locations from here on are guest-physical addresses of what is not plain RAM; below, host offsets. */
+const THROUGH_BUS = 2 ** 52;
+
+/**
+ * Page tables as one mode sees them. A walk reads and writes what an explicit access would: registers answer, and flags written to ROM
+ * are dropped, to flash are command cycles. Intel SDM Vol. 3, "Accessed and Dirty Flags".
+ */
 class SpaceTables implements TableMemory {
   smm = false;
+  attrs: TxAttrs = 0;
+  /** The walk has met something else than RAM. */
+  throughBus = false;
   readonly #ports: TcgPorts;
   readonly #words: Uint32Array;
+  readonly #at = newResolution();
 
   constructor(ports: TcgPorts) {
     this.#ports = ports;
     this.#words = new Uint32Array(ports.buffer);
   }
 
-  locate(gpa: number): number {
-    const offset = this.#ports.space.ramOffset(gpa, this.smm);
-    return offset < 0 ? TABLE_ACCESS_FAILED : offset;
+  locate(gpa: number, write: boolean): number {
+    const { space } = this.#ports;
+    if (write) {
+      space.resolve(gpa, this.smm, this.#at);
+      return this.#at.writable ? this.#at.hostOffset : gpa + THROUGH_BUS;
+    }
+    const offset = space.ramOffset(gpa, this.smm);
+    return offset < 0 ? gpa + THROUGH_BUS : offset;
   }
 
   read32(location: number): number {
-    return this.#words[location >>> 2]!;
+    if (location < THROUGH_BUS) return this.#words[location >>> 2]!;
+    this.throughBus = true;
+    return this.#ports.bus.read(location - THROUGH_BUS, 4, this.attrs);
   }
 
   compareExchange32(location: number, expected: number, desired: number): boolean {
-    if (this.#words[location >>> 2] !== expected) return false;
-    this.#words[location >>> 2] = desired;
-    this.#ports.written(location, 4);
+    if (this.read32(location) !== expected) return false;
+    if (location < THROUGH_BUS) {
+      this.#words[location >>> 2] = desired;
+      this.#ports.written(location, 4);
+    } else this.#ports.bus.write(location - THROUGH_BUS, 4, desired, this.attrs);
     return true;
   }
 }
@@ -108,7 +126,10 @@ export class TcgAccelerator implements Accelerator, Translator {
     paging.efer = request.efer;
     paging.rflagsAc = request.rflagsAc;
     paging.pdptes = request.pdptes;
-    this.#tables.smm = request.smm;
+    const tables = this.#tables;
+    tables.smm = request.smm;
+    tables.attrs = request.processor | (request.smm ? TX_SMM : 0) | (request.debug ? TX_DEBUG : 0);
+    tables.throughBus = false;
     const walk = this.#walker.walk(
       paging,
       request.linear,
@@ -116,6 +137,7 @@ export class TcgAccelerator implements Accelerator, Translator {
       request.user,
       request.debug,
     );
+    out.deviceTouched = tables.throughBus;
     if (walk.outcome !== WALK_OK) {
       if (walk.outcome === WALK_PAGE_FAULT) {
         out.outcome = TRANSLATED_FAULT;

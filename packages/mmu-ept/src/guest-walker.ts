@@ -45,6 +45,8 @@ import { checkModelled, type PagingState } from './paging-state.ts';
 import type { TableMemory } from './table-memory.ts';
 import { WALK_OK, WALK_PAGE_FAULT, WALK_TABLE_ACCESS, WalkResult } from './walk-result.ts';
 
+/** Walks of one access over entries that change under it: memory does not do that here, registers may. The last one writes no flags. */
+const MAX_TRIES = 16;
 /** Reserved bits 20:13 of a page-directory entry that maps 2 MiB. */
 const RESERVED_2M = 0x001f_e000;
 /** Reserved bits 29:13 of a page-directory-pointer entry that maps 1 GiB. */
@@ -106,11 +108,12 @@ export class GuestWalker {
   walk(paging: PagingState, linear: number, access: Access, user: boolean, debug: boolean): WalkResult {
     if ((paging.cr0 & CR0_PG) === 0) return this.#unpaged(linear, debug);
     checkModelled(paging);
-    for (;;) {
+    for (let tries = 1; ; tries++) {
+      const last = debug || tries === MAX_TRIES;
       const retry =
         (paging.cr4 & CR4_PAE) === 0
-          ? this.#walk32(paging, linear, access, user, debug)
-          : this.#walk64(paging, linear, access, user, debug);
+          ? this.#walk32(paging, linear, access, user, last)
+          : this.#walk64(paging, linear, access, user, last);
       if (!retry) return this.result;
     }
   }

@@ -131,6 +131,7 @@ export class NestedWalker {
     tables.ept = ept;
     tables.debug = debug;
     tables.origin = EPT_ORIGIN_WALK;
+    r.tableAccess = true;
     const g = this.#walker.walk(paging, linear, access, user, debug);
     if (g.outcome !== WALK_OK) {
       if (g.outcome === WALK_PAGE_FAULT) {
@@ -139,6 +140,7 @@ export class NestedWalker {
       }
       return r; // else the port has written the exit
     }
+    r.tableAccess = false;
     const gpa = g.gpa + ((linear >>> 0) & 0xfff);
     const e = ept.walk(gpa, EPT_NEEDED[access] as number, EPT_ORIGIN_FINAL, debug);
     if (e.outcome !== EPT_OK) {

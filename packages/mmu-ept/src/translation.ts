@@ -26,6 +26,8 @@ export class Translation {
    * the access that exited, which is that of a paging-structure entry when the exit came from the page walk.
    */
   gpa = 0;
+  /** EPT exits and `APIC_ACCESS`: the access was to a paging-structure entry, not the one that is translated. */
+  tableAccess = false;
   /** `OK`: bytes of the page in the guest's tables; INVLPG must drop all of it from a TLB. */
   pageSizeBytes = 0x1000;
   /**

@@ -79,6 +79,7 @@ export class GuestMemory implements LinearMemory {
       executable: false,
       errorCode: 0,
       reason: '',
+      deviceTouched: false,
     };
   }
 
@@ -156,6 +157,7 @@ export class GuestMemory implements LinearMemory {
     request.pdptes = usesPdptes(request) && cpu.behaviour.checkPdptes ? this.#pdptes : null;
     result.pageSize = 0x1000;
     cpu.ports.translator.translate(request, result);
+    if (result.deviceTouched) this.#core.leaveBlock = true;
     if (result.outcome === TRANSLATED_FAULT) {
       // Intel SDM Vol. 3, "Operations that Invalidate TLBs and Paging-Structure Caches": so does a page fault.
       this.#drop(linear);

@@ -1,18 +1,27 @@
 /** Extended page tables, filled on violations. */
 import type { TranslateRequest } from '@smm/cpu-core';
 import {
+  AS_NORMAL,
+  AS_SMM,
+  GuestWalker,
+  type HostMemory,
   identityMapState,
   NestedWalker,
+  type PagingState,
+  pageFaultErrorCode,
   QEMU_IDENTITY_MAP_GPA,
   RIGHT_EXEC,
   RIGHT_READ,
   RIGHT_WRITE,
+  SlotTableMemory,
   TdpMmu,
   type TdpMmuState,
   TRANSLATE_APIC_ACCESS,
   TRANSLATE_EPT_VIOLATION,
   TRANSLATE_OK,
   TRANSLATE_PAGE_FAULT,
+  WALK_OK,
+  WALK_PAGE_FAULT,
 } from '@smm/mmu-ept';
 import { CR0_PG } from '@smm/x86-defs';
 import { pagingStateOf } from '../paging.ts';
@@ -37,6 +46,8 @@ export class EptStrategy implements KvmMmu {
   readonly #tdp: TdpMmu;
   readonly #walker: NestedWalker;
   readonly #paging;
+  readonly #softwareTables: SlotTableMemory;
+  readonly #softwareWalker: GuestWalker;
   readonly #identity = identityMapState(QEMU_IDENTITY_MAP_GPA);
 
   constructor(parts: KvmMmuParts) {
@@ -47,19 +58,22 @@ export class EptStrategy implements KvmMmu {
       executeOnly: false,
       hostMaxPhyAddr: 46,
     });
-    this.#walker = new NestedWalker({
+    const host: HostMemory = {
       read32: (address) => pages.read32(address),
       write32: (address, value) => {
         pages.write32(address, value);
         written(address, 4);
       },
-    });
+    };
+    this.#walker = new NestedWalker(host);
+    this.#softwareTables = new SlotTableMemory(parts.slots, host, AS_NORMAL);
+    this.#softwareWalker = new GuestWalker(this.#softwareTables);
     this.#walker.apicAccessHostPage = parts.apicAccessHostPage;
     this.#paging = pagingStateOf(features);
   }
 
   translate(request: TranslateRequest, answer: KvmAnswer): void {
-    const { ports, exits, slots } = this.#parts;
+    const { ports, exits } = this.#parts;
     const { smm, processor } = request;
     const identity = !ports.options.unrestrictedGuest && (request.cr0 & CR0_PG) === 0;
     const paging = identity ? this.#identity : this.#paging;
@@ -99,16 +113,13 @@ export class EptStrategy implements KvmMmu {
         answer.errorCode = t.errorCode;
         return;
       }
-      if (t.outcome === TRANSLATE_APIC_ACCESS) {
-        answer.kind = KVM_APIC_ACCESS;
+      if (request.debug) {
+        this.#emulate(paging, request, answer); // a debugger must not fill tables
         return;
       }
-      if (request.debug) {
-        // A debugger must not fill tables: look into the slot, and come back through the walk for guest tables only.
-        const host = slots.hostAddress(smm ? 1 : 0, t.gpa);
-        answer.kind = host < 0 ? KVM_MMIO : KVM_RAM;
-        answer.hostPage = host - (host % 4096);
-        answer.readable = answer.writable = answer.executable = false;
+      if (t.outcome === TRANSLATE_APIC_ACCESS) {
+        if (t.tableAccess) this.#emulate(paging, request, answer);
+        else answer.kind = KVM_APIC_ACCESS;
         return;
       }
       if (t.outcome === TRANSLATE_EPT_VIOLATION) {
@@ -125,14 +136,16 @@ export class EptStrategy implements KvmMmu {
           exits.entry(processor);
           continue;
         }
-        answer.kind = KVM_MMIO;
+        if (t.tableAccess) this.#emulate(paging, request, answer);
+        else answer.kind = KVM_MMIO;
         return;
       }
       const { gpa, mmio, mmioGeneration } = t;
       exits.exit(processor, VMX_EXIT.EPT_MISCONFIG, 0n);
       const meaning = this.#tdp.handleMisconfig(smm, gpa, mmio, mmioGeneration);
       if (meaning === 'mmio') {
-        answer.kind = KVM_MMIO;
+        if (t.tableAccess) this.#emulate(paging, request, answer);
+        else answer.kind = KVM_MMIO;
         return;
       }
       if (meaning === 'corrupt') {
@@ -144,6 +157,31 @@ export class EptStrategy implements KvmMmu {
     }
     answer.kind = KVM_SHUTDOWN;
     answer.reason = `an access to 0x${request.linear.toString(16)} made ${MAX_EXITS} EPT exits without getting on`;
+  }
+
+  /**
+   * What KVM's instruction emulator does for one access: it walks the guest's tables in software, through the slots. Flags in ROM and flash are left
+   * alone, a table without a slot is a page fault. Nothing of it goes into tables or TLBs. Linux 4.4 arch/x86/kvm/paging_tmpl.h, walk_addr_generic.
+   */
+  #emulate(paging: PagingState, request: TranslateRequest, answer: KvmAnswer): void {
+    const { exits, slots } = this.#parts;
+    const { processor, linear, user, smm, debug } = request;
+    const access = request.access as 0 | 1 | 2;
+    const asId = smm ? AS_SMM : AS_NORMAL;
+    this.#softwareTables.asId = asId;
+    const w = this.#softwareWalker.walk(paging, linear, access, user, debug);
+    if (!debug) exits.entry(processor);
+    if (w.outcome !== WALK_OK) {
+      answer.kind = KVM_FAULT;
+      answer.errorCode =
+        w.outcome === WALK_PAGE_FAULT ? w.errorCode : pageFaultErrorCode(paging, access, user, 0);
+      return;
+    }
+    answer.gpaPage = w.gpa;
+    answer.hostPage = slots.hostAddress(asId, w.gpa);
+    const memory = answer.hostPage >= 0 && answer.hostPage !== this.#parts.apicAccessHostPage;
+    answer.kind = memory ? KVM_RAM : KVM_MMIO;
+    answer.readable = answer.writable = answer.executable = false;
   }
 
   zapAll(): void {

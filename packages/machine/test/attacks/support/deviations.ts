@@ -23,4 +23,27 @@ export const DEVIATIONS: readonly Deviation[] = [
       'without a graphics adapter QEMU shows RAM at A0000h to everybody: its closed range is a window into PCI memory, and where no device ' +
       'lies in it the RAM below shows through',
   },
+  ...['walk-flags-rom', 'walk-flags-secure-flash', 'walk-flags-plain-flash', 'walk-through-devices'].map(
+    (attack): Deviation => ({
+      attack,
+      where: ['qemu'],
+      log: undefined,
+      reason:
+        'QEMU 7.2 repeats a walk until its flags stick, so a processor whose tables lie in ROM, flash or registers hangs',
+    }),
+  ),
+  {
+    attack: 'walk-through-tseg',
+    where: ['kvm', 'kvm,ept=0'],
+    log: ['#0e/0000', 's', 'end'],
+    reason:
+      'KVM reads tables through memory slots; a table without a slot is a fault of a page that is not present',
+  },
+  {
+    attack: 'walk-through-devices',
+    where: ['kvm', 'kvm,ept=0'],
+    log: ['#0e/0000', '00000001', '#0e/0000', '#0e/0000', '#0e/0000', 'end'],
+    reason:
+      'as for walk-through-tseg; in the APIC page it reads the memory of its private slot, which is zero',
+  },
 ];
