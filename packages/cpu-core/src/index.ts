@@ -16,6 +16,7 @@ export { createWindow } from './engine/window.ts';
 export { GuestFault } from './fault.ts';
 export { v8Flags } from './host-flags.ts';
 export { type CodeSize, Insn } from './insn.ts';
+export { ACT_HALTED, ACT_SHUTDOWN, ACT_SMI_PENDING, ACT_WAIT_SIPI } from './layout.ts';
 export * from './ports.ts';
 export { Processor, type ProcessorOptions, type ProcessorPorts, type RunExit } from './processor.ts';
 export { Shortcuts } from './shortcuts.ts';

@@ -34,7 +34,12 @@ import { computeMode } from './system/mode.ts';
 import type { CpuModel, CpuTopology } from './system/models.ts';
 import { resetRegisters, startAt } from './system/reset.ts';
 import { enterSmm, SaveRoom } from './system/smm.ts';
-import { type ProcessorSnapshot, restoreProcessor, saveProcessor } from './system/snapshot.ts';
+import {
+  type ProcessorSnapshot,
+  repeatingState,
+  restoreProcessor,
+  saveProcessor,
+} from './system/snapshot.ts';
 import { validCr4Bits } from './system/system-registers.ts';
 import type { LinearMemory, Tier } from './tier.ts';
 
@@ -317,7 +322,15 @@ export class Processor {
     return saveProcessor(this.state);
   }
 
-  /** Puts a snapshot back. */
+  /**
+   * All architectural state but for counters that grow by themselves, as bytes: a processor that comes back to equal bytes, while
+   * nothing around it changes, repeats what it did.
+   */
+  repeatingState(): Uint8Array {
+    return repeatingState(this.state);
+  }
+
+  /** Puts a snapshot back. Throws `SmmError` `SNAPSHOT_VERSION` for one of another version. */
   restore(snapshot: ProcessorSnapshot): void {
     restoreProcessor(this.state, snapshot);
     this.modeChanged();

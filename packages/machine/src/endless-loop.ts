@@ -46,7 +46,7 @@ export interface Loop {
 }
 
 /**
- * Steps a processor until its registers are what they were; undefined when they are not within a few thousand instructions, or when `giveUp` says so.
+ * Steps a processor until its state is what it was; undefined when they are not within a few thousand instructions, or when `giveUp` says so.
  */
 export function findLoop(
   machine: Machine,
@@ -54,7 +54,7 @@ export function findLoop(
   giveUp: () => boolean = () => false,
 ): Loop | undefined {
   const { state } = processor;
-  const start = registers(processor);
+  const start = processor.repeatingState();
   const { rip, rflags, activity } = state;
   const about = state.ripNumber;
   const rips = new Set<number>();
@@ -64,23 +64,7 @@ export function findLoop(
     if (giveUp()) return undefined;
     if (state.ripNumber !== about || state.rip !== rip) continue;
     if (state.activity !== activity || state.rflags !== rflags) continue;
-    if (registers(processor).every((word, i) => word === start[i])) return { period: n, rips };
+    if (processor.repeatingState().every((byte, i) => byte === start[i])) return { period: n, rips };
   }
   return undefined;
-}
-
-/** Byte ranges of the state page that instructions can change and that are not book-keeping: see cpu-core's layout. */
-const STATE_RANGES: readonly (readonly [number, number])[] = [
-  [0, 128], // general registers
-  [256, 512], // segments, descriptor tables, control and debug registers
-  [536, 2048], // x87, SSE and model-specific registers
-];
-
-/** All registers that instructions can change, except RIP, RFLAGS and the activity. */
-function registers({ state }: Processor): number[] {
-  const words: number[] = [];
-  for (const [from, to] of STATE_RANGES) {
-    for (let offset = from; offset < to; offset += 4) words.push(state.get32(offset));
-  }
-  return words;
 }

@@ -2,13 +2,14 @@
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 import type { CpuState, Views } from '../state.ts';
+import { STATE_PAGE_SIZE } from '../state-page.ts';
 import { FilledEntries } from './filled-entries.ts';
 import { JUMP_CACHE_ENTRY_SIZE, JUMP_CACHE_SIZE } from './jump-cache.ts';
 import { JUMP_LOG_SIZE } from './jump-log.ts';
 import { TLB_ENTRY_SIZE, TLB_SIZE } from './tlb.ts';
 
 /** Bytes of engine memory per processor: state page, two TLBs, jump cache, jump log. */
-export const CORE_SIZE: number = 4096 + 2 * TLB_SIZE + JUMP_CACHE_SIZE + JUMP_LOG_SIZE;
+export const CORE_SIZE: number = STATE_PAGE_SIZE + 2 * TLB_SIZE + JUMP_CACHE_SIZE + JUMP_LOG_SIZE;
 
 /** Engine-side context of a processor. */
 export class Core {
@@ -33,7 +34,7 @@ export class Core {
   constructor(views: Views, state: CpuState) {
     this.views = views;
     this.state = state;
-    this.tlb = state.base + 4096;
+    this.tlb = state.base + STATE_PAGE_SIZE;
     this.jumpCache = this.tlb + 2 * TLB_SIZE;
     this.jumpLog = this.jumpCache + JUMP_CACHE_SIZE;
     this.tlbFilled = new FilledEntries(views.i32, this.tlb, 2 * TLB_SIZE, TLB_ENTRY_SIZE, -1);

@@ -9,8 +9,8 @@ export type HostRange = readonly [offset: number, length: number];
  * the window, as 16 hexadecimal digits. Equal states give equal hashes in every tier. Not cryptographic.
  */
 export function stateHash(cpu: Processor, ranges: readonly HostRange[] = []): string {
-  const { page } = cpu.save();
-  let hash = mix([0x811c9dc5, 0x01000193], new Int32Array(page.buffer, page.byteOffset, page.length >>> 2));
+  const { fields } = cpu.save();
+  let hash = mix([0x811c9dc5, 0x01000193], new Int32Array(fields.buffer));
   for (const [offset, length] of ranges) {
     hash = mix(hash, cpu.state.views.i32.subarray(offset >>> 2, (offset + length) >>> 2));
   }

@@ -51,10 +51,12 @@ export function resetRegisters(cpu: Processor, kind: 'power-up' | 'init', bsp: b
   s.set32(L.ST_SIPI_VECTOR, 0);
   s.views.f64[(s.base + L.ST_RETIRED) >>> 3] = 0;
   s.set32(L.ST_MXCSR, 0x1f80);
+  s.set64(L.ST_XCR0, 1n);
+  s.views.u8.fill(0, s.base + L.ST_YMM_HIGH, s.base + L.ST_YMM_HIGH + 256);
   s.set32(L.ST_FCW, 0x40);
   s.set32(L.ST_FSW, 0);
   s.set32(L.ST_FTW, 0x5555);
-  s.views.u8.fill(0, s.base + L.ST_FIP, s.base + L.ST_MSR); // x87 pointers, XMM and x87 registers
+  s.views.u8.fill(0, s.base + L.ST_FIP, s.base + L.ST_XCR0); // x87 pointers, XMM and x87 registers
   resetMsrs(cpu);
 }
 

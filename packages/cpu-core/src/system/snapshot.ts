@@ -1,51 +1,65 @@
-/** Snapshots of one processor: the state page without the engine's book-keeping, flags evaluated so that equal states are equal bytes. */
+/** Snapshots of one processor: its architectural fields, flags evaluated so that equal states are equal bytes. */
 import { SmmError } from '@smm/x86-defs';
 import * as L from '../layout.ts';
 import type { CpuState } from '../state.ts';
+import { type FieldClass, stretches } from '../state-page.ts';
 
 /** A processor at rest between two calls of `run`. Plain data: it may be hashed, compared, posted or stored. */
 export interface ProcessorSnapshot {
-  /** Layout version of this object. */
-  version: 1;
-  /** The state page up to ST_SCRATCH, engine fields zero, flags in ST_EFLAGS. Little-endian. */
-  page: Uint8Array;
+  /** Changes with the fields and their order. */
+  version: 2;
+  /** The architectural fields of the state page and its counters, in its order, little-endian; status flags in RFLAGS. */
+  fields: Uint8Array;
 }
 
-/** Fields that mean nothing outside a run: name, offset, size in bytes. */
-const BOOK_KEEPING: readonly (readonly [offset: number, bytes: number])[] = [
-  [L.ST_ZERO, 8],
-  [L.ST_CC_RES, 8],
-  [L.ST_CC_SRC, 8],
-  [L.ST_CC_OP, 4],
-  [L.ST_MODE, 4],
-  [L.ST_BUDGET, 4],
-  [L.ST_EXIT, 4],
-  [L.ST_EXIT_REQUEST, 4],
-  [L.ST_TLB, 4],
-  [L.ST_BLOCK, 4],
-  [L.ST_RECORD, 4],
-];
+const VERSION = 2;
+const WHOLE: readonly FieldClass[] = ['architectural', 'counter'];
+const SAVED = stretches(L.STATE_FIELDS, WHOLE);
+const REPEATING = stretches(L.STATE_FIELDS, ['architectural']);
+
+function copyOut(s: CpuState, from: typeof SAVED): Uint8Array {
+  const bytes = new Uint8Array(from.reduce((sum, [, length]) => sum + length, 0));
+  const data = new DataView(bytes.buffer);
+  let at = 0;
+  for (const [offset, length] of from) {
+    bytes.set(s.views.u8.subarray(s.base + offset, s.base + offset + length), at);
+    const flags = at + L.ST_EFLAGS - offset;
+    if (offset <= L.ST_EFLAGS && L.ST_EFLAGS < offset + length) data.setUint32(flags, s.rflags, true);
+    at += length;
+  }
+  return bytes;
+}
 
 /** Copies a processor's state out. */
 export function saveProcessor(s: CpuState): ProcessorSnapshot {
-  const page = s.views.u8.slice(s.base, s.base + L.ST_SCRATCH);
-  new DataView(page.buffer).setUint32(L.ST_EFLAGS, s.rflags, true);
-  for (const [offset, bytes] of BOOK_KEEPING) page.fill(0, offset, offset + bytes);
-  return { version: 1, page };
+  return { version: VERSION, fields: copyOut(s, SAVED) };
 }
 
-/** Copies a snapshot in. The caller recomputes the mode word and flushes translations. Throws `SmmError` `SNAPSHOT_VERSION`. */
+/** What {@link saveProcessor} copies, but for counters: what a loop comes back to. */
+export function repeatingState(s: CpuState): Uint8Array {
+  return copyOut(s, REPEATING);
+}
+
+/**
+ * Copies a snapshot in. The caller recomputes the mode word and flushes translations.
+ * @throws SmmError `SNAPSHOT_VERSION` for one of another version or length.
+ */
 export function restoreProcessor(s: CpuState, snapshot: ProcessorSnapshot): void {
-  const { version, page } = snapshot;
-  if (version !== 1 || page.length !== L.ST_SCRATCH) {
+  const { version, fields } = snapshot;
+  const length = SAVED.reduce((sum, [, bytes]) => sum + bytes, 0);
+  if (version !== VERSION || fields.length !== length) {
     throw new SmmError(
       'SNAPSHOT_VERSION',
-      `a processor snapshot of version ${version} with ${page.length} bytes does not fit, this code reads version 1 with ${L.ST_SCRATCH}`,
+      `a processor's snapshot has version ${version} and ${fields?.length} bytes; this code reads version ${VERSION} with ${length}`,
       'Restore with the release that saved it.',
-      { version, bytes: page.length },
+      { version, length: fields?.length },
     );
   }
-  const tlb = s.get32(L.ST_TLB);
-  s.views.u8.set(page, s.base);
-  s.set32(L.ST_TLB, tlb);
+  let at = 0;
+  for (const [offset, bytes] of SAVED) {
+    s.views.u8.set(fields.subarray(at, at + bytes), s.base + offset);
+    at += bytes;
+  }
+  s.set32(L.ST_CC_OP, L.CC_EAGER);
+  s.set32(L.ST_EXIT_REQUEST, 0);
 }
