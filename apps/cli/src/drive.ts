@@ -23,8 +23,10 @@ export async function run(
 ): Promise<Run> {
   const buffer = new TraceBuffer();
   progress.show(`${label}...`);
-  const prepared = prepareRelocation(trace ? { ...options, trace: buffer.sink } : options);
-  const report = await drain(runInPieces(prepared), io, ({ instructions, log }) => {
+  const sink = trace ? { trace: buffer.sink } : {};
+  const steps = (interrupt: () => boolean) =>
+    runInPieces(prepareRelocation({ ...options, ...sink, interrupt }));
+  const report = await drain(steps, io, ({ instructions, log }) => {
     progress.show(
       `${label}: ${(instructions / 1e6).toFixed(1)} million instructions, ${log.length} log lines`,
     );
@@ -33,9 +35,22 @@ export async function run(
   return { options, report, events: buffer.events };
 }
 
-/** Drains a generator of steps, showing each and breathing between them. */
-export async function drain<S, R>(steps: Generator<S, R>, io: Io, show: (step: S) => void): Promise<R> {
+/** Milliseconds for which signals wait at most for a busy guest. */
+const LONGEST_STEP_MS = 50;
+
+/**
+ * Drains a generator of steps, showing each and breathing between them. `start` makes it from a question that the guest's machine asks now and
+ * then: whether a step has taken long enough.
+ */
+export async function drain<S, R>(
+  start: (interrupt: () => boolean) => Generator<S, R>,
+  io: Io,
+  show: (step: S) => void,
+): Promise<R> {
+  let began = performance.now();
+  const steps = start(() => performance.now() - began >= LONGEST_STEP_MS);
   for (;;) {
+    began = performance.now();
     const step = steps.next();
     if (step.done === true) return step.value;
     show(step.value);

@@ -258,7 +258,10 @@ export class Hpet implements MmioDevice, Snapshottable<HpetState> {
     const timer = this.#state.timers[n]!;
     if ((timer.config & TN_PERIODIC) !== 0 && timer.period > 0n) {
       const mask = (timer.config & TN_32BIT) !== 0 ? MASK32 : MASK64;
-      timer.comparator = (timer.comparator + timer.period) & mask;
+      // The clock goes from instruction to instruction: periods that lie between two of them are one interrupt.
+      const late = (this.counter() - timer.comparator) & mask;
+      const periods = late > mask >> 1n ? 1n : 1n + late / timer.period;
+      timer.comparator = (timer.comparator + periods * timer.period) & mask;
     }
     this.#arm(n);
     if ((timer.config & TN_ENABLE) === 0) return;

@@ -8,8 +8,8 @@ import { DEFAULT_HOST, findHost, quirksInForce } from './hosts.ts';
 import type { RelocationReport } from './outcome.ts';
 import { RelocationParts } from './parts.ts';
 import { findQuirk, type Quirk } from './quirks.ts';
-import { prepareRelocation, type RelocationOptions, runRelocation } from './relocation.ts';
-import { diagnoseRun, type TracedRun, traced, traceFormOf } from './traced-run.ts';
+import type { RelocationOptions } from './relocation.ts';
+import { diagnoseRun, reportSteps, type TracedRun, tracedSteps, traceFormOf } from './traced-run.ts';
 
 /** A change that was tried on a failing configuration. */
 export interface Remedy {
@@ -67,7 +67,7 @@ export function* explainSteps(
 ): Generator<string, Explanation> {
   const options = { parts: new RelocationParts(), ...given };
   yield 'the configuration';
-  const run = traced('this configuration', options);
+  const run = yield* tracedSteps('the configuration', options);
   const quirks = inForce(options).map(findQuirk);
   const passes = run.report.outcome === 'relocated';
   const diagnoses = diagnoseRun(run);
@@ -79,7 +79,7 @@ export function* explainSteps(
   if (passes) {
     for (const quirk of quirks) {
       yield `the same without ${quirk.id}`;
-      const without = traced(`the same without ${quirk.id}`, withoutQuirks(options, [quirk.id]));
+      const without = yield* tracedSteps(`the same without ${quirk.id}`, withoutQuirks(options, [quirk.id]));
       harmless.push(whyHarmless(quirk, run, without));
     }
   }
@@ -110,8 +110,9 @@ function withoutQuirks(options: RelocationOptions, ids: readonly string[]): Relo
 }
 
 function* relocatesWithout(options: RelocationOptions, ids: readonly string[]): Generator<string, boolean> {
-  yield `the same without ${ids.join(', ')}`;
-  return runRelocation(prepareRelocation(withoutQuirks(options, ids))).outcome === 'relocated';
+  const label = `the same without ${ids.join(', ')}`;
+  yield label;
+  return (yield* reportSteps(label, withoutQuirks(options, ids))).outcome === 'relocated';
 }
 
 /** One quirk whose removal suffices; else a set from which none can be left out. */
@@ -155,7 +156,7 @@ function* findReference(
   }
   for (const [label, candidate] of candidates) {
     yield label;
-    const run = traced(label, candidate);
+    const run = yield* tracedSteps(label, candidate);
     if (run.report.outcome === 'relocated') return run;
   }
   return undefined;
@@ -174,7 +175,7 @@ function* tryRemedies(options: RelocationOptions): Generator<string, Remedy[]> {
   const tried: Remedy[] = [];
   for (const [change, changed] of remediesFor(options)) {
     yield change;
-    const report = runRelocation(prepareRelocation(changed));
+    const report = yield* reportSteps(change, changed);
     tried.push({ change, helps: report.outcome === 'relocated', report });
   }
   return tried;

@@ -3,8 +3,14 @@
  * some is.
  */
 import { SmmError } from '@smm/x86-defs';
-import type { RelocationOutcome } from './outcome.ts';
-import { defaultBudget, prepareRelocation, type RelocationOptions, runRelocation } from './relocation.ts';
+import type { RelocationOutcome, RelocationReport } from './outcome.ts';
+import {
+  defaultBudget,
+  prepareRelocation,
+  type Relocation,
+  type RelocationOptions,
+  runInPieces,
+} from './relocation.ts';
 import type { Schedule } from './scheduler.ts';
 
 /** What to explore. */
@@ -70,10 +76,11 @@ export interface ExploreReport {
 }
 
 /**
- * Runs the schedules one by one and yields each, so that a caller can show progress or stop; returns the report.
+ * Runs the schedules one by one and yields each, so that a caller can show progress or stop; returns the report. Yields undefined in the middle
+ * of one that takes long, if the relocation's `interrupt` says so.
  * @throws SmmError `EXPLORE_RUNS` or `EXPLORE_SLICES` for numbers that make no sense, and what `prepareRelocation` throws.
  */
-export function* exploreRuns(options: ExploreOptions): Generator<ExploreRun, ExploreReport> {
+export function* exploreRuns(options: ExploreOptions): Generator<ExploreRun | undefined, ExploreReport> {
   const { runs = 1000, slices = DEFAULT_SLICES, firstSeed = 1 } = options;
   checkRuns(runs, firstSeed);
   const ordered = checkedSlices(slices);
@@ -86,12 +93,21 @@ export function* exploreRuns(options: ExploreOptions): Generator<ExploreRun, Exp
       slice: ordered[index % ordered.length]!,
     };
     relocation.machine.reset(schedule);
-    const { outcome, summary, cpus } = runRelocation(relocation);
+    const { outcome, summary, cpus } = yield* report(relocation);
     const run = { index, schedule, outcome, summary, smbases: cpus.map((cpu) => cpu.smbase) };
     done.push(run);
     yield run;
   }
   return reportOf(done);
+}
+
+function* report(relocation: Relocation): Generator<undefined, RelocationReport> {
+  const pieces = runInPieces(relocation);
+  for (;;) {
+    const piece = pieces.next();
+    if (piece.done === true) return piece.value;
+    if (relocation.options.interrupt !== undefined) yield undefined;
+  }
 }
 
 /** Runs all schedules; see {@link exploreRuns}. */

@@ -61,6 +61,11 @@ export interface RelocationOptions {
   readonly parts?: RelocationParts;
   /** Called now and then with what has been done so far. */
   readonly progress?: (instructions: number, logLines: number) => void;
+  /**
+   * Asked about every millisecond of host time, whatever the guest does; true lets whatever runs in steps yield. It may look at the host's
+   * clock: the outcome is the same.
+   */
+  readonly interrupt?: () => boolean;
 }
 
 /** Instructions of all processors between two looks at whether the machine hangs: often at first, for most runs are short. */
@@ -153,6 +158,20 @@ export function runRelocation(relocation: Relocation): RelocationReport {
   }
 }
 
+/** Runs on by so many instructions, and yields whenever the options' `interrupt` says so. */
+function* runOn(
+  { machine, options }: Relocation,
+  instructions: number,
+): Generator<RelocationProgress, MachineStop> {
+  const end = machine.retired + instructions;
+  const limits = options.interrupt && { interrupt: options.interrupt };
+  for (;;) {
+    const stop = machine.run({ instructions: Math.max(0, end - machine.retired), ...limits });
+    if (stop !== 'interrupted') return stop;
+    yield { instructions: machine.retired, log: machine.log };
+  }
+}
+
 /** As {@link runRelocation}, and yields now and then, so that a caller can show progress, answer signals or stop. */
 export function* runInPieces(relocation: Relocation): Generator<RelocationProgress, RelocationReport> {
   const { machine, options } = relocation;
@@ -160,9 +179,7 @@ export function* runInPieces(relocation: Relocation): Generator<RelocationProgre
   const end: End = { stop: 'budget', proof: undefined, stray: [], unmodelled: undefined };
   while (machine.retired < budget) {
     try {
-      end.stop = machine.run({
-        instructions: Math.min(nextCheck(machine.retired), budget) - machine.retired,
-      });
+      end.stop = yield* runOn(relocation, Math.min(nextCheck(machine.retired), budget) - machine.retired);
     } catch (error) {
       if (!(error instanceof UnmodelledError && isAstray(relocation))) throw error;
       end.unmodelled = error;
@@ -170,7 +187,7 @@ export function* runInPieces(relocation: Relocation): Generator<RelocationProgre
     if (end.unmodelled !== undefined || end.stop !== 'budget') break;
     if (isDone(relocation)) {
       // Whoever still runs after this has nothing to add.
-      end.stop = machine.run({ instructions: AFTER_THE_END });
+      end.stop = yield* runOn(relocation, AFTER_THE_END);
       break;
     }
     end.stray = strayOf(relocation);

@@ -2,7 +2,7 @@
 import { type Diagnosis, diagnose, TraceBuffer, type TraceEvent, type TraceForm } from '@smm/trace';
 import { resolveSwitches } from './hosts.ts';
 import type { RelocationReport } from './outcome.ts';
-import { prepareRelocation, type RelocationOptions, runRelocation } from './relocation.ts';
+import { prepareRelocation, type RelocationOptions, runInPieces } from './relocation.ts';
 
 /** A run with its trace. */
 export interface TracedRun {
@@ -18,9 +18,28 @@ export interface TracedRun {
 
 /** Runs a configuration and keeps its trace. */
 export function traced(label: string, options: RelocationOptions): TracedRun {
+  const steps = tracedSteps(label, options);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** As {@link traced}, and yields the label now and then. */
+export function* tracedSteps(label: string, options: RelocationOptions): Generator<string, TracedRun> {
   const buffer = new TraceBuffer();
-  const report = runRelocation(prepareRelocation({ ...options, trace: buffer.sink }));
+  const report = yield* reportSteps(label, { ...options, trace: buffer.sink });
   return { label, options, report, events: buffer.events };
+}
+
+/** Runs a configuration, and yields the label now and then. */
+export function* reportSteps(label: string, options: RelocationOptions): Generator<string, RelocationReport> {
+  const pieces = runInPieces(prepareRelocation(options));
+  for (;;) {
+    const piece = pieces.next();
+    if (piece.done === true) return piece.value;
+    yield label;
+  }
 }
 
 /** Diagnoses of a run, with all that is known about it. */

@@ -3,7 +3,15 @@ import { cpuModel } from '@smm/cpu-core';
 import { SAVE_STATE_AMD64 } from '@smm/x86-defs';
 import { describe, expect, it } from 'vitest';
 import { bootPlatform } from '../src/boot/platform.ts';
-import { DEFAULT_KVM_OPTIONS, DEFAULT_SCHEDULE, Machine, resolveSwitches } from '../src/index.ts';
+import {
+  Boot,
+  DEFAULT_KVM_OPTIONS,
+  DEFAULT_SCHEDULE,
+  encodeSnapshot,
+  Machine,
+  resolveSwitches,
+  runBoot,
+} from '../src/index.ts';
 import { rom } from './flat-rom.ts';
 import { parts } from './runs.ts';
 
@@ -109,7 +117,8 @@ const GUESTS: readonly (readonly [name: string, source: string])[] = [
      mov ebx, 0xfed00000
      mov dword [ebx + 0x100], 0x4c
      mov dword [ebx + 0x108], 1
-     mov dword [ebx + 0x108], 1
+     mov dword [ebx + 0x100], 0x4c
+     mov dword [ebx + 0x10c], 0
      mov dword [ebx + 0x010], 1
      hlt`,
   ],
@@ -152,5 +161,52 @@ describe.each([false, true])('a guest (kvm %s)', (kvm) => {
       times.push(machine.clock.now());
     }
     expect(times[4]).toBeGreaterThan(times[0]!);
+  });
+});
+
+describe('a boot', () => {
+  it.each(GUESTS)('with %s is given up when its user says so', (_name, source) => {
+    const boot = new Boot({ code: rom(source), vars: new Uint8Array(0x1_0000).fill(0xff), memoryMiB: 64 });
+    let asked = 0;
+    const report = runBoot(boot, { interrupt: () => true, giveUp: () => ++asked > 3 });
+    expect(report.outcome).toBe('budget');
+    expect(report.summary).toMatch(/after the time given/);
+  });
+
+  it('takes the same course whether it is interrupted or not', () => {
+    // Timer interrupts, device accesses, PAUSE and rests, with looks for a hang in between.
+    const source = `${UNREAL}${vector(8, 'tick')}
+     mov al, 0x11\n out 0x20, al\n mov al, 8\n out 0x21, al\n mov al, 4\n out 0x21, al\n mov al, 1\n out 0x21, al
+     mov al, 0xfe\n out 0x21, al
+     mov al, 0x34\n out 0x43, al\n mov al, 77\n out 0x40, al\n mov al, 0\n out 0x40, al
+     mov ebx, 0xfee00000
+     mov dword [ebx + 0xf0], 0x1ff
+     mov dword [ebx + 0x350], 0x700
+     sti
+    again: mov ecx, 500
+    loop1: inc dword [0x1000 + ecx * 4]\n in al, 0x40\n add [0x500], al\n pause\n loop loop1
+     hlt
+     jmp again
+    tick: push ax\n inc dword [0x504]\n mov al, 0x20\n out 0x20, al\n pop ax\n iret`.replace(
+      '[0x1000 + ecx * 4]',
+      '[ecx * 4 + 0x1000]',
+    );
+    const course = (interrupt?: () => boolean) => {
+      const boot = new Boot({
+        code: rom(source),
+        vars: new Uint8Array(0x1_0000).fill(0xff),
+        memoryMiB: 64,
+        lookEvery: 60_000,
+        schedule: { seed: 3, slice: 7000 },
+      });
+      const report = runBoot(boot, { budget: 700_000, piece: 90_000, ...(interrupt && { interrupt }) });
+      return { report, end: encodeSnapshot(boot.machine.save()) };
+    };
+    const whole = course();
+    expect(new DataView(whole.end.buffer).byteLength).toBeGreaterThan(1000);
+    let asked = 0;
+    expect(course(() => ++asked % 3 !== 0)).toEqual(whole);
+    expect(asked).toBeGreaterThan(10);
+    expect(whole.report.delivered.get('interrupt 8')).toBeGreaterThan(10);
   });
 });

@@ -31,6 +31,8 @@ export interface BootResult {
 
 /** Virtual nanoseconds per piece where somebody may press a key. */
 const PIECE_NS = 20_000_000;
+/** Milliseconds for which signals, keys and the time limit wait at most for a busy guest. */
+const LONGEST_PIECE_MS = 50;
 /** Longest rest of an idle guest, milliseconds. */
 const LONGEST_REST_MS = 50;
 const NS_PER_MS = 1_000_000;
@@ -139,16 +141,19 @@ class Session {
     const started = { at: this.#host.now(), cpu: this.#host.cpuSeconds() };
     const seconds = (): number => (this.#host.now() - started.at) / 1000;
     const interactive = goal === undefined;
+    let pieceBegan = started.at;
     const pieces = bootInPieces(this.#boot, {
       goal,
       budget,
       noReboot,
       ...(interactive && { pieceNs: PIECE_NS }),
+      interrupt: () => this.#host.now() - pieceBegan >= LONGEST_PIECE_MS,
       giveUp: () => timeout !== undefined && seconds() >= timeout,
     });
     let report: BootReport | undefined;
     while (report === undefined) {
       const before = { ns: machine.clock.now(), retired: machine.retired };
+      pieceBegan = this.#host.now();
       const step = pieces.next();
       this.#show();
       if (step.done === true) {

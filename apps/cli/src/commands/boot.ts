@@ -81,7 +81,8 @@ export function bootCommand(program: Command, context: Context, host: BootHost =
 async function explain(request: BootRequest, { json }: BootFlags, io: Io): Promise<void> {
   const progress = progressLine(io);
   const { machine, budget } = request;
-  const steps = explainBootSteps(machine, budget === undefined ? { budget: EXPLAIN_BUDGET } : { budget });
+  const steps = (interrupt: () => boolean) =>
+    explainBootSteps(machine, { budget: budget ?? EXPLAIN_BUDGET, interrupt });
   const explanation = await drain(steps, io, ({ label, boot }) => {
     const millions = (boot.machine.retired / 1e6).toFixed(0);
     progress.show(`${label}: ${boot.phases.phase}, ${millions} million instructions`);

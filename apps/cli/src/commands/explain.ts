@@ -36,7 +36,9 @@ export function explainCommand(program: Command, { io }: Context): void {
     .addHelpText('after', HELP)
     .action(async (flags: ConfigurationFlags & { readonly json?: boolean }) => {
       const progress = progressLine(io);
-      const explanation = await drain(explainSteps(configurationOf(flags, io, 2)), io, (step) => {
+      const options = configurationOf(flags, io, 2);
+      const steps = (interrupt: () => boolean) => explainSteps({ ...options, interrupt });
+      const explanation = await drain(steps, io, (step) => {
         progress.show(`running ${step}...`);
       });
       progress.clear();

@@ -58,13 +58,15 @@ export function exploreCommand(program: Command, { io }: Context): void {
       const wanted = runs === undefined ? 1000 : wholeNumber('--runs', runs);
       const progress = progressLine(io);
       let failed = 0;
-      const steps = exploreRuns({
-        relocation,
+      const limits = {
         runs: wanted,
         ...(slice !== undefined && { slices: slice.split(',').map((text) => wholeNumber('--slice', text)) }),
         ...(seed !== undefined && { firstSeed: wholeNumber('--seed', seed) }),
-      });
+      };
+      const steps = (interrupt: () => boolean) =>
+        exploreRuns({ ...limits, relocation: { ...relocation, interrupt } });
       const report = await drain(steps, io, (run) => {
+        if (run === undefined) return;
         if (run.outcome !== 'relocated') failed++;
         progress.show(`${run.index + 1} of ${wanted} schedules, ${failed} failed`);
       });

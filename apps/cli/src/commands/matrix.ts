@@ -111,7 +111,9 @@ async function cause(rows: readonly Row[], io: Io): Promise<string> {
   if (row === undefined)
     return `${wrap(`Every configuration relocates. 'smm explain --host ${MAILS_HOST}' with the same options says why.`, io)}\n`;
   const progress = progressLine(io);
-  const explanation = await drain(explainSteps(row.options, { remedies: false }), io, (step) => {
+  const steps = (interrupt: () => boolean) =>
+    explainSteps({ ...row.options, interrupt }, { remedies: false });
+  const explanation = await drain(steps, io, (step) => {
     progress.show(`why: running ${step}...`);
   });
   progress.clear();

@@ -26,6 +26,8 @@ export interface BootRunOptions {
   readonly noReboot?: boolean;
   /** Asked between pieces; true ends the run with outcome `budget`. */
   readonly giveUp?: () => boolean;
+  /** Asked about every millisecond of host time, whatever the guest does; true ends the piece where it stands, without a trace in the run. */
+  readonly interrupt?: () => boolean;
 }
 
 /** The UEFI shell's prompt. */
@@ -35,26 +37,31 @@ const DEFAULT_SMBASE = 0x3_0000;
 
 /** Runs in pieces and yields after each, so that the caller can show progress, take keys and stop. */
 export function* bootInPieces(boot: Boot, options: BootRunOptions = {}): Generator<void, BootReport> {
-  const { goal, budget = Number.POSITIVE_INFINITY, piece = 4_000_000, pieceNs } = options;
+  const { goal, budget = Number.POSITIVE_INFINITY, piece = 4_000_000, pieceNs, interrupt } = options;
   const reached = goalTest(boot, goal);
   const { machine } = boot;
   let resets = 0;
+  let end = Math.min(machine.retired + piece, budget);
   const judge = (outcome: BootOutcome, summary: string): BootReport => boot.report(outcome, summary, resets);
   for (;;) {
     let stop: BootStop;
     try {
       const until = machine.clock.now() + (pieceNs ?? Number.POSITIVE_INFINITY);
       stop = boot.run(
-        Math.min(piece, budget - machine.retired),
+        Math.max(0, end - machine.retired),
         () => reached() || machine.clock.now() >= until,
+        interrupt,
       );
     } catch (error) {
       if (!(error instanceof UnmodelledError)) throw error;
       return judge('unmodelled', `the guest did what is not modelled: ${error.message}`);
     }
-    if (reached()) return judge(typeof goal === 'object' ? 'text' : goal!, goalSentence(boot, goal!));
+    // A turn that was cut must end before anything in it counts.
+    if (stop !== 'interrupted' && reached())
+      return judge(typeof goal === 'object' ? 'text' : goal!, goalSentence(boot, goal!));
     switch (stop) {
       case 'budget':
+      case 'interrupted':
         break;
       case 'stuck':
         return judge('stuck', stuckSentence(boot.stuck()!, machine.clock.now()));
@@ -71,10 +78,11 @@ export function* bootInPieces(boot: Boot, options: BootRunOptions = {}): Generat
         resets++;
         boot.restart();
     }
-    if (machine.retired >= budget)
+    if (stop !== 'interrupted' && machine.retired >= budget)
       return judge('budget', `gave up after ${machine.retired} instructions in phase ${boot.phases.phase}`);
     if (options.giveUp?.() === true)
       return judge('budget', `gave up after the time given, in phase ${boot.phases.phase}`);
+    if (stop !== 'interrupted') end = Math.min(machine.retired + piece, budget);
     yield;
   }
 }

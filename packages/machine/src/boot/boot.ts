@@ -66,7 +66,15 @@ export interface BootOptions {
 }
 
 /** Why {@link Boot.run} returned. */
-export type BootStop = 'budget' | 'idle' | 'shutdown' | 'stuck' | 'lost' | 'reset' | 'powered-off';
+export type BootStop =
+  | 'budget'
+  | 'interrupted'
+  | 'idle'
+  | 'shutdown'
+  | 'stuck'
+  | 'lost'
+  | 'reset'
+  | 'powered-off';
 
 /** Where SecMain unpacks the PEI and DXE volumes on OVMF, and where code lies in flash: see OVMF's memory map. */
 const UNPACKED_VOLUMES: VolumeRange[] = [
@@ -117,6 +125,10 @@ export class Boot {
   #offAsked = false;
   #learnedAt = Number.NEGATIVE_INFINITY;
   #lookedAt = 0;
+  /** Instruction count at which to look for a hang next, when the turn in which it is reached has ended. */
+  #nextLook = 0;
+  /** The last run was interrupted, perhaps in the middle of a turn. */
+  #cut = false;
 
   /** Throws `SmmError` `FLASH_SIZE` for images that cannot be flash, and what `Machine` throws. */
   constructor(options: BootOptions) {
@@ -188,23 +200,28 @@ export class Boot {
 
   /**
    * Runs for up to `instructions` of all processors, or until `until` says so. `stuck` and `lost` are answered once: calling again goes on.
-   * `reset`: the guest asked for a reset; {@link Boot.restart} does it.
+   * `reset`: the guest asked for a reset; {@link Boot.restart} does it. `interrupted`: `interrupt` said so, as for `Machine.run`.
    */
-  run(instructions: number, until?: () => boolean): BootStop {
+  run(instructions: number, until?: () => boolean, interrupt?: () => boolean): BootStop {
     const { machine } = this;
     const end = machine.retired + instructions;
     const every = this.#options.lookEvery ?? LOOK_EVERY;
-    while (machine.retired < end) {
-      const nextLook = (Math.floor(machine.retired / every) + 1) * every;
+    if (instructions <= 0 && !this.#cut) return 'budget';
+    do {
+      // A snapshot may have taken the machine back.
+      if (this.#nextLook === 0 || this.#nextLook - machine.retired > every) this.#planLook(every);
       const stop = machine.run({
-        instructions: Math.min(nextLook, end) - machine.retired,
+        instructions: Math.max(0, Math.min(this.#nextLook, end) - machine.retired),
         until: () => {
           this.#followPhase();
           if (this.#sleepsForEver()) return true;
           if (this.#doubleFaulted !== undefined && this.lost === undefined) return true;
           return this.#resetAsked || this.#offAsked || until?.() === true;
         },
+        ...(interrupt && { interrupt }),
       });
+      this.#cut = stop === 'interrupted';
+      if (stop === 'interrupted') return stop;
       if (stop !== 'shutdown' && this.#afterDoubleFault()) return 'lost';
       if (this.#idle) {
         this.#idle = false;
@@ -214,11 +231,16 @@ export class Boot {
       if (this.#resetAsked) return 'reset';
       if (stop === 'asked') return 'budget';
       if (stop === 'shutdown' || stop === 'idle') return stop;
-      if (machine.retired < nextLook) continue;
+      if (machine.retired < this.#nextLook) continue;
       const verdict = this.#look();
+      this.#planLook(every);
       if (verdict !== undefined) return verdict;
-    }
+    } while (machine.retired < end);
     return 'budget';
+  }
+
+  #planLook(every: number): void {
+    this.#nextLook = (Math.floor(this.machine.retired / every) + 1) * every;
   }
 
   /** Does the system reset that the guest asked for: everything but RAM contents, flash contents and time. */

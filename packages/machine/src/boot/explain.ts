@@ -61,7 +61,7 @@ export interface ExplainStep {
 /** Yields after each piece of each run; returns the explanation. */
 export function* explainBootSteps(
   options: BootOptions,
-  limits: Pick<BootRunOptions, 'budget' | 'piece' | 'giveUp'> = {},
+  limits: Pick<BootRunOptions, 'budget' | 'piece' | 'giveUp' | 'interrupt'> = {},
 ): Generator<ExplainStep, BootExplanation> {
   const { accelerator = 'tcg', host, quirks: changes } = options;
   const quirks = quirksInForce({ accelerator, host, quirks: changes }).map(findQuirk);
