@@ -8,6 +8,7 @@ import { SmmError } from '@smm/x86-defs';
 export function checkKnown(where: string, own: unknown, other: unknown): void {
   if (typeof own !== 'object' || own === null || ArrayBuffer.isView(own)) return;
   if (Array.isArray(own)) {
+    if (other === null) return; // there is none at that moment
     if (!Array.isArray(other)) refuse(where, 'is no list');
     own.slice(0, other.length).forEach((each, i) => {
       checkKnown(`${where}[${i}]`, each, other[i]);

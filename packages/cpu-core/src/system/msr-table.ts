@@ -97,7 +97,7 @@ function beyondPhys(model: CpuModel): bigint {
 }
 
 /** EFER bits that a model has. */
-function eferBits(model: CpuModel): bigint {
+export function eferBits(model: CpuModel): bigint {
   let bits = 0;
   if (model.features.has('syscall')) bits |= EFER_SCE;
   if (model.features.has('lm')) bits |= EFER_LME | EFER_LMA;
@@ -107,19 +107,23 @@ function eferBits(model: CpuModel): bigint {
   return BigInt(bits);
 }
 
+/** Throws `UnmodelledError` `CPU_SVM_UNMODELLED` if a value for EFER has SVME. */
+export function refuseSvme(cpu: Processor, efer: number): void {
+  if (!(efer & (1 << 12))) return;
+  throw new UnmodelledError(
+    'CPU_SVM_UNMODELLED',
+    `processor ${cpu.index} sets EFER.SVME at RIP ${cpu.insnRip.toString(16)}h`,
+    'Choose a CPU model without svm (-svm): nested virtualization is not modelled.',
+    { rip: cpu.insnRip },
+  );
+}
+
 function writeEfer(cpu: Processor, value: bigint): boolean {
   const s = cpu.state;
   const old = s.efer;
   const wanted = (Number(value) & ~EFER_LMA) | (old & EFER_LMA);
   if ((wanted ^ old) & EFER_LME && s.cr0 & 0x8000_0000) return false;
-  if (wanted & (1 << 12)) {
-    throw new UnmodelledError(
-      'CPU_SVM_UNMODELLED',
-      `processor ${cpu.index} sets EFER.SVME at RIP ${cpu.insnRip.toString(16)}h`,
-      'Choose a CPU model without svm (-svm): nested virtualization is not modelled.',
-      { rip: cpu.insnRip },
-    );
-  }
+  refuseSvme(cpu, wanted);
   s.efer = wanted;
   cpu.modeChanged();
   cpu.flushAll();

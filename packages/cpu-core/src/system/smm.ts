@@ -2,6 +2,7 @@
 import {
   CR0_CD,
   CR0_EM,
+  CR0_ET,
   CR0_NW,
   CR0_PE,
   CR0_PG,
@@ -28,8 +29,9 @@ import {
 } from '@smm/x86-defs';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
+import { eferBits, refuseSvme } from './msr-table.ts';
 import { setSegment } from './segments.ts';
-import { loadPdptes } from './system-registers.ts';
+import { CR0_BITS, loadDr7, loadPdptes } from './system-registers.ts';
 
 /** Interrupt shadow as the save state holds it (KVM's encoding): MOV SS. */
 const SHADOW_MOV_SS = 1;
@@ -130,7 +132,10 @@ export function enterSmm(cpu: Processor, halted: boolean): void {
   cpu.flushAll();
 }
 
-/** Why RSM would shut the processor down; undefined if the state is good. Intel SDM Vol. 3, "Exiting From SMM". */
+/**
+ * Why RSM would shut the processor down; undefined if the state is good. Intel SDM Vol. 3, "Exiting From SMM"; for EFER, which that does not name,
+ * AMD APM Vol. 2, "Leaving SMM".
+ */
 function invalidState(cpu: Processor, words: Uint32Array): string | undefined {
   const cr0 = words[SAVE_WORD.cr0]!;
   const cr4 = words[SAVE_WORD.cr4]!;
@@ -140,6 +145,9 @@ function invalidState(cpu: Processor, words: Uint32Array): string | undefined {
     return `RSM: reserved bit set in CR4 ${(cr4High * 0x1_0000_0000 + cr4).toString(16)}h`;
   if (cr0 & CR0_PG && !(cr0 & CR0_PE)) return 'RSM: CR0.PG without CR0.PE';
   if (cr0 & CR0_NW && !(cr0 & CR0_CD)) return 'RSM: CR0.NW without CR0.CD';
+  const eferHigh = words[SAVE_WORD.efer + 1]!;
+  if (eferHigh !== 0 || efer & ~Number(eferBits(cpu.model)))
+    return `RSM: reserved bit set in EFER ${(eferHigh * 0x1_0000_0000 + efer).toString(16)}h`;
   const long = efer & EFER_LME && cr0 & CR0_PG;
   if (long && !(cr4 & CR4_PAE)) return 'RSM: long mode without CR4.PAE';
   if (efer & EFER_LMA && !long) return 'RSM: EFER.LMA without EFER.LME and CR0.PG';
@@ -153,19 +161,32 @@ function applyWords(words: Uint32Array, from: number, cpu: Processor, offset: nu
   for (let i = 0; i < count; i++) u32[to + i] = words[from + i]!;
 }
 
+/**
+ * Cuts bases to what their registers hold, whatever the save state says: 32 bits, and in long mode canonical addresses for the registers whose bases
+ * count in 64-bit mode. The manuals leave open what RSM does with others.
+ */
+function cutBases(cpu: Processor): void {
+  const s = cpu.state;
+  const cut = (at: number, wide: boolean): void => s.set32(at + 4, wide ? (s.get32(at + 4) << 16) >> 16 : 0);
+  for (let segment = 0; segment < SEGMENTS; segment++)
+    cut(L.ST_SEG_BASE + segment * 8, cpu.longMode && segment >= SEG_FS);
+  cut(L.ST_GDTR_BASE, cpu.longMode);
+  cut(L.ST_IDTR_BASE, cpu.longMode);
+}
+
 function applyState(cpu: Processor, words: Uint32Array): void {
   const s = cpu.state;
   applyWords(words, SAVE_WORD.gpr, cpu, L.ST_GPR, 32);
   applyWords(words, SAVE_WORD.rip, cpu, L.ST_RIP, 2);
   s.rflags = words[SAVE_WORD.rflags]! & 0x3f_7fd7;
-  s.cr0 = words[SAVE_WORD.cr0]! | 0x10;
+  s.cr0 = ((words[SAVE_WORD.cr0]! & CR0_BITS) | CR0_ET) >>> 0;
   s.set32(L.ST_CR3, words[SAVE_WORD.cr3]!);
   s.set32(L.ST_CR3 + 4, words[SAVE_WORD.cr3 + 1]! & 0xf_ffff);
   s.cr4 = words[SAVE_WORD.cr4]!;
   const efer = savesEfer(cpu) ? words[SAVE_WORD.efer]! : s.efer;
   s.efer = efer & EFER_LME && s.cr0 & CR0_PG ? efer | EFER_LMA : efer & ~EFER_LMA;
-  s.set32(L.ST_DR6, words[SAVE_WORD.dr6]!);
-  s.set32(L.ST_DR7, words[SAVE_WORD.dr7]!);
+  s.set32(L.ST_DR6, (words[SAVE_WORD.dr6]! & 0xe00f) | 0xffff_0ff0);
+  loadDr7(cpu, words[SAVE_WORD.dr7]!);
   for (let segment = 0; segment < SEGMENTS; segment++) {
     const at = SAVE_WORD.segments + segment * SAVE_WORDS_PER_SEGMENT;
     s.setSegSelector(segment, words[at]!);
@@ -178,7 +199,8 @@ function applyState(cpu: Processor, words: Uint32Array): void {
   s.set32(L.ST_IDTR_LIMIT, words[SAVE_WORD.idtr]! & 0xffff);
   applyWords(words, SAVE_WORD.idtr + 1, cpu, L.ST_IDTR_BASE, 2);
   if (!(s.efer & EFER_LMA && s.segAttr(SEG_CS) & SEG_ATTR_L)) s.set32(L.ST_RIP + 4, 0);
-  if (!(s.cr0 & CR0_PE)) s.rflags = s.rflags & ~RFLAGS_VM;
+  cutBases(cpu);
+  if (!(s.cr0 & CR0_PE) || s.efer & EFER_LMA) s.rflags = s.rflags & ~RFLAGS_VM;
 }
 
 /** RSM. */
@@ -192,6 +214,7 @@ export function execRsm(cpu: Processor): void {
   cpu.ports.saveState.restore(area, words);
   const invalid = invalidState(cpu, words);
   if (invalid) cpu.faultShutdown(invalid);
+  refuseSvme(cpu, words[SAVE_WORD.efer]!);
   applyState(cpu, words);
   if (!cpu.behaviour.rsmChecksRevision || words[SAVE_WORD.revision]! & SMM_REVISION_RELOCATION) {
     s.smbase = (words[SAVE_WORD.smbase]! & cpu.behaviour.smbaseMask) >>> 0;

@@ -54,7 +54,8 @@ import {
   writeRegister,
 } from './operands.ts';
 
-const CR0_BITS =
+/** Bits of CR0 that there are. */
+export const CR0_BITS: number =
   CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | 0x20 | 0x1_0000 | 0x4_0000 | CR0_NW | CR0_CD | CR0_PG;
 
 /** CR4 bit by the feature that brings it. */
@@ -269,17 +270,20 @@ export function execMovToDr(cpu: Processor, insn: Insn): void {
   if (register >= 6 && value >> 32n) cpu.fault(GP_VECTOR, 0);
   if (register < 4) s.set64(L.ST_DR + register * 8, value);
   else if (register === 6) s.set32(L.ST_DR6, (Number(value) & 0xe00f) | 0xffff_0ff0);
-  else {
-    if (Number(value) & DR7_BREAKPOINTS) {
-      throw new UnmodelledError(
-        'CPU_BREAKPOINT_UNMODELLED',
-        `processor ${cpu.index} enables a hardware breakpoint: DR7 = ${value.toString(16)}h at RIP ${cpu.insnRip.toString(16)}h`,
-        'Hardware breakpoints are not modelled; use the debugger of the machine instead.',
-        { rip: cpu.insnRip, dr7: value },
-      );
-    }
-    s.set32(L.ST_DR7, (Number(value) & 0xffff_2bff) | 0x400);
+  else loadDr7(cpu, Number(value));
+}
+
+/** Loads DR7. Throws `UnmodelledError` `CPU_BREAKPOINT_UNMODELLED` where that enables a breakpoint. */
+export function loadDr7(cpu: Processor, value: number): void {
+  if (value & DR7_BREAKPOINTS) {
+    throw new UnmodelledError(
+      'CPU_BREAKPOINT_UNMODELLED',
+      `processor ${cpu.index} enables a hardware breakpoint: DR7 = ${value.toString(16)}h at RIP ${cpu.insnRip.toString(16)}h`,
+      'Hardware breakpoints are not modelled; use the debugger of the machine instead.',
+      { rip: cpu.insnRip, dr7: BigInt(value) },
+    );
   }
+  cpu.state.set32(L.ST_DR7, (value & 0xffff_2bff) | 0x400);
 }
 
 /** MOV from a debug register. */

@@ -1,0 +1,148 @@
+/** Machines that stand in an SMI handler, about to leave it, whose save state can be written over. */
+import { cpuModel } from '@smm/cpu-core';
+import { SAVE_STATE_AMD64, SAVE_STATE_LEGACY32_KVM, type SaveStateLayout } from '@smm/x86-defs';
+import {
+  DEFAULT_KVM_OPTIONS,
+  DEFAULT_SCHEDULE,
+  Machine,
+  type MachineSnapshot,
+  type MachineStop,
+  resolveSwitches,
+} from '../../src/index.ts';
+import { rom } from '../flat-rom.ts';
+import { parts } from '../runs.ts';
+
+/** Bytes written over: offset in the 512 bytes of the save area, width in bytes, value. */
+export type RsmEdit = readonly [offset: number, width: number, value: bigint];
+
+/** One save state. */
+export interface RsmCase {
+  /** Name of one of {@link BENCHES}. */
+  readonly bench: string;
+  readonly edits: readonly RsmEdit[];
+}
+
+const MODES = ['real', '32-bit', 'pae', '4-level'] as const;
+type Mode = (typeof MODES)[number];
+const ACCELERATORS = ['tcg', 'kvm', 'kvm,ept=0'] as const;
+
+const HANDLER = 0x3_8000;
+const SAVE_AREA = 0x3_fe00;
+const JUMP_HERE = [0xeb, 0xfe];
+const RSM = [0x0f, 0xaa];
+
+/** Every mode that an SMI can interrupt, under every accelerator. */
+export const BENCHES: readonly { name: string; mode: Mode; accelerator: string; layout: SaveStateLayout }[] =
+  MODES.flatMap((mode) =>
+    ACCELERATORS.map((accelerator) => ({
+      name: `${mode} ${accelerator}`,
+      mode,
+      accelerator,
+      layout: mode === '32-bit' ? SAVE_STATE_LEGACY32_KVM : SAVE_STATE_AMD64,
+    })),
+  );
+
+/** Guest code that enters a mode and stays there. */
+function source(mode: Mode): string {
+  if (mode === 'real') return 'jmp $';
+  const long = mode === '4-level';
+  const small = mode === '32-bit';
+  return `xor ax, ax
+    mov ds, ax
+    mov ss, ax
+    mov sp, 0x7000
+    o32 lgdt [cs:gdtr]
+    ${small ? 'mov dword [0x8000], 0x87' : 'mov dword [0x8000], 0x9001\nmov dword [0x9000], 0xa001\nmov dword [0xa000], 0x87'}
+    mov eax, ${small ? 0x10 : 0x20}
+    mov cr4, eax
+    ${long ? 'mov ecx, 0xc0000080\nrdmsr\nor eax, 0x100\nwrmsr' : ''}
+    mov eax, ${mode === 'pae' ? 0x9000 : 0x8000}
+    mov cr3, eax
+    mov eax, 0x80000011
+    mov cr0, eax
+    jmp dword 8:(0xf0000 + here)
+  align 8
+  gdt: dq 0, ${long ? '0x00af9b000000ffff' : '0x00cf9b000000ffff'}, 0x00cf93000000ffff
+  gdtr: dw 23
+    dd 0xf0000 + gdt
+  bits ${long ? 64 : 32}
+  here: mov eax, 0x10
+    mov ds, eax
+    mov es, eax
+    mov ss, eax
+    jmp $`;
+}
+
+/** One machine in its handler. */
+export class RsmBench {
+  readonly #machine: Machine;
+  readonly #snapshot: MachineSnapshot;
+
+  constructor({ mode, accelerator, layout }: (typeof BENCHES)[number]) {
+    const kvm = accelerator !== 'tcg';
+    const switches = resolveSwitches({ accelerator: kvm ? 'kvm' : 'tcg' });
+    const machine = new Machine({
+      cpus: 1,
+      memoryMiB: 32,
+      model: cpuModel('qemu64'),
+      flash: rom(source(mode)),
+      saveState: layout,
+      accelerator: kvm
+        ? { options: { ...DEFAULT_KVM_OPTIONS, ept: accelerator === 'kvm' }, switches: switches.kvm }
+        : 'tcg',
+      behaviour: switches.behaviour,
+      schedule: { ...DEFAULT_SCHEDULE, slice: 200 },
+      comm: 'rsm',
+      trace: () => {},
+      onReset: () => {},
+      interpreter: parts.interpreter,
+      translator: { threshold: 1_000 },
+      decodedMiB: 1,
+    });
+    this.#machine = machine;
+    machine.run({ instructions: 1_000 });
+    this.#poke(HANDLER, JUMP_HERE);
+    machine.processors[0]!.raiseSmi();
+    machine.run({ instructions: 1 });
+    if (!machine.processors[0]!.state.smm) throw new Error('the processor is not in SMM');
+    this.#poke(HANDLER, RSM);
+    this.#snapshot = machine.save();
+  }
+
+  #poke(gpa: number, bytes: ArrayLike<number>): void {
+    const at = this.#machine.plan.ramOffset + gpa;
+    this.#machine.bytes.set(bytes, at);
+    this.#machine.written(at, bytes.length);
+  }
+
+  /** Leaves the handler with a changed save state and lets the guest run on for a while. */
+  run(edits: readonly RsmEdit[], instructions = 500): MachineStop {
+    this.#machine.restore(this.#snapshot);
+    for (const [offset, width, value] of edits) {
+      const bytes = Array.from({ length: width }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn));
+      this.#poke(SAVE_AREA + offset, bytes);
+    }
+    return this.#machine.run({ instructions, until: () => this.#machine.clock.now() > 1e9 });
+  }
+
+  /** Why the processor shut down. */
+  get reason(): string | undefined {
+    return this.#machine.shutdownReason;
+  }
+
+  get processor(): Machine['processors'][number] {
+    return this.#machine.processors[0]!;
+  }
+}
+
+const made = new Map<string, RsmBench>();
+
+/** The bench of a name; made once. */
+export function rsmBench(name: string): RsmBench {
+  let bench = made.get(name);
+  if (bench === undefined) {
+    bench = new RsmBench(BENCHES.find((one) => one.name === name)!);
+    made.set(name, bench);
+  }
+  return bench;
+}
