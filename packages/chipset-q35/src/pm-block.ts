@@ -1,7 +1,7 @@
 /**
  * The ACPI power-management I/O block at PMBASE: PM1, PM timer, GPE0, SMI control.
  *
- * The SCI is the PM timer's alone: nothing else sets status bits yet. Not modelled: TCO (60h on, reads all-ones), periodic and software SMI timers; enabling the latter stores a bit only.
+ * The SCI is the PM timer's alone: nothing else sets status bits yet. Not here: TCO (60h on). Not modelled: periodic and software SMI timers; enabling the latter stores a bit only.
  * QEMU ignores accesses of unusual width here; this model takes them all. Sources: ACPI specification, "ACPI Hardware Features"; Intel 316972, "Power Management I/O Registers".
  */
 import {
@@ -34,8 +34,6 @@ import {
   ICH9_PMBASE_OFS_SMI_EN,
   ICH9_PMBASE_OFS_SMI_STS,
   ICH9_PMIO_SIZE,
-  ICH9_SMI_EN_APMC_EN,
-  ICH9_SMI_EN_GBL_SMI_EN,
 } from '@smm/x86-defs';
 import { requireVersion1 } from './snapshot.ts';
 
@@ -50,8 +48,8 @@ export const SCI_IRQ = 9;
 export interface PmBlockPorts {
   /** Virtual time, for the PM timer. */
   readonly clock: Clock;
-  /** GEN_PMCON_1.SMI_LOCK. */
-  readonly smiLocked: () => boolean;
+  /** Bits of SMI_EN that a lock holds as they are: GBL_SMI_EN by GEN_PMCON_1.SMI_LOCK, TCO_EN by TCO1_CNT.TCO_LOCK. */
+  readonly frozenSmiEnables: () => number;
   /** The guest set SLP_EN; `type` is SLP_TYP, 3 bit. */
   readonly sleep: (type: number) => void;
   /** The SCI, active high; may lead nowhere. */
@@ -140,9 +138,9 @@ export class PmBlock implements PioDevice, Snapshottable<PmBlockState> {
     this.#updateSci();
   }
 
-  /** A write to the APM port raises an SMI: APMC_EN alone decides, as in QEMU; GBL_SMI_EN is not looked at. */
-  apmcEnabled(): boolean {
-    return (this.#registers.get('SMI_EN') & ICH9_SMI_EN_APMC_EN) !== 0;
+  /** A source raises SMIs: its own bit of SMI_EN decides, as in QEMU; GBL_SMI_EN is not looked at. */
+  smiEnabled(bit: number): boolean {
+    return (this.#registers.get('SMI_EN') & bit) !== 0;
   }
 
   /** Sets or clears PM1_CNT.SCI_EN, as the APM commands for ACPI do. */
@@ -194,8 +192,9 @@ export class PmBlock implements PioDevice, Snapshottable<PmBlockState> {
     if (name === 'PM1_CNT' && (raw & ICH9_PM1_CNT_SLP_EN) !== 0) {
       this.#ports.sleep((value >>> ICH9_PM1_CNT_SLP_TYP_SHIFT) & 7);
     }
-    if (name === 'SMI_EN' && this.#ports.smiLocked()) {
-      return ((value & ~ICH9_SMI_EN_GBL_SMI_EN) | (previous & ICH9_SMI_EN_GBL_SMI_EN)) >>> 0;
+    if (name === 'SMI_EN') {
+      const frozen = this.#ports.frozenSmiEnables();
+      return ((value & ~frozen) | (previous & frozen)) >>> 0;
     }
     return value;
   }

@@ -2,7 +2,7 @@
  * The parts of a Q35 board: each device made, and wired to the others. The order of `parts` is the order in which they are
  * mapped, reset, saved and restored; of two parts on one port or address the later one answers.
  */
-import { SmmError } from '@smm/x86-defs';
+import { ICH9_SMI_EN_APMC_EN, ICH9_SMI_EN_GBL_SMI_EN, SmmError } from '@smm/x86-defs';
 import { Apm } from './apm.ts';
 import { ChipsetConfig } from './chipset-config.ts';
 import type { CivilTime } from './civil-time.ts';
@@ -80,11 +80,11 @@ export function q35Parts(ports: Q35Ports, options: Q35Options) {
   const pm: PmBlock = new PmBlock({
     clock,
     sci: lines.isa(SCI_IRQ),
-    smiLocked: () => lpc.smiLocked(),
+    frozenSmiEnables: () => (lpc.smiLocked() ? ICH9_SMI_EN_GBL_SMI_EN : 0),
     sleep: ports.sleep ?? refuseSleep,
   });
   const apm = new Apm({
-    apmcEnabled: () => pm.apmcEnabled(),
+    apmcEnabled: () => pm.smiEnabled(ICH9_SMI_EN_APMC_EN),
     setSciEnable: (enabled) => pm.setSciEnable(enabled),
     smi: ports.smi,
   });

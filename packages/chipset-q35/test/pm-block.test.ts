@@ -10,6 +10,7 @@ vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 const missing = oracleMissing();
 
 function block(smiLocked = () => false) {
+  const frozenSmiEnables = () => (smiLocked() ? 1 : 0);
   const clock = new VirtualClock();
   const sleeps: number[] = [];
   const sci: [number, boolean][] = [];
@@ -18,7 +19,7 @@ function block(smiLocked = () => false) {
       if ((sci.at(-1)?.[1] ?? false) !== level) sci.push([clock.now(), level]);
     },
   };
-  const pm = new PmBlock({ clock, smiLocked, sleep: (type) => sleeps.push(type), sci: line });
+  const pm = new PmBlock({ clock, frozenSmiEnables, sleep: (type) => sleeps.push(type), sci: line });
   return { clock, pm, sleeps, sci };
 }
 

@@ -152,10 +152,17 @@ export const ICH9_PMBASE_OFS_PM1_TMR = 0x08;
 export const ICH9_PMBASE_OFS_SMI_EN = 0x30;
 /** A write to the APM control port raises an SMI. */
 export const ICH9_SMI_EN_APMC_EN = 0x20;
+/** The TCO logic raises SMIs. */
+export const ICH9_SMI_EN_TCO_EN = 0x2000;
 /** SMIs are enabled globally. */
 export const ICH9_SMI_EN_GBL_SMI_EN = 0x01;
 /** SMI status, 32 bit. Offset from PMBASE. */
 export const ICH9_PMBASE_OFS_SMI_STS = 0x34;
+
+/** TCO registers: the watchdog. Offset from PMBASE. */
+export const ICH9_PMBASE_OFS_TCO = 0x60;
+/** Ports of the TCO registers. */
+export const ICH9_TCO_SIZE = 0x20;
 
 /** PM timer frequency in Hz. ACPI specification, "Power Management Timer". */
 export const ACPI_PM_TIMER_FREQUENCY = 3_579_545;
