@@ -2,7 +2,7 @@
  * The parts of a Q35 board: each device made, and wired to the others. The order of `parts` is the order in which they are
  * mapped, reset, saved and restored; of two parts on one port or address the later one answers.
  */
-import { ICH9_SMI_EN_APMC_EN, ICH9_SMI_EN_GBL_SMI_EN, SmmError } from '@smm/x86-defs';
+import { ICH9_SMI_EN_APMC_EN, ICH9_SMI_EN_GBL_SMI_EN, ICH9_SMI_EN_TCO_EN, SmmError } from '@smm/x86-defs';
 import { Apm } from './apm.ts';
 import { ChipsetConfig } from './chipset-config.ts';
 import type { CivilTime } from './civil-time.ts';
@@ -28,6 +28,7 @@ import type { Q35Options, Q35Ports } from './q35-options.ts';
 import { RTC_IRQ } from './rtc-interrupts.ts';
 import { debugPort, postCodePort, SystemControlPortA } from './simple-ports.ts';
 import { SmiFeatures } from './smi-features.ts';
+import { Tco } from './tco.ts';
 import { COM1_IRQ, Uart16550 } from './uart-16550.ts';
 
 const DEFAULT_START: CivilTime = { year: 2015, month: 10, day: 21, hour: 0, minute: 0, second: 0 };
@@ -73,20 +74,31 @@ export function q35Parts(ports: Q35Ports, options: Q35Options) {
     options,
   );
   const lpc = new Lpc({
-    pmBlockChanged: (enabled, base) => pm.place(enabled, base),
+    pmBlockChanged: (enabled, base) => {
+      pm.place(enabled, base);
+      tco.place(enabled, base);
+    },
     chipsetConfigChanged: (enabled, start) => chipsetConfig.place(enabled, start),
     routesChanged: (routes) => pirqs.route(routes),
   });
   const pm: PmBlock = new PmBlock({
     clock,
     sci: lines.isa(SCI_IRQ),
-    frozenSmiEnables: () => (lpc.smiLocked() ? ICH9_SMI_EN_GBL_SMI_EN : 0),
+    frozenSmiEnables: () =>
+      (lpc.smiLocked() ? ICH9_SMI_EN_GBL_SMI_EN : 0) | (tco.locked() ? ICH9_SMI_EN_TCO_EN : 0),
     sleep: ports.sleep ?? refuseSleep,
   });
   const apm = new Apm({
     apmcEnabled: () => pm.smiEnabled(ICH9_SMI_EN_APMC_EN),
     setSciEnable: (enabled) => pm.setSciEnable(enabled),
     smi: ports.smi,
+  });
+  const tco: Tco = new Tco({
+    clock,
+    smiEnabled: () => pm.smiEnabled(ICH9_SMI_EN_TCO_EN),
+    noReboot: () => chipsetConfig.noReboot(),
+    smi: ports.smi,
+    reset: () => ports.reset('system'),
   });
   const contents = { ...memoryMap.ram, cpuCount: options.cpuCount };
   const cmos = new CmosRtc({ clock, irq: line8.device }, contents, options.startTime ?? DEFAULT_START);
@@ -168,6 +180,8 @@ export function q35Parts(ports: Q35Ports, options: Q35Options) {
       debugConsole: debugPort(ports.debugOut ?? ignore),
       /** PM I/O block. */
       pm,
+      /** Watchdog, over the end of the PM block. */
+      tco,
       /** PCI configuration. */
       pciHost,
     },
