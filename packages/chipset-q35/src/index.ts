@@ -105,5 +105,7 @@ export {
   SMI_FEATURE_CPU_HOTPLUG,
   SmiFeatures,
 } from './smi-features.ts';
+export type { TcoPorts, TcoState } from './tco.ts';
+export { Tco } from './tco.ts';
 export type { UartPorts, UartState } from './uart-16550.ts';
 export { COM1_IRQ, COM1_PORT, Uart16550 } from './uart-16550.ts';

@@ -2,7 +2,7 @@
  * The Q35 chipset: a list of parts on an address space, a port space and a clock. `q35-parts.ts` says which there are.
  *
  * `PeripheralOptions` says which devices stand around its core. Not there, and reading as absent hardware does: SATA, USB,
- * SMBus, TCO.
+ * SMBus.
  */
 import type { Snapshottable } from '@smm/bus';
 import { SmmError } from '@smm/x86-defs';
