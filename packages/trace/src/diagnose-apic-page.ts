@@ -1,7 +1,9 @@
 /** Rules about pages that KVM keeps for itself and that SMM got a copy of: the local APIC's, above all. */
-import type { Diagnosis, TraceFacts } from './diagnosis.ts';
+import type { Finding, TraceFacts } from './diagnosis.ts';
 import { hexOf } from './diagnosis.ts';
 import type { TraceEvent } from './events.ts';
+import { isApicAccess, isTableViolation, isVirtualisedApic } from './exit-kind.ts';
+import { ISA } from './exit-reason.ts';
 import { type SmmEpisode, vcpuOf } from './smm-episodes.ts';
 import { APIC_REGISTERS, EXIT_REASON } from './symbols.ts';
 
@@ -25,7 +27,9 @@ const NEIGHBOURS = 6;
 /** Address of a fault in KVM's MMU, whether by an EPT violation or by a #PF under shadow paging. */
 function faultAddress(event: TraceEvent): bigint | undefined {
   if (event.name === 'kvm_page_fault') return event.faultAddress;
-  if (event.name !== 'kvm_exit' || event.exitReason !== EXIT_REASON.EXCEPTION_NMI) return undefined;
+  if (event.name !== 'kvm_exit' || event.isa !== ISA.VMX || event.exitReason !== EXIT_REASON.EXCEPTION_NMI) {
+    return undefined;
+  }
   const info = event.intrInfo === undefined ? event.info2 : BigInt(event.intrInfo);
   return info === PAGE_FAULT_INFO || event.info2 === PAGE_FAULT_INFO ? event.info1 : undefined;
 }
@@ -37,7 +41,7 @@ function isApicPage(address: bigint | undefined): address is bigint {
 /** An access that some local APIC, in the kernel or in user space, got to see. */
 function reachesApic(event: TraceEvent): boolean {
   if (event.name === 'kvm_apic') return true;
-  if (event.name === 'kvm_exit') return event.exitReason === EXIT_REASON.APIC_ACCESS;
+  if (event.name === 'kvm_exit') return isApicAccess(event);
   if (event.name === 'kvm_mmio') return isApicPage(event.gpa);
   return (event.name === 'smm_apic_read' || event.name === 'smm_apic_write') && event.reached === 'apic';
 }
@@ -64,11 +68,24 @@ function touchesOf(facts: TraceFacts, episode: SmmEpisode, machine: boolean): To
     const address = faultAddress(event);
     if (!isApicPage(address)) continue;
     // A fixed KVM also faults once, to map the APIC-access page; then the access exits and is emulated.
-    if (episode.inside.slice(i + 1).some((later) => reachesApic(facts.at(later)))) continue;
+    const later = episode.inside.slice(i + 1);
+    if (later.some((after) => reachesApic(facts.at(after)))) continue;
+    if (episode.leave === undefined && !wentOn(facts, episode.inside.slice(0, i + 1), later)) continue;
     const write = event.name === 'kvm_page_fault' && ((event.errorCode ?? 0n) & 2n) !== 0n;
     touches.push({ episode, index, address, write });
   }
   return touches;
+}
+
+/** True if the VCPU is seen at another instruction after its access: what the access shows is over then. */
+function wentOn(facts: TraceFacts, before: readonly number[], after: readonly number[]): boolean {
+  const rips = (indices: readonly number[]) =>
+    indices.flatMap((index) => {
+      const event = facts.at(index);
+      return event.name === 'kvm_exit' && event.guestRip !== undefined ? [event.guestRip] : [];
+    });
+  const here = rips(before).at(-1);
+  return rips(after).some((rip) => rip !== here);
 }
 
 /** The VM exit and the MMU fault of an access, which a trace has only the first time. */
@@ -77,7 +94,7 @@ function faultsOf(facts: TraceFacts, episode: SmmEpisode): number[] {
     if (isApicPage(faultAddress(facts.at(index)))) return true;
     const next = episode.inside[i + 1];
     const event = facts.at(index);
-    const isViolation = event.name === 'kvm_exit' && event.exitReason === EXIT_REASON.EPT_VIOLATION;
+    const isViolation = event.name === 'kvm_exit' && isTableViolation(event);
     return isViolation && next !== undefined && isApicPage(faultAddress(facts.at(next)));
   });
 }
@@ -157,9 +174,21 @@ function silentStays(facts: TraceFacts, main: SmmEpisode): SmmEpisode[] {
   );
 }
 
+/** Q1 is VMX's, of kernels before its fix, and shows by absent exits, which a trace with gaps does not tell. */
+function couldLackApicPage(facts: TraceFacts): boolean {
+  const svm = facts.events.some((event) => event.name === 'kvm_exit' && event.isa !== ISA.VMX);
+  return !svm && !facts.modern && facts.complete;
+}
+
+/** Reads of a local APIC that the processor virtualises need no exit, so that a missing exit tells nothing. */
+function isApicVirtualised(facts: TraceFacts): boolean {
+  return facts.events.some((event) => event.name === 'kvm_exit' && isVirtualisedApic(event));
+}
+
 /** An APIC page touched in SMM without an APIC access (Q1). */
-export function apicPageInSmm(facts: TraceFacts): Diagnosis[] {
+export function apicPageInSmm(facts: TraceFacts): Finding[] {
   const machine = facts.events.some(({ name }) => name === 'smm_apic_read' || name === 'smm_apic_write');
+  if (!machine && !couldLackApicPage(facts)) return [];
   const touches = facts.episodes.flatMap((episode) => touchesOf(facts, episode, machine));
   if (touches.length === 0 || isHarmless(facts, touches)) return [];
   const main =
@@ -179,6 +208,8 @@ export function apicPageInSmm(facts: TraceFacts): Diagnosis[] {
     : `${identity}: ${consequence(facts, episode)}`;
   const proof = outside.length > 0 ? ' Outside SMM its accesses to the same page do reach the APIC.' : '';
   const others = silentStays(facts, episode);
+  const virtualised = !machine && isApicVirtualised(facts);
+  if (virtualised && !wrong) return [];
   return [
     {
       id: 'apic-page-in-smm',
@@ -196,7 +227,7 @@ export function apicPageInSmm(facts: TraceFacts): Diagnosis[] {
         ...outside,
         ...others.flatMap(({ enter, leave }) => [enter, leave]),
       ]),
-      confidence: wrong || outside.length > 0 || machine ? 'certain' : 'likely',
+      confidence: !virtualised && (wrong || outside.length > 0 || machine) ? 'proved' : 'likely',
     },
   ];
 }
@@ -205,7 +236,8 @@ export function apicPageInSmm(facts: TraceFacts): Diagnosis[] {
 export function privatePageInSmm(
   facts: TraceFacts,
   died: (episode: SmmEpisode) => number | undefined,
-): Diagnosis[] {
+): Finding[] {
+  if (!facts.machine && !couldLackApicPage(facts)) return [];
   for (const episode of facts.episodes) {
     const death = died(episode);
     if (episode.leave !== undefined || death === undefined) continue;

@@ -1,16 +1,16 @@
 /** Rules about SMIs that do not arrive, and about CPUs that do not come back. */
-import type { Diagnosis, TraceFacts } from './diagnosis.ts';
+import type { Finding, TraceFacts } from './diagnosis.ts';
 import { hexOf } from './diagnosis.ts';
 import type { TraceEvent } from './events.ts';
-import { DEFAULT_SMBASE, type SmmEpisode, vcpuOf } from './smm-episodes.ts';
-import { EXIT_REASON, USERSPACE_EXIT } from './symbols.ts';
+import { isHalt } from './exit-kind.ts';
+import { DEFAULT_SMBASE, vcpuOf } from './smm-episodes.ts';
 
 const SMI_DELIVERY_MODE = 2;
-const FAILED_VM_ENTRY = 0x8000_0000;
-/** EIP that fits 16 bits: where a taken 16-bit branch above 64 KB ends up. */
-const SIXTEEN_BITS = 0xffffn;
 
-/** The VCPU that an event requests an SMI for. */
+/** Events that only a VCPU that runs records. */
+const RUNS: ReadonlySet<string> = new Set(['kvm_entry', 'kvm_exit', 'smm_wake']);
+
+/** The VCPU that an event requests an SMI for. KVM calls the target by the id that it also calls the VCPU by. */
 function smiTarget(event: TraceEvent, machine: boolean): number | undefined {
   if (machine) return event.name === 'smm_smi' ? event.vcpu : undefined;
   const isSmi = event.name === 'kvm_apic_accept_irq' && ((event.dm >> 8) & 7) === SMI_DELIVERY_MODE;
@@ -23,7 +23,7 @@ function haltBefore(facts: TraceFacts, vcpu: number, index: number): number | un
     const event = facts.at(i);
     if (vcpuOf(event) !== vcpu) continue;
     if (event.name === 'smm_halt') return i;
-    if (event.name === 'kvm_exit') return event.exitReason === EXIT_REASON.HLT ? i : undefined;
+    if (event.name === 'kvm_exit') return isHalt(event) ? i : undefined;
     if (['smm_wake', 'smm_enter', 'smm_rsm', 'smm_init', 'smm_sipi', 'kvm_entry'].includes(event.name))
       return undefined;
   }
@@ -40,8 +40,9 @@ function waitsForSipi(facts: TraceFacts, vcpu: number, index: number): boolean {
 }
 
 /** An SMI that a VCPU never takes: Q2 if the VCPU is halted. */
-export function smiNeverTaken(facts: TraceFacts): Diagnosis[] {
+export function smiNeverTaken(facts: TraceFacts): Finding[] {
   const machine = facts.events.some(({ name }) => name === 'smm_smi');
+  if (!facts.complete) return [];
   for (const [index, event] of facts.events.entries()) {
     const vcpu = smiTarget(event, machine);
     if (vcpu === undefined) continue;
@@ -50,11 +51,11 @@ export function smiNeverTaken(facts: TraceFacts): Diagnosis[] {
       (each) =>
         each.vcpu === vcpu && (each.enter ?? -1) < index && (each.leave ?? Number.POSITIVE_INFINITY) > index,
     );
-    if (entersLater || inSmm || waitsForSipi(facts, vcpu, index)) continue;
+    if (entersLater || inSmm || waitsForSipi(facts, vcpu, index) || !facts.goesOnLongAfter(index)) continue;
     const halt = haltBefore(facts, vcpu, index);
     const wakes = facts.events
       .slice(index + 1)
-      .some((later) => vcpuOf(later) === vcpu && (later.name === 'kvm_exit' || later.name === 'smm_wake'));
+      .some((later) => vcpuOf(later) === vcpu && RUNS.has(later.name));
     const stuck = facts.context.outcome === 'stuck';
     if (halt !== undefined && !wakes) {
       return [
@@ -65,7 +66,7 @@ export function smiNeverTaken(facts: TraceFacts): Diagnosis[] {
           sentence: `VCPU ${vcpu} was sent an SMI while it stood in HLT, and it never entered SMM: the SMI stays pending and the VCPU asleep, so the CPU that waits for it waits for ever.`,
           vcpu,
           evidence: facts.evidence([halt, index]),
-          confidence: stuck ? 'certain' : 'likely',
+          confidence: stuck ? 'proved' : 'likely',
         },
       ];
     }
@@ -83,70 +84,8 @@ export function smiNeverTaken(facts: TraceFacts): Diagnosis[] {
   return [];
 }
 
-/** The event inside a stay in SMM that ends its VCPU, and the RIP that it tells. */
-function deathOf(event: TraceEvent): { failedEntry: boolean; rip?: bigint | undefined } | undefined {
-  if (event.name === 'smm_shutdown') return { failedEntry: false, rip: event.rip };
-  if (event.name === 'kvm_exit') {
-    if (event.exitReason >= FAILED_VM_ENTRY) return { failedEntry: true, rip: event.guestRip };
-    return event.exitReason === EXIT_REASON.TRIPLE_FAULT
-      ? { failedEntry: false, rip: event.guestRip }
-      : undefined;
-  }
-  if (event.name !== 'kvm_userspace_exit' || event.errno < 0) return undefined;
-  if (event.reason === USERSPACE_EXIT.FAIL_ENTRY) return { failedEntry: true };
-  const fatal = event.reason === USERSPACE_EXIT.SHUTDOWN || event.reason === USERSPACE_EXIT.INTERNAL_ERROR;
-  return fatal ? { failedEntry: false } : undefined;
-}
-
-/** Index of the event that ends a VCPU during a stay in SMM. */
-export function deathIn(facts: TraceFacts, episode: SmmEpisode): number | undefined {
-  return episode.inside.find((index) => deathOf(facts.at(index)) !== undefined);
-}
-
-/** A CPU that dies in SMM: Q4 if the VM entry fails, Q8 if EIP was cut to 16 bits. */
-export function shutdownInSmm(facts: TraceFacts): Diagnosis[] {
-  for (const episode of facts.episodes) {
-    const index = deathIn(facts, episode);
-    if (episode.leave !== undefined || index === undefined) continue;
-    const death = deathOf(facts.at(index));
-    const { vcpu, smbase = DEFAULT_SMBASE } = episode;
-    const evidence = facts.evidence([
-      episode.enter,
-      ...episode.inside.filter((each) => each < index).slice(-2),
-      index,
-    ]);
-    if (death?.failedEntry) {
-      return [
-        {
-          id: 'vm-entry-failed-in-smm',
-          quirk: 'Q4',
-          title: 'VM entry fails in SMM',
-          sentence: `VCPU ${vcpu} entered SMM at SMBASE ${hexOf(smbase)} and the next VM entry failed: an event was still being injected when the state was switched to SMM's.`,
-          vcpu,
-          evidence,
-          confidence: 'likely',
-        },
-      ];
-    }
-    const rip = death?.rip;
-    const cut = smbase === DEFAULT_SMBASE && (rip === undefined || rip <= SIXTEEN_BITS);
-    return [
-      {
-        id: 'shutdown-in-smm',
-        ...(cut && { quirk: 'Q8' }),
-        title: 'A CPU shuts down in SMM',
-        sentence: `VCPU ${vcpu} entered SMM at SMBASE ${hexOf(smbase)} and shut down there${rip === undefined ? '' : ` at RIP ${hexOf(rip)}`}${cut ? ': it ran into code that is none. A branch taken above 64 KB with 16-bit operand size cuts EIP and ends so.' : ', at an exception that it could not deliver.'}`,
-        vcpu,
-        evidence,
-        confidence: cut && rip !== undefined ? 'likely' : 'possible',
-      },
-    ];
-  }
-  return [];
-}
-
 /** A CPU that stays in SMM to the end of a run that failed. */
-export function smmNeverLeft(facts: TraceFacts): Diagnosis[] {
+export function smmNeverLeft(facts: TraceFacts): Finding[] {
   const { outcome } = facts.context;
   if (outcome === undefined || outcome === 'relocated') return [];
   const stays = facts.episodes.filter(({ leave }) => leave === undefined);
@@ -169,7 +108,7 @@ export function smmNeverLeft(facts: TraceFacts): Diagnosis[] {
 }
 
 /** A normal SMI that some CPUs do not take part in (Q10). */
-export function smiTakenByOne(facts: TraceFacts): Diagnosis[] {
+export function smiTakenByOne(facts: TraceFacts): Finding[] {
   const normal = facts.episodes.filter(
     ({ enter, smbase }) => enter !== undefined && smbase !== undefined && smbase !== DEFAULT_SMBASE,
   );
@@ -178,7 +117,8 @@ export function smiTakenByOne(facts: TraceFacts): Diagnosis[] {
     ({ vcpu, leave }) => leave !== undefined && !took.has(vcpu),
   );
   const main = normal[0];
-  if (!main || absent.length === 0) return [];
+  if (!main || absent.length === 0 || !facts.complete) return [];
+  if (!facts.goesOnLongAfter(main.leave ?? facts.events.length)) return [];
   const missing = absent.map(({ vcpu }) => vcpu);
   return [
     {

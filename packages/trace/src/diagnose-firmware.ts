@@ -1,5 +1,5 @@
 /** Rules that read the firmware's own words in the trace: the debug log of this project's firmware and of edk2 with the 2015 debug patch. */
-import type { Diagnosis, TraceFacts } from './diagnosis.ts';
+import type { Finding, TraceFacts } from './diagnosis.ts';
 import { hexOf } from './diagnosis.ts';
 
 const PF_VECTOR = 14;
@@ -7,7 +7,7 @@ const PF_VECTOR = 14;
 const PF_RSVD = 8;
 
 /** An exception handler in SMM that wrote a line and stopped: Q25 if it was a page fault by a reserved bit on the first stay. */
-export function exceptionInSmm(facts: TraceFacts): Diagnosis[] {
+export function exceptionInSmm(facts: TraceFacts): Finding[] {
   for (const episode of facts.episodes) {
     for (const index of episode.inside) {
       const event = facts.at(index);
@@ -42,14 +42,15 @@ export function exceptionInSmm(facts: TraceFacts): Diagnosis[] {
 }
 
 /** A firmware that says that a CPU has done its first SMI when that CPU has not: it does not wait, and what follows is a race. */
-export function relocationNotAwaited(facts: TraceFacts): Diagnosis[] {
+export function relocationNotAwaited(facts: TraceFacts): Finding[] {
   for (const [index, event] of facts.events.entries()) {
     const match =
       event.name === 'smm_debugcon'
         ? /APIC ID 0x([0-9A-F]+) has processed its first SMI/i.exec(event.text)
         : null;
     if (match === null) continue;
-    const vcpu = Number.parseInt(match[1]!, 16);
+    const vcpu = facts.vcpuWithApicId(Number.parseInt(match[1]!, 16));
+    if (vcpu === undefined || !facts.complete) continue;
     const first = facts.firsts.get(vcpu);
     if (first?.leave !== undefined && first.leave < index) continue;
     return [
@@ -59,7 +60,7 @@ export function relocationNotAwaited(facts: TraceFacts): Diagnosis[] {
         sentence: `The firmware says that APIC ID ${hexOf(vcpu)} has processed its first SMI, but VCPU ${vcpu} ${first?.enter !== undefined && first.enter < index ? 'is still in it' : 'has not even entered SMM'}: the CPUs share one save area at 0x3fe00 and the code at 0x38000, so what becomes of them depends on who comes first.`,
         vcpu,
         evidence: facts.evidence([first?.enter, index, first?.leave]),
-        confidence: 'certain',
+        confidence: 'proved',
       },
     ];
   }

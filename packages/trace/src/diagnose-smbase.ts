@@ -1,5 +1,5 @@
 /** Rules about the SMBASE that a CPU ends up with. */
-import type { Diagnosis, TraceFacts } from './diagnosis.ts';
+import type { Finding, TraceFacts } from './diagnosis.ts';
 import { hexOf } from './diagnosis.ts';
 import { DEFAULT_SMBASE, type SmmEpisode } from './smm-episodes.ts';
 
@@ -21,7 +21,7 @@ function lastWrite(
 }
 
 /** RSM dropped the low 15 bits (Q3). */
-export function smbaseMasked(facts: TraceFacts): Diagnosis[] {
+export function smbaseMasked(facts: TraceFacts): Finding[] {
   const hits = facts.episodes.flatMap((episode) => {
     const write = lastWrite(facts, episode);
     const wanted =
@@ -44,13 +44,14 @@ export function smbaseMasked(facts: TraceFacts): Diagnosis[] {
       evidence: facts.evidence(
         hits.slice(0, 4).flatMap(({ episode, write }) => [episode.enter, write?.index, episode.leave]),
       ),
-      confidence: main.write ? 'certain' : 'likely',
+      confidence: main.write ? 'proved' : 'likely',
     },
   ];
 }
 
 /** The first SMI changed nothing (Q7). */
-export function smbaseNotRelocated(facts: TraceFacts): Diagnosis[] {
+export function smbaseNotRelocated(facts: TraceFacts): Finding[] {
+  if (!facts.complete) return [];
   const done = [...facts.firsts.values()].filter(
     ({ smbase, leave, left }) => smbase === DEFAULT_SMBASE && leave !== undefined && left !== undefined,
   );
@@ -68,7 +69,7 @@ export function smbaseNotRelocated(facts: TraceFacts): Diagnosis[] {
       sentence: `VCPU ${main.vcpu} left its first SMI with SMBASE ${hexOf(DEFAULT_SMBASE)} still (${all}), and nothing was stored into the SMBASE field of the save state: the handler wrote where another save-state map has the field, such as offset 7EF8h on a 64-bit map, which has it at 7F00h.`,
       vcpu: main.vcpu,
       evidence: facts.evidence(kept.slice(0, 4).flatMap(({ enter, leave }) => [enter, leave])),
-      confidence: knows && kept.length === done.length ? 'certain' : 'likely',
+      confidence: knows && kept.length === done.length ? 'proved' : 'likely',
     },
   ];
 }
@@ -77,19 +78,21 @@ export function smbaseNotRelocated(facts: TraceFacts): Diagnosis[] {
 function ownIdReads(facts: TraceFacts, episode: SmmEpisode): { own: number[]; other: number[] } {
   const own: number[] = [];
   const other: number[] = [];
+  // Where the trace does not show a VCPU's APIC id, it is taken for the number by which KVM calls the VCPU.
+  const ownId = facts.apicIdOf(episode.vcpu) ?? episode.vcpu;
   for (const index of episode.inside) {
     const event = facts.at(index);
     let id: number | undefined;
     if (event.name === 'smm_apic_read' && event.register === APIC_ID_REGISTER) id = event.value >>> 24;
     if (event.name === 'kvm_apic' && !event.write && event.reg === APIC_ID_REGISTER)
       id = Number(event.val >> 24n);
-    if (id !== undefined) (id === episode.vcpu ? own : other).push(index);
+    if (id !== undefined) (id === ownId ? own : other).push(index);
   }
   return { own, other };
 }
 
 /** CPUs that believe to be CPU 0 though the APIC says otherwise (Q5). */
-export function duplicateApicId(facts: TraceFacts): Diagnosis[] {
+export function duplicateApicId(facts: TraceFacts): Finding[] {
   const seen = new Map<number, (typeof facts.log)[number]>();
   const cpuidZero = facts.events.flatMap((event, index) =>
     event.name === 'kvm_cpuid' && event.function === 0xb && event.rdx === 0n && (event.vcpu ?? 0) > 0
@@ -106,7 +109,7 @@ export function duplicateApicId(facts: TraceFacts): Diagnosis[] {
           sentence: `The firmware lists APIC id ${hexOf(cpu.apicId ?? 0)} for CPU ${twin.index} and for CPU ${cpu.index}: the initial APIC id it asked CPUID for is the same on both, as when leaf 0Bh is reported but empty. An IPI to one cannot reach the other, and each takes itself for CPU ${twin.index}.`,
           vcpu: cpu.index,
           evidence: facts.evidence([twin.at, cpu.at, ...cpuidZero.slice(0, 2)]),
-          confidence: 'certain',
+          confidence: 'proved',
         },
       ];
     }
@@ -136,7 +139,7 @@ export function duplicateApicId(facts: TraceFacts): Diagnosis[] {
         sentence: `VCPU ${vcpu} left SMM with SMBASE ${hexOf(left)}, which is CPU ${owner}'s, ${how}: it took the id from elsewhere, as from a CPUID leaf 0Bh that is reported but empty.`,
         vcpu,
         evidence: facts.evidence([episode.enter, ...reads.own, ...cpuidZero.slice(0, 2), episode.leave]),
-        confidence: cpuidZero.length > 0 ? 'certain' : 'likely',
+        confidence: cpuidZero.length > 0 ? 'proved' : 'likely',
       },
     ];
   }
@@ -144,8 +147,9 @@ export function duplicateApicId(facts: TraceFacts): Diagnosis[] {
 }
 
 /** Two VCPUs in SMM on one save area at one time. */
-export function sharedSmbase(facts: TraceFacts): Diagnosis[] {
+export function sharedSmbase(facts: TraceFacts): Finding[] {
   const end = facts.events.length;
+  if (!facts.complete) return [];
   for (const [i, one] of facts.episodes.entries()) {
     for (const other of facts.episodes.slice(i + 1)) {
       if (one.enter === undefined || other.enter === undefined) continue;
@@ -167,7 +171,7 @@ export function sharedSmbase(facts: TraceFacts): Diagnosis[] {
 }
 
 /** An SMBASE that is not the planned one: Q6 if a store meant for another field hit it, else for no known reason. */
-export function wrongSmbase(facts: TraceFacts): Diagnosis[] {
+export function wrongSmbase(facts: TraceFacts): Finding[] {
   for (const episode of facts.firsts.values()) {
     const planned = facts.planned(episode.vcpu);
     const { left, vcpu, smbase } = episode;
@@ -186,7 +190,7 @@ export function wrongSmbase(facts: TraceFacts): Diagnosis[] {
         sentence: `VCPU ${vcpu} left SMM with SMBASE ${hexOf(left)}, where ${hexOf(planned)} was planned.${why}`,
         vcpu,
         evidence: facts.evidence([episode.enter, write?.index, episode.leave]),
-        confidence: astray ? 'likely' : 'certain',
+        confidence: astray ? 'likely' : 'proved',
       },
     ];
   }

@@ -2,8 +2,9 @@
 import type { TraceEvent, TraceForm } from './events.ts';
 import { type PlannedCpu, plannedCpu } from './planned.ts';
 import { type SmmEpisode, smmEpisodes, vcpuOf } from './smm-episodes.ts';
-import { tracepointName } from './table.ts';
+import { EVENT_TABLE, tracepointName } from './table.ts';
 import { formatMessage } from './text-format.ts';
+import type { Note } from './text-parse.ts';
 
 /** Names of the diagnoses. */
 export type DiagnosisId =
@@ -21,14 +22,39 @@ export type DiagnosisId =
   | 'smi-taken-by-one'
   | 'shared-smbase'
   | 'wrong-smbase'
-  | 'smm-never-left';
+  | 'smm-never-left'
+  | 'vm-entry-failed'
+  | 'cpu-died'
+  | 'emulation-failed'
+  | 'sipi-in-smm'
+  | 'ap-never-starts'
+  | 'smi-storm'
+  | 'rsm-into-nested-guest'
+  | 'rsm-outside-smm'
+  | 'firmware-assertion'
+  | 'firmware-exception'
+  | 's3-unsupported'
+  | 'ap-timeout';
 
 /** A line of the trace that a diagnosis rests on. */
 export interface Evidence {
-  /** Index of the event in the trace. */
-  readonly index: number;
-  /** The event as a trace line, without task and time. */
+  /** Index of the event in the trace; absent for a line of a log or of a register dump. */
+  readonly index?: number;
+  /** The event as a trace line, without task and time; or the line of the log. */
   readonly line: string;
+}
+
+/** How sure: `proved`: nothing else makes this trace. `likely`: it fits. `possible`: the trace tells little. */
+export type Confidence = 'proved' | 'likely' | 'possible';
+
+/** What may be behind a diagnosis. */
+export interface PossibleCause {
+  /** Entry of the quirks catalogue, if it is one. */
+  readonly quirk?: string;
+  /** What it is. */
+  readonly text: string;
+  /** How sure. */
+  readonly confidence: Confidence;
 }
 
 /** What went wrong, with what proves it. */
@@ -41,13 +67,20 @@ export interface Diagnosis {
   readonly title: string;
   /** What happened, in a sentence or two. */
   readonly sentence: string;
-  /** The VCPU that it happened to first. */
-  readonly vcpu: number;
+  /** The VCPU that it happened to first; absent where nothing tells. */
+  readonly vcpu?: number;
   /** Lines that prove it, in order of the trace. */
   readonly evidence: readonly Evidence[];
-  /** `certain`: nothing else makes this trace. `likely`: it fits. `possible`: the trace tells little. */
-  readonly confidence: 'certain' | 'likely' | 'possible';
+  /** How sure it is that this happened, and that it is the quirk's doing if one is named. */
+  readonly confidence: Confidence;
+  /** What may be behind it, where that is not proved. */
+  readonly causes?: readonly PossibleCause[];
+  /** What to record next to know more: a command or an option. */
+  readonly collect: string;
 }
+
+/** A diagnosis as a rule makes it. */
+export type Finding = Omit<Diagnosis, 'collect'>;
 
 /** What a caller knows beside the trace. */
 export interface DiagnosisContext {
@@ -57,9 +90,19 @@ export interface DiagnosisContext {
   readonly vcpus?: number;
   /** Outcome of the run: `relocated`, `stuck`, `shutdown`, `wrong-smbase` or `budget-exhausted`. */
   readonly outcome?: string;
-  /** Words of the evidence lines; `2015` if absent. */
+  /** Words of the trace and of the evidence lines; if absent, evidence is in those of 2015. */
   readonly form?: TraceForm;
+  /** Lines of debug logs and register dumps beside the trace. */
+  readonly notes?: readonly Note[];
+  /** False if lines of the trace were not understood or lost: then nothing is concluded from what is absent. */
+  readonly complete?: boolean;
+  /** The trace ends in the middle of a line: its last event is not looked at. */
+  readonly cut?: boolean;
 }
+
+/** Events, or nanoseconds, after which something that did not happen is taken for something that does not. */
+const LONG_EVENTS = 100;
+const LONG_TIME = 1e8;
 
 /** Everything that the rules share. */
 export class TraceFacts {
@@ -75,11 +118,21 @@ export class TraceFacts {
   readonly log: readonly (PlannedCpu & { readonly at: number })[];
   /** Number of VCPUs. */
   readonly vcpus: number;
+  /** The trace has this project's own events, which name VCPUs by their index. */
+  readonly machine: boolean;
+  /** The words are of a kernel of 2020 or later. */
+  readonly modern: boolean;
+  /** What is absent tells something. */
+  readonly complete: boolean;
   readonly #planned: ReadonlyMap<number, bigint>;
+  readonly #apicIds: ReadonlyMap<number, number>;
 
   constructor(events: readonly TraceEvent[], context: DiagnosisContext) {
     this.events = events;
     this.context = context;
+    this.machine = events.some(({ name }) => EVENT_TABLE[name].system === 'smm');
+    this.modern = !this.machine && (context.form === 'current' || events.some(isOfToday));
+    this.complete = context.complete ?? true;
     this.episodes = smmEpisodes(events);
     const firsts = new Map<number, SmmEpisode>();
     for (const episode of this.episodes) if (!firsts.has(episode.vcpu)) firsts.set(episode.vcpu, episode);
@@ -88,11 +141,19 @@ export class TraceFacts {
       const cpu = event.name === 'smm_debugcon' ? plannedCpu(event.text) : undefined;
       return cpu ? [{ ...cpu, at }] : [];
     });
+    this.#apicIds = apicIdsOf(events);
+    const noted = (context.notes ?? []).flatMap(({ text }) => plannedCpu(text) ?? []);
+    const logged = [...this.log, ...noted];
     const planned = new Map<number, bigint>();
-    for (const { index, smbase } of this.log) planned.set(index, BigInt(smbase));
     context.planned?.forEach((smbase, index) => {
       planned.set(index, BigInt(smbase));
     });
+    // KVM names a VCPU by the id that QEMU gave it, which is its APIC id; our own events by its index.
+    const ids = new Set(logged.map(({ apicId }) => apicId));
+    const byId = !this.machine && !ids.has(undefined) && ids.size === logged.length;
+    if (byId && logged.length > 0) planned.clear();
+    for (const { index, apicId, smbase } of logged)
+      planned.set((byId ? apicId : index) ?? index, BigInt(smbase));
     this.#planned = planned;
     this.vcpus =
       context.vcpus ?? events.reduce((most, event) => Math.max(most, vcpuOf(event) + 1), planned.size);
@@ -101,6 +162,30 @@ export class TraceFacts {
   /** SMBASE planned for a CPU, where known. */
   planned(vcpu: number): bigint | undefined {
     return this.#planned.get(vcpu);
+  }
+
+  /** APIC id of a VCPU, where the trace shows it: by a read of its own register or MSR outside SMM. */
+  apicIdOf(vcpu: number): number | undefined {
+    return this.#apicIds.get(vcpu);
+  }
+
+  /** VCPU with an APIC id, where the trace shows it; where it shows none at all, the id itself. */
+  vcpuWithApicId(id: number): number | undefined {
+    for (const [vcpu, own] of this.#apicIds) if (own === id) return vcpu;
+    return this.#apicIds.size === 0 || this.machine ? id : undefined;
+  }
+
+  /** True if the trace goes on so long after `index` that what has not happened by then does not happen. */
+  goesOnLongAfter(index: number): boolean {
+    if (this.context.outcome !== undefined) return true;
+    const last = this.events.length - 1;
+    if (last - index >= LONG_EVENTS) return true;
+    return this.timed && (this.events[last]?.ts ?? 0) - (this.events[index]?.ts ?? 0) >= LONG_TIME;
+  }
+
+  /** True if the events have times, rather than numbers in order. */
+  get timed(): boolean {
+    return (this.events[this.events.length - 1]?.ts ?? 0) > 2 * this.events.length;
   }
 
   /** The event at `index`. */
@@ -138,4 +223,50 @@ export class TraceFacts {
 /** `0x` and lower-case digits. */
 export function hexOf(value: bigint | number): string {
   return `0x${value.toString(16)}`;
+}
+
+/** A VCPU in words. */
+export function who(vcpu: number): string {
+  return vcpu >= 0 ? `VCPU ${vcpu}` : 'a VCPU (the trace does not tell which)';
+}
+
+/** `vcpu` as a member, where it is known. */
+export function known(vcpu: number): { readonly vcpu?: number } {
+  return vcpu >= 0 ? { vcpu } : {};
+}
+
+/** Members that only kernels of today record. */
+function isOfToday(event: TraceEvent): boolean {
+  if (event.name === 'kvm_exit') return event.intrInfo !== undefined && event.errorCode !== undefined;
+  return event.name === 'kvm_page_fault' && event.guestRip !== undefined;
+}
+
+const X2APIC_ID_MSR = 0x802;
+const APIC_ID_REGISTER = 0x20;
+
+/** APIC ids that VCPUs read of themselves outside SMM, where every kernel answers them right. */
+function apicIdsOf(events: readonly TraceEvent[]): Map<number, number> {
+  const ids = new Map<number, number>();
+  const inSmm = new Set<number>();
+  for (const event of events) {
+    const vcpu = vcpuOf(event);
+    if (event.name === 'kvm_enter_smm') {
+      if (event.entering) inSmm.add(vcpu);
+      else inSmm.delete(vcpu);
+    }
+    if (vcpu < 0 || inSmm.has(vcpu) || ids.has(vcpu)) continue;
+    if (event.name === 'kvm_apic' && !event.write && event.reg === APIC_ID_REGISTER) {
+      ids.set(vcpu, Number(BigInt.asUintN(32, event.val) >> 24n));
+    } else if (event.name === 'kvm_msr' && !event.write && event.ecx === X2APIC_ID_MSR && !event.exception) {
+      ids.set(vcpu, Number(BigInt.asUintN(32, event.data)));
+    } else if (
+      event.name === 'smm_apic_read' &&
+      !event.inSmm &&
+      event.reached === 'apic' &&
+      event.register === APIC_ID_REGISTER
+    ) {
+      ids.set(vcpu, event.value >>> 24);
+    }
+  }
+  return ids;
 }

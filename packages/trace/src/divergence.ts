@@ -1,5 +1,6 @@
 /** Where two runs of one guest part. */
 
+import { who } from './diagnosis.ts';
 import type { TraceEvent, TraceForm } from './events.ts';
 import { type GuestVisible, type GuestVisibleKind, guestVisible } from './guest-visible.ts';
 import { EVENT_TABLE } from './table.ts';
@@ -44,6 +45,18 @@ export interface DivergenceReport {
   readonly perVcpu: readonly Divergence[];
   /** Kinds of facts that were compared: those that both traces can hold. */
   readonly kinds: readonly GuestVisibleKind[];
+  /** How many facts of each of these kinds each run has. */
+  readonly compared: readonly KindCount[];
+}
+
+/** How many facts of a kind were compared. */
+export interface KindCount {
+  /** The kind. */
+  readonly kind: GuestVisibleKind;
+  /** Facts of the first run. */
+  readonly a: number;
+  /** Facts of the second run. */
+  readonly b: number;
 }
 
 /** How to compare. */
@@ -68,6 +81,19 @@ interface Step extends GuestVisible {
 
 const PM_TIMER_PORT = 0x608;
 const KVM_KINDS: readonly GuestVisibleKind[] = ['apic-read', 'apic-write', 'smm-enter', 'smm-leave', 'ipi'];
+/** Kinds that a KVM trace has if its events were recorded: compared where both traces have some. */
+const RECORDED_KINDS: readonly GuestVisibleKind[] = [
+  'pio',
+  'exception',
+  'msr',
+  'cr',
+  'cpuid',
+  'mmio',
+  'interrupt',
+  'user-exit',
+];
+/** Kinds that come when the host has time for them: they are compared apart, and count where nothing else differs. */
+const TIMED_KINDS: ReadonlySet<GuestVisibleKind> = new Set(['interrupt', 'user-exit']);
 const MACHINE_KINDS: readonly GuestVisibleKind[] = [
   ...KVM_KINDS,
   'smbase-write',
@@ -85,8 +111,11 @@ function isMachineTrace(events: readonly TraceEvent[]): boolean {
 }
 
 function kindsOf(events: readonly TraceEvent[]): GuestVisibleKind[] {
-  const kinds = isMachineTrace(events) ? MACHINE_KINDS : KVM_KINDS;
-  return events.some((event) => event.name === 'kvm_pio') ? [...kinds, 'pio'] : [...kinds];
+  if (isMachineTrace(events)) {
+    return events.some((event) => event.name === 'kvm_pio') ? [...MACHINE_KINDS, 'pio'] : [...MACHINE_KINDS];
+  }
+  const has = new Set(events.map((event) => guestVisible(event)?.kind));
+  return [...KVM_KINDS, ...RECORDED_KINDS.filter((kind) => has.has(kind)), 'end'];
 }
 
 /** Each VCPU's facts in order. A trace with the machine's own events tells them by those alone. */
@@ -123,7 +152,7 @@ function side(step: Step | undefined): DivergenceSide | undefined {
 function sentenceOf(vcpu: number, a: Step | undefined, b: Step | undefined): string {
   const first = a ? `${a.fact} in the first run` : 'does nothing more in the first run';
   const second = b ? `${b.fact} in the second` : 'does nothing more in the second';
-  return `VCPU ${vcpu}: ${first}, ${second}.`;
+  return `${who(vcpu)}: ${first}, ${second}.`;
 }
 
 function contextOf(
@@ -138,7 +167,7 @@ function contextOf(
   const shown: string[] = [];
   for (let i = end; i >= 0 && shown.length <= lines; i--) {
     const event = events[i];
-    if (event && (event.vcpu ?? event.cpu) === vcpu) shown.unshift(formatEvent(event, { form }));
+    if (event && (event.vcpu ?? -1) === vcpu) shown.unshift(formatEvent(event, { form }));
   }
   return shown;
 }
@@ -163,32 +192,47 @@ export function firstDivergence(
   const { context = 4, form = '2015', ignorePorts = [PM_TIMER_PORT], tails = 'compare' } = options;
   const inB = new Set(kindsOf(b));
   const kinds = kindsOf(a).filter((kind) => inB.has(kind));
-  const historyA = historyOf(a, new Set(kinds), ignorePorts);
-  const historyB = historyOf(b, new Set(kinds), ignorePorts);
-  const perVcpu: Divergence[] = [];
-  for (const vcpu of [...new Set([...historyA.keys(), ...historyB.keys()])].sort((x, y) => x - y)) {
-    const stepsA = historyA.get(vcpu) ?? [];
-    const stepsB = historyB.get(vcpu) ?? [];
-    let at = 0;
-    while (at < stepsA.length && at < stepsB.length && stepsA[at]?.fact === stepsB[at]?.fact) at++;
-    const stepA = stepsA[at];
-    const stepB = stepsB[at];
-    if (!stepA && !stepB) continue;
-    if (tails === 'ignore' && !(stepA && stepB)) continue;
-    const sideA = side(stepA);
-    const sideB = side(stepB);
-    perVcpu.push({
-      vcpu,
-      agreed: at,
-      ...(sideA && { a: sideA }),
-      ...(sideB && { b: sideB }),
-      sentence: sentenceOf(vcpu, stepA, stepB),
-      context: {
-        a: contextOf(a, vcpu, stepsA, at, context, form),
-        b: contextOf(b, vcpu, stepsB, at, context, form),
-      },
-    });
-  }
+  const compared: Record<string, { kind: GuestVisibleKind; a: number; b: number }> = {};
+  for (const kind of kinds) compared[kind] = { kind, a: 0, b: 0 };
+  const compare = (some: readonly GuestVisibleKind[]): Divergence[] => {
+    const historyA = historyOf(a, new Set(some), ignorePorts);
+    const historyB = historyOf(b, new Set(some), ignorePorts);
+    for (const [history, side] of [
+      [historyA, 'a'],
+      [historyB, 'b'],
+    ] as const) {
+      for (const { kind } of [...history.values()].flat()) compared[kind]![side]++;
+    }
+    return [...new Set([...historyA.keys(), ...historyB.keys()])]
+      .sort((x, y) => x - y)
+      .flatMap((vcpu) => {
+        const stepsA = historyA.get(vcpu) ?? [];
+        const stepsB = historyB.get(vcpu) ?? [];
+        let at = 0;
+        while (at < stepsA.length && at < stepsB.length && stepsA[at]?.fact === stepsB[at]?.fact) at++;
+        const stepA = stepsA[at];
+        const stepB = stepsB[at];
+        if ((!stepA && !stepB) || (tails === 'ignore' && !(stepA && stepB))) return [];
+        const sideA = side(stepA);
+        const sideB = side(stepB);
+        return [
+          {
+            vcpu,
+            agreed: at,
+            ...(sideA && { a: sideA }),
+            ...(sideB && { b: sideB }),
+            sentence: sentenceOf(vcpu, stepA, stepB),
+            context: {
+              a: contextOf(a, vcpu, stepsA, at, context, form),
+              b: contextOf(b, vcpu, stepsB, at, context, form),
+            },
+          },
+        ];
+      });
+  };
+  const deeds = compare(kinds.filter((kind) => !TIMED_KINDS.has(kind)));
+  const timed = [...TIMED_KINDS].flatMap((kind) => (kinds.includes(kind) ? compare([kind]) : []));
+  const perVcpu = deeds.length > 0 ? deeds : timed;
   const first = [...perVcpu].sort(earlier)[0];
-  return { ...(first && { first }), perVcpu, kinds };
+  return { ...(first && { first }), perVcpu, kinds, compared: Object.values(compared) };
 }

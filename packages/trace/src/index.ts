@@ -5,13 +5,21 @@
 export { isTraceDat, readTraceDat, type TraceDat } from './dat-read.ts';
 export { type TraceDatOptions, writeTraceDat } from './dat-write.ts';
 export { diagnose } from './diagnose.ts';
-export type { Diagnosis, DiagnosisContext, DiagnosisId, Evidence } from './diagnosis.ts';
+export type {
+  Confidence,
+  Diagnosis,
+  DiagnosisContext,
+  DiagnosisId,
+  Evidence,
+  PossibleCause,
+} from './diagnosis.ts';
 export {
   type Divergence,
   type DivergenceOptions,
   type DivergenceReport,
   type DivergenceSide,
   firstDivergence,
+  type KindCount,
 } from './divergence.ts';
 export type { TraceEvent, TraceEventName, TraceForm, TraceSink } from './events.ts';
 export { type GuestVisible, type GuestVisibleKind, guestVisible } from './guest-visible.ts';

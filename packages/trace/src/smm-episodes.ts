@@ -20,9 +20,9 @@ export interface SmmEpisode {
   left?: bigint;
 }
 
-/** VCPU of an event; its host CPU where the VCPU is not known. */
+/** VCPU of an event; -1 where the trace does not tell, for an event must not go to a VCPU by guess. */
 export function vcpuOf(event: TraceEvent): number {
-  return event.vcpu ?? event.cpu;
+  return event.vcpu ?? -1;
 }
 
 interface Boundary {
@@ -65,7 +65,7 @@ export function smmEpisodes(events: readonly TraceEvent[]): SmmEpisode[] {
     const vcpu = vcpuOf(event);
     const boundary = boundaryOf(event, machine);
     if (!boundary) {
-      open.get(vcpu)?.inside.push(index);
+      if (vcpu >= 0) open.get(vcpu)?.inside.push(index);
     } else if (boundary.entering) {
       const episode: SmmEpisode = { vcpu, enter: index, smbase: boundary.smbase, inside: [] };
       open.set(vcpu, episode);

@@ -91,8 +91,10 @@ export const EXIT_REASON = {
   HLT: 12,
   INVALID_STATE: 33,
   APIC_ACCESS: 44,
+  EOI_INDUCED: 45,
   EPT_VIOLATION: 48,
   EPT_MISCONFIG: 49,
+  APIC_WRITE: 56,
 } as const;
 
 /** Local APIC registers by offset in the page, as KVM names them. */

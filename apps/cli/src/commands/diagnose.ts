@@ -1,5 +1,5 @@
 /** `smm diagnose`: what a trace shows, ours or a real one. */
-import { couldHideFailure, diagnose, type ReadCounts } from '@smm/trace';
+import { couldHideFailure, diagnose, type PossibleCause, type ReadCounts } from '@smm/trace';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { countLines } from '../render/counts.ts';
@@ -9,8 +9,12 @@ import { colours, counted, wrap } from '../render/text.ts';
 import { formOf, loadTrace } from '../trace-file.ts';
 
 const HELP = `
-Reads the text of trace-cmd report, whole or in pieces as pasted into mails, a trace.dat of version 6, or a
-.jsonl; '-' is standard input. Exit code 0 if the trace could be read, whatever it shows.
+Reads the text of trace-cmd report, ftrace, perf script or perf trace, whole or in pieces as pasted into mails; a
+trace.dat; a .jsonl; and, alone or beside a trace, QEMU's register dump and the firmware's debug log.
+'-' is standard input. Exit code 0 if the trace could be read, whatever it shows.
+
+Each diagnosis says how sure it is: proved (nothing else makes this trace), likely, or possible. The first lines
+count what was read, what was not understood and what was passed over.
 
 Examples:
   trace-cmd report | smm diagnose -
@@ -28,9 +32,15 @@ export function diagnoseCommand(program: Command, { io }: Context): void {
     .addHelpText('after', HELP)
     .action((file: string, flags: { readonly json?: boolean }) => {
       const trace = loadTrace(file, io);
-      const { events, format, planned, counts } = trace;
+      const { events, format, planned, counts, notes = [], cut = false } = trace;
       const form = formOf(trace);
-      const found = diagnose(events, { form, ...(planned.length > 0 && { planned }) });
+      const found = diagnose(events, {
+        form,
+        notes,
+        cut,
+        complete: !couldHideFailure(counts),
+        ...(planned.length > 0 && { planned }),
+      });
       if (flags.json === true) {
         const diagnoses = found.map((diagnosis) => diagnosisToJson(diagnosis));
         io.out(
@@ -42,16 +52,23 @@ export function diagnoseCommand(program: Command, { io }: Context): void {
       const parts = countLines(file === '-' ? 'standard input' : file, format, counts);
       if (found.length === 0) parts.push('', wrap(verdict(counts), io));
       for (const diagnosis of found) {
-        const { title, quirk, confidence, sentence } = diagnosis;
+        const { title, quirk, confidence, sentence, causes = [], collect } = diagnosis;
         parts.push(
           '',
           colour.bold(`${title} (${quirk === undefined ? '' : `${quirk}, `}${confidence})`),
           wrap(sentence, io),
           ...evidenceExcerpt(diagnosis, events, form).map((line) => `    ${line}`),
+          ...causes.map((cause) => wrap(causeInWords(cause), io, '  ')),
+          wrap(`To know more: ${collect}.`, io, '  '),
         );
       }
       io.out(`${parts.join('\n')}\n`);
     });
+}
+
+/** `possible: Q4, ...` */
+function causeInWords({ quirk, text, confidence }: PossibleCause): string {
+  return `${confidence}: ${quirk === undefined ? '' : `${quirk}, `}${text}.`;
 }
 
 /** What to say where no rule found anything: nothing, if what was not read could hold it. */

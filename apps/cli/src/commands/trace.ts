@@ -1,8 +1,9 @@
 /** `smm trace convert` and `smm trace diff`. */
 import { factInWords } from '@smm/machine';
-import { type Divergence, firstDivergence, type TraceForm } from '@smm/trace';
+import { type Divergence, firstDivergence, type KindCount, type TraceForm } from '@smm/trace';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
+import { EXIT } from '../io.ts';
 import { once } from '../options.ts';
 import { oneOf } from '../qemu-values.ts';
 import { countLines } from '../render/counts.ts';
@@ -21,7 +22,10 @@ Examples:
 `;
 
 const DIFF_HELP = `
-Compares what the guest could notice, per VCPU, so that runs under tcg and under kvm compare.
+Compares what the guest could notice, per VCPU, so that runs under tcg and under kvm compare: APIC accesses,
+IPIs, SMM, exceptions, MSRs, control registers, CPUID, MMIO, ports and how it ends, as far as both traces have
+them; interrupts and exits to user space where nothing else differs. Says how much of each it compared.
+Exit code 2 if one of the traces holds nothing to compare.
 
 Examples:
   smm relocate -smp 2 --bitness 32 --trace tcg.jsonl
@@ -30,7 +34,7 @@ Examples:
 `;
 
 /** Adds `trace` with its two subcommands. */
-export function traceCommand(program: Command, { io }: Context): void {
+export function traceCommand(program: Command, { io, exitWith }: Context): void {
   const trace = program.command('trace').description('convert traces, and find where two of them part');
   trace
     .command('convert')
@@ -67,21 +71,51 @@ export function traceCommand(program: Command, { io }: Context): void {
       const second = loadEvents(b, io);
       const form = formOf(first);
       const report = firstDivergence(first.events, second.events, { form });
+      const { kinds, perVcpu, compared } = report;
+      const empty = !compared.some((each) => each.a > 0) || !compared.some((each) => each.b > 0);
+      const verdict = empty ? 'nothing to compare' : report.first === undefined ? 'equal' : 'different';
       if (flags.json === true) {
-        const { kinds, perVcpu } = report;
-        io.out(
-          `${JSON.stringify({ version: 1, kinds, first: report.first === undefined ? null : toJson(report.first), perVcpu: perVcpu.map(toJson) }, null, 2)}\n`,
-        );
-        return;
+        const counts = { a: first.counts, b: second.counts };
+        const answer = {
+          version: 1,
+          verdict,
+          kinds,
+          compared,
+          counts,
+          first: empty || report.first === undefined ? null : toJson(report.first),
+          perVcpu: empty ? [] : perVcpu.map(toJson),
+        };
+        io.out(`${JSON.stringify(answer, null, 2)}\n`);
+      } else {
+        const read = [
+          ...countLines(a, first.format, first.counts),
+          ...countLines(b, second.format, second.counts),
+        ];
+        io.out(`${[...read, ...comparedLines(compared, a, b), ''].join('\n')}\n`);
+        if (empty)
+          io.out(`Nothing to compare: ${noFacts(compared, a, b)} nothing that a guest could notice.\n`);
+        else if (report.first === undefined)
+          io.out(`The guest notices no difference between ${a} and ${b}.\n`);
+        else io.out(`${render(report.first, a, b).join('\n')}\n`);
       }
-      if (report.first === undefined) {
-        io.out(
-          `The guest notices no difference between ${a} and ${b} (compared: ${report.kinds.join(', ')}).\n`,
-        );
-        return;
-      }
-      io.out(`${render(report.first, a, b).join('\n')}\n`);
+      if (empty) exitWith(EXIT.USAGE);
     });
+}
+
+/** Which of two traces has no fact. */
+function noFacts(compared: readonly KindCount[], a: string, b: string): string {
+  const hasA = compared.some((each) => each.a > 0);
+  const hasB = compared.some((each) => each.b > 0);
+  return hasA || hasB ? `${hasA ? b : a} holds` : 'both traces hold';
+}
+
+/** What was compared: each kind with its number of facts in both traces. */
+function comparedLines(compared: readonly KindCount[], a: string, b: string): string[] {
+  const some = compared.filter((each) => each.a + each.b > 0);
+  if (some.length === 0) return [];
+  return [
+    `Compared (facts in ${a} and in ${b}): ${some.map((each) => `${each.kind} ${each.a} and ${each.b}`).join(', ')}.`,
+  ];
 }
 
 function render({ vcpu, agreed, a, b, context }: Divergence, nameA: string, nameB: string): string[] {

@@ -10,10 +10,12 @@ export function evidenceExcerpt(
   events: readonly TraceEvent[],
   form: TraceForm,
 ): string[] {
-  const proof = diagnosis.evidence.map(({ index }) => index).filter((index) => isKvm(events[index]));
+  const proof = diagnosis.evidence.flatMap(({ index }) =>
+    index !== undefined && isKvm(events[index]) ? [index] : [],
+  );
   if (proof.length === 0) return diagnosis.evidence.map(({ line }) => line);
   const mine = events.flatMap((event, index) =>
-    isKvm(event) && vcpuOf(event) === diagnosis.vcpu ? [index] : [],
+    isKvm(event) && event.vcpu === diagnosis.vcpu ? [index] : [],
   );
   const shown = new Set(proof);
   for (const [at, index] of mine.entries()) {
@@ -47,15 +49,11 @@ function isKvm(event: TraceEvent | undefined): event is TraceEvent {
   return event?.name.startsWith('kvm_') ?? false;
 }
 
-function vcpuOf(event: TraceEvent): number {
-  return event.vcpu ?? event.cpu;
-}
-
 function withGaps(
   indices: readonly number[],
   events: readonly TraceEvent[],
   form: TraceForm,
-  vcpu: number,
+  vcpu: number | undefined,
 ): string[] {
   const lines: string[] = [];
   let last: number | undefined;
@@ -63,7 +61,7 @@ function withGaps(
     const left =
       last === undefined
         ? []
-        : events.slice(last + 1, index).filter((event) => isKvm(event) && vcpuOf(event) === vcpu);
+        : events.slice(last + 1, index).filter((event) => isKvm(event) && event.vcpu === vcpu);
     if (left.length > 0) lines.push('...');
     lines.push(mailLine(events[index]!, form));
     last = index;

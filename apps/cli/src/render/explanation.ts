@@ -217,6 +217,16 @@ export function explanationToJson(explanation: Explanation): Record<string, unkn
 
 /** A diagnosis as JSON. */
 export function diagnosisToJson(diagnosis: Diagnosis): Record<string, unknown> {
-  const { id, quirk, title, sentence, vcpu, confidence, evidence } = diagnosis;
-  return { id, quirk: quirk ?? null, title, sentence, vcpu, confidence, evidence };
+  const { id, quirk, title, sentence, vcpu, confidence, evidence, causes = [], collect } = diagnosis;
+  return {
+    id,
+    quirk: quirk ?? null,
+    title,
+    sentence,
+    vcpu: vcpu ?? null,
+    confidence,
+    evidence,
+    causes: causes.map((cause) => ({ ...cause, quirk: cause.quirk ?? null })),
+    collect,
+  };
 }

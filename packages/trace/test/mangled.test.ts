@@ -1,0 +1,97 @@
+import { couldHideFailure, type Diagnosis, diagnose, parseTraceText, type ReadCounts } from '@smm/trace';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { anyHost, type Host, healthyText, healthyTrace } from './healthy.ts';
+
+const FULL = process.env['SMM_FULL'] === '1';
+
+function read(text: string): { counts: ReadCounts; found: readonly Diagnosis[] } {
+  const { events, form, notes, cut, counts, planned } = parseTraceText(text);
+  return {
+    counts,
+    found: diagnose(events, { form, notes, cut, planned, complete: !couldHideFailure(counts) }),
+  };
+}
+
+const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
+
+/** Turns a good trace into what arrives; `at` gives a number below its argument. */
+type Mangle = (text: string, at: (below: number) => number) => string;
+
+const MANGLES: Readonly<Record<string, Mangle>> = {
+  nothing: (text) => text,
+  'wrapped at 72 columns': (text) => text.replace(/(.{1,72})(?: +|$)/gm, '$1\n'),
+  'wrapped at any blank': (text, at) =>
+    lines(text)
+      .map((line) => line.replace(/(?<=\S) (?=\S)/g, (blank) => (at(8) === 0 ? '\n' : blank)))
+      .join('\n'),
+  quoted: (text) => text.replace(/^/gm, '> '),
+  'quoted-printable': (text) =>
+    lines(text)
+      .map((line) => line.replace(/=/g, '=3D').replace(/.{1,75}(?!$)/g, '$&=\n'))
+      .join('\n'),
+  'in a kernel log': (text) =>
+    lines(text)
+      .map((line, i) => `[ ${100 + i}.000001] ${line}`)
+      .join('\n'),
+  'CPU by CPU': (text) =>
+    [4, 5, 6, 7, 8].flatMap((cpu) => lines(text).filter((line) => line.includes(`[00${cpu}]`))).join('\n'),
+  'cut short': (text, at) => text.slice(0, 200 + at(Math.max(1, text.length - 200))),
+  'with fields cut out': (text, at) =>
+    lines(text)
+      .map((line) =>
+        at(5) === 0 ? line.replace(/ (?:info\d?|rip|error_code|intr_info|smbase) \S+/, '') : line,
+      )
+      .join('\n'),
+  'with other tracepoints, prose and empty lines between': (text, at) =>
+    lines(text)
+      .flatMap((line) => [
+        line,
+        ...(at(6) === 0 ? ['  CPU 0/KVM-2101 [004] 5.000001: sched_switch: prev_comm=x'] : []),
+        ...(at(9) === 0 ? ['Then it goes on like this:', ''] : []),
+      ])
+      .join('\n'),
+  'with lines garbled': (text, at) =>
+    lines(text)
+      .map((line) => (at(10) === 0 ? line.slice(0, line.lastIndexOf(':') + 3) : line))
+      .join('\n'),
+  'without task and time': (text) => text.replace(/^.*?\d\.\d{6}: /gm, ''),
+};
+
+const numbers = fc.infiniteStream(fc.nat(0xffff));
+
+function mangled(host: Host, mangle: Mangle, stream: Iterator<number>): string {
+  return mangle(healthyText(host), (below) => (stream.next().value as number) % below);
+}
+
+describe('a trace of a good run, as it arrives', () => {
+  it.each(Object.entries(MANGLES))(
+    '%s: every line is counted once, and nothing is diagnosed',
+    (_title, mangle) => {
+      fc.assert(
+        fc.property(anyHost, numbers, (host, stream) => {
+          const text = mangled(host, mangle, stream[Symbol.iterator]());
+          const { counts, found } = read(text);
+          const { events, continued, notUnderstood, passedOver } = counts;
+          expect(events + continued + notUnderstood + passedOver).toBe(counts.lines);
+          expect(found.map(({ id, sentence }) => [id, sentence])).toEqual([]);
+        }),
+        { numRuns: FULL ? 2000 : 30 },
+      );
+    },
+  );
+
+  it.each(['wrapped at 72 columns', 'wrapped at any blank', 'quoted', 'quoted-printable', 'in a kernel log'])(
+    '%s: every event is there',
+    (title) => {
+      fc.assert(
+        fc.property(anyHost, numbers, (host, stream) => {
+          const text = mangled(host, MANGLES[title]!, stream[Symbol.iterator]());
+          const { counts } = read(text);
+          expect(counts).toMatchObject({ events: healthyTrace(host).length, notUnderstood: 0 });
+        }),
+        { numRuns: FULL ? 1000 : 20 },
+      );
+    },
+  );
+});
