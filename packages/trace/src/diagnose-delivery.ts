@@ -8,7 +8,7 @@ import { DEFAULT_SMBASE, vcpuOf } from './smm-episodes.ts';
 const SMI_DELIVERY_MODE = 2;
 
 /** Events that only a VCPU that runs records. */
-const RUNS: ReadonlySet<string> = new Set(['kvm_entry', 'kvm_exit', 'smm_wake']);
+const RUNS: ReadonlySet<string> = new Set(['kvm_exit', 'smm_wake']);
 
 /** The VCPU that an event requests an SMI for. KVM calls the target by the id that it also calls the VCPU by. */
 function smiTarget(event: TraceEvent, machine: boolean): number | undefined {
@@ -118,7 +118,7 @@ export function smiTakenByOne(facts: TraceFacts): Finding[] {
   );
   const main = normal[0];
   if (!main || absent.length === 0 || !facts.complete) return [];
-  if (!facts.goesOnLongAfter(main.leave ?? facts.events.length)) return [];
+  if (!facts.goesOnLongAfter(main.leave ?? main.enter ?? 0)) return [];
   const missing = absent.map(({ vcpu }) => vcpu);
   return [
     {

@@ -131,7 +131,7 @@ export class TraceFacts {
     this.events = events;
     this.context = context;
     this.machine = events.some(({ name }) => EVENT_TABLE[name].system === 'smm');
-    this.modern = !this.machine && (context.form === 'current' || events.some(isOfToday));
+    this.modern = !this.machine && context.form === 'current';
     this.complete = context.complete ?? true;
     this.episodes = smmEpisodes(events);
     const firsts = new Map<number, SmmEpisode>();
@@ -177,7 +177,8 @@ export class TraceFacts {
 
   /** True if the trace goes on so long after `index` that what has not happened by then does not happen. */
   goesOnLongAfter(index: number): boolean {
-    if (this.context.outcome !== undefined) return true;
+    // A run of ours ends where nothing more can happen.
+    if (this.context.outcome !== undefined || this.machine) return true;
     const last = this.events.length - 1;
     if (last - index >= LONG_EVENTS) return true;
     return this.timed && (this.events[last]?.ts ?? 0) - (this.events[index]?.ts ?? 0) >= LONG_TIME;
@@ -233,12 +234,6 @@ export function who(vcpu: number): string {
 /** `vcpu` as a member, where it is known. */
 export function known(vcpu: number): { readonly vcpu?: number } {
   return vcpu >= 0 ? { vcpu } : {};
-}
-
-/** Members that only kernels of today record. */
-function isOfToday(event: TraceEvent): boolean {
-  if (event.name === 'kvm_exit') return event.intrInfo !== undefined && event.errorCode !== undefined;
-  return event.name === 'kvm_page_fault' && event.guestRip !== undefined;
 }
 
 const X2APIC_ID_MSR = 0x802;
