@@ -178,6 +178,7 @@ export class Wiring {
       pages: this.pages,
       recorder: this.recorder,
       processor: (index) => this.processors[index]!,
+      apicPage: (index) => this.apics[index]!.mmioBase,
       rip: (index) => this.processors[index]!.insnRip,
       options: accelerator.options,
       switches: accelerator.switches,

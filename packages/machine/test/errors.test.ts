@@ -1,8 +1,7 @@
 /** Options that make no sense, and what is not modelled: errors that say what to do. */
-import { SmmError, UnmodelledError } from '@smm/x86-defs';
+import { SmmError } from '@smm/x86-defs';
 import { describe, expect, it } from 'vitest';
 import { prepareRelocation, type RelocationOptions } from '../src/index.ts';
-import { flat } from './flat-rom.ts';
 import { parts } from './runs.ts';
 
 function errorOf(action: () => unknown): SmmError {
@@ -45,11 +44,4 @@ describe('options', () => {
     expect(error.message).toMatch(/pentium9/);
     expect(error.fix).toMatch(/pentium3/);
   });
-});
-
-it('stops loudly when a guest moves its local APIC', () => {
-  const machine = flat('mov ecx, 1bh\n rdmsr\n mov eax, 0xfec00900\n wrmsr\n hlt');
-  const error = errorOf(() => machine.run({ instructions: 1_000 }));
-  expect(error).toBeInstanceOf(UnmodelledError);
-  expect(error).toMatchObject({ code: 'APIC_BASE_MOVED', message: expect.stringContaining('0xfec00000') });
 });

@@ -2,7 +2,7 @@
  * The `kvm` accelerator: memory slots in two address spaces, EPT or shadow paging filled lazily, the APIC-access page, exits and
  * trace events. The guest, the processors and the chipset are the same objects as under `tcg`.
  */
-import type { PhysicalAddressSpace } from '@smm/bus';
+import { type PhysicalAddressSpace, TX_DMA } from '@smm/bus';
 import {
   type IoPort,
   type MemoryPort,
@@ -46,6 +46,8 @@ export interface KvmPorts {
   readonly recorder: Recorder;
   /** A processor by index. */
   readonly processor: (index: number) => Processor;
+  /** Guest-physical page of a processor's local APIC registers as IA32_APIC_BASE has it, or -1 while none is decoded. */
+  readonly apicPage: (index: number) => number;
   /** RIP of the instruction that a processor executes. */
   readonly rip: (index: number) => bigint;
   /** What CPUID says about paging. */
@@ -210,9 +212,9 @@ export class KvmAccelerator implements Accelerator, Translator {
     if (at === undefined) return bus.read(gpa, size, attrs); // RAM that the machine watches: no exit
     if (at.kind === KVM_APIC_ACCESS) this.exits.exit(vcpu, VMX_EXIT.APIC_ACCESS, BigInt(gpa & 0xfff));
     this.exits.emulate(vcpu);
-    const value = bus.read(gpa, size, attrs);
+    const value = bus.read(this.#busAddress(vcpu, gpa), size, attrs | this.#busAttrs(vcpu, page));
     this.#mmio(vcpu, false, gpa, size, value);
-    if (!this.#inKernel(page)) this.exits.userspace(vcpu, KVM_EXIT.MMIO);
+    if (!this.#inKernel(vcpu, page)) this.exits.userspace(vcpu, KVM_EXIT.MMIO);
     this.exits.resume(vcpu);
     return value;
   }
@@ -238,13 +240,35 @@ export class KvmAccelerator implements Accelerator, Translator {
     // The end-of-interrupt register has a fast path without the emulator.
     if (!apicAccess || (gpa & 0xff0) !== 0xb0) this.exits.emulate(vcpu);
     this.#mmio(vcpu, true, gpa, size, value);
-    bus.write(gpa, size, value, attrs);
-    if (!this.#inKernel(page)) this.exits.userspace(vcpu, KVM_EXIT.MMIO);
+    bus.write(this.#busAddress(vcpu, gpa), size, value, attrs | this.#busAttrs(vcpu, page));
+    if (!this.#inKernel(vcpu, page)) this.exits.userspace(vcpu, KVM_EXIT.MMIO);
     this.exits.resume(vcpu);
   }
 
-  #inKernel(page: number): boolean {
-    return page === APIC_PAGE && this.#p.options.kernelIrqchip;
+  /** The in-kernel local APIC answers here. */
+  #inKernel(vcpu: number, page: number): boolean {
+    return (
+      page === (this.#apicMoved(vcpu) ? this.#p.apicPage(vcpu) : APIC_PAGE) && this.#p.options.kernelIrqchip
+    );
+  }
+
+  #apicMoved(vcpu: number): boolean {
+    const base = this.#p.apicPage(vcpu);
+    return base !== APIC_PAGE && base >= 0 && this.#p.options.kernelIrqchip;
+  }
+
+  /**
+   * An in-kernel local APIC answers where IA32_APIC_BASE says, but memory slots come first: it never lies over RAM. With the APICs in user
+   * space the page stays where it is. Linux 4.4 arch/x86/kvm/lapic.c, apic_mmio_in_range.
+   */
+  #busAddress(vcpu: number, gpa: number): number {
+    const offset = gpa % 4096;
+    return this.#apicMoved(vcpu) && gpa - offset === this.#p.apicPage(vcpu) ? APIC_PAGE + offset : gpa;
+  }
+
+  /** Where the APIC has gone from, QEMU's region for interrupt messages is left: it answers as it does to a device. */
+  #busAttrs(vcpu: number, page: number): number {
+    return page === APIC_PAGE && this.#apicMoved(vcpu) ? TX_DMA : 0;
   }
 
   #mmio(vcpu: number, write: boolean, gpa: number, len: number, val: number): void {

@@ -46,4 +46,43 @@ export const DEVIATIONS: readonly Deviation[] = [
     reason:
       'as for walk-through-tseg; in the APIC page it reads the memory of its private slot, which is zero',
   },
+  {
+    attack: 'lapic-to-hole',
+    where: ['kvm', 'kvm,ept=0'],
+    log: ['00050014 ffffffff', 's', '00050014', 'end'],
+    reason:
+      'an in-kernel local APIC goes where IA32_APIC_BASE says, if no memory slot is there; QEMU keeps its page',
+  },
+  {
+    attack: 'lapic-to-hole',
+    where: ['qemu'],
+    log: ['00000000 00050014', 's', '00050014', 'end'],
+    reason: 'where nothing answers QEMU reads zeros',
+  },
+  {
+    attack: 'lapic-over-tseg',
+    where: ['kvm', 'kvm,ept=0'],
+    log: ['10f08900 s 00000000', '10f00900 s 00000000', '00008900 s 12345678', '00050014', 'end'],
+    reason:
+      'outside SMM no memory slot is at TSEG, so an in-kernel local APIC that is moved there answers; in SMM the slot comes first',
+  },
+  {
+    attack: 'high-smram',
+    where: ['qemu'],
+    log: ['00000000', 's', 'end'],
+    reason: 'where nothing answers QEMU reads zeros',
+  },
+  {
+    attack: 'wrap-around',
+    where: ['qemu'],
+    log: ['#0e/0008', 's', 'end'],
+    reason:
+      'QEMU 7.2 leaves P clear in the error code of a reserved bit; the SDM has it set (Vol. 3, "Interrupt 14")',
+  },
+  {
+    attack: 'dma-to-smram',
+    where: ['qemu'],
+    log: ['s', 's'],
+    reason: 'TSEG as a command is all-ones, a transfer of 4 GiB, at which QEMU is busy for minutes',
+  },
 ];
