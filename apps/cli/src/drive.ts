@@ -12,6 +12,8 @@ export interface Run {
   readonly report: RelocationReport;
   /** Its trace; empty unless asked for. */
   readonly events: readonly TraceEvent[];
+  /** Events at its end for which there was no room. */
+  readonly eventsDropped: number;
 }
 
 /** Runs one configuration to its outcome. */
@@ -32,7 +34,15 @@ export async function run(
     );
   });
   progress.clear();
-  return { options, report, events: buffer.events };
+  return { options, report, events: buffer.events, eventsDropped: buffer.dropped };
+}
+
+/** Says on standard error that a trace is not whole, if it is not. */
+export function sayIfCut({ events, eventsDropped }: Pick<Run, 'events' | 'eventsDropped'>, io: Io): void {
+  if (eventsDropped === 0) return;
+  io.err(
+    `The trace holds the first ${events.length} events; there was no room for the ${eventsDropped} that followed.\n`,
+  );
 }
 
 /** Milliseconds for which signals wait at most for a busy guest. */

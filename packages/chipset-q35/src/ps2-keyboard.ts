@@ -171,8 +171,9 @@ export class Ps2Keyboard implements Snapshottable<Ps2KeyboardState> {
     this.#state = { ...initialState(), leds: this.#state.leds, last: this.#state.last };
   }
 
+  /** Queues bytes; those for which there is no room are lost. */
   #send(...bytes: number[]): void {
-    this.#state.queue.push(...bytes);
+    this.#state.queue.push(...bytes.slice(0, Math.max(0, QUEUE_SIZE - this.#state.queue.length)));
     this.#ports.changed();
   }
 }

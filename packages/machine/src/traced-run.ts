@@ -12,8 +12,10 @@ export interface TracedRun {
   readonly options: RelocationOptions;
   /** What became of it. */
   readonly report: RelocationReport;
-  /** Its whole trace. */
+  /** Its trace. */
   readonly events: readonly TraceEvent[];
+  /** Events at its end for which there was no room. */
+  readonly eventsDropped: number;
 }
 
 /** Runs a configuration and keeps its trace. */
@@ -29,7 +31,7 @@ export function traced(label: string, options: RelocationOptions): TracedRun {
 export function* tracedSteps(label: string, options: RelocationOptions): Generator<string, TracedRun> {
   const buffer = new TraceBuffer();
   const report = yield* reportSteps(label, { ...options, trace: buffer.sink });
-  return { label, options, report, events: buffer.events };
+  return { label, options, report, events: buffer.events, eventsDropped: buffer.dropped };
 }
 
 /** Runs a configuration, and yields the label now and then. */
@@ -43,7 +45,11 @@ export function* reportSteps(label: string, options: RelocationOptions): Generat
 }
 
 /** Diagnoses of a run, with all that is known about it. */
-export function diagnoseRun({ options, report, events }: Omit<TracedRun, 'label'>): Diagnosis[] {
+export function diagnoseRun({
+  options,
+  report,
+  events,
+}: Omit<TracedRun, 'label' | 'eventsDropped'>): Diagnosis[] {
   return diagnose(events, {
     planned: report.cpus.map((cpu) => cpu.planned),
     vcpus: report.cpus.length,

@@ -249,14 +249,17 @@ describe('host mistakes', () => {
 });
 
 describe('an area full of ones', () => {
-  it.each(Object.values(SAVE_STATE_LAYOUTS).filter(({ complete }) => complete))('gives what there is of $name', (layout) => {
-    const words = new Uint32Array(SAVE_STATE_WORDS);
-    new SaveStateCodec(layout).restore(new Uint8Array(0x8000 - layout.areaOffset).fill(0xff), words);
-    for (const { name } of layout.fields) {
-      const word = words[saveStateWord(name).index]!;
-      if (name.endsWith('.selector')) expect([name, word]).toEqual([name, 0xffff]);
-      if (name.endsWith('.attributes')) expect([name, word]).toEqual([name, 0xf0ff]);
-      if (name === 'autoHaltRestart') expect(word).toBe(1);
-    }
-  });
+  it.each(Object.values(SAVE_STATE_LAYOUTS).filter(({ complete }) => complete))(
+    'gives what there is of $name',
+    (layout) => {
+      const words = new Uint32Array(SAVE_STATE_WORDS);
+      new SaveStateCodec(layout).restore(new Uint8Array(0x8000 - layout.areaOffset).fill(0xff), words);
+      for (const { name } of layout.fields) {
+        const word = words[saveStateWord(name).index]!;
+        if (name.endsWith('.selector')) expect([name, word]).toEqual([name, 0xffff]);
+        if (name.endsWith('.attributes')) expect([name, word]).toEqual([name, 0xf0ff]);
+        if (name === 'autoHaltRestart') expect(word).toBe(1);
+      }
+    },
+  );
 });

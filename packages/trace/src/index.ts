@@ -32,7 +32,7 @@ export { type PerfettoOptions, writePerfetto } from './perfetto.ts';
 export { type PlannedCpu, plannedCpu, plannedSmbases } from './planned.ts';
 export { couldHideFailure, type NameCount, type ReadCounts } from './read-counts.ts';
 export { readTrace, type TraceFile } from './read-trace.ts';
-export { filterSink, TraceBuffer, TraceRing, teeSink } from './sinks.ts';
+export { filterSink, TRACE_BUFFER_CAPACITY, TraceBuffer, TraceRing, teeSink } from './sinks.ts';
 export { EVENT_NAMES } from './table.ts';
 export { formatEvent, formatMessage, formatTrace, inReportOrder, type TextOptions } from './text-format.ts';
 export { type Note, type ParsedText, type ParseOptions, parseTraceText } from './text-parse.ts';

@@ -2,14 +2,27 @@
 import { SmmError } from '@smm/x86-defs';
 import type { TraceEvent, TraceSink } from './events.ts';
 
-/** Keeps every event. */
+/** Events that a {@link TraceBuffer} keeps unless told otherwise: several hundred MiB, and more than any relocation makes. */
+export const TRACE_BUFFER_CAPACITY = 1_000_000;
+
+/** Keeps events from the first on, and counts those for which it has no room. */
 export class TraceBuffer {
-  /** All events, in order of arrival. */
+  /** How many events the buffer holds at most. */
+  readonly capacity: number;
+  /** The events, in order of arrival. */
   readonly events: TraceEvent[] = [];
   /** The sink to hand to a recorder; bound to this buffer. */
   readonly sink: TraceSink = (event) => {
-    this.events.push(event);
+    if (this.events.length < this.capacity) this.events.push(event);
+    else this.dropped++;
   };
+  /** Events that came when the buffer was full. */
+  dropped = 0;
+
+  /** @throws SmmError `TRACE_CAPACITY` if `capacity` is not a positive integer. */
+  constructor(capacity: number = TRACE_BUFFER_CAPACITY) {
+    this.capacity = checkedCapacity('buffer', capacity);
+  }
 }
 
 /** Keeps the last `capacity` events. */
@@ -26,15 +39,7 @@ export class TraceRing {
 
   /** @throws SmmError `TRACE_CAPACITY` if `capacity` is not a positive integer. */
   constructor(capacity: number) {
-    if (!Number.isInteger(capacity) || capacity < 1) {
-      throw new SmmError(
-        'TRACE_CAPACITY',
-        `A trace ring of ${capacity} events cannot be made.`,
-        'Give a whole number of at least 1.',
-        { capacity },
-      );
-    }
-    this.capacity = capacity;
+    this.capacity = checkedCapacity('ring', capacity);
   }
 
   /** Events that were pushed out. */
@@ -62,4 +67,14 @@ export function teeSink(...sinks: readonly TraceSink[]): TraceSink {
   return (event) => {
     for (const sink of sinks) sink(event);
   };
+}
+
+function checkedCapacity(what: string, capacity: number): number {
+  if (Number.isInteger(capacity) && capacity >= 1) return capacity;
+  throw new SmmError(
+    'TRACE_CAPACITY',
+    `A trace ${what} of ${capacity} events cannot be made.`,
+    'Give a whole number of at least 1.',
+    { capacity },
+  );
 }

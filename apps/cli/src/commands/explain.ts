@@ -2,7 +2,7 @@
 import { explainSteps } from '@smm/machine';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { drain } from '../drive.ts';
+import { drain, sayIfCut } from '../drive.ts';
 import {
   type ConfigurationFlags,
   configurationOf,
@@ -42,6 +42,7 @@ export function explainCommand(program: Command, { io }: Context): void {
         progress.show(`running ${step}...`);
       });
       progress.clear();
+      sayIfCut(explanation.run, io);
       io.out(
         flags.json === true
           ? `${JSON.stringify(explanationToJson(explanation), null, 2)}\n`

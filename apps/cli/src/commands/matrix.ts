@@ -52,7 +52,7 @@ export function matrixCommand(program: Command, { io }: Context): void {
       const rows = await runRows(configurations(flags), io);
       if (flags.json === true) {
         io.out(
-          `${JSON.stringify({ version: 1, rows: rows.map((row) => ({ ...runToJson({ ...row, events: [] }), result: mailResult(row.report) })) }, null, 2)}\n`,
+          `${JSON.stringify({ version: 1, rows: rows.map((row) => ({ ...runToJson({ ...row, events: [], eventsDropped: 0 }), result: mailResult(row.report) })) }, null, 2)}\n`,
         );
         return;
       }

@@ -2,7 +2,7 @@
 import { traceFormOf } from '@smm/machine';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { run } from '../drive.ts';
+import { run, sayIfCut } from '../drive.ts';
 import { EXIT } from '../io.ts';
 import {
   type ConfigurationFlags,
@@ -64,6 +64,7 @@ export function relocateCommand(program: Command, { io, exitWith }: Context): vo
       if (writeTrace !== undefined) {
         const what = writeTrace(done.events, traceFormOf(options));
         if (flags.trace !== '-') io.err(`Wrote ${done.events.length} events to ${flags.trace} (${what}).\n`);
+        sayIfCut(done, io);
       }
       if (done.report.outcome === 'relocated') return;
       if (flags.json !== true && flags.trace !== '-') {

@@ -56,9 +56,14 @@ export interface KvmPorts {
   readonly options: KvmOptions;
   /** History. */
   readonly switches: KvmSwitches;
+  /** Drops the TLBs of all processors. */
+  readonly flushAll: () => void;
   /** Told of host memory that KVM wrote for the guest (accessed and dirty bits). */
   readonly written: (hostOffset: number, sizeBytes: number) => void;
 }
+
+/** Pages that are no RAM whose kind is remembered: the guest may try all 2^40. */
+const MOST_KINDS = 0x1_0000;
 
 /** The KVM-like accelerator. */
 export class KvmAccelerator implements Accelerator, Translator {
@@ -195,6 +200,11 @@ export class KvmAccelerator implements Accelerator, Translator {
   }
 
   #remember(smm: boolean, gpaPage: number, kind: number, hostPage: number): void {
+    if (this.#kinds.size >= MOST_KINDS) {
+      // Whatever is still in a TLB must come here again before it is used.
+      this.#kinds.clear();
+      this.#p.flushAll();
+    }
     this.#kinds.set(gpaPage + (smm ? 2 ** 52 : 0), { kind, hostPage });
   }
 
