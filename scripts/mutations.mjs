@@ -130,8 +130,8 @@ export const MUTATIONS = [
   // Chipset
   [
     'packages/chipset-q35/src/memory-map.ts',
-    'range?.inSmm === true',
-    'range !== undefined',
+    "range.inSmm ? 'normal-only' : 'always'",
+    "'normal-only'",
     'packages/chipset-q35/test/q35-chipset.test.ts',
     'packages/machine/test/smram.test.ts',
   ],

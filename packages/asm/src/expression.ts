@@ -112,16 +112,19 @@ const LEVELS: readonly (readonly string[])[] = [
   ['*', '/', '%'],
 ];
 
-/** Reads one expression from `reader`. Throws {@link AsmError}. */
-export function parseExpression(reader: TokenReader, lookup: SymbolLookup, level = 0): Value {
+/** Parentheses and signs within each other; what is deeper is refused before the host's stack ends. */
+const MOST_NESTED = 100;
+
+/** Reads one expression from `reader`, `depth` parentheses and signs deep. Throws {@link AsmError}. */
+export function parseExpression(reader: TokenReader, lookup: SymbolLookup, level = 0, depth = 0): Value {
   const operators = LEVELS[level];
-  if (operators === undefined) return parseUnary(reader, lookup);
-  let left = parseExpression(reader, lookup, level + 1);
+  if (operators === undefined) return parseUnary(reader, lookup, depth);
+  let left = parseExpression(reader, lookup, level + 1, depth);
   for (;;) {
     const token = reader.peek();
     if (token?.kind !== 'punctuation' || !operators.includes(token.text)) return left;
     reader.next();
-    const right = parseExpression(reader, lookup, level + 1);
+    const right = parseExpression(reader, lookup, level + 1, depth);
     if (token.text === '+' || token.text === '-') left = add(left, right, token.text === '+' ? 1 : -1);
     else if (token.text === '*') left = multiply(left, right);
     else {
@@ -132,15 +135,18 @@ export function parseExpression(reader: TokenReader, lookup: SymbolLookup, level
   }
 }
 
-function parseUnary(reader: TokenReader, lookup: SymbolLookup): Value {
-  if (reader.accept('-')) return add(constant(0n), parseUnary(reader, lookup), -1);
-  if (reader.accept('+')) return parseUnary(reader, lookup);
+function parseUnary(reader: TokenReader, lookup: SymbolLookup, depth: number): Value {
+  if (depth > MOST_NESTED)
+    throw new AsmError('ASM_SYNTAX', `an expression is nested more than ${MOST_NESTED} deep`);
+  const inner = depth + 1;
+  if (reader.accept('-')) return add(constant(0n), parseUnary(reader, lookup, inner), -1);
+  if (reader.accept('+')) return parseUnary(reader, lookup, inner);
   if (reader.accept('~')) {
-    const value = parseUnary(reader, lookup);
+    const value = parseUnary(reader, lookup, inner);
     return { ...constant(~scalar(value, '~')), unknown: value.unknown };
   }
   if (reader.accept('(')) {
-    const value = parseExpression(reader, lookup);
+    const value = parseExpression(reader, lookup, 0, inner);
     reader.expect(')');
     return value;
   }

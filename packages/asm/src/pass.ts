@@ -32,6 +32,7 @@ const DIRECTIVES = new Set([
   'use32',
 ]);
 const MAX_OUTPUT = 0x100_0000;
+const MOST_NESTED_TIMES = 16;
 
 /** Words that cannot be labels. */
 function isReserved(word: string): boolean {
@@ -67,6 +68,9 @@ export class Pass {
   #scope = '';
   #statement: Statement = { line: 0, text: '', tokens: [] };
   #jump = 0;
+  /** Repetitions so far, and how many are within each other now. */
+  #repeated = 0;
+  #nested = 0;
   #start = 0n;
   readonly #externals: ReadonlyMap<string, Value>;
   readonly #previous: ReadonlyMap<string, Value>;
@@ -229,7 +233,7 @@ export class Pass {
       const alone = after === undefined || (after.kind === 'punctuation' && after.text === ',');
       if (token?.kind === 'string' && alone) {
         reader.next();
-        this.bytes.push(...token.bytes);
+        for (const byte of token.bytes) this.bytes.push(byte);
         const width = size / 8;
         const rest = token.bytes.length % width;
         if (rest !== 0) for (let fill = rest; fill < width; fill++) this.bytes.push(0);
@@ -279,8 +283,16 @@ export class Pass {
       throw new AsmError('ASM_RANGE', `more than ${MAX_OUTPUT} bytes of output`);
   }
 
+  /** What is repeated may be a repetition, and need not put out anything: how deep it goes and how often it is done are bounded too. */
   #repeat(tokens: readonly Token[], count: number): void {
-    for (let n = 0; n < count; n++) this.#statementBody(new TokenReader(tokens));
+    if (++this.#nested > MOST_NESTED_TIMES)
+      throw new AsmError('ASM_SYNTAX', `times is nested more than ${MOST_NESTED_TIMES} deep`);
+    for (let n = 0; n < count; n++) {
+      if (++this.#repeated > MAX_OUTPUT)
+        throw new AsmError('ASM_RANGE', `more than ${MAX_OUTPUT} repetitions`);
+      this.#statementBody(new TokenReader(tokens));
+    }
+    this.#nested--;
   }
 
   #prefixes(first: string, reader: TokenReader): readonly [string, WrittenPrefixes] {
