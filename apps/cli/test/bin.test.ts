@@ -1,7 +1,8 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, expect, it, vi } from 'vitest';
+import { assemble } from '@smm/asm';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { MAIL, ofPackage, scratch } from './support.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -110,4 +111,39 @@ it('an old Node is told which one is needed', () => {
   );
   expect(stderr).toBe('smm: needs Node 20.19 or newer, and this is Node 18.20.8.\n');
   expect(status).toBe(2);
+});
+
+// Guests that go on for ever and are not seen to hang: no signal may wait for them.
+describe.each([
+  ['polls a device', 'mov dx, 0x3f8\nmov al, 65\nout dx, al\nagain: in al, 0x61\njmp again'],
+  [
+    'repeats a string instruction',
+    'mov dx, 0x3f8\nmov al, 65\nout dx, al\nagain: mov cx, 0xffff\nrep stosb\njmp again',
+  ],
+])('a guest that %s', (_what, source) => {
+  const folder = scratch();
+  const code = new Uint8Array(0x1_0000);
+  code.set(assemble(source, { bits: 16, org: 0 }).bytes);
+  code.set(assemble('jmp 0xf000:0', { bits: 16, org: 0xfff0 }).bytes, 0xfff0);
+  writeFileSync(join(folder, 'code'), code);
+  writeFileSync(join(folder, 'vars'), new Uint8Array(4096));
+  const boot = ['boot', '--code', join(folder, 'code'), '--vars', join(folder, 'vars'), '--until', 'never'];
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('is left at once on %s', async (signal, code) => {
+    const child = spawn(process.execPath, [BIN, ...boot, '--budget', '1000000000000'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const ended = new Promise<number | null>((resolve) => child.on('exit', resolve));
+    child.stdout.once('data', () => child.kill(signal)); // what the guest says first
+    expect(await ended).toBe(code);
+  });
+
+  it('is left after --timeout', () => {
+    const { status, stderr } = smm(...boot, '--budget', '1000000000000', '--timeout', '0.5');
+    expect(stderr).toMatch(/gave up after the time given/);
+    expect(status).toBe(1);
+  });
 });

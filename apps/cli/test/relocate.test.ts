@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { assemble } from '@smm/asm';
 import { readTrace } from '@smm/trace';
 import { Ajv } from 'ajv';
 import { describe, expect, it, vi } from 'vitest';
@@ -151,6 +152,55 @@ it('shows processors, log and outcome to a person, and says where to look furthe
   expect(out).toContain('smm explain');
 });
 
+describe('a ROM that relocates nothing', () => {
+  const rom = (source: string): string => {
+    const image = new Uint8Array(0x1_0000);
+    image.set(assemble(source, { bits: 16, org: 0 }).bytes);
+    image.set(assemble('jmp 0xf000:0', { bits: 16, org: 0xfff0 }).bytes, 0xfff0);
+    const path = join(scratch(), 'rom.bin');
+    writeFileSync(path, image);
+    return path;
+  };
+  const halts = rom('cli\nhlt');
+
+  it('has ended when it halts, and was not seen to plan anything', async () => {
+    const answer = await relocate(`--rom ${halts}`);
+    expect(answer.outcome).toBe('ended');
+    expect(answer.summary).toBe('the ROM ran until every processor halted; its debug log plans no SMBASE');
+    expect(answer.cpus[0]).toMatchObject({ smbase: '0x30000', planned: null });
+    expect(answer.code).toBe(1);
+    const { out } = await cli(`relocate -bios ${halts}`);
+    expect(out).toMatch(/^ {2}0 +0x30000 +- +halted/m);
+  });
+
+  it('is stuck when it spins, and not in a relocation', async () => {
+    const answer = await relocate(`--rom ${rom('cli\nagain: jmp again')}`);
+    expect(answer.outcome).toBe('stuck');
+    expect(answer.summary).toMatch(/^stuck: CPU 0 spins /);
+  });
+
+  it('halts on the other accelerator and with more CPUs too, and neither explain nor explore call it relocated', async () => {
+    expect((await relocate(`-smp 2 -accel kvm --rom ${halts}`)).outcome).toBe('ended');
+    const { passes } = await json<{ passes: boolean }>(`explain -smp 1 -accel kvm --rom ${halts}`);
+    expect(passes).toBe(false);
+    expect((await cli(`explain -smp 1 --rom ${halts}`)).out).not.toMatch(/\bpasses\b|: relocated/);
+    const explored = await json<{ failed: number; sentence: string }>(
+      `explore --runs 3 -smp 1 --rom ${halts}`,
+    );
+    expect(explored.failed).toBe(3);
+    expect(explored.sentence).toMatch(/^Ended under all 3 schedules: .*nothing says whether it relocates\.$/);
+  });
+
+  it('and halts without what its log planned is stuck, with both SMBASEs', async () => {
+    const line = 'CPU[000]  APIC ID=0000  SMBASE=7FFC1000  SaveState=7FFD0C00  Size=00000400\n';
+    const print = [...line].map((char) => `mov al, ${char.charCodeAt(0)}\nout dx, al`).join('\n');
+    const answer = await relocate(`--rom ${rom(`cli\nmov dx, 0x402\n${print}\nhlt`)}`);
+    expect(answer.outcome).toBe('stuck');
+    expect(answer.summary).toMatch(/CPU 0 has SMBASE 0x30000 where 0x7ffc1000 was planned/);
+    expect(answer.cpus[0]).toMatchObject({ planned: '0x7ffc1000' });
+  });
+});
+
 it('runs a ROM from a file', async () => {
   const rom = join(scratch(), 'rom.bin');
   expect((await cli(`firmware -o ${rom} --bitness 32`)).code).toBe(0);
@@ -158,5 +208,7 @@ it('runs a ROM from a file', async () => {
   const answer = JSON.parse(out) as RelocateJson;
   expect(code).toBe(0);
   expect(answer.log.at(-1)).toBe('Firmware done');
+  expect(answer.outcome).toBe('relocated');
+  expect(answer.cpus.map((cpu) => cpu.planned)).toEqual(['0x7ffc1000', '0x7ffc1800']);
   expect(answer.cpus.map((cpu) => cpu.smbase)).toEqual(['0x7ffc1000', '0x7ffc1800']);
 });

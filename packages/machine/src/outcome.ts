@@ -2,10 +2,17 @@
 
 /**
  * One word for a run. `relocated`: every CPU has its planned SMBASE, whatever the first normal SMI then loses ({@link RelocationReport.firstSmi});
+ * `ended`: a ROM of the user's ran until every CPU halted, and nothing says what SMBASEs it planned;
  * `wrong-smbase`: the firmware believes that it is done and a CPU has another SMBASE, whatever that leads to; `stuck`: nothing will ever go on;
  * `budget-exhausted`: given up, because the budget is used up or a CPU runs where the firmware has no code.
  */
-export type RelocationOutcome = 'relocated' | 'stuck' | 'shutdown' | 'wrong-smbase' | 'budget-exhausted';
+export type RelocationOutcome =
+  | 'relocated'
+  | 'ended'
+  | 'stuck'
+  | 'shutdown'
+  | 'wrong-smbase'
+  | 'budget-exhausted';
 
 /** What a processor is doing at the end. */
 export type CpuActivity = 'running' | 'spinning' | 'halted' | 'wait-for-sipi' | 'shutdown';
@@ -16,8 +23,8 @@ export interface CpuReport {
   readonly id: number;
   /** SMBASE now, guest-physical. */
   readonly smbase: number;
-  /** SMBASE that the firmware planned, guest-physical. */
-  readonly planned: number;
+  /** SMBASE that the firmware planned, guest-physical; undefined for a ROM whose debug log says nothing of it. */
+  readonly planned: number | undefined;
   /** What it does. */
   readonly state: CpuActivity;
   /** In SMM at the end. */

@@ -1,7 +1,7 @@
 /** One relocation from reset to its outcome: builds our firmware and the machine, runs it, and says what became of it. */
 import { cpuModel, type TierName, type TranslatorOptions } from '@smm/cpu-core';
 import { type Firmware, type FirmwareShape, logLines, planTiles } from '@smm/edk2-relocation';
-import type { TraceSink } from '@smm/trace';
+import { plannedSmbases as loggedSmbases, type TraceSink } from '@smm/trace';
 import {
   SAVE_STATE_AMD64,
   SAVE_STATE_LEGACY32_KVM,
@@ -217,19 +217,23 @@ function nextCheck(retired: number): number {
 
 function strayOf(relocation: Relocation): number[] {
   const { machine, firmware } = relocation;
-  return firmware === undefined ? [] : strayCpus(machine, firmware, plannedSmbases(relocation));
+  const smbases = plannedSmbases(relocation).flatMap((smbase) => smbase ?? []);
+  return firmware === undefined ? [] : strayCpus(machine, firmware, smbases);
 }
 
 /** The firmware wrote its last line. */
-function isDone({ machine, firmware }: Relocation): boolean {
-  return firmware !== undefined && machine.log.includes(logLines.end());
+function isDone({ machine }: Relocation): boolean {
+  return machine.log.includes(logLines.end());
 }
 
 /** The firmware believes that all CPUs are relocated, and one is not: the next SMI starts it where no handler is. */
 function isAstray(relocation: Relocation): boolean {
-  const { machine, firmware } = relocation;
-  if (firmware === undefined || !machine.log.includes(logLines.moduleExit())) return false;
-  return plannedSmbases(relocation).some((smbase, id) => machine.processors[id]!.state.smbase !== smbase);
+  const { machine } = relocation;
+  if (!machine.log.includes(logLines.moduleExit())) return false;
+  const planned = plannedSmbases(relocation);
+  return machine.processors.some(
+    ({ state }, id) => planned[id] !== undefined && state.smbase !== planned[id],
+  );
 }
 
 function judge(relocation: Relocation, end: End): RelocationReport {
@@ -243,7 +247,7 @@ function judge(relocation: Relocation, end: End): RelocationReport {
     return {
       id,
       smbase: state.smbase,
-      planned: planned[id] ?? state.smbase,
+      planned: planned[id],
       state: activity(machine, id, proof),
       smm: state.smm,
       rip: state.rip,
@@ -269,8 +273,9 @@ function judge(relocation: Relocation, end: End): RelocationReport {
   };
 }
 
-function plannedSmbases({ firmware, machine, options }: Relocation): readonly number[] {
-  if (firmware === undefined) return [];
+/** By processor: by the firmware's rules, or as a ROM of the user's writes into its debug log. */
+function plannedSmbases({ firmware, machine, options }: Relocation): readonly (number | undefined)[] {
+  if (firmware === undefined) return loggedSmbases(machine.log);
   const { handlerSize, tsegMb } = firmware;
   const tolud = machine.chipset.memoryMap.ram.belowBytes;
   return planTiles({ tolud, cpus: options.cpus ?? 1, shape: options.edk2 ?? '2015', handlerSize, tsegMb })
@@ -330,6 +335,11 @@ function isPlaced(cpu: CpuReport): boolean {
   return cpu.smbase === cpu.planned;
 }
 
+/** A plan is known, and this is not it. */
+function isMisplaced(cpu: CpuReport): boolean {
+  return cpu.planned !== undefined && !isPlaced(cpu);
+}
+
 function verdict(
   relocation: Relocation,
   { stop, proof, stray, unmodelled }: End,
@@ -337,11 +347,11 @@ function verdict(
   firstSmi: RelocationReport['firstSmi'],
 ): { outcome: RelocationOutcome; summary: string } {
   const { machine, firmware } = relocation;
-  const wrong = cpus.filter((cpu) => !isPlaced(cpu));
+  const wrong = cpus.filter(isMisplaced);
   const wrongText = [
     ...wrong
       .slice(0, NAMED_IN_SUMMARY)
-      .map((cpu) => `CPU ${cpu.id} has SMBASE ${hex(cpu.smbase)} where ${hex(cpu.planned)} was planned`),
+      .map((cpu) => `CPU ${cpu.id} has SMBASE ${hex(cpu.smbase)} where ${hex(cpu.planned!)} was planned`),
     ...(wrong.length > NAMED_IN_SUMMARY ? [`and so on for ${wrong.length - NAMED_IN_SUMMARY} more`] : []),
   ].join(', ');
   const shutDown = stop === 'shutdown' ? `shut down: ${machine.shutdownReason}` : undefined;
@@ -354,9 +364,7 @@ function verdict(
     };
   }
   if (shutDown !== undefined) return { outcome: 'shutdown', summary: shutDown };
-  if (firmware === undefined) {
-    if (stop === 'idle') return { outcome: 'relocated', summary: 'the ROM ran until every processor halted' };
-  } else if (firstSmi !== undefined) {
+  if (firstSmi !== undefined && cpus.every(isPlaced)) {
     const { entered, of } = firstSmi;
     const summary =
       entered === of
@@ -364,13 +372,21 @@ function verdict(
         : `${of} of ${of} CPUs relocated, but only ${entered} of them entered the first normal SMI`;
     return { outcome: 'relocated', summary };
   }
+  if (firmware === undefined && stop === 'idle') {
+    const halted = 'the ROM ran until every processor halted';
+    if (cpus.every(isPlaced))
+      return { outcome: 'relocated', summary: `${halted}, each with the SMBASE that its log planned` };
+    if (cpus.every((cpu) => cpu.planned === undefined))
+      return { outcome: 'ended', summary: `${halted}; its debug log plans no SMBASE` };
+  }
   if (stop === 'idle' || proof !== undefined) {
     const waits = cpus.filter((cpu) => cpu.waitingOn !== undefined && cpu.state === 'spinning');
     const what = waits.map((cpu) => `CPU ${cpu.id} ${cpu.waitingOn}`).join('; ');
     const parts = [what || 'every processor is halted and nothing will wake one', wrongText].filter(
       (text) => text !== '',
     );
-    return { outcome: 'stuck', summary: `stuck in SMBASE relocation: ${parts.join('; ')}` };
+    const where = cpus.some((cpu) => cpu.planned !== undefined) ? 'stuck in SMBASE relocation' : 'stuck';
+    return { outcome: 'stuck', summary: `${where}: ${parts.join('; ')}` };
   }
   const lost = stray.map(
     (id) =>

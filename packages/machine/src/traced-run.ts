@@ -50,8 +50,9 @@ export function diagnoseRun({
   report,
   events,
 }: Omit<TracedRun, 'label' | 'eventsDropped'>): Diagnosis[] {
+  const planned = report.cpus.flatMap((cpu) => cpu.planned ?? []);
   return diagnose(events, {
-    planned: report.cpus.map((cpu) => cpu.planned),
+    ...(planned.length === report.cpus.length && { planned }),
     vcpus: report.cpus.length,
     outcome: report.outcome,
     form: traceFormOf(options),

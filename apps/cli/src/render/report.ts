@@ -38,7 +38,7 @@ function cpuTable(report: RelocationReport, io: Io): string {
   const rows = report.cpus.map((cpu) => [
     String(cpu.id),
     hex(cpu.smbase),
-    hex(cpu.planned),
+    cpu.planned === undefined ? '-' : hex(cpu.planned),
     cpu.smm ? `${cpu.state}, in SMM` : cpu.state,
     cpu.waitingOn ?? '',
   ]);

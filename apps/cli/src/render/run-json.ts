@@ -13,7 +13,7 @@ export function runToJson({ options, report }: Run): Record<string, unknown> {
     cpus: report.cpus.map((cpu) => ({
       id: cpu.id,
       smbase: hex(cpu.smbase),
-      planned: hex(cpu.planned),
+      planned: cpu.planned === undefined ? null : hex(cpu.planned),
       state: cpu.state,
       waitingOn: cpu.waitingOn ?? null,
       inSmm: cpu.smm,
