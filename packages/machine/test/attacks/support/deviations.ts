@@ -85,4 +85,16 @@ export const DEVIATIONS: readonly Deviation[] = [
     log: ['s', 's'],
     reason: 'TSEG as a command is all-ones, a transfer of 4 GiB, at which QEMU is busy for minutes',
   },
+  {
+    attack: 'smbase-nowhere',
+    where: ['qemu'],
+    log: undefined,
+    reason: 'QEMU ends itself when code is fetched from where nothing is',
+  },
+  {
+    attack: 'smbase-nowhere',
+    where: ['kvm', 'kvm,ept=0'],
+    log: [],
+    reason: 'KVM enters SMM with an empty IDT: the fault has no gate, and the processor shuts down',
+  },
 ];
