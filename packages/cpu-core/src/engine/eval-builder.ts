@@ -1,20 +1,19 @@
 /** The back end that runs a description at once, on BigInts. Slow and plain: for single steps, odd cases, debugging and as an oracle. */
 import { GP_VECTOR, RFLAGS_CF, SEG_CS, SEG_SS } from '@smm/x86-defs';
 import { STATUS_FLAGS } from '../flags.ts';
-import { type Insn, K_IMM, K_MEM, K_REG, K_XMM, REG_NONE, REG_RIP } from '../insn.ts';
+import { type Insn, K_IMM, K_MEM, K_REG, REG_NONE, REG_RIP } from '../insn.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 import { productFlags } from '../semantics/arith.ts';
 import type { Builder, Width } from '../semantics/builder.ts';
 import { operandAddress, segmentedAddress } from '../system/operands.ts';
-import { checkVector } from '../system/sse.ts';
 import { storeTable } from '../system/system-registers.ts';
 import { isCanonical, relativeTarget } from './branch.ts';
-import { VectorLanes } from './vector-lanes.ts';
+import { EvalVectors } from './eval-vectors.ts';
 
 const DE_VECTOR = 0;
 const RSP = 4;
-const TWO_POW_32 = 0x1_0000_0000;
+const _TWO_POW_32 = 0x1_0000_0000;
 const MASK: Readonly<Record<number, bigint>> = {
   1: 0xffn,
   2: 0xffffn,
@@ -23,60 +22,65 @@ const MASK: Readonly<Record<number, bigint>> = {
 };
 
 /** Evaluates one instruction of one processor. */
-export class EvalBuilder extends VectorLanes implements Builder<bigint, boolean> {
-  readonly #cpu: Processor;
-  #insn!: Insn;
+export class EvalBuilder implements Builder<bigint, boolean> {
+  readonly vectors: EvalVectors = new EvalVectors(this);
+  readonly cpu: Processor;
+  insn!: Insn;
   #displacement = 0n;
   /** Linear address of the memory operand once translated for writing, else undefined. */
   #linear: number | undefined;
 
   constructor(cpu: Processor) {
-    super();
-    this.#cpu = cpu;
+    this.cpu = cpu;
   }
 
   /** Prepares for one instruction; RIP is on the next one. */
   begin(insn: Insn): void {
-    this.#insn = insn;
+    this.insn = insn;
     this.#displacement = 0n;
     this.#linear = undefined;
   }
 
   /** RIP after the instruction, until it jumps. */
   get #next(): bigint {
-    return this.#cpu.state.rip;
+    return this.cpu.state.rip;
   }
 
-  get #user(): boolean {
-    return (this.#cpu.state.mode & L.MODE_USER) !== 0;
+  /** CPL is 3. */
+  get user(): boolean {
+    return (this.cpu.state.mode & L.MODE_USER) !== 0;
   }
 
   #size(n: number): Width {
-    const i = this.#insn;
+    const i = this.insn;
     return (n === 0 ? i.size0 : n === 1 ? i.size1 : i.size2) as Width;
   }
-  #kind(n: number): number {
-    const i = this.#insn;
+  /** Kind of operand `n`. */
+  kind(n: number): number {
+    const i = this.insn;
     return n === 0 ? i.kind0 : n === 1 ? i.kind1 : i.kind2;
   }
-  #value(n: number): number {
-    const i = this.#insn;
+  /** Value of operand `n`, by kind. */
+  value(n: number): number {
+    const i = this.insn;
     return n === 0 ? i.val0 : n === 1 ? i.val1 : i.val2;
   }
 
-  #load(linear: number, w: Width): bigint {
-    const { memory } = this.#cpu;
-    return w === 8 ? memory.load64(linear, this.#user) : BigInt(memory.load(linear, w, this.#user));
+  /** Reads up to 8 bytes at a linear address. */
+  load(linear: number, w: Width): bigint {
+    const { memory } = this.cpu;
+    return w === 8 ? memory.load64(linear, this.user) : BigInt(memory.load(linear, w, this.user));
   }
-  #store(linear: number, w: Width, value: bigint): void {
-    const { memory } = this.#cpu;
-    if (w === 8) memory.store64(linear, value, this.#user);
-    else memory.store(linear, w, Number(value), this.#user);
+  /** Writes up to 8 bytes at a linear address. */
+  store(linear: number, w: Width, value: bigint): void {
+    const { memory } = this.cpu;
+    if (w === 8) memory.store64(linear, value, this.user);
+    else memory.store(linear, w, Number(value), this.user);
   }
 
   effectiveAddress(): bigint {
-    const i = this.#insn;
-    const { state } = this.#cpu;
+    const i = this.insn;
+    const { state } = this.cpu;
     let ea = (BigInt(i.dispHigh) << 32n) + BigInt(i.disp >>> 0) + this.#displacement;
     if (i.base === REG_RIP) ea += this.#next;
     else if (i.base !== REG_NONE) ea += state.gpr64(i.base);
@@ -84,20 +88,21 @@ export class EvalBuilder extends VectorLanes implements Builder<bigint, boolean>
     return ea & MASK[i.addressSize]!;
   }
 
-  #address(w: number, write: boolean): number {
-    if (this.#displacement === 0n) return operandAddress(this.#cpu, this.#insn, w, write);
-    return segmentedAddress(this.#cpu, this.#insn.segment, this.effectiveAddress(), w, write);
+  /** Linear address of the memory operand. */
+  address(w: number, write: boolean): number {
+    if (this.#displacement === 0n) return operandAddress(this.cpu, this.insn, w, write);
+    return segmentedAddress(this.cpu, this.insn.segment, this.effectiveAddress(), w, write);
   }
 
   #getRegister(byte: number, w: Width): bigint {
-    const { state } = this.#cpu;
+    const { state } = this.cpu;
     if (w === 1) return BigInt(state.gpr8(byte));
     const register = byte >>> 3;
     if (w === 2) return BigInt(state.gpr16(register));
     return w === 4 ? BigInt(state.gpr32(register)) : state.gpr64(register);
   }
   #setRegister(byte: number, w: Width, value: bigint): void {
-    const { state } = this.#cpu;
+    const { state } = this.cpu;
     const register = byte >>> 3;
     if (w === 1) state.setGpr8(byte, Number(value));
     else if (w === 2) state.setGpr16(register, Number(value));
@@ -107,66 +112,33 @@ export class EvalBuilder extends VectorLanes implements Builder<bigint, boolean>
 
   read(n: number): bigint {
     const w = this.#size(n);
-    switch (this.#kind(n)) {
+    switch (this.kind(n)) {
       case K_REG:
-        return this.#getRegister(this.#value(n), w);
+        return this.#getRegister(this.value(n), w);
       case K_MEM:
-        return this.#load(this.#address(w, false), w);
+        return this.load(this.address(w, false), w);
       case K_IMM: {
-        const i = this.#insn;
+        const i = this.insn;
         return ((BigInt(i.immHigh) << 32n) | BigInt(i.imm >>> 0)) & MASK[i.size]!;
       }
     }
-    throw new RangeError(`evaluator: operand ${n} has kind ${this.#kind(n)}`);
+    throw new RangeError(`evaluator: operand ${n} has kind ${this.kind(n)}`);
   }
   readForWrite(n: number): bigint {
-    if (this.#kind(n) !== K_MEM) return this.read(n);
+    if (this.kind(n) !== K_MEM) return this.read(n);
     const w = this.#size(n);
-    this.#linear = this.#address(w, true);
-    this.#cpu.memory.probeWrite(this.#linear, w, this.#user);
-    return this.#load(this.#linear, w);
+    this.#linear = this.address(w, true);
+    this.cpu.memory.probeWrite(this.#linear, w, this.user);
+    return this.load(this.#linear, w);
   }
   write(n: number, value: bigint): void {
     const w = this.#size(n);
-    if (this.#kind(n) === K_REG) this.#setRegister(this.#value(n), w, value);
-    else this.#store(this.#linear ?? this.#address(w, true), w, value & MASK[w]!);
+    if (this.kind(n) === K_REG) this.#setRegister(this.value(n), w, value);
+    else this.store(this.#linear ?? this.address(w, true), w, value & MASK[w]!);
   }
 
-  checkVector(): void {
-    checkVector(this.#cpu, this.#insn);
-  }
-  /** Linear address of the two halves of 16 bytes of memory. */
-  #vectorAddress(write: boolean, aligned: boolean): readonly [low: number, high: number] {
-    const linear = this.#address(16, write);
-    if (aligned && linear & 15) this.#cpu.fault(GP_VECTOR, 0);
-    const wraps = !this.#cpu.code64 && linear + 8 >= TWO_POW_32;
-    return [linear, wraps ? linear + 8 - TWO_POW_32 : linear + 8];
-  }
-  readVector(n: number, aligned = true): bigint {
-    if (this.#kind(n) === K_XMM) {
-      const at = L.ST_XMM + this.#value(n) * 16;
-      const { state } = this.#cpu;
-      return state.get64(at) | (state.get64(at + 8) << 64n);
-    }
-    const [low, high] = this.#vectorAddress(false, aligned);
-    if (!aligned) this.#cpu.memory.probeRead(low, 16, this.#user);
-    return this.#load(low, 8) | (this.#load(high, 8) << 64n);
-  }
-  writeVector(n: number, value: bigint, aligned = true): void {
-    const halves = [value & MASK[8]!, value >> 64n] as const;
-    if (this.#kind(n) === K_XMM) {
-      const at = L.ST_XMM + this.#value(n) * 16;
-      this.#cpu.state.set64(at, halves[0]);
-      this.#cpu.state.set64(at + 8, halves[1]);
-      return;
-    }
-    const [low, high] = this.#vectorAddress(true, aligned);
-    this.#cpu.memory.probeWrite(low, 16, this.#user);
-    this.#store(low, 8, halves[0]);
-    this.#store(high, 8, halves[1]);
-  }
   immediateByte(): bigint {
-    return BigInt(this.#insn.imm & 0xff);
+    return BigInt(this.insn.imm & 0xff);
   }
 
   displace(bytes: bigint): void {
@@ -267,7 +239,7 @@ export class EvalBuilder extends VectorLanes implements Builder<bigint, boolean>
   }
 
   #setLazy(kind: number, w: Width, result: bigint, source: bigint): void {
-    const { state } = this.#cpu;
+    const { state } = this.cpu;
     state.set32(L.ST_CC_OP, kind | ((31 - Math.clz32(w)) << 8));
     state.set64(L.ST_CC_RES, BigInt.asUintN(64, result << BigInt(64 - 8 * w)));
     state.set64(L.ST_CC_SRC, source);
@@ -288,13 +260,13 @@ export class EvalBuilder extends VectorLanes implements Builder<bigint, boolean>
     productFlags(this, w, low, x, y);
   }
   #status(): number {
-    return this.#cpu.state.statusFlags;
+    return this.cpu.state.statusFlags;
   }
   statusFlags(): bigint {
     return BigInt(this.#status());
   }
   changeFlags(mask: number, bits: bigint): void {
-    const { state } = this.#cpu;
+    const { state } = this.cpu;
     let eflags = state.get32(L.ST_EFLAGS);
     if (mask & STATUS_FLAGS) {
       eflags = (eflags & ~STATUS_FLAGS) | this.#status();
@@ -307,7 +279,7 @@ export class EvalBuilder extends VectorLanes implements Builder<bigint, boolean>
   }
   condition(): boolean {
     const f = this.#status();
-    const cc = this.#insn.cc;
+    const cc = this.insn.cc;
     const cf = (f & 0x001) !== 0;
     const zf = (f & 0x040) !== 0;
     const sf = (f & 0x080) !== 0;
@@ -316,11 +288,11 @@ export class EvalBuilder extends VectorLanes implements Builder<bigint, boolean>
     return base !== ((cc & 1) === 1);
   }
   faultIf(c: boolean, vector: number): void {
-    if (c) this.#cpu.fault(vector);
+    if (c) this.cpu.fault(vector);
   }
 
   get #stackSize(): Width {
-    const mode = this.#cpu.state.mode;
+    const mode = this.cpu.state.mode;
     if ((mode & L.MODE_CODE_MASK) === 2) return 8;
     return mode & L.MODE_SS32 ? 4 : 2;
   }
@@ -334,13 +306,13 @@ export class EvalBuilder extends VectorLanes implements Builder<bigint, boolean>
     this.setReg(RSP, this.#stackSize, pointer);
   }
   loadStack(pointer: bigint, w: Width): bigint {
-    return this.#load(segmentedAddress(this.#cpu, SEG_SS, pointer, w, false), w);
+    return this.load(segmentedAddress(this.cpu, SEG_SS, pointer, w, false), w);
   }
   storeStack(pointer: bigint, w: Width, value: bigint): void {
-    this.#store(segmentedAddress(this.#cpu, SEG_SS, pointer, w, true), w, value & MASK[w]!);
+    this.store(segmentedAddress(this.cpu, SEG_SS, pointer, w, true), w, value & MASK[w]!);
   }
   popToMemory(pointer: bigint, value: bigint): void {
-    const { state } = this.#cpu;
+    const { state } = this.cpu;
     const before = state.gpr64(RSP);
     this.setStackPointer(pointer);
     try {
@@ -355,37 +327,37 @@ export class EvalBuilder extends VectorLanes implements Builder<bigint, boolean>
     return this.#next;
   }
   checkRelative(when = true): void {
-    if (when) this.checkTarget(relativeTarget(this.#cpu, this.#insn, this.#next));
+    if (when) this.checkTarget(relativeTarget(this.cpu, this.insn, this.#next));
   }
   checkTarget(rip: bigint): void {
-    const { state } = this.#cpu;
+    const { state } = this.cpu;
     const outside =
       (state.mode & L.MODE_CODE_MASK) === 2 ? !isCanonical(rip) : rip > BigInt(state.segLimit(SEG_CS));
-    if (outside) this.#cpu.fault(GP_VECTOR, 0);
+    if (outside) this.cpu.fault(GP_VECTOR, 0);
   }
   jumpRelative(): void {
-    this.#cpu.state.rip = relativeTarget(this.#cpu, this.#insn, this.#next);
+    this.cpu.state.rip = relativeTarget(this.cpu, this.insn, this.#next);
   }
   jumpRelativeIf(c: boolean): void {
     if (c) this.jumpRelative();
   }
   jumpTo(rip: bigint): void {
-    this.#cpu.state.rip = rip;
+    this.cpu.state.rip = rip;
   }
 
   storeTable(limitAt: number, baseAt: number): void {
-    storeTable(this.#cpu, this.#insn, limitAt, baseAt);
+    storeTable(this.cpu, this.insn, limitAt, baseAt);
   }
   divideWide(signed: boolean): void {
     const divisor = this.read(0);
-    if (divisor === 0n) this.#cpu.fault(DE_VECTOR);
-    const { state } = this.#cpu;
+    if (divisor === 0n) this.cpu.fault(DE_VECTOR);
+    const { state } = this.cpu;
     const dividend = (state.gpr64(2) << 64n) | state.gpr64(0);
     const n = signed ? BigInt.asIntN(128, dividend) : dividend;
     const d = signed ? BigInt.asIntN(64, divisor) : divisor;
     const quotient = n / d;
     if (quotient !== (signed ? BigInt.asIntN(64, quotient) : BigInt.asUintN(64, quotient))) {
-      this.#cpu.fault(DE_VECTOR);
+      this.cpu.fault(DE_VECTOR);
     }
     state.setGpr64(0, BigInt.asUintN(64, quotient));
     state.setGpr64(2, BigInt.asUintN(64, n % d));

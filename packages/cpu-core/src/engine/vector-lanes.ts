@@ -110,14 +110,14 @@ function laneBits(op: string): number {
 
 /** Computes on vectors. */
 export class VectorLanes {
-  vector(op: VectorOp, a: bigint, b: bigint): bigint {
+  apply(op: VectorOp, a: bigint, b: bigint): bigint {
     if (op.startsWith('PUNPCK')) {
       const [bits, high] = unpackLanes(op);
       return unpack(bits, high, a, b);
     }
     return (WHOLE[op] ?? STEMS[op.slice(0, -1)]!(laneBits(op)))(a, b);
   }
-  vectorShift(op: VectorShift, a: bigint, count: bigint): bigint {
+  shiftLanes(op: VectorShift, a: bigint, count: bigint): bigint {
     const bits = laneBits(op);
     const by = count < BigInt(bits) ? count : BigInt(bits);
     if (op.startsWith('PSLL')) return each(bits, (x) => x << by)(a, 0n);
@@ -143,7 +143,7 @@ export class VectorLanes {
   lane(w: Width, n: number, a: bigint): bigint {
     return lane(a, n, w * 8);
   }
-  vectorOf(value: bigint): bigint {
+  of(value: bigint): bigint {
     return value;
   }
 }

@@ -135,18 +135,24 @@ export interface Builder<V, C> {
   /** SGDT and SIDT: limit and base, from fields of the state page, to the memory operand, all or nothing. #GP(0) as CR4.UMIP wants it. */
   storeTable(limitAt: number, baseAt: number): void;
 
-  /** #UD and #NM as an SSE instruction raises them. Before anything else. */
-  checkVector(): void;
-  /** Vector operand `n`, an XMM register or 16 bytes of memory. `aligned` (the default): #GP unless its address is a multiple of 16. */
-  readVector(n: number, aligned?: boolean): V;
-  /** Writes vector operand `n`, as {@link readVector}; nothing of the instruction comes after it. */
-  writeVector(n: number, value: V, aligned?: boolean): void;
   /** The immediate byte, zero-extended. */
   immediateByte(): V;
-  /** Vector of a vector operation. */
-  vector(op: VectorOp, a: V, b: V): V;
+  /** What works on vector registers. */
+  readonly vectors: Vectors<V>;
+}
+
+/** The part of a back end that moves and computes vectors of 128 bit. */
+export interface Vectors<V> {
+  /** #UD and #NM as an SSE instruction raises them. Before anything else. */
+  check(): void;
+  /** Operand `n`, an XMM register or 16 bytes of memory. `aligned` (the default): #GP unless its address is a multiple of 16. */
+  read(n: number, aligned?: boolean): V;
+  /** Writes operand `n`, as {@link read}; nothing of the instruction comes after it. */
+  write(n: number, value: V, aligned?: boolean): void;
+  /** Vector of an operation on two. */
+  apply(op: VectorOp, a: V, b: V): V;
   /** All lanes shifted by a 64-bit count. */
-  vectorShift(op: VectorShift, a: V, count: V): V;
+  shiftLanes(op: VectorShift, a: V, count: V): V;
   /** Shifts a whole vector by a number of bytes below 256. */
   shiftBytes(a: V, count: V, left: boolean): V;
   /** Doublewords by two-bit fields of `order`: the lower two from `a`, the others from `b`. */
@@ -158,5 +164,5 @@ export interface Builder<V, C> {
   /** Lane `n` of 2, 4 or 8 bytes. */
   lane(w: Width, n: number, a: V): V;
   /** Vector of a value, zeros above it. */
-  vectorOf(value: V): V;
+  of(value: V): V;
 }

@@ -6,17 +6,17 @@ import type { VectorOp, VectorShift } from './vector-ops.ts';
 
 /** MOVAPS MOVUPS MOVDQA MOVDQU MOVNTDQ (and their PS and PD spellings). */
 export function move<V, C>(b: Builder<V, C>, insn: Insn): void {
-  b.checkVector();
+  b.vectors.check();
   const aligned = insn.op !== OP.MOVUPS && insn.op !== OP.MOVDQU;
-  b.writeVector(0, b.readVector(1, aligned), aligned);
+  b.vectors.write(0, b.vectors.read(1, aligned), aligned);
 }
 
 /** MOVD and MOVQ between XMM, general registers and memory. */
 export function moveScalar<V, C>(b: Builder<V, C>, insn: Insn): void {
-  b.checkVector();
-  if (insn.kind0 !== K_XMM) b.write(0, b.lane(insn.size0 as Width, 0, b.readVector(1)));
-  else if (insn.kind1 !== K_XMM) b.writeVector(0, b.vectorOf(b.read(1)));
-  else b.writeVector(0, b.vector('PUNPCKLQDQ', b.readVector(1), b.vectorOf(b.const(0n))));
+  b.vectors.check();
+  if (insn.kind0 !== K_XMM) b.write(0, b.vectors.lane(insn.size0 as Width, 0, b.vectors.read(1)));
+  else if (insn.kind1 !== K_XMM) b.vectors.write(0, b.vectors.of(b.read(1)));
+  else b.vectors.write(0, b.vectors.apply('PUNPCKLQDQ', b.vectors.read(1), b.vectors.of(b.const(0n))));
 }
 
 /** Logic under other names. */
@@ -29,85 +29,88 @@ const SAME: Partial<Record<OpName, VectorOp>> = {
 
 /** The operations of {@link VectorOp} on a register and a register or memory. */
 export function binary<V, C>(b: Builder<V, C>, insn: Insn): void {
-  b.checkVector();
-  const second = b.readVector(1);
+  b.vectors.check();
+  const second = b.vectors.read(1);
   const name = OP_NAMES[insn.op]!;
-  b.writeVector(0, b.vector(SAME[name] ?? (name as VectorOp), b.readVector(0), second));
+  b.vectors.write(0, b.vectors.apply(SAME[name] ?? (name as VectorOp), b.vectors.read(0), second));
 }
 
 /** The operations of {@link VectorShift}: by an immediate, or by the low half of a register or memory. */
 export function shift<V, C>(b: Builder<V, C>, insn: Insn): void {
-  b.checkVector();
-  const count = insn.kind1 === K_IMM ? b.immediateByte() : b.lane(8, 0, b.readVector(1));
-  b.writeVector(0, b.vectorShift(OP_NAMES[insn.op] as VectorShift, b.readVector(0), count));
+  b.vectors.check();
+  const count = insn.kind1 === K_IMM ? b.immediateByte() : b.vectors.lane(8, 0, b.vectors.read(1));
+  b.vectors.write(0, b.vectors.shiftLanes(OP_NAMES[insn.op] as VectorShift, b.vectors.read(0), count));
 }
 
 /** PSLLDQ and PSRLDQ. */
 export function shiftBytes<V, C>(b: Builder<V, C>, insn: Insn): void {
-  b.checkVector();
-  b.writeVector(0, b.shiftBytes(b.readVector(0), b.immediateByte(), insn.op === OP.PSLLDQ));
+  b.vectors.check();
+  b.vectors.write(0, b.vectors.shiftBytes(b.vectors.read(0), b.immediateByte(), insn.op === OP.PSLLDQ));
 }
 
 /** PSHUFD and SHUFPS. */
 export function shuffle32<V, C>(b: Builder<V, C>, insn: Insn): void {
-  b.checkVector();
-  const second = b.readVector(1);
-  const first = insn.op === OP.SHUFPS ? b.readVector(0) : second;
-  b.writeVector(0, b.shuffle32(first, second, b.immediateByte()));
+  b.vectors.check();
+  const second = b.vectors.read(1);
+  const first = insn.op === OP.SHUFPS ? b.vectors.read(0) : second;
+  b.vectors.write(0, b.vectors.shuffle32(first, second, b.immediateByte()));
 }
 
 /** SHUFPD: a quadword of each, as two doublewords. */
 export function shuffle64<V, C>(b: Builder<V, C>, _insn: Insn): void {
-  b.checkVector();
-  const second = b.readVector(1);
+  b.vectors.check();
+  const second = b.vectors.read(1);
   const order = b.immediateByte();
   // A quadword's doublewords are 0 and 1 (fields 4h), or 2 and 3 (fields Eh).
   const clear = (bit: bigint): C => b.equal(b.and(order, b.const(bit)), b.const(0n));
   const low = b.select(clear(1n), b.const(0x04n), b.const(0x0en));
   const high = b.select(clear(2n), b.const(0x40n), b.const(0xe0n));
-  b.writeVector(0, b.shuffle32(b.readVector(0), second, b.or(low, high)));
+  b.vectors.write(0, b.vectors.shuffle32(b.vectors.read(0), second, b.or(low, high)));
 }
 
 /** PSHUFLW and PSHUFHW. */
 export function shuffle16<V, C>(b: Builder<V, C>, insn: Insn): void {
-  b.checkVector();
-  b.writeVector(0, b.shuffle16(b.readVector(1), insn.op === OP.PSHUFHW, b.immediateByte()));
+  b.vectors.check();
+  b.vectors.write(0, b.vectors.shuffle16(b.vectors.read(1), insn.op === OP.PSHUFHW, b.immediateByte()));
 }
 
 /** MOVLHPS and MOVHLPS. */
 export function moveHalf<V, C>(b: Builder<V, C>, insn: Insn): void {
-  b.checkVector();
-  const first = b.readVector(0);
-  const second = b.readVector(1);
-  if (insn.op === OP.MOVLHPS) b.writeVector(0, b.vector('PUNPCKLQDQ', first, second));
-  else b.writeVector(0, b.vector('PUNPCKHQDQ', second, first));
+  b.vectors.check();
+  const first = b.vectors.read(0);
+  const second = b.vectors.read(1);
+  if (insn.op === OP.MOVLHPS) b.vectors.write(0, b.vectors.apply('PUNPCKLQDQ', first, second));
+  else b.vectors.write(0, b.vectors.apply('PUNPCKHQDQ', second, first));
 }
 
 /** MOVLPS and MOVHPS (and their PD spellings): one half and memory. */
 export function loadHalf<V, C>(b: Builder<V, C>, insn: Insn): void {
-  b.checkVector();
+  b.vectors.check();
   const high = insn.op === OP.MOVHPS;
   if (insn.kind0 === K_MEM) {
-    b.write(0, b.lane(8, high ? 1 : 0, b.readVector(1)));
+    b.write(0, b.vectors.lane(8, high ? 1 : 0, b.vectors.read(1)));
     return;
   }
-  const half = b.vectorOf(b.read(1));
-  const first = b.readVector(0);
-  const other = high ? first : b.shiftBytes(first, b.const(8n), false);
-  b.writeVector(0, high ? b.vector('PUNPCKLQDQ', other, half) : b.vector('PUNPCKLQDQ', half, other));
+  const half = b.vectors.of(b.read(1));
+  const first = b.vectors.read(0);
+  const other = high ? first : b.vectors.shiftBytes(first, b.const(8n), false);
+  b.vectors.write(
+    0,
+    high ? b.vectors.apply('PUNPCKLQDQ', other, half) : b.vectors.apply('PUNPCKLQDQ', half, other),
+  );
 }
 
 /** MOVDDUP. */
 export function duplicate<V, C>(b: Builder<V, C>, insn: Insn): void {
-  b.checkVector();
-  const low = insn.kind1 === K_XMM ? b.readVector(1) : b.vectorOf(b.read(1));
-  b.writeVector(0, b.vector('PUNPCKLQDQ', low, low));
+  b.vectors.check();
+  const low = insn.kind1 === K_XMM ? b.vectors.read(1) : b.vectors.of(b.read(1));
+  b.vectors.write(0, b.vectors.apply('PUNPCKLQDQ', low, low));
 }
 
 /** PMOVMSKB. */
 export function byteMask<V, C>(b: Builder<V, C>, _insn: Insn): void {
-  b.checkVector();
-  b.write(0, b.moveMask(b.readVector(1)));
+  b.vectors.check();
+  b.write(0, b.vectors.moveMask(b.vectors.read(1)));
 }
 
 /** Bytes below the word that the immediate names. */
@@ -117,17 +120,17 @@ function wordOffset<V, C>(b: Builder<V, C>): V {
 
 /** PINSRW. */
 export function insertWord<V, C>(b: Builder<V, C>, _insn: Insn): void {
-  b.checkVector();
+  b.vectors.check();
   const low = b.const(0xffffn);
-  const word = b.vectorOf(b.and(b.read(1), low));
+  const word = b.vectors.of(b.and(b.read(1), low));
   const at = wordOffset(b);
-  const hole = b.shiftBytes(b.vectorOf(low), at, true);
-  const rest = b.vector('PANDN', hole, b.readVector(0));
-  b.writeVector(0, b.vector('POR', rest, b.shiftBytes(word, at, true)));
+  const hole = b.vectors.shiftBytes(b.vectors.of(low), at, true);
+  const rest = b.vectors.apply('PANDN', hole, b.vectors.read(0));
+  b.vectors.write(0, b.vectors.apply('POR', rest, b.vectors.shiftBytes(word, at, true)));
 }
 
 /** PEXTRW. */
 export function extractWord<V, C>(b: Builder<V, C>, _insn: Insn): void {
-  b.checkVector();
-  b.write(0, b.lane(2, 0, b.shiftBytes(b.readVector(1), wordOffset(b), false)));
+  b.vectors.check();
+  b.write(0, b.vectors.lane(2, 0, b.vectors.shiftBytes(b.vectors.read(1), wordOffset(b), false)));
 }

@@ -17,8 +17,8 @@ import {
   FLAGS_Y,
   STATE,
 } from './locals.ts';
+import { OperandEmitter } from './operand-emitter.ts';
 import { Value } from './value.ts';
-import { VectorEmitter } from './vector-emitter.ts';
 
 /** What is known of the flags. */
 export interface KnownFlags {
@@ -53,7 +53,7 @@ function opWord(kind: number, w: Width): number {
 }
 
 /** Flags and conditions. */
-export class FlagEmitter extends VectorEmitter {
+export class FlagEmitter extends OperandEmitter {
   /** What is known of the flags here; undefined: FLAGS_OP says what they come from. */
   known: KnownFlags | undefined;
   /** Leave the flags alone: nobody looks at them. */

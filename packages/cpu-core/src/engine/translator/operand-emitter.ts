@@ -60,6 +60,10 @@ export class OperandEmitter extends ValueEmitter {
     this.mode = mode;
   }
 
+  immediateByte(): Value {
+    return this.const(BigInt(this.insn.imm & 0xff));
+  }
+
   /** Starts an instruction, the one after which is at `next`. */
   protected beginOperands(insn: Insn, next: bigint): void {
     this.insn = insn;
@@ -74,11 +78,11 @@ export class OperandEmitter extends ValueEmitter {
     const i = this.insn;
     return (n === 0 ? i.size0 : n === 1 ? i.size1 : i.size2) as Width;
   }
-  protected kind(n: number): number {
+  kind(n: number): number {
     const i = this.insn;
     return n === 0 ? i.kind0 : n === 1 ? i.kind1 : i.kind2;
   }
-  protected value(n: number): number {
+  value(n: number): number {
     const i = this.insn;
     return n === 0 ? i.val0 : n === 1 ? i.val1 : i.val2;
   }
@@ -231,7 +235,7 @@ export class OperandEmitter extends ValueEmitter {
   }
 
   /** Local with the host offset of the memory operand, `w` bytes. `aligned`: the evaluator faults unless its address is a multiple of that. */
-  protected translateOperand(w: number, write: boolean, aligned = false): number {
+  translateOperand(w: number, write: boolean, aligned = false): number {
     const { segment, base } = this.insn;
     const stack = base === RSP || base === RBP;
     return this.#translateIn(segment, this.effectiveAddress(), w, write, stack, aligned);

@@ -28,6 +28,7 @@ import {
 import type { Edge, NodeInsn, RegionNode } from './region.ts';
 import type { Value } from './value.ts';
 import type { RegionFunctions } from './value-emitter.ts';
+import { VectorEmitter } from './vector-emitter.ts';
 
 const SEG_CS = 1;
 const RAX = 0;
@@ -61,6 +62,7 @@ type Label = RegionNode | undefined;
 
 /** Translates one region. */
 export class RegionEmitter extends ConditionEmitter implements Builder<Value, Value> {
+  readonly vectors: VectorEmitter = new VectorEmitter(this);
   readonly #newSite: (site: Site) => number;
   /** Labels inside the function's outermost block: a loop's or a merge's node, undefined for an `if`. */
   readonly #labels: Label[] = [];

@@ -30,9 +30,9 @@ export interface RegionFunctions {
 
 /** Computes. */
 export class ValueEmitter {
-  protected readonly e: Emitter;
+  readonly e: Emitter;
   protected readonly functions: RegionFunctions;
-  protected readonly locals: Locals;
+  readonly locals: Locals;
   /** Bits of a general register's local. */
   protected readonly native: 32 | 64;
   /** Labels opened inside the function so far. */
@@ -46,7 +46,7 @@ export class ValueEmitter {
   }
 
   /** Pushes a value as a 32- or 64-bit one. */
-  protected put(v: Value, type: 32 | 64): void {
+  put(v: Value, type: 32 | 64): void {
     const { e } = this;
     if (v.constant !== undefined) {
       if (type === 32) e.i32(Number(BigInt.asIntN(32, v.constant)));
@@ -58,7 +58,7 @@ export class ValueEmitter {
     else if (type === 32 && v.type === 64) e.op(W.i32_wrap_i64);
   }
   /** Pops into a new value. */
-  protected pop(type: 32 | 64 | 128, bits: number = type): Value {
+  pop(type: 32 | 64 | 128, bits: number = type): Value {
     const local = this.locals.scratch(type);
     this.e.set(local);
     return new Value(type, local, bits);

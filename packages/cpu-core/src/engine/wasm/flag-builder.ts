@@ -5,8 +5,8 @@ import * as L from '../../layout.ts';
 import type { Width } from '../../semantics/builder.ts';
 import { LOCAL_POOL32, LOCAL_STATE } from './convention.ts';
 import { I32, W } from './emitter.ts';
+import { OperandBuilder } from './operand-builder.ts';
 import type { FreshFlags } from './value-builder.ts';
-import { VectorBuilder } from './vector-builder.ts';
 
 /** Bits of ST_CC_OP for flags that are put into ST_EFLAGS while the others stay lazy. */
 const APART: Readonly<Record<number, number>> = {
@@ -17,7 +17,7 @@ const APART: Readonly<Record<number, number>> = {
 const CARRY_CASE = L.CC_CF_APART | 7;
 
 /** Flags and conditions. */
-export class FlagBuilder extends VectorBuilder {
+export class FlagBuilder extends OperandBuilder {
   #storeLazy(kind: number, w: Width, result: number): void {
     const e = this.e;
     e.get(LOCAL_STATE)

@@ -18,7 +18,7 @@ export class OperandBuilder extends ValueBuilder {
     this.e.get(LOCAL_RECORD).mem(opcode, this.recordOffset + offset);
   }
   /** Pushes the host address of the register whose offset is in a record byte: worked out once where all of the handler runs. */
-  protected registerAddress(field: number): void {
+  registerAddress(field: number): void {
     const known = this.addresses.get(field);
     if (known !== undefined) {
       this.e.get(known);
@@ -45,7 +45,7 @@ export class OperandBuilder extends ValueBuilder {
     const i = this.insn;
     return (n === 0 ? i.size0 : n === 1 ? i.size1 : i.size2) as Width;
   }
-  protected kind(n: number): number {
+  kind(n: number): number {
     const i = this.insn;
     return n === 0 ? i.kind0 : n === 1 ? i.kind1 : i.kind2;
   }
@@ -130,7 +130,7 @@ export class OperandBuilder extends ValueBuilder {
   }
 
   /** Host offset (an i32 local) of the memory operand, `w` bytes. `aligned`: the evaluator faults unless its address is a multiple of that. */
-  protected translateOperand(w: number, write: boolean, aligned = false): number {
+  translateOperand(w: number, write: boolean, aligned = false): number {
     let linear = this.effectiveAddress();
     if (this.model === 'general') {
       const segment = (): void => this.field(W.i32_load8_u, R.R_SEGMENT);
@@ -197,6 +197,11 @@ export class OperandBuilder extends ValueBuilder {
     this.e.get(host);
     this.put(value);
     this.e.mem(w === 1 ? W.i64_store8 : w === 2 ? W.i64_store16 : w === 4 ? W.i64_store32 : W.i64_store, 0);
+  }
+
+  immediateByte(): number {
+    this.field(W.i64_load8_u, R.R_IMM);
+    return this.new64();
   }
 
   storeTable(limitAt: number, baseAt: number): void {

@@ -26,7 +26,7 @@ export interface FreshFlags {
  * from its width.
  */
 export class ValueBuilder {
-  protected readonly e: Emitter;
+  readonly e: Emitter;
   protected readonly functions: Functions;
   protected readonly model: Model;
   protected insn!: Insn;
@@ -75,11 +75,11 @@ export class ValueBuilder {
     }
   }
 
-  protected put(v: number): void {
+  put(v: number): void {
     if (v < 0) this.e.i64(this.#constants[-v - 1]!);
     else this.e.get(v);
   }
-  protected new64(): number {
+  new64(): number {
     if (this.#next64 === POOL64) throw new RangeError('wasm: out of 64-bit locals');
     const local = LOCAL_POOL64 + this.#next64++;
     this.e.set(local);
@@ -95,7 +95,7 @@ export class ValueBuilder {
     this.#constants.push(BigInt.asUintN(64, value));
     return -this.#constants.length;
   }
-  protected constantOf(v: number): bigint | undefined {
+  constantOf(v: number): bigint | undefined {
     return v < 0 ? this.#constants[-v - 1] : undefined;
   }
 

@@ -1,92 +1,93 @@
 /** The part of the WebAssembly back end that moves and computes vectors. A vector is a local of type v128. */
 import { K_XMM } from '../../insn.ts';
 import * as L from '../../layout.ts';
-import type { Width } from '../../semantics/builder.ts';
+import type { Vectors, Width } from '../../semantics/builder.ts';
 import type { VectorOp, VectorShift } from '../../semantics/vector-ops.ts';
 import { LOCAL_POOL128, POOL128 } from './convention.ts';
 import { S, W } from './emitter.ts';
-import { OperandBuilder } from './operand-builder.ts';
+import type { OperandBuilder } from './operand-builder.ts';
 import * as R from './record.ts';
 import * as code from './vector-code.ts';
 
 /** Vectors. */
-export class VectorBuilder extends OperandBuilder {
+export class VectorBuilder implements Vectors<number> {
+  readonly #b: OperandBuilder;
   #next128 = 0;
+
+  constructor(operands: OperandBuilder) {
+    this.#b = operands;
+  }
 
   #new128(): number {
     if (this.#next128 === POOL128) throw new RangeError('wasm: out of vector locals');
     const local = LOCAL_POOL128 + this.#next128++;
-    this.e.set(local);
+    this.#b.e.set(local);
     return local;
   }
   #push(v: number): () => void {
-    return () => this.put(v);
+    return () => this.#b.put(v);
   }
   #scalar(v: number): code.Scalar {
     return {
-      constant: this.constantOf(v),
+      constant: this.#b.constantOf(v),
       push32: () => {
-        this.put(v);
-        this.e.op(W.i32_wrap_i64);
+        this.#b.put(v);
+        this.#b.e.op(W.i32_wrap_i64);
       },
       push64: this.#push(v),
     };
   }
 
-  checkVector(): void {
+  check(): void {
     // Checked when the block was decoded: without MODE_SSE the instruction goes to the evaluator.
     this.#next128 = 0;
   }
-  readVector(n: number, aligned = true): number {
-    const { e } = this;
-    if (this.kind(n) === K_XMM) {
-      this.registerAddress(R.R_REG + n);
+  read(n: number, aligned = true): number {
+    const { e } = this.#b;
+    if (this.#b.kind(n) === K_XMM) {
+      this.#b.registerAddress(R.R_REG + n);
       e.simdMem(S.v128_load, L.ST_XMM);
-    } else e.get(this.translateOperand(16, false, aligned)).simdMem(S.v128_load, 0);
+    } else e.get(this.#b.translateOperand(16, false, aligned)).simdMem(S.v128_load, 0);
     return this.#new128();
   }
-  writeVector(n: number, value: number, aligned = true): void {
-    const { e } = this;
-    const register = this.kind(n) === K_XMM;
-    if (register) this.registerAddress(R.R_REG + n);
-    else e.get(this.translateOperand(16, true, aligned));
+  write(n: number, value: number, aligned = true): void {
+    const { e } = this.#b;
+    const register = this.#b.kind(n) === K_XMM;
+    if (register) this.#b.registerAddress(R.R_REG + n);
+    else e.get(this.#b.translateOperand(16, true, aligned));
     e.get(value).simdMem(S.v128_store, register ? L.ST_XMM : 0);
   }
-  immediateByte(): number {
-    this.field(W.i64_load8_u, R.R_IMM);
-    return this.new64();
-  }
-  vector(op: VectorOp, a: number, b: number): number {
-    code.pushVector(this.e, op, this.#push(a), this.#push(b));
+  apply(op: VectorOp, a: number, b: number): number {
+    code.pushVector(this.#b.e, op, this.#push(a), this.#push(b));
     return this.#new128();
   }
-  vectorShift(op: VectorShift, a: number, count: number): number {
-    code.pushShift(this.e, op, this.#push(a), this.#scalar(count));
+  shiftLanes(op: VectorShift, a: number, count: number): number {
+    code.pushShift(this.#b.e, op, this.#push(a), this.#scalar(count));
     return this.#new128();
   }
   shiftBytes(a: number, count: number, left: boolean): number {
-    code.pushShiftBytes(this.e, this.#push(a), this.#scalar(count), left);
+    code.pushShiftBytes(this.#b.e, this.#push(a), this.#scalar(count), left);
     return this.#new128();
   }
   shuffle32(a: number, b: number, order: number): number {
-    code.pushShuffle32(this.e, this.#push(a), this.#push(b), this.#scalar(order));
+    code.pushShuffle32(this.#b.e, this.#push(a), this.#push(b), this.#scalar(order));
     return this.#new128();
   }
   shuffle16(a: number, high: boolean, order: number): number {
-    code.pushShuffle16(this.e, this.#push(a), high, this.#scalar(order));
+    code.pushShuffle16(this.#b.e, this.#push(a), high, this.#scalar(order));
     return this.#new128();
   }
   moveMask(a: number): number {
-    this.e.get(a).simd(S.i8x16_bitmask).op(W.i64_extend_i32_u);
-    return this.new64();
+    this.#b.e.get(a).simd(S.i8x16_bitmask).op(W.i64_extend_i32_u);
+    return this.#b.new64();
   }
   lane(w: Width, n: number, a: number): number {
-    code.pushLane(this.e, w, n, this.#push(a));
-    if (w < 8) this.e.op(W.i64_extend_i32_u);
-    return this.new64();
+    code.pushLane(this.#b.e, w, n, this.#push(a));
+    if (w < 8) this.#b.e.op(W.i64_extend_i32_u);
+    return this.#b.new64();
   }
-  vectorOf(value: number): number {
-    code.pushVectorOf(this.e, this.#scalar(value));
+  of(value: number): number {
+    code.pushVectorOf(this.#b.e, this.#scalar(value));
     return this.#new128();
   }
 }

@@ -7,9 +7,12 @@ import { LOCAL_BLOCK, LOCAL_RECORD, LOCAL_RIP, LOCAL_STATE } from './convention.
 import { VOID, W } from './emitter.ts';
 import { FlagBuilder } from './flag-builder.ts';
 import * as R from './record.ts';
+import { VectorBuilder } from './vector-builder.ts';
 
 /** The whole back end: values, operands and flags of its bases, and control transfers. */
 export class WasmBuilder extends FlagBuilder implements Builder<number, number> {
+  readonly vectors: VectorBuilder = new VectorBuilder(this);
+
   setFlagsProduct(w: Width, low: number, x: number, y: number): void {
     if (!this.noFlags) productFlags(this, w, low, x, y);
   }

@@ -1,0 +1,58 @@
+/** The part of the evaluator that moves vectors; it computes with them by their lanes. */
+import { GP_VECTOR } from '@smm/x86-defs';
+import { K_XMM } from '../insn.ts';
+import * as L from '../layout.ts';
+import type { Vectors } from '../semantics/builder.ts';
+import { checkVector } from '../system/sse.ts';
+import type { EvalBuilder } from './eval-builder.ts';
+import { VectorLanes } from './vector-lanes.ts';
+
+const TWO_POW_32 = 0x1_0000_0000;
+const MASK64 = 0xffff_ffff_ffff_ffffn;
+
+/** Vectors. */
+export class EvalVectors extends VectorLanes implements Vectors<bigint> {
+  readonly #b: EvalBuilder;
+
+  constructor(operands: EvalBuilder) {
+    super();
+    this.#b = operands;
+  }
+
+  check(): void {
+    checkVector(this.#b.cpu, this.#b.insn);
+  }
+  /** Linear addresses of the two halves of 16 bytes of memory. */
+  #halves(write: boolean, aligned: boolean): readonly [low: number, high: number] {
+    const { cpu } = this.#b;
+    const linear = this.#b.address(16, write);
+    if (aligned && linear & 15) cpu.fault(GP_VECTOR, 0);
+    const wraps = !cpu.code64 && linear + 8 >= TWO_POW_32;
+    return [linear, wraps ? linear + 8 - TWO_POW_32 : linear + 8];
+  }
+  read(n: number, aligned = true): bigint {
+    const b = this.#b;
+    if (b.kind(n) === K_XMM) {
+      const at = L.ST_XMM + b.value(n) * 16;
+      const { state } = b.cpu;
+      return state.get64(at) | (state.get64(at + 8) << 64n);
+    }
+    const [low, high] = this.#halves(false, aligned);
+    if (!aligned) b.cpu.memory.probeRead(low, 16, b.user);
+    return b.load(low, 8) | (b.load(high, 8) << 64n);
+  }
+  write(n: number, value: bigint, aligned = true): void {
+    const b = this.#b;
+    const halves = [value & MASK64, value >> 64n] as const;
+    if (b.kind(n) === K_XMM) {
+      const at = L.ST_XMM + b.value(n) * 16;
+      b.cpu.state.set64(at, halves[0]);
+      b.cpu.state.set64(at + 8, halves[1]);
+      return;
+    }
+    const [low, high] = this.#halves(true, aligned);
+    b.cpu.memory.probeWrite(low, 16, b.user);
+    b.store(low, 8, halves[0]);
+    b.store(high, 8, halves[1]);
+  }
+}
