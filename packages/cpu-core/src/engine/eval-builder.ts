@@ -1,14 +1,13 @@
 /** The back end that runs a description at once, on BigInts. Slow and plain: for single steps, odd cases, debugging and as an oracle. */
-import { GP_VECTOR, RFLAGS_CF, SEG_CS, SEG_SS } from '@smm/x86-defs';
-import { STATUS_FLAGS } from '../flags.ts';
+import { GP_VECTOR, SEG_CS, SEG_SS } from '@smm/x86-defs';
 import { type Insn, K_IMM, K_MEM, K_REG, REG_NONE, REG_RIP } from '../insn.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
-import { productFlags } from '../semantics/arith.ts';
 import type { Builder, Width } from '../semantics/builder.ts';
 import { operandAddress, segmentedAddress } from '../system/operands.ts';
 import { storeTable } from '../system/system-registers.ts';
 import { isCanonical, relativeTarget } from './branch.ts';
+import { EvalFlags } from './eval-flags.ts';
 import { EvalVectors } from './eval-vectors.ts';
 
 const DE_VECTOR = 0;
@@ -23,6 +22,7 @@ const MASK: Readonly<Record<number, bigint>> = {
 
 /** Evaluates one instruction of one processor. */
 export class EvalBuilder implements Builder<bigint, boolean> {
+  readonly flags: EvalFlags = new EvalFlags(this);
   readonly vectors: EvalVectors = new EvalVectors(this);
   readonly cpu: Processor;
   insn!: Insn;
@@ -238,55 +238,6 @@ export class EvalBuilder implements Builder<bigint, boolean> {
     if (c) body();
   }
 
-  #setLazy(kind: number, w: Width, result: bigint, source: bigint): void {
-    const { state } = this.cpu;
-    state.set32(L.ST_CC_OP, kind | ((31 - Math.clz32(w)) << 8));
-    state.set64(L.ST_CC_RES, BigInt.asUintN(64, result << BigInt(64 - 8 * w)));
-    state.set64(L.ST_CC_SRC, source);
-  }
-  setFlags(kind: number, w: Width, result: bigint, source: bigint): void {
-    this.#setLazy(kind, w, result, BigInt.asUintN(64, source << BigInt(64 - 8 * w)));
-  }
-  setFlagsWithCarry(kind: number, w: Width, result: bigint, source: bigint, carry: bigint): void {
-    this.setFlags(carry ? kind + L.CC_ADC - L.CC_ADD : kind, w, result, source);
-  }
-  setFlagsKeepCarry(kind: number, w: Width, result: bigint): void {
-    this.#setLazy(kind, w, result, this.carry());
-  }
-  setFlagsGiven(w: Width, result: bigint, bits: bigint): void {
-    this.#setLazy(L.CC_GIVEN, w, result, bits);
-  }
-  setFlagsProduct(w: Width, low: bigint, x: bigint, y: bigint): void {
-    productFlags(this, w, low, x, y);
-  }
-  #status(): number {
-    return this.cpu.state.statusFlags;
-  }
-  statusFlags(): bigint {
-    return BigInt(this.#status());
-  }
-  changeFlags(mask: number, bits: bigint): void {
-    const { state } = this.cpu;
-    let eflags = state.get32(L.ST_EFLAGS);
-    if (mask & STATUS_FLAGS) {
-      eflags = (eflags & ~STATUS_FLAGS) | this.#status();
-      state.set32(L.ST_CC_OP, L.CC_EAGER);
-    }
-    state.set32(L.ST_EFLAGS, (eflags & ~mask) | Number(bits));
-  }
-  carry(): bigint {
-    return BigInt(this.#status() & RFLAGS_CF);
-  }
-  condition(): boolean {
-    const f = this.#status();
-    const cc = this.insn.cc;
-    const cf = (f & 0x001) !== 0;
-    const zf = (f & 0x040) !== 0;
-    const sf = (f & 0x080) !== 0;
-    const of = (f & 0x800) !== 0;
-    const base = [of, cf, zf, cf || zf, sf, (f & 0x004) !== 0, sf !== of, zf || sf !== of][cc >> 1]!;
-    return base !== ((cc & 1) === 1);
-  }
   faultIf(c: boolean, vector: number): void {
     if (c) this.cpu.fault(vector);
   }

@@ -18,7 +18,7 @@ export function addSub<V, C>(b: Builder<V, C>, insn: Insn): void {
   const add = insn.op === OP.ADD;
   const r = add ? b.add(w, x, y) : b.sub(w, x, y);
   if (!compare) b.write(0, r);
-  b.setFlags(add ? CC_ADD : CC_SUB, w, r, y);
+  b.flags.set(add ? CC_ADD : CC_SUB, w, r, y);
 }
 
 /** ADC, SBB. */
@@ -26,11 +26,11 @@ export function addSubCarry<V, C>(b: Builder<V, C>, insn: Insn): void {
   const w = insn.size0 as Width;
   const x = b.readForWrite(0);
   const y = b.read(1);
-  const carry = b.carry();
+  const carry = b.flags.carry();
   const add = insn.op === OP.ADC;
   const r = add ? b.add(w, b.add(w, x, y), carry) : b.sub(w, b.sub(w, x, y), carry);
   b.write(0, r);
-  b.setFlagsWithCarry(add ? CC_ADD : CC_SUB, w, r, y, carry);
+  b.flags.setWithCarry(add ? CC_ADD : CC_SUB, w, r, y, carry);
 }
 
 /** INC, DEC. */
@@ -40,7 +40,7 @@ export function incDec<V, C>(b: Builder<V, C>, insn: Insn): void {
   const one = b.const(1n);
   const r = insn.op === OP.INC ? b.add(w, x, one) : b.sub(w, x, one);
   b.write(0, r);
-  b.setFlagsKeepCarry(insn.op === OP.INC ? CC_INC : CC_DEC, w, r);
+  b.flags.setKeepCarry(insn.op === OP.INC ? CC_INC : CC_DEC, w, r);
 }
 
 /** NEG. */
@@ -49,12 +49,12 @@ export function neg<V, C>(b: Builder<V, C>, insn: Insn): void {
   const x = b.readForWrite(0);
   const r = b.sub(w, b.const(0n), x);
   b.write(0, r);
-  b.setFlags(CC_SUB, w, r, x);
+  b.flags.set(CC_SUB, w, r, x);
 }
 
 /** Flags of a multiplication: CF = OF = the high half matters. */
 function multiplyFlags<V, C>(b: Builder<V, C>, w: Width, low: V, fits: C): void {
-  b.setFlagsGiven(w, low, b.select(fits, b.const(0n), b.const(BigInt(RFLAGS_CF | RFLAGS_OF))));
+  b.flags.setGiven(w, low, b.select(fits, b.const(0n), b.const(BigInt(RFLAGS_CF | RFLAGS_OF))));
 }
 
 /** MUL and one-operand IMUL: (R)DX:(R)AX or AX. */
@@ -82,7 +82,7 @@ export function imul<V, C>(b: Builder<V, C>, insn: Insn): void {
   const x = b.read(three ? 1 : 0);
   const low = b.mul(w, x, y);
   b.write(0, low);
-  b.setFlagsProduct(w, low, x, y);
+  b.flags.setProduct(w, low, x, y);
 }
 
 /** `setFlagsProduct` of a back end that computes them at once. */
@@ -155,7 +155,7 @@ export function xadd<V, C>(b: Builder<V, C>, insn: Insn): void {
   const r = b.add(w, x, y);
   b.write(1, x);
   b.write(0, r);
-  b.setFlags(CC_ADD, w, r, y);
+  b.flags.set(CC_ADD, w, r, y);
 }
 
 /** CMPXCHG: memory is always written, with the old value if the comparison fails. */
@@ -169,5 +169,5 @@ export function cmpxchg<V, C>(b: Builder<V, C>, insn: Insn): void {
   if (insn.kind0 === 2) b.write(0, b.select(same, replacement, old));
   else b.if_(same, () => b.write(0, replacement));
   b.if_(b.not(same), () => b.setReg(RAX, w, old));
-  b.setFlags(CC_SUB, w, difference, old);
+  b.flags.set(CC_SUB, w, difference, old);
 }

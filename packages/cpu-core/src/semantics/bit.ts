@@ -22,7 +22,7 @@ export function bitTest<V, C>(b: Builder<V, C>, insn: Insn): void {
   else if (insn.op === OP.BTC) b.write(0, b.xor(x, bit));
   else if (insn.op === OP.BTR)
     b.write(0, b.and(x, b.truncate(w, b.xor(bit, b.const(0xffff_ffff_ffff_ffffn)))));
-  b.changeFlags(RFLAGS_CF, carry);
+  b.flags.change(RFLAGS_CF, carry);
 }
 
 /** BSF, BSR: with a zero source ZF is set and the destination keeps its value (AMD documents it, Intel processors do it). */
@@ -32,7 +32,7 @@ export function bitScan<V, C>(b: Builder<V, C>, insn: Insn): void {
   const zero = b.equal(x, b.const(0n));
   const found = insn.op === OP.BSF ? b.countTrailingZeros(x) : b.sub(8, b.const(63n), b.countLeadingZeros(x));
   b.if_(b.not(zero), () => b.write(0, b.truncate(w, found)));
-  b.setFlags(CC_LOGIC, w, x, b.const(0n));
+  b.flags.set(CC_LOGIC, w, x, b.const(0n));
 }
 
 /** BSWAP. With a 16-bit operand the result is undefined: zero, as processors do. */

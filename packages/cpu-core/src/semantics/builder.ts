@@ -84,24 +84,6 @@ export interface Builder<V, C> {
   /** Runs `body` if `c`. No value made inside may be used outside. */
   if_(c: C, body: () => void): void;
 
-  /** Status flags of a result, lazily: kind is CC_ADD, CC_SUB or CC_LOGIC. */
-  setFlags(kind: number, w: Width, result: V, source: V): void;
-  /** As {@link setFlags} for ADC and SBB: `carry` is 1 or 0. */
-  setFlagsWithCarry(kind: number, w: Width, result: V, source: V, carry: V): void;
-  /** CC_INC or CC_DEC: CF stays. */
-  setFlagsKeepCarry(kind: number, w: Width, result: V): void;
-  /** ZF, SF and PF from the result; CF, OF and AF as given in RFLAGS positions. */
-  setFlagsGiven(w: Width, result: V, bits: V): void;
-  /** Flags of the signed product x * y: ZF, SF and PF from its low half; CF = OF = it does not fit in there; AF = 0. */
-  setFlagsProduct(w: Width, low: V, x: V, y: V): void;
-  /** The six status flags in RFLAGS positions. */
-  statusFlags(): V;
-  /** Replaces the RFLAGS bits in `mask` (status flags or others) by `bits`. */
-  changeFlags(mask: number, bits: V): void;
-  /** CF as 1 or 0. */
-  carry(): V;
-  /** Condition code 0..15 of the instruction. */
-  condition(): C;
   /** Raises a fault without error code. */
   faultIf(c: C, vector: number): void;
 
@@ -137,8 +119,32 @@ export interface Builder<V, C> {
 
   /** The immediate byte, zero-extended. */
   immediateByte(): V;
+  /** Status flags and conditions. */
+  readonly flags: Flags<V, C>;
   /** What works on vector registers. */
   readonly vectors: Vectors<V>;
+}
+
+/** The part of a back end that sets and reads status flags. */
+export interface Flags<V, C> {
+  /** Status flags of a result, lazily: kind is CC_ADD, CC_SUB or CC_LOGIC. */
+  set(kind: number, w: Width, result: V, source: V): void;
+  /** As {@link set} for ADC and SBB: `carry` is 1 or 0. */
+  setWithCarry(kind: number, w: Width, result: V, source: V, carry: V): void;
+  /** CC_INC or CC_DEC: CF stays. */
+  setKeepCarry(kind: number, w: Width, result: V): void;
+  /** ZF, SF and PF from the result; CF, OF and AF as given in RFLAGS positions. */
+  setGiven(w: Width, result: V, bits: V): void;
+  /** Flags of the signed product x * y: ZF, SF and PF from its low half; CF = OF = it does not fit in there; AF = 0. */
+  setProduct(w: Width, low: V, x: V, y: V): void;
+  /** The six status flags in RFLAGS positions. */
+  status(): V;
+  /** Replaces the RFLAGS bits in `mask` (status flags or others) by `bits`. */
+  change(mask: number, bits: V): void;
+  /** CF as 1 or 0. */
+  carry(): V;
+  /** Condition code 0..15 of the instruction. */
+  condition(): C;
 }
 
 /** The part of a back end that moves and computes vectors of 128 bit. */

@@ -7,7 +7,7 @@ const RCX = 1;
 
 /** Jcc. */
 export function jcc<V, C>(b: Builder<V, C>, _insn: Insn): void {
-  const taken = b.condition();
+  const taken = b.flags.condition();
   b.checkRelative(taken);
   b.jumpRelativeIf(taken);
 }
@@ -64,7 +64,7 @@ export function loop<V, C>(b: Builder<V, C>, insn: Insn): void {
   const left = b.sub(w, counter, b.const(1n));
   let taken = b.not(b.equal(left, zero));
   if (insn.op !== OP.LOOP) {
-    const zf = b.equal(b.and(b.statusFlags(), b.const(0x40n)), b.const(0x40n));
+    const zf = b.equal(b.and(b.flags.status(), b.const(0x40n)), b.const(0x40n));
     taken = b.both(taken, insn.op === OP.LOOPE ? zf : b.not(zf));
   }
   b.checkRelative(taken);

@@ -12,7 +12,7 @@ export function logic<V, C>(b: Builder<V, C>, insn: Insn): void {
   const y = b.read(1);
   const r = insn.op === OP.OR ? b.or(x, y) : insn.op === OP.XOR ? b.xor(x, y) : b.and(x, y);
   if (!test) b.write(0, r);
-  b.setFlags(CC_LOGIC, w, r, b.const(0n));
+  b.flags.set(CC_LOGIC, w, r, b.const(0n));
 }
 
 /** NOT: no flags. */

@@ -39,12 +39,12 @@ export function xchg<V, C>(b: Builder<V, C>, insn: Insn): void {
 export function cmov<V, C>(b: Builder<V, C>, _insn: Insn): void {
   const source = b.read(1);
   const old = b.read(0);
-  b.write(0, b.select(b.condition(), source, old));
+  b.write(0, b.select(b.flags.condition(), source, old));
 }
 
 /** SETcc. */
 export function setcc<V, C>(b: Builder<V, C>, _insn: Insn): void {
-  b.write(0, b.toValue(b.condition()));
+  b.write(0, b.toValue(b.flags.condition()));
 }
 
 /** CBW, CWDE, CDQE by size. */
@@ -65,10 +65,10 @@ const AH_FLAGS = 0xd5; // SF ZF AF PF CF
 /** LAHF, SAHF. */
 export function ahFlags<V, C>(b: Builder<V, C>, insn: Insn): void {
   if (insn.op === OP.SAHF) {
-    b.changeFlags(AH_FLAGS, b.and(b.shr(2, b.reg(0, 2), b.const(8n)), b.const(BigInt(AH_FLAGS))));
+    b.flags.change(AH_FLAGS, b.and(b.shr(2, b.reg(0, 2), b.const(8n)), b.const(BigInt(AH_FLAGS))));
     return;
   }
-  const image = b.or(b.and(b.statusFlags(), b.const(BigInt(AH_FLAGS))), b.const(2n));
+  const image = b.or(b.and(b.flags.status(), b.const(BigInt(AH_FLAGS))), b.const(2n));
   b.setReg(0, 2, b.or(b.reg(0, 1), b.shl(2, image, b.const(8n))));
 }
 
@@ -76,8 +76,8 @@ export function ahFlags<V, C>(b: Builder<V, C>, insn: Insn): void {
 export function flagBit<V, C>(b: Builder<V, C>, insn: Insn): void {
   const direction = insn.op === OP.CLD || insn.op === OP.STD;
   const mask = direction ? RFLAGS_DF : RFLAGS_CF;
-  if (insn.op === OP.CMC) b.changeFlags(mask, b.xor(b.carry(), b.const(1n)));
-  else b.changeFlags(mask, b.const(insn.op === OP.STC || insn.op === OP.STD ? BigInt(mask) : 0n));
+  if (insn.op === OP.CMC) b.flags.change(mask, b.xor(b.flags.carry(), b.const(1n)));
+  else b.flags.change(mask, b.const(insn.op === OP.STC || insn.op === OP.STD ? BigInt(mask) : 0n));
 }
 
 /** SGDT, SIDT. */

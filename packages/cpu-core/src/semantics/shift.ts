@@ -31,7 +31,7 @@ export function shift<V, C>(b: Builder<V, C>, insn: Insn): void {
       // The bit shifted out last is the top bit after count - 1 steps.
       const carry = b.shr(w, b.shl(w, x, before), b.const(top));
       const overflow = b.xor(carry, b.shr(w, r, b.const(top)));
-      b.setFlagsGiven(w, r, b.or(carry, b.shl(8, overflow, b.const(OF_BIT))));
+      b.flags.setGiven(w, r, b.or(carry, b.shl(8, overflow, b.const(OF_BIT))));
     });
     return;
   }
@@ -40,10 +40,10 @@ export function shift<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.write(0, r);
   b.if_(b.not(done), () => {
     const carry = b.and(signed ? b.sar(w, x, before) : b.shr(w, x, before), one);
-    if (signed) return b.setFlagsGiven(w, r, carry);
+    if (signed) return b.flags.setGiven(w, r, carry);
     // OF is the sign before the last step: only a first step can find it set.
     const overflow = b.shr(w, b.shr(w, x, before), b.const(top));
-    b.setFlagsGiven(w, r, b.or(carry, b.shl(8, overflow, b.const(OF_BIT))));
+    b.flags.setGiven(w, r, b.or(carry, b.shl(8, overflow, b.const(OF_BIT))));
   });
 }
 
@@ -63,7 +63,7 @@ export function rotate<V, C>(b: Builder<V, C>, insn: Insn): void {
     const carry = left ? b.and(r, b.const(1n)) : high;
     const other = left ? high : b.and(b.shr(w, r, b.const(bits - 2n)), b.const(1n));
     const overflow = b.xor(carry, other);
-    b.changeFlags(RFLAGS_CF | RFLAGS_OF, b.or(carry, b.shl(8, overflow, b.const(OF_BIT))));
+    b.flags.change(RFLAGS_CF | RFLAGS_OF, b.or(carry, b.shl(8, overflow, b.const(OF_BIT))));
   });
 }
 
@@ -75,7 +75,7 @@ export function rotateCarry<V, C>(b: Builder<V, C>, insn: Insn): void {
   const one = b.const(1n);
   const x = b.readForWrite(0);
   const count = maskedCount(b, w);
-  const carry = b.carry();
+  const carry = b.flags.carry();
   const none = b.equal(count, b.const(0n));
   let result: V;
   let out: V;
@@ -103,6 +103,6 @@ export function rotateCarry<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.if_(b.not(none), () => {
     const top = b.shr(w, result, b.const(bits - 1n));
     const other = left ? out : b.and(b.shr(w, result, b.const(bits - 2n)), one);
-    b.changeFlags(RFLAGS_CF | RFLAGS_OF, b.or(out, b.shl(8, b.xor(top, other), b.const(OF_BIT))));
+    b.flags.change(RFLAGS_CF | RFLAGS_OF, b.or(out, b.shl(8, b.xor(top, other), b.const(OF_BIT))));
   });
 }

@@ -1,36 +1,36 @@
 /** The part of the translator's back end for condition codes: plain comparisons where it is known what the flags come from, else of the evaluated flags. */
 import { RFLAGS_OF } from '@smm/x86-defs';
 import * as L from '../../layout.ts';
-import type { Width } from '../../semantics/builder.ts';
+import type { Flags, Width } from '../../semantics/builder.ts';
 import { W } from '../wasm/emitter.ts';
 import { FlagEmitter, OVERRIDDEN, PAGE } from './flag-emitter.ts';
 import type { Value } from './value.ts';
 
 /** Conditions. */
-export class ConditionEmitter extends FlagEmitter {
+export class ConditionEmitter extends FlagEmitter implements Flags<Value, Value> {
   condition(): Value {
-    const { cc } = this.insn;
+    const { cc } = this.b.insn;
     const even = this.#evenCondition(cc & ~1);
-    return cc & 1 ? this.not(even) : even;
+    return cc & 1 ? this.b.not(even) : even;
   }
   #negative(v: Value, w: Width): Value {
     const sign = BigInt(w * 8 - 1);
-    return this.and(this.shr(w, v, this.const(sign)), this.const(1n));
+    return this.b.and(this.b.shr(w, v, this.b.const(sign)), this.b.const(1n));
   }
   #signedLess(w: Width, a: Value, b: Value): Value {
-    const { e } = this;
+    const { e } = this.b;
     const type = w === 8 ? 64 : 32;
     for (const x of [a, b]) {
-      this.put(x, type);
+      this.b.put(x, type);
       if (w < 4) e.op(w === 1 ? W.i32_extend8_s : W.i32_extend16_s);
     }
     e.op(type === 64 ? W.i64_lt_s : W.i32_lt_s);
-    return this.popTruth();
+    return this.b.popTruth();
   }
   #isZero(v: Value, w: Width): Value {
-    this.put(v, w === 8 ? 64 : 32);
-    this.e.op(w === 8 ? W.i64_eqz : W.i32_eqz);
-    return this.popTruth();
+    this.b.put(v, w === 8 ? 64 : 32);
+    this.b.e.op(w === 8 ? W.i64_eqz : W.i32_eqz);
+    return this.b.popTruth();
   }
   #evenCondition(even: number): Value {
     const { known } = this;
@@ -42,9 +42,9 @@ export class ConditionEmitter extends FlagEmitter {
       }
       switch (even) {
         case 0x0:
-          if (kind === L.CC_LOGIC) return this.const(0n);
+          if (kind === L.CC_LOGIC) return this.b.const(0n);
           if (kind !== L.CC_GIVEN || known.product) break;
-          return this.and(this.shr(4, this.source(), this.const(11n)), this.const(1n));
+          return this.b.and(this.b.shr(4, this.source(), this.b.const(11n)), this.b.const(1n));
         case 0x2: {
           const carry = this.carryTruth();
           if (carry) return carry;
@@ -54,25 +54,25 @@ export class ConditionEmitter extends FlagEmitter {
           if (kind === L.CC_SUB) return this.#same(this.minuend(), this.source(), w);
           return this.#isZero(this.result(), w);
         case 0x6: {
-          if (kind === L.CC_SUB) return this.not(this.below(this.source(), this.minuend()));
+          if (kind === L.CC_SUB) return this.b.not(this.b.below(this.source(), this.minuend()));
           const carry = this.carryTruth();
-          if (carry) return this.either(carry, this.#isZero(this.result(), w));
+          if (carry) return this.b.either(carry, this.#isZero(this.result(), w));
           break;
         }
         case 0x8:
           return this.#negative(this.result(), w);
         case 0xa: {
-          const { e } = this;
-          this.put(this.result(), 32);
+          const { e } = this.b;
+          this.b.put(this.result(), 32);
           e.i32(0xff).op(W.i32_and, W.i32_popcnt).i32(1).op(W.i32_and, W.i32_eqz);
-          return this.popTruth();
+          return this.b.popTruth();
         }
         case 0xc:
           return this.#lessTruth(kind, w) ?? this.#slowCondition(even);
         case 0xe: {
-          if (kind === L.CC_SUB) return this.not(this.#signedLess(w, this.source(), this.minuend()));
+          if (kind === L.CC_SUB) return this.b.not(this.#signedLess(w, this.source(), this.minuend()));
           const less = this.#lessTruth(kind, w);
-          if (less) return this.either(less, this.#isZero(this.result(), w));
+          if (less) return this.b.either(less, this.#isZero(this.result(), w));
           break;
         }
       }
@@ -81,42 +81,42 @@ export class ConditionEmitter extends FlagEmitter {
   }
   #same(a: Value, b: Value, w: Width): Value {
     const type = w === 8 ? 64 : 32;
-    this.put(a, type);
-    this.put(b, type);
-    this.e.op(type === 64 ? W.i64_eq : W.i32_eq);
-    return this.popTruth();
+    this.b.put(a, type);
+    this.b.put(b, type);
+    this.b.e.op(type === 64 ? W.i64_eq : W.i32_eq);
+    return this.b.popTruth();
   }
   /** SF differs from OF: the true result is negative. */
   #lessTruth(kind: number, w: Width): Value | undefined {
-    const one = this.const(1n);
+    const one = this.b.const(1n);
     switch (kind) {
       case L.CC_SUB:
         return this.#signedLess(w, this.minuend(), this.source());
       case L.CC_LOGIC:
         return this.#negative(this.result(), w);
       case L.CC_DEC: // a - 1 < 0
-        return this.#signedLess(w, this.add(w, this.result(), one), one);
+        return this.#signedLess(w, this.b.add(w, this.result(), one), one);
       case L.CC_INC: {
         // a + 1 < 0
-        const a = this.sub(w, this.result(), one);
-        return this.#signedLess(w, a, this.const(BigInt.asUintN(w * 8, -1n)));
+        const a = this.b.sub(w, this.result(), one);
+        return this.#signedLess(w, a, this.b.const(BigInt.asUintN(w * 8, -1n)));
       }
     }
     return undefined;
   }
   /** From the evaluated flags. */
   #slowCondition(even: number): Value {
-    const { e } = this;
-    const flags = this.statusFlags().local;
+    const { e } = this.b;
+    const flags = this.status().local;
     e.get(flags);
     if (even < 0xc) {
       const mask = { 0: 0x800, 2: 0x1, 4: 0x40, 6: 0x41, 8: 0x80, 10: 0x4 }[even]!;
       e.i32(mask).op(W.i32_and).i32(0).op(W.i32_ne);
-      return this.popTruth();
+      return this.b.popTruth();
     }
     e.i32(4).op(W.i32_shr_u).get(flags).op(W.i32_xor).i32(0x80).op(W.i32_and);
     if (even === 0xe) e.get(flags).i32(0x40).op(W.i32_and, W.i32_or);
     e.i32(0).op(W.i32_ne);
-    return this.popTruth();
+    return this.b.popTruth();
   }
 }

@@ -17,7 +17,7 @@ import {
   FLAGS_Y,
   STATE,
 } from './locals.ts';
-import { OperandEmitter } from './operand-emitter.ts';
+import type { OperandEmitter } from './operand-emitter.ts';
 import { Value } from './value.ts';
 
 /** What is known of the flags. */
@@ -53,14 +53,19 @@ function opWord(kind: number, w: Width): number {
 }
 
 /** Flags and conditions. */
-export class FlagEmitter extends OperandEmitter {
+export class FlagEmitter {
+  protected readonly b: OperandEmitter;
   /** What is known of the flags here; undefined: FLAGS_OP says what they come from. */
   known: KnownFlags | undefined;
   /** Leave the flags alone: nobody looks at them. */
-  noFlags = false;
+  quiet = false;
+
+  constructor(operands: OperandEmitter) {
+    this.b = operands;
+  }
 
   /** Makes FLAGS_OP say what is known. */
-  settleFlags(): void {
+  settle(): void {
     const { known } = this;
     if (known === undefined || known === PAGE || known.kind === L.CC_ADC || known.kind === L.CC_SBB) return;
     if (known.kind === OVERRIDDEN) {
@@ -69,83 +74,83 @@ export class FlagEmitter extends OperandEmitter {
     }
     if (known.carryInPage) {
       this.#pushPageCarry();
-      this.e.set(FLAGS_SOURCE);
+      this.b.e.set(FLAGS_SOURCE);
     }
     if (known.product) {
       this.#pushProductCarry(known.w);
-      this.e.i32(RFLAGS_CF | RFLAGS_OF).op(W.i32_mul);
-      if (this.native === 64) this.e.op(W.i64_extend_i32_u);
-      this.e.set(FLAGS_SOURCE);
+      this.b.e.i32(RFLAGS_CF | RFLAGS_OF).op(W.i32_mul);
+      if (this.b.native === 64) this.b.e.op(W.i64_extend_i32_u);
+      this.b.e.set(FLAGS_SOURCE);
     }
-    this.e.i32(opWord(known.kind, known.w)).set(FLAGS_OP);
+    this.b.e.i32(opWord(known.kind, known.w)).set(FLAGS_OP);
   }
 
   /** The state page gets what FLAGS_SOURCE has: doing so again would change nothing. */
   #mergeOverridden(mask: number): void {
-    const { e } = this;
+    const { e } = this.b;
     e.get(STATE);
     e.get(STATE).mem(W.i32_load, L.ST_EFLAGS).i32(~STATUS_FLAGS).op(W.i32_and);
     e.get(STATE)
-      .call(this.functions.flags)
+      .call(this.b.functions.flags)
       .i32(STATUS_FLAGS & ~mask)
       .op(W.i32_and, W.i32_or);
-    this.put(new Value(this.native, FLAGS_SOURCE, 12), 32);
+    this.b.put(new Value(this.b.native, FLAGS_SOURCE, 12), 32);
     e.op(W.i32_or).mem(W.i32_store, L.ST_EFLAGS);
     e.get(STATE).i32(opWord(L.CC_EAGER, 1)).mem(W.i32_store, L.ST_CC_OP);
   }
 
   /** Puts the flags into the state page and forgets the locals, so that none of them has to live on. */
-  retireFlags(): void {
+  retire(): void {
     if (this.known === PAGE) return;
-    this.settleFlags();
-    this.storeFlags();
-    const { e } = this;
+    this.settle();
+    this.store();
+    const { e } = this.b;
     for (const local of [FLAGS_RESULT, FLAGS_SOURCE]) {
-      if (this.native === 64) e.i64(0n);
+      if (this.b.native === 64) e.i64(0n);
       else e.i32(0);
       e.set(local);
     }
-    this.flagsInStatePage();
+    this.inStatePage();
   }
 
   /** Pushes 1 if the signed product of FLAGS_X and FLAGS_Y does not fit in its width. */
   #pushProductCarry(w: Width): void {
-    const { e } = this;
-    const x = new Value(this.native, FLAGS_X, w * 8);
-    const y = new Value(this.native, FLAGS_Y, w * 8);
+    const { e } = this.b;
+    const x = new Value(this.b.native, FLAGS_X, w * 8);
+    const y = new Value(this.b.native, FLAGS_Y, w * 8);
     if (w === 8) {
-      const high = this.mulHigh(8, true, x, y);
-      this.put(high, 64);
-      this.put(this.result(), 64);
+      const high = this.b.mulHigh(8, true, x, y);
+      this.b.put(high, 64);
+      this.b.put(this.result(), 64);
       e.i64(63n).op(W.i64_shr_s, W.i64_ne);
       return;
     }
     for (const factor of [x, y]) {
-      this.put(factor, 32);
+      this.b.put(factor, 32);
       if (w === 2) e.op(W.i32_extend16_s);
       e.op(W.i64_extend_i32_s);
     }
     e.op(W.i64_mul);
-    const product = this.pop(64);
-    this.put(product, 64);
+    const product = this.b.pop(64);
+    this.b.put(product, 64);
     e.get(product.local).op(w === 2 ? W.i64_extend16_s : W.i64_extend32_s, W.i64_ne);
   }
 
   #keep(v: Value, local: number): void {
-    this.put(v, this.native);
-    this.e.set(local);
+    this.b.put(v, this.b.native);
+    this.b.e.set(local);
   }
-  setFlags(kind: number, w: Width, result: Value, source: Value): void {
-    if (this.noFlags) return;
-    if (kind === L.CC_SUB) this.#keep(result.minuend ?? this.add(w, result, source), FLAGS_MINUEND);
+  set(kind: number, w: Width, result: Value, source: Value): void {
+    if (this.quiet) return;
+    if (kind === L.CC_SUB) this.#keep(result.minuend ?? this.b.add(w, result, source), FLAGS_MINUEND);
     this.#keep(result, FLAGS_RESULT);
     if (kind !== L.CC_LOGIC) this.#keep(source, FLAGS_SOURCE);
     this.known = { kind, w };
   }
-  setFlagsWithCarry(kind: number, w: Width, result: Value, source: Value, carry: Value): void {
-    if (this.noFlags) return;
-    const { e } = this;
-    this.put(carry, 32);
+  setWithCarry(kind: number, w: Width, result: Value, source: Value, carry: Value): void {
+    if (this.quiet) return;
+    const { e } = this.b;
+    this.b.put(carry, 32);
     e.tee(FLAGS_CARRY)
       .i32(L.CC_ADC - L.CC_ADD)
       .op(W.i32_mul)
@@ -156,8 +161,8 @@ export class FlagEmitter extends OperandEmitter {
     this.#keep(source, FLAGS_SOURCE);
     this.known = { kind: kind + L.CC_ADC - L.CC_ADD, w };
   }
-  setFlagsKeepCarry(kind: number, w: Width, result: Value): void {
-    if (this.noFlags) return;
+  setKeepCarry(kind: number, w: Width, result: Value): void {
+    if (this.quiet) return;
     if (this.known === PAGE || this.known?.carryInPage) {
       if (this.known === PAGE) this.#carryToPage();
       this.#keep(result, FLAGS_RESULT);
@@ -169,15 +174,15 @@ export class FlagEmitter extends OperandEmitter {
     this.#keep(carry, FLAGS_SOURCE);
     this.known = { kind, w };
   }
-  setFlagsGiven(w: Width, result: Value, bits: Value): void {
-    if (this.noFlags) return;
+  setGiven(w: Width, result: Value, bits: Value): void {
+    if (this.quiet) return;
     this.#keep(result, FLAGS_RESULT);
     this.#keep(bits, FLAGS_SOURCE);
     this.known = { kind: L.CC_GIVEN, w };
   }
 
-  setFlagsProduct(w: Width, low: Value, x: Value, y: Value): void {
-    if (this.noFlags) return;
+  setProduct(w: Width, low: Value, x: Value, y: Value): void {
+    if (this.quiet) return;
     this.#keep(low, FLAGS_RESULT);
     this.#keep(x, FLAGS_X);
     this.#keep(y, FLAGS_Y);
@@ -185,15 +190,15 @@ export class FlagEmitter extends OperandEmitter {
   }
 
   protected result(): Value {
-    return new Value(this.native, FLAGS_RESULT, this.known!.w * 8);
+    return new Value(this.b.native, FLAGS_RESULT, this.known!.w * 8);
   }
   protected source(): Value {
     const { kind, w } = this.known!;
     // Given flags lie where RFLAGS has them, whatever the width.
-    return new Value(this.native, FLAGS_SOURCE, kind === L.CC_GIVEN ? 12 : w * 8);
+    return new Value(this.b.native, FLAGS_SOURCE, kind === L.CC_GIVEN ? 12 : w * 8);
   }
   protected minuend(): Value {
-    return new Value(this.native, FLAGS_MINUEND, this.known!.w * 8);
+    return new Value(this.b.native, FLAGS_MINUEND, this.known!.w * 8);
   }
   #carryIn(): Value {
     return new Value(32, FLAGS_CARRY, 1);
@@ -201,22 +206,23 @@ export class FlagEmitter extends OperandEmitter {
 
   /** Pushes 64 minus the operand's bits, as FLAGS_OP says. */
   #shift(): void {
-    const { e } = this;
+    const { e } = this.b;
     e.i32(64).i32(8).get(FLAGS_OP).i32(8).op(W.i32_shr_u).i32(3).op(W.i32_and, W.i32_shl, W.i32_sub);
   }
   /** Pushes the same for the source, which some operations keep unshifted. */
   #sourceShift(): void {
-    const { e } = this;
+    const { e } = this.b;
     this.#shift();
     e.i32(SHIFTED_SOURCES).get(FLAGS_OP).i32(0xff).op(W.i32_and, W.i32_shr_u).i32(1).op(W.i32_and, W.i32_mul);
   }
   /** Writes the flags to the state page, with FLAGS_OP in order. */
-  storeFlags(): void {
-    const { e, known } = this;
+  store(): void {
+    const { e } = this.b;
+    const { known } = this;
     if (known === PAGE || known?.kind === OVERRIDDEN) return; // settled, in the latter case
     const one = (local: number, offset: number, shift: () => void): void => {
       e.get(STATE).get(local);
-      if (this.native === 32) e.op(W.i64_extend_i32_u);
+      if (this.b.native === 32) e.op(W.i64_extend_i32_u);
       shift();
       e.mem(W.i64_store, offset);
     };
@@ -243,47 +249,44 @@ export class FlagEmitter extends OperandEmitter {
     e.get(STATE).get(FLAGS_OP).mem(W.i32_store, L.ST_CC_OP).op(W.end);
   }
   /** The state page has them: nothing is read until somebody asks. */
-  flagsInStatePage(): void {
-    this.e.i32(IN_STATE_PAGE).set(FLAGS_OP);
+  inStatePage(): void {
+    this.b.e.i32(IN_STATE_PAGE).set(FLAGS_OP);
     this.known = PAGE;
   }
 
   /** All six flags from the state page. */
-  statusFlags(): Value {
-    this.settleFlags();
-    this.storeFlags();
-    this.e.get(STATE).call(this.functions.flags);
-    return this.pop(32, 12);
+  status(): Value {
+    this.settle();
+    this.store();
+    this.b.e.get(STATE).call(this.b.functions.flags);
+    return this.b.pop(32, 12);
   }
 
-  override if_(c: Value, body: () => void): void {
-    if (c.constant !== undefined) {
-      super.if_(c, body);
-      return;
-    }
+  /** Emits what only sometimes runs, by `emit`, so that the flags are the same to what follows either way. */
+  sometimes(emit: (body: () => void) => void, body: () => void): void {
     const before = this.known;
-    this.settleFlags();
-    super.if_(c, () => {
+    this.settle();
+    emit(() => {
       body();
-      if (this.known !== before) this.settleFlags();
+      if (this.known !== before) this.settle();
     });
     if (this.known !== before) this.known = undefined;
   }
 
-  changeFlags(mask: number, bits: Value): void {
-    const { e } = this;
+  change(mask: number, bits: Value): void {
+    const { e } = this.b;
     const store = (keep: number, value: () => void): void => {
       e.get(STATE).get(STATE).mem(W.i32_load, L.ST_EFLAGS).i32(keep).op(W.i32_and);
       value();
       e.op(W.i32_or).mem(W.i32_store, L.ST_EFLAGS);
     };
     if (!(mask & STATUS_FLAGS)) {
-      store(~mask, () => this.put(bits, 32));
+      store(~mask, () => this.b.put(bits, 32));
       return;
     }
     const kept = mask & ~GIVEN_FLAGS ? undefined : this.#givenFlags(mask);
     if (kept !== undefined) {
-      this.#keep(this.or(kept, bits), FLAGS_SOURCE);
+      this.#keep(this.b.or(kept, bits), FLAGS_SOURCE);
       this.known = { kind: L.CC_GIVEN, w: this.known!.w };
       return;
     }
@@ -291,11 +294,11 @@ export class FlagEmitter extends OperandEmitter {
       this.#override(mask, bits);
       return;
     }
-    const status = this.statusFlags();
+    const status = this.status();
     store(~(STATUS_FLAGS | mask), () => {
-      this.put(status, 32);
+      this.b.put(status, 32);
       e.i32(~mask).op(W.i32_and);
-      this.put(bits, 32);
+      this.b.put(bits, 32);
       e.op(W.i32_or);
     });
     this.known = { kind: L.CC_EAGER, w: 1 };
@@ -304,13 +307,13 @@ export class FlagEmitter extends OperandEmitter {
   #override(mask: number, bits: Value): void {
     const before = this.known?.kind === OVERRIDDEN ? this.known.mask! : 0;
     if (before & ~mask) {
-      const source = new Value(this.native, FLAGS_SOURCE, 12);
-      this.#keep(this.or(this.and(source, this.const(BigInt(before & ~mask))), bits), FLAGS_SOURCE);
+      const source = new Value(this.b.native, FLAGS_SOURCE, 12);
+      this.#keep(this.b.or(this.b.and(source, this.b.const(BigInt(before & ~mask))), bits), FLAGS_SOURCE);
     } else {
       if (before === 0 && this.known !== PAGE) {
-        this.settleFlags();
-        this.storeFlags();
-        this.flagsInStatePage();
+        this.settle();
+        this.store();
+        this.inStatePage();
       }
       this.#keep(bits, FLAGS_SOURCE);
     }
@@ -322,21 +325,21 @@ export class FlagEmitter extends OperandEmitter {
     const { known } = this;
     if (known === undefined || known === PAGE) return undefined;
     const rotated = (mask & (RFLAGS_CF | RFLAGS_OF)) === (RFLAGS_CF | RFLAGS_OF);
-    const auxiliary = this.const(BigInt(RFLAGS_AF));
+    const auxiliary = this.b.const(BigInt(RFLAGS_AF));
     switch (known.kind) {
       case L.CC_LOGIC:
-        return this.const(0n);
+        return this.b.const(0n);
       case L.CC_GIVEN:
-        if (known.product) return rotated ? this.const(0n) : undefined;
-        return this.and(this.source(), this.const(BigInt(GIVEN_FLAGS & ~mask)));
+        if (known.product) return rotated ? this.b.const(0n) : undefined;
+        return this.b.and(this.source(), this.b.const(BigInt(GIVEN_FLAGS & ~mask)));
       case L.CC_SUB:
         if (!rotated) return undefined;
-        return this.and(this.xor(this.xor(this.minuend(), this.source()), this.result()), auxiliary);
+        return this.b.and(this.b.xor(this.b.xor(this.minuend(), this.source()), this.result()), auxiliary);
       case L.CC_ADD: {
         if (!rotated) return undefined;
         const { w } = known;
-        const a = this.sub(w, this.result(), this.source());
-        return this.and(this.xor(this.xor(a, this.source()), this.result()), auxiliary);
+        const a = this.b.sub(w, this.result(), this.source());
+        return this.b.and(this.b.xor(this.b.xor(a, this.source()), this.result()), auxiliary);
       }
     }
     return undefined;
@@ -347,36 +350,36 @@ export class FlagEmitter extends OperandEmitter {
   }
   /** CF of flags that come from anywhere: at once where FLAGS_SOURCE has it, which a loop that counts down finds but once. */
   #unknownCarry(): Value {
-    const { e } = this;
+    const { e } = this.b;
     const page = this.known === PAGE;
-    this.settleFlags();
-    const carry = this.locals.scratch(32);
+    this.settle();
+    const carry = this.b.locals.scratch(32);
     e.i32(CARRIED);
     if (page) e.get(STATE).mem(W.i32_load8_u, L.ST_CC_OP);
     else e.get(FLAGS_OP); // a negative one shifts by 31
     e.op(W.i32_shr_u).i32(1).op(W.i32_and, W.i32_eqz);
-    this.unlikely.push(e.length);
+    this.b.unlikely.push(e.length);
     e.op(W.if, I32);
-    const status = this.statusFlags();
-    this.put(status, 32);
+    const status = this.status();
+    this.b.put(status, 32);
     e.op(W.else);
     if (page) this.#pushPageCarry();
     else e.get(FLAGS_SOURCE);
-    if (this.native === 64) e.op(W.i32_wrap_i64);
+    if (this.b.native === 64) e.op(W.i32_wrap_i64);
     e.op(W.end).i32(RFLAGS_CF).op(W.i32_and).set(carry);
     return new Value(32, carry, 1);
   }
   /** Pushes ST_CC_SRC as a native value. */
   #pushPageCarry(): void {
-    this.e.get(STATE).mem(this.native === 64 ? W.i64_load : W.i32_load, L.ST_CC_SRC);
+    this.b.e.get(STATE).mem(this.b.native === 64 ? W.i64_load : W.i32_load, L.ST_CC_SRC);
   }
   /** With all flags in the state page: puts CF into ST_CC_SRC, which makes the others wrong unless it was there: INC or DEC sets them next. */
   #carryToPage(): void {
-    const { e } = this;
+    const { e } = this.b;
     e.i32(CARRIED).get(STATE).mem(W.i32_load8_u, L.ST_CC_OP).op(W.i32_shr_u).i32(1).op(W.i32_and, W.i32_eqz);
-    this.unlikely.push(e.length);
+    this.b.unlikely.push(e.length);
     e.op(W.if, VOID);
-    e.get(STATE).get(STATE).call(this.functions.flags).i32(RFLAGS_CF).op(W.i32_and, W.i64_extend_i32_u);
+    e.get(STATE).get(STATE).call(this.b.functions.flags).i32(RFLAGS_CF).op(W.i32_and, W.i64_extend_i32_u);
     e.mem(W.i64_store, L.ST_CC_SRC).op(W.end);
   }
   protected carryTruth(): Value | undefined {
@@ -385,35 +388,35 @@ export class FlagEmitter extends OperandEmitter {
       case OVERRIDDEN:
         return known.mask! & RFLAGS_CF ? this.overridden(0n) : undefined;
       case L.CC_SUB:
-        return this.below(this.minuend(), this.source());
+        return this.b.below(this.minuend(), this.source());
       case L.CC_ADD:
-        return this.below(this.result(), this.source());
+        return this.b.below(this.result(), this.source());
       case L.CC_LOGIC:
-        return this.const(0n);
+        return this.b.const(0n);
       case L.CC_INC:
       case L.CC_DEC:
       case L.CC_GIVEN:
         if (known.carryInPage) {
           this.#pushPageCarry();
-          return this.and(this.pop(this.native), this.const(1n));
+          return this.b.and(this.b.pop(this.b.native), this.b.const(1n));
         }
         if (known.product) {
           this.#pushProductCarry(known.w);
-          return this.popTruth();
+          return this.b.popTruth();
         }
-        return this.and(this.source(), this.const(1n));
+        return this.b.and(this.source(), this.b.const(1n));
       case L.CC_ADC: {
         // res < src, or equal with a carry in.
-        const less = this.below(this.result(), this.source());
-        const same = this.equal(this.result(), this.source());
-        return this.either(less, this.both(same, this.#carryIn()));
+        const less = this.b.below(this.result(), this.source());
+        const same = this.b.equal(this.result(), this.source());
+        return this.b.either(less, this.b.both(same, this.#carryIn()));
       }
       case L.CC_SBB: {
         // a = res + src + carry: a borrow where a < src, or equal with one in.
         const { w } = known;
-        const a = this.add(w, this.add(w, this.result(), this.source()), this.#carryIn());
-        const less = this.below(a, this.source());
-        return this.either(less, this.both(this.equal(a, this.source()), this.#carryIn()));
+        const a = this.b.add(w, this.b.add(w, this.result(), this.source()), this.#carryIn());
+        const less = this.b.below(a, this.source());
+        return this.b.either(less, this.b.both(this.b.equal(a, this.source()), this.#carryIn()));
       }
     }
     return undefined;
@@ -421,7 +424,7 @@ export class FlagEmitter extends OperandEmitter {
 
   /** A flag that FLAGS_SOURCE has. */
   protected overridden(bit: bigint): Value {
-    const source = new Value(this.native, FLAGS_SOURCE, 12);
-    return this.and(this.shr(4, source, this.const(bit)), this.const(1n));
+    const source = new Value(this.b.native, FLAGS_SOURCE, 12);
+    return this.b.and(this.b.shr(4, source, this.b.const(bit)), this.b.const(1n));
   }
 }

@@ -39,7 +39,7 @@ export interface RegisterUse {
 export class OperandEmitter extends ValueEmitter {
   /** Mode word of the code. */
   protected readonly mode: number;
-  protected insn!: Insn;
+  insn!: Insn;
   /** RIP after the instruction. */
   protected next = 0n;
   /** Registers met so far. */

@@ -25,6 +25,7 @@ import {
   REGISTERS,
   STATE,
 } from './locals.ts';
+import { OperandEmitter } from './operand-emitter.ts';
 import type { Edge, NodeInsn, RegionNode } from './region.ts';
 import type { Value } from './value.ts';
 import type { RegionFunctions } from './value-emitter.ts';
@@ -61,7 +62,8 @@ export interface RegionCode {
 type Label = RegionNode | undefined;
 
 /** Translates one region. */
-export class RegionEmitter extends ConditionEmitter implements Builder<Value, Value> {
+export class RegionEmitter extends OperandEmitter implements Builder<Value, Value> {
+  readonly flags: ConditionEmitter = new ConditionEmitter(this);
   readonly vectors: VectorEmitter = new VectorEmitter(this);
   readonly #newSite: (site: Site) => number;
   /** Labels inside the function's outermost block: a loop's or a merge's node, undefined for an `if`. */
@@ -85,7 +87,7 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
     this.#newSite = newSite;
     this.#spilled = spilled;
     this.site = () => {
-      this.settleFlags();
+      this.flags.settle();
       if (this.#site < 0) this.#site = this.#makeSite();
       return this.#site;
     };
@@ -95,7 +97,7 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
   emit(entry: RegionNode): RegionCode {
     const { e } = this;
     e.op(W.block, VOID);
-    this.flagsInStatePage();
+    this.flags.inStatePage();
     this.#tree(entry);
     e.op(W.end);
     const body = e.bytes.slice();
@@ -149,8 +151,8 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
   #epilogue(): void {
     const { e } = this;
     this.#storeRegisters(this.registers.written);
-    this.known = undefined;
-    this.storeFlags();
+    this.flags.known = undefined;
+    this.flags.store();
     e.get(EXIT_MODE).op(W.i32_eqz, W.if, VOID).i32(0).op(W.return, W.end);
     e.get(EXIT_MODE).i32(EXIT_STOP).op(W.i32_eq, W.if, VOID);
     e.get(STATE).get(EXIT_ARGUMENT).get(BUDGET).call(this.functions.stop).i32(0).op(W.return, W.end);
@@ -176,7 +178,7 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
   }
   #tree(node: RegionNode): void {
     if (node.loop) {
-      this.retireFlags();
+      this.flags.retire();
       this.#open(W.loop, node);
     }
     const merges = node.dominated.filter(({ forward }) => forward > 1).sort((a, b) => b.order - a.order);
@@ -192,7 +194,7 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
     this.#open(W.block, merge);
     this.#within(node, merges, from + 1);
     this.#close();
-    this.known = undefined;
+    this.flags.known = undefined;
     this.#tree(merge);
   }
   /** Distance of a node's label, or -1 if it is emitted where its only edge ends. */
@@ -218,7 +220,7 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
     e.i32(stop).set(EXIT_ARGUMENT).get(BUDGET).i32(count).op(W.i32_sub).tee(BUDGET).i32(0).op(W.i32_lt_s);
     this.unlikely.push(e.length);
     e.op(W.if, VOID);
-    this.settleFlags();
+    this.flags.settle();
     e.i32(EXIT_STOP)
       .set(EXIT_MODE)
       .br(this.depth + 1)
@@ -228,7 +230,7 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
       this.#at = at;
       this.#rest = count - k;
       this.#site = -1;
-      this.noFlags = at.noFlags;
+      this.flags.quiet = at.noFlags;
       this.beginOperands(at.insn, at.next);
       if (at.shortcut) this.#shortcut(node.next!);
       else if (at.external) this.#callHelper();
@@ -245,7 +247,7 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
     const { e } = this;
     const { targets } = node;
     const { shift, bits, slots } = distinguish(targets.map(({ rip }) => rip!));
-    const known: KnownFlags | undefined = this.known;
+    const known: KnownFlags | undefined = this.flags.known;
     this.#open(W.block, undefined); // ends where none fits
     for (const _ of targets) this.#open(W.block, undefined);
     e.get(EXIT_RIP).op(W.i32_wrap_i64).i32(shift).op(W.i32_shr_u);
@@ -259,12 +261,12 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
       e.get(EXIT_RIP).i64(BigInt.asIntN(64, edge.rip!)).op(W.i64_ne);
       this.unlikely.push(e.length);
       e.brIf(targets.length - 1 - k);
-      this.known = known;
+      this.flags.known = known;
       this.#node = node;
       this.#follow(edge);
     });
     this.#close();
-    this.known = known;
+    this.flags.known = known;
     this.#leave(0);
   }
 
@@ -274,13 +276,13 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
     this.external = true;
     const site = this.site(); // flags are in order from here on
     this.#storeRegisters(this.#spilled.written);
-    this.storeFlags();
+    this.flags.store();
     e.get(STATE).i32(site).get(BUDGET).call(this.functions.execute);
     // The state page is right, and must not be written over: what was spilled is read back first.
     const stop = this.locals.scratch(32);
     e.set(stop);
     this.#loadRegisters(this.#spilled.used);
-    this.flagsInStatePage();
+    this.flags.inStatePage();
     this.forgetStack();
     e.get(STATE).mem(W.i32_load, L.ST_BUDGET).set(BUDGET);
     e.get(stop);
@@ -292,7 +294,7 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
   #shortcut(edge: Edge): void {
     const { e } = this;
     const { insn } = this.#at;
-    this.retireFlags();
+    this.flags.retire();
     let value: Value | undefined;
     const shape = stringShape(insn);
     if (shape !== undefined) {
@@ -355,7 +357,7 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
 
   /** Leaves to EXIT_RIP. */
   #leave(link: number): void {
-    this.settleFlags();
+    this.flags.settle();
     this.e.i32(link).set(EXIT_ARGUMENT).i32(EXIT_CHAIN).set(EXIT_MODE).br(this.depth);
   }
   #leaveTo(edge: Edge): void {
@@ -387,8 +389,8 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
   }
   /** Puts the flags where an edge's target expects them. */
   #flagsFor(to: RegionNode, from: RegionNode): void {
-    if (to.order <= from.order) this.retireFlags();
-    else this.settleFlags();
+    if (to.order <= from.order) this.flags.retire();
+    else this.flags.settle();
   }
   /** Pushes true if the jump cache does not lead to the edge's target. */
   #pushGuard(edge: Edge): void {
@@ -400,6 +402,10 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
       .op(W.i32_ne);
   }
 
+  override if_(c: Value, body: () => void): void {
+    if (c.constant !== undefined) super.if_(c, body);
+    else this.flags.sometimes((emitted) => super.if_(c, emitted), body);
+  }
   nextRip(): Value {
     return this.const(this.next);
   }
@@ -445,10 +451,10 @@ export class RegionEmitter extends ConditionEmitter implements Builder<Value, Va
       this.put(c, 32);
       if (!to) this.unlikely.push(e.length);
       this.#open(W.if, undefined);
-      const known: KnownFlags | undefined = this.known;
+      const known: KnownFlags | undefined = this.flags.known;
       this.#follow(taken!);
       this.#close();
-      this.known = known;
+      this.flags.known = known;
       this.#node = node;
     }
     this.#follow(next!);

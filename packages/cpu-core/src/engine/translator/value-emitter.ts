@@ -31,10 +31,10 @@ export interface RegionFunctions {
 /** Computes. */
 export class ValueEmitter {
   readonly e: Emitter;
-  protected readonly functions: RegionFunctions;
+  readonly functions: RegionFunctions;
   readonly locals: Locals;
   /** Bits of a general register's local. */
-  protected readonly native: 32 | 64;
+  readonly native: 32 | 64;
   /** Labels opened inside the function so far. */
   depth = 0;
 
@@ -64,7 +64,7 @@ export class ValueEmitter {
     return new Value(type, local, bits);
   }
   /** Pops a truth. */
-  protected popTruth(): Value {
+  popTruth(): Value {
     return this.pop(32, 1);
   }
 

@@ -2,11 +2,11 @@
 import { RFLAGS_CF, RFLAGS_OF } from '@smm/x86-defs';
 import { STATUS_FLAGS } from '../../flags.ts';
 import * as L from '../../layout.ts';
-import type { Width } from '../../semantics/builder.ts';
+import { productFlags } from '../../semantics/arith.ts';
+import type { Flags, Width } from '../../semantics/builder.ts';
 import { LOCAL_POOL32, LOCAL_STATE } from './convention.ts';
 import { I32, W } from './emitter.ts';
-import { OperandBuilder } from './operand-builder.ts';
-import type { FreshFlags } from './value-builder.ts';
+import type { WasmBuilder } from './wasm-builder.ts';
 
 /** Bits of ST_CC_OP for flags that are put into ST_EFLAGS while the others stay lazy. */
 const APART: Readonly<Record<number, number>> = {
@@ -16,10 +16,32 @@ const APART: Readonly<Record<number, number>> = {
 /** Bits of ST_CC_OP that tell additions and subtractions, with or without a carry in, from the rest. */
 const CARRY_CASE = L.CC_CF_APART | 7;
 
+/** Lazy flags just made by the first half of a fused pair. */
+interface FreshFlags {
+  kind: number;
+  w: Width;
+  result: number;
+  source: number;
+}
+
 /** Flags and conditions. */
-export class FlagBuilder extends OperandBuilder {
+export class FlagBuilder implements Flags<number, number> {
+  readonly #b: WasmBuilder;
+  #fresh: FreshFlags | undefined;
+  /** Leave the flags alone: nobody looks at them. */
+  quiet = false;
+
+  constructor(operands: WasmBuilder) {
+    this.#b = operands;
+  }
+
+  /** Starts a handler: nothing is known of the flags. */
+  begin(): void {
+    this.#fresh = undefined;
+  }
+
   #storeLazy(kind: number, w: Width, result: number): void {
-    const e = this.e;
+    const e = this.#b.e;
     e.get(LOCAL_STATE)
       .i32(kind | ((31 - Math.clz32(w)) << 8))
       .mem(W.i32_store, L.ST_CC_OP);
@@ -28,26 +50,26 @@ export class FlagBuilder extends OperandBuilder {
     e.mem(W.i64_store, L.ST_CC_RES);
   }
   #putTop(v: number, w: Width): void {
-    this.put(v);
-    if (w < 8) this.e.i64(BigInt(64 - 8 * w)).op(W.i64_shl);
+    this.#b.put(v);
+    if (w < 8) this.#b.e.i64(BigInt(64 - 8 * w)).op(W.i64_shl);
   }
-  setFlags(kind: number, w: Width, result: number, source: number): void {
-    if (this.noFlags) return;
+  set(kind: number, w: Width, result: number, source: number): void {
+    if (this.quiet) return;
     this.#storeLazy(kind, w, result);
     if (kind !== L.CC_LOGIC) {
-      this.e.get(LOCAL_STATE);
+      this.#b.e.get(LOCAL_STATE);
       this.#putTop(source, w);
-      this.e.mem(W.i64_store, L.ST_CC_SRC);
+      this.#b.e.mem(W.i64_store, L.ST_CC_SRC);
     }
-    this.freshFlags = { kind, w, result, source };
+    this.#fresh = { kind, w, result, source };
   }
-  setFlagsWithCarry(kind: number, w: Width, result: number, source: number, carry: number): void {
-    if (this.noFlags) return;
-    const e = this.e;
-    this.setFlags(kind, w, result, source);
-    this.freshFlags = undefined;
+  setWithCarry(kind: number, w: Width, result: number, source: number, carry: number): void {
+    if (this.quiet) return;
+    const e = this.#b.e;
+    this.set(kind, w, result, source);
+    this.#fresh = undefined;
     e.get(LOCAL_STATE);
-    this.put(carry);
+    this.#b.put(carry);
     e.op(W.i32_wrap_i64)
       .i32(L.CC_ADC - L.CC_ADD)
       .op(W.i32_mul);
@@ -55,46 +77,49 @@ export class FlagBuilder extends OperandBuilder {
       .op(W.i32_add)
       .mem(W.i32_store, L.ST_CC_OP);
   }
-  setFlagsKeepCarry(kind: number, w: Width, result: number): void {
-    if (this.noFlags) return;
+  setKeepCarry(kind: number, w: Width, result: number): void {
+    if (this.quiet) return;
     const carry = this.carry();
     this.#storeLazy(kind, w, result);
-    this.e.get(LOCAL_STATE).get(carry).mem(W.i64_store, L.ST_CC_SRC);
-    this.freshFlags = { kind, w, result, source: carry };
+    this.#b.e.get(LOCAL_STATE).get(carry).mem(W.i64_store, L.ST_CC_SRC);
+    this.#fresh = { kind, w, result, source: carry };
   }
-  setFlagsGiven(w: Width, result: number, bits: number): void {
-    if (this.noFlags) return;
+  setGiven(w: Width, result: number, bits: number): void {
+    if (this.quiet) return;
     this.#storeLazy(L.CC_GIVEN, w, result);
-    this.freshFlags = undefined;
-    this.e.get(LOCAL_STATE);
-    this.put(bits);
-    this.e.mem(W.i64_store, L.ST_CC_SRC);
+    this.#fresh = undefined;
+    this.#b.e.get(LOCAL_STATE);
+    this.#b.put(bits);
+    this.#b.e.mem(W.i64_store, L.ST_CC_SRC);
   }
-  #status(): void {
-    this.apart(() => this.e.get(LOCAL_STATE).call(this.functions.flags), I32);
+  setProduct(w: Width, low: number, x: number, y: number): void {
+    if (!this.quiet) productFlags(this.#b, w, low, x, y);
   }
-  statusFlags(): number {
-    this.#status();
-    this.e.op(W.i64_extend_i32_u);
-    return this.new64();
+  #evaluated(): void {
+    this.#b.apart(() => this.#b.e.get(LOCAL_STATE).call(this.#b.functions.flags), I32);
   }
-  changeFlags(mask: number, bits: number): void {
-    const e = this.e;
+  status(): number {
+    this.#evaluated();
+    this.#b.e.op(W.i64_extend_i32_u);
+    return this.#b.new64();
+  }
+  change(mask: number, bits: number): void {
+    const e = this.#b.e;
     const status = mask & STATUS_FLAGS;
     const apart = status & ~(RFLAGS_CF | RFLAGS_OF) ? undefined : APART[status];
     e.get(LOCAL_STATE).get(LOCAL_STATE).mem(W.i32_load, L.ST_EFLAGS);
     if (status && apart === undefined) {
       e.i32(~(STATUS_FLAGS | mask)).op(W.i32_and);
-      this.#status();
+      this.#evaluated();
       e.i32(~mask).op(W.i32_and, W.i32_or);
     } else e.i32(~mask).op(W.i32_and);
-    this.put(bits);
+    this.#b.put(bits);
     e.op(W.i32_wrap_i64, W.i32_or).mem(W.i32_store, L.ST_EFLAGS);
     if (!status) return;
     e.get(LOCAL_STATE);
     if (apart === undefined) e.i32(L.CC_EAGER);
     else {
-      const op = LOCAL_POOL32 + this.next32; // scratch: taken again at once
+      const op = LOCAL_POOL32 + this.#b.next32; // scratch: taken again at once
       e.get(LOCAL_STATE).mem(W.i32_load, L.ST_CC_OP).tee(op).i32(apart).op(W.i32_or).i32(L.CC_EAGER);
       e.get(op).op(W.select);
     }
@@ -102,16 +127,16 @@ export class FlagBuilder extends OperandBuilder {
   }
   carry(): number {
     this.#pushCarry();
-    this.e.op(W.i64_extend_i32_u);
-    return this.new64();
+    this.#b.e.op(W.i64_extend_i32_u);
+    return this.#b.new64();
   }
   /** Pushes CF, for any kind of lazy flags. */
   #pushCarry(): void {
-    const e = this.e;
-    const kind = LOCAL_POOL32 + this.next32; // scratch: taken again at once
+    const e = this.#b.e;
+    const kind = LOCAL_POOL32 + this.#b.next32; // scratch: taken again at once
     const load = (offset: number): number => {
       e.get(LOCAL_STATE).mem(W.i64_load, offset);
-      return this.new64();
+      return this.#b.new64();
     };
     const carried = (): void => void e.get(kind).i32(3).op(W.i32_shr_u);
     // Below, or equal where a carry came in.
@@ -138,7 +163,7 @@ export class FlagBuilder extends OperandBuilder {
       .get(LOCAL_STATE)
       .mem(W.i64_load8_u, L.ST_CC_OP + 1);
     e.op(W.i64_shl, W.i64_sub, W.i64_shl, W.i64_add);
-    below(this.new64(), source);
+    below(this.#b.new64(), source);
     e.op(W.else);
     e.i32((1 << L.CC_INC) | (1 << L.CC_DEC) | (1 << L.CC_GIVEN)).get(kind);
     e.op(W.i32_shr_u).i32(1).op(W.i32_and, W.if, I32);
@@ -149,14 +174,14 @@ export class FlagBuilder extends OperandBuilder {
   }
 
   condition(): number {
-    const cc = this.insn.cc;
-    const fresh = this.freshFlags;
+    const cc = this.#b.insn.cc;
+    const fresh = this.#fresh;
     const even = cc & ~1;
     if (fresh && this.#freshCondition(fresh, even)) {
-      if (cc & 1) this.e.op(W.i32_eqz);
-      return this.new32();
+      if (cc & 1) this.#b.e.op(W.i32_eqz);
+      return this.#b.new32();
     }
-    const e = this.e;
+    const e = this.#b.e;
     if (even === 0x4 || even === 0x8) {
       // ZF and SF come from the result whatever the operation was.
       e.get(LOCAL_STATE).mem(W.i32_load, L.ST_CC_OP).op(W.i32_eqz, W.if, 0x7f);
@@ -180,12 +205,12 @@ export class FlagBuilder extends OperandBuilder {
       e.op(W.end);
     } else this.#slowCondition(even);
     if (cc & 1) e.op(W.i32_eqz);
-    return this.new32();
+    return this.#b.new32();
   }
   #freshCondition(f: FreshFlags, even: number): boolean {
-    const e = this.e;
+    const e = this.#b.e;
     if (even === 0x4) {
-      this.put(f.result);
+      this.#b.put(f.result);
       e.op(W.i64_eqz);
       return true;
     }
@@ -196,9 +221,9 @@ export class FlagBuilder extends OperandBuilder {
     }
     const relation = { 2: W.i64_lt_u, 6: W.i64_le_u, 12: W.i64_lt_s, 14: W.i64_le_s }[even];
     if (relation === undefined) return false;
-    const { difference } = this;
+    const { difference } = this.#b;
     if (f.kind === L.CC_SUB && difference?.result === f.result && difference.b === f.source) {
-      const put = (v: number): void => (even < 0xc ? this.put(v) : this.#putTop(v, f.w));
+      const put = (v: number): void => (even < 0xc ? this.#b.put(v) : this.#putTop(v, f.w));
       put(difference.a);
       put(difference.b);
       e.op(relation);
@@ -216,14 +241,14 @@ export class FlagBuilder extends OperandBuilder {
   }
   /** Pushes the truth of an even condition code from the evaluated flags. */
   #slowCondition(even: number): void {
-    const e = this.e;
-    this.#status();
+    const e = this.#b.e;
+    this.#evaluated();
     if (even < 0xc) {
       const mask = { 0: 0x800, 2: 0x1, 4: 0x40, 6: 0x41, 8: 0x80, 10: 0x4 }[even]!;
       e.i32(mask).op(W.i32_and).i32(0).op(W.i32_ne);
       return;
     }
-    const flags = LOCAL_POOL32 + this.next32; // scratch: taken again at once
+    const flags = LOCAL_POOL32 + this.#b.next32; // scratch: taken again at once
     e.tee(flags).i32(4).op(W.i32_shr_u).get(flags).op(W.i32_xor).i32(0x80).op(W.i32_and);
     if (even === 0xe) e.get(flags).i32(0x40).op(W.i32_and, W.i32_or);
     e.i32(0).op(W.i32_ne);

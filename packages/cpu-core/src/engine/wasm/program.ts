@@ -246,7 +246,7 @@ function runFunction(model: Model, forms: Form[], fused: Pair[], functions: Func
       SEMANTICS.get(jump.op)!(b, jump);
     } else {
       const { insn, noFlags } = forms[k - R.HANDLER_FIRST]!;
-      b.noFlags = noFlags;
+      b.flags.quiet = noFlags;
       b.begin(insn);
       SEMANTICS.get(insn.op)!(b, insn);
       if (!b.jumped) nextRecord(e, next);

@@ -13,35 +13,26 @@ import {
 } from './convention.ts';
 import { type Emitter, I64, VOID, W } from './emitter.ts';
 
-/** Lazy flags just made by the first half of a fused pair. */
-export interface FreshFlags {
-  kind: number;
-  w: Width;
-  result: number;
-  source: number;
-}
-
 /**
  * Values are locals of type i64 (or constants, as negative numbers), truths are locals of type i32. Every value is zero-extended
  * from its width.
  */
 export class ValueBuilder {
   readonly e: Emitter;
-  protected readonly functions: Functions;
+  readonly functions: Functions;
   protected readonly model: Model;
-  protected insn!: Insn;
+  insn!: Insn;
   /** Host offset of the memory operand once translated for writing. */
   protected writeHost: number | undefined;
   /** Blocks opened inside the handler. */
   protected depth = 0;
   /** Distance from the record in LOCAL_RECORD to the one being compiled (fused pairs). */
   protected recordOffset = 0;
-  protected freshFlags: FreshFlags | undefined;
   /** The last subtraction. */
-  protected difference: { readonly a: number; readonly b: number; readonly result: number } | undefined;
+  difference: { readonly a: number; readonly b: number; readonly result: number } | undefined;
   /** Locals with the host addresses of registers, by record byte. */
   protected readonly addresses = new Map<number, number>();
-  protected next32 = 0;
+  next32 = 0;
   #next64 = 0;
   #constants: bigint[] = [];
   protected readonly labels: Labels;
@@ -49,8 +40,6 @@ export class ValueBuilder {
   jumped = false;
   /** Add the segment base that the record names (64-bit FS and GS). */
   segmented = false;
-  /** Leave the flags alone: nobody looks at them. */
-  noFlags = false;
 
   constructor(emitter: Emitter, functions: Functions, model: Model, labels: Labels) {
     this.e = emitter;
@@ -70,7 +59,6 @@ export class ValueBuilder {
       this.#next64 = 0;
       this.next32 = 0;
       this.#constants = [];
-      this.freshFlags = undefined;
       this.difference = undefined;
     }
   }
@@ -85,7 +73,7 @@ export class ValueBuilder {
     this.e.set(local);
     return local;
   }
-  protected new32(): number {
+  new32(): number {
     if (this.next32 === POOL32) throw new RangeError('wasm: out of 32-bit locals');
     const local = LOCAL_POOL32 + this.next32++;
     this.e.set(local);

@@ -1,20 +1,24 @@
 /** The back end that compiles a description into a handler: code that reads its operands from the record at run time. */
 import { SEG_CS } from '@smm/x86-defs';
+import type { Insn } from '../../insn.ts';
 import * as L from '../../layout.ts';
-import { divideNarrow, productFlags } from '../../semantics/arith.ts';
-import type { Builder, Width } from '../../semantics/builder.ts';
+import { divideNarrow } from '../../semantics/arith.ts';
+import type { Builder } from '../../semantics/builder.ts';
 import { LOCAL_BLOCK, LOCAL_RECORD, LOCAL_RIP, LOCAL_STATE } from './convention.ts';
 import { VOID, W } from './emitter.ts';
 import { FlagBuilder } from './flag-builder.ts';
+import { OperandBuilder } from './operand-builder.ts';
 import * as R from './record.ts';
 import { VectorBuilder } from './vector-builder.ts';
 
-/** The whole back end: values, operands and flags of its bases, and control transfers. */
-export class WasmBuilder extends FlagBuilder implements Builder<number, number> {
+/** The whole back end: values and operands of its bases, flags and vectors as parts, and control transfers. */
+export class WasmBuilder extends OperandBuilder implements Builder<number, number> {
+  readonly flags: FlagBuilder = new FlagBuilder(this);
   readonly vectors: VectorBuilder = new VectorBuilder(this);
 
-  setFlagsProduct(w: Width, low: number, x: number, y: number): void {
-    if (!this.noFlags) productFlags(this, w, low, x, y);
+  override begin(insn: Insn, at = 0): void {
+    super.begin(insn, at);
+    if (at === 0) this.flags.begin();
   }
   nextRip(): number {
     this.field(W.i64_load, R.X_NEXT);
