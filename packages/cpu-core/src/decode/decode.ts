@@ -16,6 +16,7 @@ import {
   F_CC,
   F_D64,
   F_F64,
+  F_FEATURE,
   F_LOCK,
   F_MODRM,
   F_NO_66,
@@ -145,6 +146,7 @@ export function decodeFields(
 
   out.codeSize = codeSize;
   out.tooLong = false;
+  out.feature = 0;
   out.size = 0;
   out.rep = REP_NONE;
   out.operands = 0;
@@ -231,10 +233,12 @@ export function decodeFields(
   let flags = FLAGS[entry];
   if (flags & F_ALTERNATIVE && rex & (flags & F_REX_B ? 1 : 8)) flags = FLAGS[++entry];
   let op = OPS[entry];
-  let feature = FEATURE[entry];
-  if (has[feature] === 0) {
-    op = WITHOUT[entry];
-    if (op === OP.INVALID) return invalid(out, at - offset);
+  if (flags & F_FEATURE) {
+    out.feature = FEATURE[entry];
+    if (has[out.feature] === 0) {
+      op = WITHOUT[entry];
+      if (op === OP.INVALID) return invalid(out, at - offset);
+    }
   }
 
   let operandSize: number;
@@ -275,8 +279,8 @@ export function decodeFields(
     }
   }
   if (flags & F_VEX) {
-    feature = vexFeature(first, vex0, vex1, opcode, modRm);
-    if (has[feature] === 0) return invalid(out, at - offset);
+    out.feature = vexFeature(first, vex0, vex1, opcode, modRm);
+    if (has[out.feature] === 0) return invalid(out, at - offset);
   }
   if (override >= 0) out.segment = override;
 
@@ -288,7 +292,6 @@ export function decodeFields(
   const length = at + tail - offset;
 
   out.op = op;
-  out.feature = feature;
   if (!(flags & F_REP_IS_OPCODE)) out.rep = rep;
   if (flags & F_CC) out.cc = opcode & 15;
 

@@ -42,6 +42,8 @@ export const F_ALTERNATIVE = 1 << 10;
 export const F_VEX = 1 << 11;
 /** A 66 prefix makes it undefined. */
 export const F_NO_66 = 1 << 23;
+/** The entry asks something of the processor. */
+export const F_FEATURE = 1 << 24;
 /** The alternative entry is chosen by REX.B, not by REX.W. */
 export const F_REX_B = 1 << 22;
 /** Trailing bytes include an immediate or displacement of min(operand size, 4). */
@@ -189,6 +191,7 @@ export function expand(
   const addEntry = (number: number, codeText: string, entryFlags: number, featureText: string): number => {
     const codes = codeText === '' ? [] : codeText.split(',').map(operandCode);
     let all = entryFlags | tailOf(codes);
+    if (featureText !== '') all |= F_FEATURE;
     if (codes.some(needsModRm)) all |= F_MODRM;
     if (codes.some((code) => (code & 0xff) === A_R)) all |= F_NO_MEMORY;
     op.push(number);
