@@ -115,19 +115,43 @@ export class RsmBench {
     this.#machine.written(at, bytes.length);
   }
 
-  /** Leaves the handler with a changed save state and lets the guest run on for a while. */
-  run(edits: readonly RsmEdit[], instructions = 500): MachineStop {
-    this.#machine.restore(this.#snapshot);
+  #edit(edits: readonly RsmEdit[]): void {
     for (const [offset, width, value] of edits) {
       const bytes = Array.from({ length: width }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn));
       this.#poke(SAVE_AREA + offset, bytes);
     }
+  }
+
+  /** Leaves the handler with a changed save state and lets the guest run on for a while. */
+  run(edits: readonly RsmEdit[], instructions = 500): MachineStop {
+    this.#machine.restore(this.#snapshot);
+    this.#edit(edits);
     return this.#machine.run({ instructions, until: () => this.#machine.clock.now() > 1e9 });
+  }
+
+  /** Puts the processor back into its handler, which now loops, and lets it run on after `act`. */
+  stay(act: (processor: Machine['processors'][number]) => void, edits: readonly RsmEdit[] = []): MachineStop {
+    this.#machine.restore(this.#snapshot);
+    this.#edit(edits);
+    this.#poke(HANDLER, JUMP_HERE);
+    act(this.processor);
+    return this.#machine.run({ instructions: 500 });
+  }
+
+  /** Lets the handler of {@link stay} end. */
+  leave(): MachineStop {
+    this.#poke(HANDLER, RSM);
+    return this.#machine.run({ instructions: 500 });
   }
 
   /** Why the processor shut down. */
   get reason(): string | undefined {
     return this.#machine.shutdownReason;
+  }
+
+  /** SMIs that it has taken. */
+  get smmEntries(): number {
+    return this.#machine.smmEntries[0]!;
   }
 
   get processor(): Machine['processors'][number] {
