@@ -35,6 +35,7 @@ import {
   MCH_TSEGMB,
   PCI_VENDOR_ID_INTEL,
   type SmramRegisters,
+  wholeNumber,
 } from '@smm/x86-defs';
 import { PciFunction, pciHeader, withScratch } from './pci-function.ts';
 
@@ -125,6 +126,7 @@ export class Mch extends PciFunction {
   #last = '';
 
   constructor(ports: MchPorts, options: MchOptions = {}) {
+    if (options.extTsegMb !== undefined) wholeNumber('extTsegMb', options.extTsegMb, 0, 0xfff);
     super('mch', { device: 0, function: 0 }, withScratch(mchRegisters(options)));
     this.#ports = ports;
     this.#options = options;

@@ -6,6 +6,7 @@ export {
   type CreateProcessorOptions,
   Engine,
   type EngineOptions,
+  TIER_NAMES,
   type TierName,
   type TranslatorOptions,
 } from './engine/engine.ts';

@@ -10,6 +10,7 @@ import type {
   TierName,
   TranslatorOptions,
 } from '@smm/cpu-core';
+import { TIER_NAMES } from '@smm/cpu-core';
 import type { TraceSink } from '@smm/trace';
 import { oneOf, positiveNumber, type SaveStateLayout, SmmError, wholeNumber } from '@smm/x86-defs';
 import type { LocalApicState } from '@smm/xapic';
@@ -169,7 +170,7 @@ export function checkMachineOptions(options: MachineOptions): void {
   const { nsPerInstruction, decodedMiB, tier, flash, accelerator, comm } = options;
   if (nsPerInstruction !== undefined) positiveNumber('nsPerInstruction', nsPerInstruction);
   if (decodedMiB !== undefined) wholeNumber('decodedMiB', decodedMiB, 1, 1024);
-  if (tier !== undefined) oneOf('tier', tier, ['translator', 'interpreter', 'evaluator']);
+  if (tier !== undefined) oneOf('tier', tier, TIER_NAMES);
   if (typeof accelerator !== 'object') oneOf('accelerator', accelerator, ['tcg']);
   if (!(flash instanceof Uint8Array) || flash.length === 0) {
     throw new SmmError('OPTION_VALUE', 'flash holds no bytes', 'Give the flash image as a Uint8Array.');

@@ -3,6 +3,8 @@ import { cpuModel, type TierName, type TranslatorOptions } from '@smm/cpu-core';
 import { type Firmware, type FirmwareShape, logLines, planTiles } from '@smm/edk2-relocation';
 import { plannedSmbases as loggedSmbases, type TraceSink } from '@smm/trace';
 import {
+  countOrInfinity,
+  oneOf,
   SAVE_STATE_AMD64,
   SAVE_STATE_LEGACY32_KVM,
   SAVE_STATE_LEGACY32_QEMU,
@@ -89,8 +91,9 @@ export function defaultBudget(cpus: number): number {
   return 12_000_000 + cpus * cpus * 40_000 + cpus * 4_000_000;
 }
 
-/** Builds firmware and machine. Throws `SmmError`s for options that do not fit together. */
+/** Builds firmware and machine. Throws `SmmError`s for options that make no sense or do not fit together. */
 export function prepareRelocation(options: RelocationOptions): Relocation {
+  checkOptions(options);
   const {
     cpus = 1,
     memoryMiB = 2048,
@@ -133,6 +136,14 @@ export function prepareRelocation(options: RelocationOptions): Relocation {
   const relocation = { machine, firmware, options };
   plannedSmbases(relocation); // throws where the tiles do not fit TSEG
   return relocation;
+}
+
+function checkOptions({ bitness, accelerator, edk2, tsegMb, budget }: RelocationOptions): void {
+  if (bitness !== undefined) oneOf('bitness', bitness, [32, 64]);
+  if (accelerator !== undefined) oneOf('accelerator', accelerator, ['tcg', 'kvm']);
+  if (edk2 !== undefined) oneOf('edk2', edk2, ['2015', '2024']);
+  if (tsegMb !== undefined) oneOf('tsegMb', tsegMb, [1, 2, 8]);
+  if (budget !== undefined) countOrInfinity('budget', Math.ceil(budget));
 }
 
 /** Builds, runs and judges one relocation. */

@@ -39,7 +39,7 @@ export class Scheduler {
   /** @throws SmmError `SCHEDULE` for a seed or slice that is no whole number, or a slice below 1. */
   constructor(schedule: Schedule) {
     const { seed, slice } = schedule;
-    if (!Number.isInteger(seed) || !Number.isInteger(slice) || slice < 1) {
+    if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(slice) || slice < 1) {
       throw new SmmError(
         'SCHEDULE',
         `a schedule with seed ${seed} and slices of ${slice} instructions makes no sense`,

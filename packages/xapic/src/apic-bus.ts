@@ -20,6 +20,7 @@ import {
   APIC_SHORT_MASK,
   MSI_ADDR_DEST_MODE_LOGICAL,
   MSI_ADDR_REDIRECTION_HINT,
+  oneOf,
   SmmError,
   X2APIC_BROADCAST,
 } from '@smm/x86-defs';
@@ -49,7 +50,10 @@ export class ApicBus {
   readonly #apics: LocalApic[] = [];
   #byId: Map<number, LocalApic[]> | undefined;
 
+  /** Throws `SmmError` `OPTION_VALUE` for a flavour that is none. */
   constructor(options: ApicBusOptions = {}) {
+    if (options.flavour !== undefined)
+      oneOf('flavour', options.flavour, Object.keys(APIC_FLAVOURS) as ApicFlavour[]);
     this.behaviour = { ...APIC_FLAVOURS[options.flavour ?? 'sdm'], ...options.behaviour };
     this.observer = options.observer;
     this.#onEoi = options.onEoi;

@@ -18,7 +18,10 @@ import {
   APIC_VECTOR_MASK,
   IA32_APIC_BASE,
   IA32_TSC_DEADLINE,
+  oneOf,
+  positiveNumber,
   SmmError,
+  wholeNumber,
   X2APIC_MSR_BASE,
   X2APIC_MSR_LAST,
 } from '@smm/x86-defs';
@@ -58,8 +61,12 @@ export class LocalApic implements MmioDevice, Snapshottable<LocalApicState> {
   #apicBase = 0;
   #arbitrationId = 0;
 
-  /** Registers itself on the bus; throws `SmmError` `APIC_ID_TAKEN` when the initial id is not unique there. */
+  /**
+   * Registers itself on the bus. Throws `SmmError` `APIC_ID_TAKEN` when the initial id is not unique there, `OPTION_VALUE` for
+   * options that make no sense.
+   */
   constructor(options: LocalApicOptions) {
+    checkOptions(options);
     this.#options = options;
     this.initialId = options.apicId >>> 0;
     this.#bus = options.bus;
@@ -433,4 +440,12 @@ export class LocalApic implements MmioDevice, Snapshottable<LocalApicState> {
 
 function truncate(value: number, size: AccessSize): number {
   return size === 4 ? value : value & ((1 << (size * 8)) - 1);
+}
+
+function checkOptions({ apicId, version, lvtCount, physicalAddressBits, busHz }: LocalApicOptions): void {
+  wholeNumber('apicId', apicId, 0, 0xffff_ffff);
+  if (version !== undefined) wholeNumber('version', version, 0, 0xff);
+  if (lvtCount !== undefined) oneOf('lvtCount', lvtCount, [6, 7]);
+  if (physicalAddressBits !== undefined) wholeNumber('physicalAddressBits', physicalAddressBits, 32, 52);
+  if (busHz !== undefined) positiveNumber('busHz', busHz);
 }

@@ -1,5 +1,5 @@
 /** Makes processors in a shared memory and keeps what they have decoded in step with it. */
-import { CR4_SMAP, RFLAGS_AC, SEG_CS, SmmError } from '@smm/x86-defs';
+import { CR4_SMAP, oneOf, RFLAGS_AC, SEG_CS, SmmError, wholeNumber } from '@smm/x86-defs';
 import * as L from '../layout.ts';
 import type { ProcessorBehaviour, RamWindow } from '../ports.ts';
 import { Processor, type ProcessorPorts } from '../processor.ts';
@@ -30,6 +30,9 @@ const SETS_LIMIT = 256;
  * generated interpreter alone (tier 0); `evaluator`: one description after another, in plain TypeScript. The guest cannot tell them apart.
  */
 export type TierName = 'translator' | 'interpreter' | 'evaluator';
+
+/** All tiers, the fastest first. */
+export const TIER_NAMES: readonly TierName[] = ['translator', 'interpreter', 'evaluator'];
 
 /** When code is translated, and how much of it is kept. Nothing that the guest can see depends on these. */
 export interface TranslatorOptions {
@@ -82,10 +85,19 @@ export class Engine {
   #builder: BlockBuilder | undefined;
   readonly #generated = new Map<'translator' | 'interpreter', GeneratedCode>();
 
-  /** @throws SmmError `ENGINE_LAYOUT` if the engine's part is misaligned or outside the window. */
+  /** @throws SmmError `ENGINE_LAYOUT` if the engine's part is misaligned or outside the window, `OPTION_VALUE` for translator options that are no counts. */
   constructor(options: EngineOptions) {
-    const { window, cacheOffset, cacheSize } = options;
-    if (cacheOffset % 4096 || cacheOffset < 0 || cacheOffset + cacheSize > window.buffer.byteLength) {
+    const { window, cacheOffset, cacheSize, translator } = options;
+    if (translator?.threshold !== undefined)
+      wholeNumber('translator.threshold', translator.threshold, 1, 0x3fff_ffff);
+    if (translator?.codeBudget !== undefined) wholeNumber('translator.codeBudget', translator.codeBudget, 1);
+    const whole = Number.isInteger(cacheOffset) && Number.isInteger(cacheSize) && cacheSize > 0;
+    if (
+      !whole ||
+      cacheOffset % 4096 ||
+      cacheOffset < 0 ||
+      cacheOffset + cacheSize > window.buffer.byteLength
+    ) {
       throw new SmmError(
         'ENGINE_LAYOUT',
         `the engine's memory ${cacheOffset}+${cacheSize} does not fit the window of ${window.buffer.byteLength} bytes`,
@@ -101,9 +113,11 @@ export class Engine {
 
   /**
    * Makes a processor in its power-up state.
-   * @throws SmmError `ENGINE_FULL` if the engine's memory is too small for one more.
+   * @throws SmmError `ENGINE_FULL` if the engine's memory is too small for one more, `OPTION_VALUE` for an index or a tier that is none.
    */
   createProcessor(options: CreateProcessorOptions): Processor {
+    wholeNumber('the index of a processor', options.index, 0, 0xffff);
+    if (options.tier !== undefined) oneOf('tier', options.tier, TIER_NAMES);
     const base = this.#allocate(options.index);
     const core = new Core(this.#views, new CpuState(this.#views, base));
     const { index, ports, model, behaviour } = options;

@@ -1,5 +1,5 @@
 /** Runs a boot to what was asked for, or to the reason why that never comes. */
-import { UnmodelledError } from '@smm/x86-defs';
+import { countOrInfinity, positiveNumber, UnmodelledError, wholeNumber } from '@smm/x86-defs';
 import type { Boot, BootStop } from './boot.ts';
 import { type BootOutcome, type BootReport, stuckSentence } from './report.ts';
 
@@ -35,9 +35,15 @@ export const SHELL_PROMPT = 'Shell> ';
 /** SMBASE after reset. */
 const DEFAULT_SMBASE = 0x3_0000;
 
-/** Runs in pieces and yields after each, so that the caller can show progress, take keys and stop. */
+/**
+ * Runs in pieces and yields after each, so that the caller can show progress, take keys and stop. Throws `SmmError` `OPTION_VALUE` for limits
+ * that are none.
+ */
 export function* bootInPieces(boot: Boot, options: BootRunOptions = {}): Generator<void, BootReport> {
   const { goal, budget = Number.POSITIVE_INFINITY, piece = 4_000_000, pieceNs, interrupt } = options;
+  countOrInfinity('budget', budget);
+  wholeNumber('piece', piece, 1);
+  if (pieceNs !== undefined) positiveNumber('pieceNs', pieceNs);
   const reached = goalTest(boot, goal);
   const { machine } = boot;
   let resets = 0;

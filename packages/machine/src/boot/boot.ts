@@ -3,11 +3,13 @@ import type { Uart16550 } from '@smm/chipset-q35';
 import { cpuModel, type TierName, type TranslatorOptions } from '@smm/cpu-core';
 import type { TraceSink } from '@smm/trace';
 import {
+  oneOf,
   RFLAGS_IF,
   SAVE_STATE_AMD64,
   SAVE_STATE_LEGACY32_KVM,
   SmmError,
   UnmodelledError,
+  wholeNumber,
 } from '@smm/x86-defs';
 import { resolveSwitches } from '../hosts.ts';
 import { KvmAccelerator } from '../kvm/kvm.ts';
@@ -94,6 +96,8 @@ const VECTOR_DOUBLE_FAULT = 8;
 const ASLEEP_NS = 1_000_000_000;
 /** The same for processors that would take one. */
 const ASLEEP_LISTENING_NS = 600_000_000_000;
+/** Characters of a text to wait for. */
+const LONGEST_TEXT = 4096;
 /** SLP_TYP that turns the machine off: what QEMU's tables give for S5. */
 const SLEEP_OFF = 0;
 
@@ -135,6 +139,9 @@ export class Boot {
     this.#options = options;
     const { code, vars, accelerator = 'tcg', cpus = 1 } = options;
     checkFlash(code, vars);
+    oneOf('accelerator', accelerator, ['tcg', 'kvm']);
+    if (options.lookEvery !== undefined) wholeNumber('lookEvery', options.lookEvery, 1);
+    if (typeof options.smiFeatures === 'number') wholeNumber('smiFeatures', options.smiFeatures, 0, 7);
     const switches = resolveSwitches({ accelerator, host: options.host, quirks: options.quirks });
     const model = cpuModel(options.cpu ?? 'qemu64');
     const flash = new Uint8Array(vars.length + code.length);
@@ -254,8 +261,12 @@ export class Boot {
     this.machine.systemReset();
   }
 
-  /** A question that is answered with true once the guest has sent `text` over the serial port after this call. */
+  /**
+   * A question that is answered with true once the guest has sent `text` over the serial port after this call. Throws `SmmError`
+   * `OPTION_VALUE` for a text without characters.
+   */
   watchSerial(text: string): () => boolean {
+    wholeNumber('the length of the text to wait for', text.length, 1, LONGEST_TEXT);
     const watcher = new SerialWatcher(text);
     this.#watchers.push(watcher);
     return () => watcher.found;
