@@ -1,6 +1,6 @@
 /** docs/quirks.md is written from the catalogue: `npx vitest run --project node tests/quirks-doc.test.ts -u`. */
 import { expect, it } from 'vitest';
-import { DEFAULT_HOST, HOSTS, QUIRKS, type Quirk } from '../packages/machine/src/index.ts';
+import { DEFAULT_HOST, endingOf, HOSTS, QUIRKS, type Quirk } from '../packages/machine/src/index.ts';
 
 const CONFIDENCE: Readonly<Record<Quirk['confidence'], string>> = {
   read: 'read in the source',
@@ -25,7 +25,7 @@ function markdown(): string {
     ...shown.flatMap((quirk) => [
       `### ${quirk.id}: ${quirk.title}`,
       '',
-      `- **Where:** ${quirk.component}, ended by ${quirk.commit} (${CONFIDENCE[quirk.confidence]})`,
+      `- **Where:** ${quirk.component}, ${endingOf(quirk)} (${CONFIDENCE[quirk.confidence]})`,
       `- **Before:** ${quirk.before}`,
       `- **After:** ${quirk.after}`,
       `- **Symptom:** ${quirk.symptom}`,
@@ -35,10 +35,10 @@ function markdown(): string {
     '',
     'No mechanism of this machine or of its firmware can show them so far; asking for one is an error.',
     '',
-    row('id', 'component', 'fault', 'commit', 'confidence'),
+    row('id', 'component', 'fault', 'history', 'confidence'),
     row('---', '---', '---', '---', '---'),
     ...others.map((quirk) =>
-      row(quirk.id, quirk.component, quirk.title, quirk.commit, CONFIDENCE[quirk.confidence]),
+      row(quirk.id, quirk.component, quirk.title, endingOf(quirk), CONFIDENCE[quirk.confidence]),
     ),
     '',
     '## Hosts',

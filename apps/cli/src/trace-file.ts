@@ -22,7 +22,7 @@ const WRITERS: readonly {
 }[] = [
   { endings: ['.dat'], what: 'trace.dat v6', write: (events, form) => writeTraceDat(events, { form }) },
   {
-    endings: ['.json', '.perfetto-trace', '.pftrace'],
+    endings: ['.perfetto-trace', '.pftrace'], // binary: no .json, which ui.perfetto.dev would take for another format
     what: 'Perfetto TrackEvent',
     write: (events) => writePerfetto(events),
   },

@@ -10,7 +10,7 @@ import { type BootFlags, type BootRequest, bootRequest } from '../src/boot/reque
 import { runSession } from '../src/boot/session.ts';
 import { VarsFile } from '../src/boot/vars-file.ts';
 import type { Io } from '../src/io.ts';
-import { bootToJson, isSuccess } from '../src/render/boot.ts';
+import { bootToJson, isSuccess, renderBoot } from '../src/render/boot.ts';
 import { cli, scratch } from './support.ts';
 
 /** An outside world with these files, and what was written to it. */
@@ -406,6 +406,35 @@ describe('a session', () => {
       "the guest waits and has printed nothing for 60 virtual seconds, last 'What is your name?'; 2 lines of input had to wait for a prompt",
     );
     expect(good).toBe(false);
+  });
+
+  it('gives up after --budget and says how many that were', async () => {
+    const outside = world({ ...files, '/code': flash('again: in al, 0x61\njmp again') });
+    const asked = bootRequest(
+      { code: '/code', vars: '/vars', memory: '64', budget: '1000', until: 'never', serial: 'none' },
+      outside.io,
+      outside.host,
+    );
+    const { report } = await runSession(asked, outside.io, outside.host);
+    expect(report.outcome).toBe('budget');
+    expect(report.summary).toBe(
+      `gave up after 1000 instructions, ${report.instructions} with the turn that they ended in, in phase reset`,
+    );
+  });
+
+  it('names the file of the variables only where it was written', async () => {
+    const outside = world(files);
+    const asked = bootRequest(
+      { code: '/code', vars: '/vars', memory: '64', until: 'never', budget: '1000', varsOut: '/out' },
+      outside.io,
+      outside.host,
+    );
+    const result = await runSession(asked, outside.io, outside.host);
+    expect(result.varsWritten).toBeUndefined();
+    expect(renderBoot(asked, result, outside.io)).not.toContain('/out');
+    expect(renderBoot(asked, { ...result, varsWritten: '/out' }, outside.io)).toContain(
+      'Variables written to /out.',
+    );
   });
 
   it('gives up after --timeout and says so', async () => {

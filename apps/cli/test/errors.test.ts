@@ -67,6 +67,7 @@ const BAD: readonly (readonly [string, RegExp])[] = [
   ['relocate --rom /nowhere/rom.bin', /cannot read the ROM \/nowhere\/rom\.bin: there is no such file/],
   [`relocate --rom ${directory}`, /it is a folder/],
   [`relocate --rom ${oddRom}`, /has 1000 bytes.*64 KiB/],
+  ['relocate --trace hang.json', /hang\.json does not say which trace format.*perfetto-trace/],
   ['relocate --trace hang.pcap', /hang\.pcap does not say which trace format/],
   [`diagnose ${binary}`, /neither text nor a trace\.dat/],
   [`diagnose ${prose}`, /No KVM or machine event.*trace-cmd report/],

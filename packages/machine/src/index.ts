@@ -66,7 +66,7 @@ export { MAX_MEMORY_MIB, type MemoryPlan, planMemory } from './memory-plan.ts';
 export type { ModuleLocation } from './module-map.ts';
 export type { CpuActivity, CpuReport, LoopProof, RelocationOutcome, RelocationReport } from './outcome.ts';
 export { RelocationParts } from './parts.ts';
-export { findQuirk, QUIRKS, type Quirk } from './quirks.ts';
+export { endingOf, findQuirk, QUIRKS, type Quirk } from './quirks.ts';
 export {
   defaultBudget,
   prepareRelocation,

@@ -13,8 +13,10 @@ export interface Quirk {
   readonly title: string;
   /** Where the fault was: KVM, QEMU, edk2, OVMF. */
   readonly component: string;
-  /** Commit or name of the change that ended it. */
+  /** Commit or name of the change that ended it; where nothing is known to have: where it is tracked, or was measured. */
   readonly commit: string;
+  /** Nothing is known to have ended it. */
+  readonly open?: boolean;
   /** Behaviour with the quirk. */
   readonly before: string;
   /** Behaviour without it. */
@@ -30,6 +32,9 @@ export interface Quirk {
 }
 
 const none: QuirkEffects = {};
+
+/** For entries that are in the catalogue by name alone. */
+const PLACEHOLDER = 'Placeholder.';
 
 /** All quirks, by id. */
 export const QUIRKS: readonly Quirk[] = [
@@ -177,7 +182,6 @@ export const QUIRKS: readonly Quirk[] = [
         'read',
       ],
       ['Q17', 'Hot-unplug: APs leave SMM before the BSP finishes', 'OVMF', '121af960e2', 'read'],
-      ['Q18', 'INIT-SIPI-SIPI while an AP is in SMM drops the SIPI', 'edk2', 'bug 4132', 'read'],
       ['Q19', 'A HOB look-up at S3 fails and firmware dead-loops', 'edk2', 'a1386bb252', 'read'],
       ['Q20', 'A missing SMM base HOB is dereferenced', 'edk2', 'edc6681206', 'read'],
       ['Q21', 'Synchronisation data is initialised before it is allocated', 'edk2', 'cb4820b6c1', 'read'],
@@ -187,7 +191,7 @@ export const QUIRKS: readonly Quirk[] = [
       ['Q27', 'RSM loads state with the SMM flag still set', 'KVM', '9ec19493fb86', 'memory'],
       ['Q28', 'INIT in VMX root mode, SMM or with GIF clear', 'KVM', '4b9852f4f389', 'memory'],
       ['Q29', 'The interrupt shadow is lost over an SMI', 'KVM', 'fb28875fd7da', 'memory'],
-      ['Q30', 'D_LCK is not implemented on Q35', 'QEMU', 'before 2015', 'read'],
+      ['Q30', 'D_LCK is not implemented on Q35', 'QEMU', 'a change before 2015', 'read'],
     ] as const
   ).map(([id, title, component, commit, confidence]) => notShown(id, title, component, commit, confidence)),
   {
@@ -220,6 +224,7 @@ export const QUIRKS: readonly Quirk[] = [
     title: 'QEMU 7.2 TCG: SMI and INIT around wait-for-SIPI and SMM',
     component: 'QEMU TCG 7.2',
     commit: 'measured on 7.2.22',
+    open: true,
     before:
       'An SMI wakes a never-started AP with reset state, INIT is taken inside SMM, the first SMI after an INIT is lost if the AP still waits for its SIPI, EIP is not cut to 16 bits in big real mode, the auto-HALT field is not written, and the PDPTEs of PAE paging are no registers: they are read from memory at each walk, and their reserved bits are not checked.',
     after:
@@ -240,11 +245,30 @@ export const QUIRKS: readonly Quirk[] = [
   },
   ...(
     [
-      ['Q32', 'An AP consumes no SIPI and the BSP spins in WaitApWakeup', 'OVMF', 'edk2 PR 13164', 'read'],
       ['Q33', 'MmControlPei does not negotiate: only the BSP gets the MMI', 'OVMF', 'fe89a63da4', 'read'],
     ] as const
   ).map(([id, title, component, commit, confidence]) => notShown(id, title, component, commit, confidence)),
+  ...(
+    [
+      ['Q18', 'INIT-SIPI-SIPI while an AP is in SMM drops the SIPI', 'edk2', 'edk2 bug 4132', 'read'],
+      ['Q32', 'An AP consumes no SIPI and the BSP spins in WaitApWakeup', 'OVMF', 'edk2 PR 13164', 'read'],
+    ] as const
+  ).map(([id, title, component, commit, confidence]) => ({
+    ...notShown(id, title, component, commit, confidence),
+    open: true,
+  })),
 ];
+
+/** How it ended, a clause: `ended by f0d648bdf0a5`, `open (edk2 PR 13164)`. */
+export function endingOf({
+  commit,
+  open,
+}: {
+  readonly commit: string;
+  readonly open?: boolean | undefined;
+}): string {
+  return open === true ? `open (${commit})` : `ended by ${commit}`;
+}
 
 function notShown(
   id: string,
@@ -258,9 +282,9 @@ function notShown(
     title,
     component,
     commit,
-    before: title,
-    after: 'Fixed.',
-    symptom: title,
+    before: PLACEHOLDER,
+    after: PLACEHOLDER,
+    symptom: PLACEHOLDER,
     confidence,
     status: 'not shown yet',
     effects: none,

@@ -1,5 +1,5 @@
 /** `smm quirks`: the catalogue of known faults, and the hosts that have them. */
-import { DEFAULT_HOST, findQuirk, HOSTS, QUIRKS, type Quirk } from '@smm/machine';
+import { DEFAULT_HOST, endingOf, findQuirk, HOSTS, QUIRKS, type Quirk } from '@smm/machine';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import type { Io } from '../io.ts';
@@ -52,8 +52,8 @@ function renderAll(io: Io): string {
   const sorted = [...QUIRKS].sort((a, b) => numberOf(a) - numberOf(b));
   return [
     table(
-      ['id', 'component', 'fault', 'ended by', 'status'],
-      sorted.map(({ id, component, title, commit, status }) => [id, component, title, commit, status]),
+      ['id', 'component', 'fault', 'history', 'status'],
+      sorted.map((quirk) => [quirk.id, quirk.component, quirk.title, endingOf(quirk), quirk.status]),
       io,
     ),
     '',
@@ -70,14 +70,14 @@ function renderAll(io: Io): string {
 }
 
 function renderQuirk(
-  { id, title, component, commit, before, after, symptom, confidence, status }: Quirk,
+  { id, title, component, commit, open, before, after, symptom, confidence, status }: Quirk,
   io: Io,
 ): string {
   const hosts = HOSTS.filter(({ quirks }) => quirks.includes(id)).map(({ name }) => name);
   return [
     colours(io).bold(`${id}  ${title}`),
     ...[
-      `Component: ${component}; ended by ${commit}.`,
+      `Component: ${component}; ${endingOf({ commit, open })}.`,
       `Before: ${before}`,
       `After: ${after}`,
       `Symptom: ${symptom}`,

@@ -1,5 +1,5 @@
 /** An explained boot, for a person and as JSON. */
-import { activityOf, type BootExplanation, factInWords } from '@smm/machine';
+import { activityOf, type BootExplanation, endingOf, factInWords } from '@smm/machine';
 import type { BootRequest } from '../boot/request.ts';
 import type { Io } from '../io.ts';
 import { describeBoot } from './boot.ts';
@@ -73,8 +73,8 @@ function causeInWords(causes: BootExplanation['causes'], quirks: BootExplanation
     return `Taking away one of ${quirks.map(({ id }) => id).join(', ')} does not help.`;
   return causes
     .map(
-      ({ id, component, title, before, commit }) =>
-        `${id}, ${component}: ${title}. ${before} Without ${id} alone the same configuration relocates. Ended by ${commit}.`,
+      ({ id, component, title, before, commit, open }) =>
+        `${id}, ${component}: ${title}. ${before} Without ${id} alone the same configuration relocates. It is ${endingOf({ commit, open })}.`,
     )
     .join(' ');
 }

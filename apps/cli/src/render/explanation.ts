@@ -1,5 +1,5 @@
 /** An explanation, for a person and as JSON. */
-import { type Explanation, factInWords, HOSTS, type Quirk, traceFormOf } from '@smm/machine';
+import { type Explanation, endingOf, factInWords, HOSTS, type Quirk, traceFormOf } from '@smm/machine';
 import type { Diagnosis, Divergence } from '@smm/trace';
 import type { Io } from '../io.ts';
 import { describeConfiguration } from './configuration.ts';
@@ -164,10 +164,10 @@ function causeSentences(causes: readonly Quirk[]): string {
   return [...each, proof].join(' ');
 }
 
-function fixSentence({ id, component, commit, after }: Quirk): string {
+function fixSentence({ id, component, commit, open, after }: Quirk): string {
   const fixed = HOSTS.filter(({ quirks }) => !quirks.includes(id)).map(({ name }) => name);
   const where = component === 'KVM' ? ` Hosts without it: ${fixed.join(', ')}.` : '';
-  return `${id} was ended by ${commit} (${component}): ${lowerFirst(after)}${where}`;
+  return `${id} ${open === true ? 'is' : 'was'} ${endingOf({ commit, open })} (${component}): ${lowerFirst(after)}${where}`;
 }
 
 function lowerFirst(text: string): string {

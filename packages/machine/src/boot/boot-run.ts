@@ -85,12 +85,18 @@ export function* bootInPieces(boot: Boot, options: BootRunOptions = {}): Generat
         boot.restart();
     }
     if (stop !== 'interrupted' && machine.retired >= budget)
-      return judge('budget', `gave up after ${machine.retired} instructions in phase ${boot.phases.phase}`);
+      return judge('budget', budgetSentence(budget, boot));
     if (options.giveUp?.() === true)
       return judge('budget', `gave up after the time given, in phase ${boot.phases.phase}`);
     if (stop !== 'interrupted') end = Math.min(machine.retired + piece, budget);
     yield;
   }
+}
+
+/** The budget as it was given; turns run to their end, so more may have been executed. */
+function budgetSentence(budget: number, { machine, phases }: Boot): string {
+  const more = machine.retired > budget ? `, ${machine.retired} with the turn that they ended in,` : '';
+  return `gave up after ${budget} instructions${more} in phase ${phases.phase}`;
 }
 
 /** Runs to the end; see {@link bootInPieces}. */
