@@ -196,7 +196,6 @@ export const MUTATIONS = [
     'packages/machine/src/scheduler.ts',
     '1 + (this.#next() % (2 * slice))',
     '1 + (this.#next() % slice)',
-    'packages/machine/test/determinism.test.ts',
-    'packages/machine/test/schedules.test.ts',
+    'packages/machine/test/scheduler.test.ts',
   ],
 ];
