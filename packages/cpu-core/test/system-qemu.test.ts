@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { assembleRom, dump, QEMU_MISSING, runHere, runInQemu } from './support/rom-machine.ts';
 
-describe.skipIf(QEMU_MISSING !== '')(`against QEMU${QEMU_MISSING}`, () => {
+describe.skipIf(QEMU_MISSING !== undefined)(`against QEMU ${QEMU_MISSING ?? ''}`, () => {
   it.each([
     ['protected', 'evaluator'],
     ['protected', 'interpreter'],

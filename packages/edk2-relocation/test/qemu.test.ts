@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { FULL } from '../../../tests/support/form.ts';
+import { missingTools, type QemuRun, runQemu } from '../../../tests/support/qemu.ts';
 import { buildFirmware, expectedLog, type FirmwareShape, logLines, planTiles } from '../src/index.ts';
-import { haveQemu, type QemuRun, runQemu } from './qemu-runner.ts';
 
-const reason = haveQemu() ? '' : ' (skipped: needs qemu-system-i386 and qemu-system-x86_64)';
+const missing = missingTools('qemu-system-i386', 'qemu-system-x86_64');
 
 interface Case {
   readonly program: QemuRun['program'];
@@ -41,7 +41,7 @@ function cases(): Case[] {
 
 const END = `${logLines.end()}\n`;
 
-describe.skipIf(reason !== '')(`in real QEMU${reason}`, () => {
+describe.skipIf(missing !== undefined)(`in real QEMU ${missing ?? ''}`, () => {
   it.each(cases())(
     '$program runs the $bitness-bit image of $shape with $cpus CPUs and $memory MiB',
     async ({ program, bitness, shape, cpus, memory }) => {
@@ -53,7 +53,7 @@ describe.skipIf(reason !== '')(`in real QEMU${reason}`, () => {
         program,
         image: firmware.image,
         cpus,
-        memory,
+        memoryMiB: memory,
         ...cpu,
         pflash,
         until: END,
@@ -85,7 +85,7 @@ describe.skipIf(reason !== '')(`in real QEMU${reason}`, () => {
   it('runs with gaps in the APIC ids', async () => {
     const { image, handlerSize } = buildFirmware({ bitness: 64, shape: '2015' });
     const cpus = '6,sockets=2,cores=3';
-    const run = await runQemu({ program: 'qemu-system-x86_64', image, cpus, memory: 2048, until: END });
+    const run = await runQemu({ program: 'qemu-system-x86_64', image, cpus, memoryMiB: 2048, until: END });
     const apicIds = [0, 1, 2, 4, 5, 6];
     expect(run.log).toBe(expectedLog({ tolud: 0x8000_0000, cpus: 6, apicIds, shape: '2015', handlerSize }));
     run.dispose();
@@ -114,7 +114,7 @@ describe.skipIf(reason !== '')(`in real QEMU${reason}`, () => {
         program: 'qemu-system-x86_64',
         image,
         cpus: 2,
-        memory: 2048,
+        memoryMiB: 2048,
         cpu,
         until,
         timeoutMs: 2500,
@@ -134,7 +134,7 @@ describe.skipIf(reason !== '')(`in real QEMU${reason}`, () => {
       program: 'qemu-system-x86_64',
       image,
       cpus: 2,
-      memory: 2048,
+      memoryMiB: 2048,
       cpu: emptyLeaf,
       until: END,
     });
@@ -153,7 +153,7 @@ describe.skipIf(reason !== '')(`in real QEMU${reason}`, () => {
       program: 'qemu-system-x86_64',
       image,
       cpus: 2,
-      memory: 2048,
+      memoryMiB: 2048,
       cpu,
       until: END,
     });
@@ -167,7 +167,7 @@ describe.skipIf(reason !== '')(`in real QEMU${reason}`, () => {
       program: 'qemu-system-x86_64',
       image,
       cpus: 2,
-      memory: 2048,
+      memoryMiB: 2048,
       cpu: emptyLeaf,
       until: END,
     });

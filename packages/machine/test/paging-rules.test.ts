@@ -2,10 +2,10 @@
 import { cpuModel } from '@smm/cpu-core';
 import { SAVE_STATE_AMD64 } from '@smm/x86-defs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { missingTools, runQemu } from '../../../tests/support/qemu.ts';
 import { DEFAULT_KVM_OPTIONS, DEFAULT_SCHEDULE, Machine, resolveSwitches } from '../src/index.ts';
 import { PAGING_RULES } from './paging/programs.ts';
 import { PAGING_FORMATS, type PagingFormat, pagingRom } from './paging/world.ts';
-import { haveQemu, runQemu } from './qemu-runner.ts';
 import { parts } from './runs.ts';
 
 const CPU = 'qemu64,+pdpe1gb,+smep,+smap';
@@ -62,11 +62,11 @@ describe.each<PagingFormat>(PAGING_FORMATS)('%s', (format) => {
     });
   });
 
-  describe.skipIf(!haveQemu())('QEMU', () => {
+  describe.skipIf(missingTools('qemu-system-x86_64') !== undefined)('QEMU', () => {
     let log: readonly string[] = [];
     beforeAll(async () => {
       const result = await runQemu({
-        bitness: 64,
+        program: 'qemu-system-x86_64',
         image: rom,
         cpus: 1,
         memoryMiB: 64,

@@ -2,16 +2,13 @@
  * The walkers against QEMU: thousands of page-table entries and control bits, each tried by real guest code in
  * supervisor or user mode under TCG; error codes, accessed and dirty flags compared. Needs qemu-system-x86_64 and nasm.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { inScratch, missingTools, nasmFile, qemuOutput } from '../../../tests/support/qemu.ts';
 import { type Access, FlatMemory, GuestWalker, unpagedState, WALK_OK } from '../src/index.ts';
 
-const usable = ['qemu-system-x86_64', 'nasm'].every((tool) => spawnSync(tool, ['--version']).status === 0);
-const reason = usable ? '' : ' (skipped: needs qemu-system-x86_64 and nasm)';
+const missing = missingTools('qemu-system-x86_64', 'nasm');
 
 /** One case of the probe: register values, entries and the access word of test/support/access-probe.asm. */
 interface Case {
@@ -55,39 +52,22 @@ function makeCases(pae: boolean, count: number): Case[] {
   });
 }
 
-function runInQemu(cases: readonly Case[], pae: boolean): Buffer {
-  const dir = mkdtempSync(join(tmpdir(), 'mmu-'));
-  const file = (name: string) => join(dir, name);
-  try {
+function runInQemu(cases: readonly Case[], pae: boolean): Uint8Array {
+  return inScratch((path) => {
     const list = new Uint32Array(cases.length * 8 + 8).fill(0xffff_ffff, cases.length * 8);
     cases.forEach((c, i) => {
       list.set([c.cr0, c.cr4, c.efer, ...c.pde, ...c.pte, c.access], i * 8);
     });
-    writeFileSync(file('cases.bin'), list);
+    writeFileSync(path('cases.bin'), list);
     const source = fileURLToPath(new URL('support/access-probe.asm', import.meta.url));
-    execFileSync('nasm', [
-      '-w-number-overflow',
-      '-f',
-      'bin',
-      ...(pae ? ['-DPAE'] : []),
-      '-o',
-      file('rom'),
-      source,
-    ]);
-    // biome-ignore format: option and value side by side
-    const args = ['-accel', 'tcg', '-cpu', 'max', '-m', '16', '-display', 'none', '-nodefaults', '-bios', file('rom'),
-      '-device', `loader,file=${file('cases.bin')},addr=0x100000,force-raw=on`,
-      '-debugcon', `file:${file('out')}`, '-device', 'isa-debug-exit,iobase=0xf4,iosize=1', '-no-reboot'];
-    const run = spawnSync('qemu-system-x86_64', args, { encoding: 'utf8', timeout: 60_000 });
-    expect(run.stderr).toBe('');
-    expect(run.status).toBe(1);
-    return readFileSync(file('out'));
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
+    const rom = nasmFile(source, ['-w-number-overflow', ...(pae ? ['-DPAE'] : [])]);
+    const loader = `loader,file=${path('cases.bin')},addr=0x100000,force-raw=on`;
+    const args = ['-cpu', 'max', '-m', '16', '-no-reboot', '-device', loader];
+    return qemuOutput({ rom, machine: 'pc', debugPort: 0xe9, args });
+  });
 }
 
-describe.skipIf(!usable)(`guest walks as QEMU does them${reason}`, () => {
+describe.skipIf(missing !== undefined)(`guest walks as QEMU does them ${missing ?? ''}`, () => {
   it.each([
     ['32-bit paging', false],
     ['PAE paging', true],

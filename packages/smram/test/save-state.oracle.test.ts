@@ -1,7 +1,5 @@
 /** Save states that QEMU wrote, decoded and re-encoded byte for byte. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   SAVE_STATE_AMD64,
@@ -10,61 +8,36 @@ import {
   type SmmSaveState,
 } from '@smm/x86-defs';
 import { describe, expect, it, vi } from 'vitest';
+import {
+  inScratch,
+  missingTools,
+  nasmFile,
+  type QemuProgram,
+  qemuOutput,
+} from '../../../tests/support/qemu.ts';
 import { decodeSaveState, encodeSaveState } from '../src/index.ts';
 
 vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
-const missing = ['nasm', 'qemu-system-i386', 'qemu-system-x86_64'].find(
-  (tool) => spawnSync(tool, ['--version']).error !== undefined,
-);
+const missing = missingTools('nasm', 'qemu-system-i386', 'qemu-system-x86_64');
 const FILLER = 0xa5;
 const RAM_BYTES = 16 * 0x10_0000;
 
 /** The 512 bytes at 3FE00h after an SMI, in RAM that was full of A5h. */
-function saveAreaFromQemu(binary: string, defines: string[]): Uint8Array {
-  const dir = mkdtempSync(join(tmpdir(), 'save-state-'));
-  try {
-    const rom = join(dir, 'rom.bin');
-    const ram = join(dir, 'ram');
-    execFileSync('nasm', [
-      '-f',
-      'bin',
-      ...defines,
-      '-o',
-      rom,
-      join(import.meta.dirname, 'support/save-state.asm'),
-    ]);
+function saveAreaFromQemu(program: QemuProgram, defines: string[]): Uint8Array {
+  return inScratch((path) => {
+    const rom = nasmFile(join(import.meta.dirname, 'support/save-state.asm'), defines);
+    const ram = path('ram');
     writeFileSync(ram, new Uint8Array(RAM_BYTES).fill(FILLER));
-    const result = spawnSync(
-      binary,
-      [
-        ...[
-          '-machine',
-          'q35,smm=on,accel=tcg,memory-backend=m',
-          '-m',
-          '16',
-          '-display',
-          'none',
-          '-nodefaults',
-        ],
-        ...[
-          '-vga',
-          'none',
-          '-no-user-config',
-          '-bios',
-          rom,
-          '-device',
-          'isa-debug-exit,iobase=0xf4,iosize=1',
-        ],
-        ...['-object', `memory-backend-file,id=m,size=16M,mem-path=${ram},share=on`],
-      ],
-      { timeout: 20_000, encoding: 'utf8' },
-    );
-    if (result.status !== 0x55) throw new Error(`QEMU ended with ${result.status}: ${result.stderr}`);
+    const memory = `memory-backend-file,id=m,size=16M,mem-path=${ram},share=on`;
+    qemuOutput({
+      program,
+      rom,
+      machine: 'q35,smm=on,memory-backend=m',
+      args: ['-m', '16', '-object', memory],
+    });
     return new Uint8Array(readFileSync(ram).subarray(0x3fe00, 0x40000));
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
+  });
 }
 
 /** What save-state.asm has loaded when the SMI comes. */
@@ -120,33 +93,30 @@ function expectedState(layout: SaveStateLayout, long: boolean): SmmSaveState {
   };
 }
 
-describe.skipIf(missing !== undefined)(
-  `save states of real QEMU ${missing === undefined ? '' : `(no ${missing})`}`,
-  () => {
-    it.each([
-      { binary: 'qemu-system-i386', layout: SAVE_STATE_LEGACY32_QEMU, long: false },
-      { binary: 'qemu-system-x86_64', layout: SAVE_STATE_AMD64, long: false },
-      { binary: 'qemu-system-x86_64', layout: SAVE_STATE_AMD64, long: true },
-    ])('$binary, long mode $long: every field and every unused byte', ({ binary, layout, long }) => {
-      const area = saveAreaFromQemu(binary, long ? ['-DLONG'] : []);
-      const state = expectedState(layout, long);
-      // QEMU leaves the restart fields as they were: the only bytes of ours it does not write.
-      const untouched = layout.fields.filter((f) =>
-        ['ioRestart', 'autoHaltRestart', 'interruptShadow'].includes(f.name),
-      );
-      for (const field of untouched) {
-        for (let i = 0; i < field.width; i++) expect(area[field.offset + i - layout.areaOffset]).toBe(FILLER);
-      }
-      const decoded = decodeSaveState(layout, area);
-      expect({ ...decoded, autoHaltRestart: false, ioRestart: 0 }).toEqual(state);
+describe.skipIf(missing !== undefined)(`save states of real QEMU ${missing ?? ''}`, () => {
+  it.each([
+    { binary: 'qemu-system-i386' as const, layout: SAVE_STATE_LEGACY32_QEMU, long: false },
+    { binary: 'qemu-system-x86_64' as const, layout: SAVE_STATE_AMD64, long: false },
+    { binary: 'qemu-system-x86_64' as const, layout: SAVE_STATE_AMD64, long: true },
+  ])('$binary, long mode $long: every field and every unused byte', ({ binary, layout, long }) => {
+    const area = saveAreaFromQemu(binary, long ? ['-DLONG'] : []);
+    const state = expectedState(layout, long);
+    // QEMU leaves the restart fields as they were: the only bytes of ours it does not write.
+    const untouched = layout.fields.filter((f) =>
+      ['ioRestart', 'autoHaltRestart', 'interruptShadow'].includes(f.name),
+    );
+    for (const field of untouched) {
+      for (let i = 0; i < field.width; i++) expect(area[field.offset + i - layout.areaOffset]).toBe(FILLER);
+    }
+    const decoded = decodeSaveState(layout, area);
+    expect({ ...decoded, autoHaltRestart: false, ioRestart: 0 }).toEqual(state);
 
-      const ours = new Uint8Array(0x200).fill(FILLER);
-      encodeSaveState(layout, state, ours);
-      for (const field of untouched) {
-        const at = field.offset - layout.areaOffset;
-        ours.fill(FILLER, at, at + field.width);
-      }
-      expect(Buffer.from(ours).toString('hex')).toBe(Buffer.from(area).toString('hex'));
-    });
-  },
-);
+    const ours = new Uint8Array(0x200).fill(FILLER);
+    encodeSaveState(layout, state, ours);
+    for (const field of untouched) {
+      const at = field.offset - layout.areaOffset;
+      ours.fill(FILLER, at, at + field.width);
+    }
+    expect(Buffer.from(ours).toString('hex')).toBe(Buffer.from(area).toString('hex'));
+  });
+});

@@ -2,13 +2,12 @@
  * The `qemu-7.2` flavour against QEMU itself: random register histories run as machine code under TCG, every value that
  * the guest read and every vector that it took compared with the model's. Needs qemu-system-x86_64 7.2 and nasm.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { inScratch, nasmFile, qemuOutput } from '../../../tests/support/qemu.ts';
 import { makeRig } from './rig.ts';
 
 const version = spawnSync('qemu-system-x86_64', ['--version'], { encoding: 'utf8' }).stdout ?? '';
@@ -19,8 +18,7 @@ type Op = { op: 1 | 2 | 3 | 4 | 5; cpu?: number; offset: number; value: number }
 
 /** Runs the list in QEMU and returns what it wrote to port 402h. */
 function runInQemu(ops: readonly Op[], cpus: number): Buffer {
-  const dir = mkdtempSync(join(tmpdir(), 'xapic-'));
-  try {
+  return inScratch((path) => {
     const program = Buffer.alloc((ops.length + 1) * 8);
     ops.forEach(({ op, cpu = 0, offset, value }, i) => {
       program.writeUInt8(op, i * 8);
@@ -28,25 +26,12 @@ function runInQemu(ops: readonly Op[], cpus: number): Buffer {
       program.writeUInt16LE(offset, i * 8 + 2);
       program.writeUInt32LE(value, i * 8 + 4);
     });
-    const file = (name: string) => join(dir, name);
-    writeFileSync(file('program.bin'), program);
+    writeFileSync(path('program.bin'), program);
     const source = fileURLToPath(new URL('qemu-probe.asm', import.meta.url));
-    const rom = file('probe.rom');
-    const defines = [`-DPROGRAM="${file('program.bin')}"`, `-DCPUS=${cpus}`];
-    execFileSync('nasm', ['-f', 'bin', ...defines, '-o', rom, source]);
-    const run = spawnSync(
-      'qemu-system-x86_64',
-      // biome-ignore format: option and value side by side
-      ['-accel', 'tcg,thread=single', '-smp', `${cpus}`, '-display', 'none', '-nodefaults', '-bios', rom, '-m', '16',
-       '-debugcon', `file:${file('out')}`, '-global', 'isa-debugcon.iobase=0x402',
-       '-device', 'isa-debug-exit,iobase=0x501'],
-      { timeout: 60_000, encoding: 'utf8' },
-    );
-    if (run.error !== undefined || run.stderr !== '') throw new Error(`qemu: ${run.error ?? run.stderr}`);
-    return readFileSync(file('out'));
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
+    const rom = nasmFile(source, [`-DPROGRAM="${path('program.bin')}"`, `-DCPUS=${cpus}`]);
+    const args = ['-smp', `${cpus}`, '-m', '16'];
+    return Buffer.from(qemuOutput({ rom, machine: 'pc', accel: 'tcg,thread=single', exitPort: 0x501, args }));
+  });
 }
 
 /** Runs the list on the model; the answer is one array per operation. */

@@ -1,8 +1,6 @@
 /** Carries out bus accesses on qemu-system-x86_64 and returns what was read: an oracle for device models. Test code only. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { missingTools, nasmFile, qemuOutput } from '../../../../tests/support/qemu.ts';
 
 export type Size = 1 | 2 | 4;
 
@@ -22,22 +20,12 @@ const LIST_ROOM = 0xfff0 - LIST_OFFSET;
 
 /** Why the oracle cannot run here, or undefined when it can. */
 export function oracleMissing(): string | undefined {
-  for (const tool of ['qemu-system-x86_64', 'nasm']) {
-    if (spawnSync(tool, ['--version']).error !== undefined) return `${tool} is not installed`;
-  }
-  return undefined;
+  return missingTools('qemu-system-x86_64', 'nasm');
 }
 
 /** True for accesses that give a number. */
 function reads(access: Access): boolean {
   return ['in', 'read', 'smm-read', 'smi'].includes(access.kind);
-}
-
-/** Assembles a NASM source to a flat binary. */
-function assemble(source: string, dir: string): Buffer {
-  const out = join(dir, 'rom.bin');
-  execFileSync('nasm', ['-f', 'bin', '-o', out, source]);
-  return readFileSync(out);
 }
 
 /** The firmware image: the probe at the end, before it `i & FFh` in byte i. */
@@ -58,68 +46,28 @@ export function runOnQemu(
   image: Image = { sizeBytes: 0x1_0000, pflash: false },
 ): number[] {
   if ((accesses.length + 1) * 16 > LIST_ROOM) throw new Error(`${accesses.length} accesses do not fit`);
-  const dir = mkdtempSync(join(tmpdir(), 'q35-oracle-'));
-  try {
-    const rom = assemble(join(import.meta.dirname, 'probe.asm'), dir);
-    const list = new DataView(rom.buffer, rom.byteOffset + LIST_OFFSET, LIST_ROOM);
-    accesses.forEach((access, i) => {
-      list.setUint8(i * 16, KINDS[access.kind]);
-      list.setUint8(i * 16 + 1, 'size' in access ? access.size : 1);
-      const address = 'port' in access ? access.port : 'gpa' in access ? access.gpa : 0;
-      const value =
-        'value' in access
-          ? access.value
-          : 'command' in access
-            ? access.command
-            : 'loops' in access
-              ? access.loops
-              : 0;
-      list.setUint32(i * 16 + 4, address, true);
-      list.setUint32(i * 16 + 8, value, true);
-    });
-    writeFileSync(join(dir, 'rom.bin'), Buffer.concat([imageFiller(image.sizeBytes - rom.length), rom]));
-    const output = join(dir, 'output');
-    runRom(join(dir, 'rom.bin'), output, args, image.pflash);
-    const bytes = readFileSync(output);
-    const expected = accesses.filter(reads).length;
-    if (bytes.length !== expected * 4) {
-      throw new Error(`QEMU gave ${bytes.length / 4} results for ${expected} reads`);
-    }
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    return Array.from({ length: expected }, (_, i) => view.getUint32(i * 4, true));
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
-}
-
-/** Runs a ROM file until it writes to port F4h; what it writes to port 402h goes to `output`. */
-function runRom(rom: string, output: string, args: readonly string[], pflash: boolean): void {
-  const result = spawnSync(
-    'qemu-system-x86_64',
-    [
-      ...[
-        '-machine',
-        'q35,smm=on,accel=tcg',
-        '-display',
-        'none',
-        '-vga',
-        'none',
-        '-nodefaults',
-        '-no-user-config',
-      ],
-      ...(pflash ? ['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${rom}`] : ['-bios', rom]),
-      ...['-chardev', `file,id=dbg,path=${output}`],
-      ...[
-        '-device',
-        'isa-debugcon,iobase=0x402,chardev=dbg',
-        '-device',
-        'isa-debug-exit,iobase=0xf4,iosize=1',
-      ],
-      ...args,
-    ],
-    { timeout: 20_000, encoding: 'utf8' },
-  );
-  if (result.status !== 1) {
-    throw new Error(`QEMU ended with ${result.status ?? result.signal}: ${result.stderr}`);
-  }
+  const probe = nasmFile(join(import.meta.dirname, 'probe.asm'));
+  const list = new DataView(probe.buffer, probe.byteOffset + LIST_OFFSET, LIST_ROOM);
+  accesses.forEach((access, i) => {
+    list.setUint8(i * 16, KINDS[access.kind]);
+    list.setUint8(i * 16 + 1, 'size' in access ? access.size : 1);
+    const address = 'port' in access ? access.port : 'gpa' in access ? access.gpa : 0;
+    const value =
+      'value' in access
+        ? access.value
+        : 'command' in access
+          ? access.command
+          : 'loops' in access
+            ? access.loops
+            : 0;
+    list.setUint32(i * 16 + 4, address, true);
+    list.setUint32(i * 16 + 8, value, true);
+  });
+  const rom = Buffer.concat([imageFiller(image.sizeBytes - probe.length), probe]);
+  const bytes = qemuOutput({ rom, pflash: image.pflash, args });
+  const expected = accesses.filter(reads).length;
+  if (bytes.length !== expected * 4)
+    throw new Error(`QEMU gave ${bytes.length / 4} results for ${expected} reads`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return Array.from({ length: expected }, (_, i) => view.getUint32(i * 4, true));
 }

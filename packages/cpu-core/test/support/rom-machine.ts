@@ -1,11 +1,10 @@
 /** Runs 64 KiB ROM images, below 1 MB and at the top of 4 GB, on a flat machine, and in QEMU for comparison. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { missingTools, qemuOutput } from '../../../../tests/support/qemu.ts';
 import type { TierName } from '../../src/engine/engine.ts';
 import { cpuModel } from '../../src/system/models.ts';
-import { assembleWithNasm, HAS_NASM } from './assemble.ts';
+import { assembleWithNasm } from './assemble.ts';
 import { FlatMachine } from './flat-machine.ts';
 
 /** Where debug bytes go. */
@@ -17,40 +16,12 @@ export function assembleRom(name: string): Uint8Array {
   return assembleWithNasm(readFileSync(join(DATA, `${name}.asm`), 'utf8'));
 }
 
-/** Why nothing can be compared with QEMU here; empty where it can. */
-export const QEMU_MISSING =
-  HAS_NASM && spawnSync('qemu-system-x86_64', ['--version']).status === 0
-    ? ''
-    : ' (skipped: needs nasm and qemu-system-x86_64)';
+/** Why nothing can be compared with QEMU here; undefined where it can. */
+export const QEMU_MISSING = missingTools('nasm', 'qemu-system-x86_64');
 
 /** Bytes that the ROM writes to port 402h in QEMU until it writes to port F4h. */
 export function runInQemu(rom: Uint8Array, model: string): Uint8Array {
-  const folder = mkdtempSync(join(tmpdir(), 'smm-qemu-'));
-  try {
-    const image = join(folder, 'rom.bin');
-    const out = join(folder, 'out.bin');
-    writeFileSync(image, rom);
-    try {
-      const device = [
-        '-device',
-        'isa-debugcon,iobase=0x402,chardev=d',
-        '-device',
-        'isa-debug-exit,iobase=0xf4',
-      ];
-      const machine = ['-machine', 'q35', '-cpu', model, '-m', '32', '-display', 'none', '-nodefaults'];
-      const files = ['-bios', image, '-chardev', `file,id=d,path=${out}`];
-      execFileSync('qemu-system-x86_64', [...machine, ...files, ...device], {
-        timeout: 30_000,
-        stdio: 'pipe',
-      });
-    } catch (error) {
-      // isa-debug-exit ends QEMU with an odd status
-      if ((error as { status?: number }).status !== 1) throw error;
-    }
-    return new Uint8Array(readFileSync(out));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  return qemuOutput({ rom, machine: 'q35', args: ['-cpu', model, '-m', '32'] });
 }
 
 /** The same here. */
