@@ -6,8 +6,8 @@ import { assemble } from '@smm/asm';
 import { cpuModel } from '@smm/cpu-core';
 import { SAVE_STATE_AMD64, type SaveStateFieldName } from '@smm/x86-defs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { missingTools, runQemu } from '../../../tests/support/qemu.ts';
 import { DEFAULT_KVM_OPTIONS, DEFAULT_SCHEDULE, Machine, resolveSwitches } from '../src/index.ts';
-import { haveQemu, runQemu } from './qemu-runner.ts';
 import { parts } from './runs.ts';
 
 /** Field, and 32 bits that are written there: a selector with its attributes. RIP stays, so that the guest goes on in its dump. */
@@ -168,11 +168,13 @@ function image(): Uint8Array {
   return bytes;
 }
 
-describe.skipIf(!haveQemu())('RSM with one changed field', () => {
+const missing = missingTools('qemu-system-x86_64');
+
+describe.skipIf(missing !== undefined)(`RSM with one changed field ${missing ?? ''}`, () => {
   let qemu: readonly string[] = [];
   beforeAll(async () => {
     const result = await runQemu({
-      bitness: 64,
+      program: 'qemu-system-x86_64',
       image: image(),
       cpus: 1,
       memoryMiB: 32,
