@@ -2,8 +2,9 @@
 import type { InterruptLine } from './device.ts';
 
 /**
- * A wire that is asserted while any of its drivers asserts it, as the shared, level-triggered lines of PCI are. One driver
- * letting go leaves the others' level in force. Source: PCI Local Bus Specification, "Interrupt Pins (Optional)".
+ * A wire that is asserted while any of its drivers asserts it, as the shared, level-triggered lines of PCI are. One
+ * driver letting go leaves the others' level in force. Source: PCI Local Bus Specification, "Interrupt Pins
+ * (Optional)".
  */
 export class WiredOr {
   readonly #out: InterruptLine;

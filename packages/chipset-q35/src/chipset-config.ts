@@ -1,7 +1,7 @@
 /**
- * The ICH9's chipset configuration registers, 16 KiB of memory where RCBA says: which PIRQ an interrupt pin of devices 25 to
- * 31 leads to, and whether the watchdog may reset. The other registers are storage without effect, as in QEMU 7.2 (measured).
- * Source: Intel 316972, "Chipset Configuration Registers".
+ * The ICH9's chipset configuration registers, 16 KiB of memory where RCBA says: which PIRQ an interrupt pin of devices
+ * 25 to 31 leads to, and whether the watchdog may reset. The other registers are storage without effect, as in QEMU
+ * 7.2 (measured). Source: Intel 316972, "Chipset Configuration Registers".
  */
 import type {
   AccessSize,
@@ -73,7 +73,9 @@ export class ChipsetConfig implements Part, MmioDevice {
     return (this.#view.getUint32(GCS, true) & GCS_NO_REBOOT) !== 0;
   }
 
-  /** PIRQ, 0 (A) to 7 (H), of interrupt pin 1 to 4 of a device number. Those without a register are wired as in QEMU. */
+  /**
+   * PIRQ, 0 (A) to 7 (H), of interrupt pin 1 to 4 of a device number. Those without a register are wired as in QEMU.
+   */
   pirqOf(device: number, pin: number): number {
     const register = ROUTES.get(device);
     if (register !== undefined) {

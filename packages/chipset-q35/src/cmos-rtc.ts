@@ -14,8 +14,11 @@ import {
   TX_DEBUG,
   type TxAttrs,
 } from '@smm/bus';
+import { device, eisaId, name } from './acpi/aml.ts';
+import type { AcpiDescription } from './acpi/description.ts';
+import { irq, ports, resources } from './acpi/resources.ts';
 import { type CivilTime, civilFromSeconds, secondsFromCivil } from './civil-time.ts';
-import { RTC_UPDATE, RtcInterrupts } from './rtc-interrupts.ts';
+import { RTC_IRQ, RTC_UPDATE, RtcInterrupts } from './rtc-interrupts.ts';
 import { requireVersion1 } from './snapshot.ts';
 
 /** First of the two ports. */
@@ -131,6 +134,12 @@ export class CmosRtc implements PioDevice, Snapshottable<CmosRtcState> {
   /** Registers both ports. */
   map(io: IoPortSpace): void {
     io.add({ name: this.name, first: CMOS_INDEX_PORT, count: 2, device: this, maxSize: 1 });
+  }
+
+  /** The RTC as a device behind the LPC bridge. */
+  acpi(): AcpiDescription {
+    const found = resources(ports(CMOS_INDEX_PORT, 8), irq(RTC_IRQ));
+    return { isa: device('RTC', name('_HID', eisaId('PNP0B00')), name('_CRS', found)) };
   }
 
   /** IN: the selected byte from 71h, all-ones from 70h. */

@@ -14,6 +14,9 @@ import type {
   Snapshottable,
   TxAttrs,
 } from '@smm/bus';
+import { device, eisaId, integer, little, name } from './acpi/aml.ts';
+import type { AcpiDescription } from './acpi/description.ts';
+import { memory as memoryRange, resources } from './acpi/resources.ts';
 import { PRIORITY } from './memory-map.ts';
 import { requireVersion1 } from './snapshot.ts';
 
@@ -117,6 +120,17 @@ export class Hpet implements MmioDevice, Snapshottable<HpetState> {
   map(_io: IoPortSpace, memory: PhysicalAddressSpace): void {
     const place = { start: HPET_BASE, sizeBytes: HPET_SIZE, priority: PRIORITY.device };
     memory.add({ kind: 'mmio', name: this.name, ...place, device: this });
+  }
+
+  /** The device, and the HPET table. */
+  acpi(): AcpiDescription {
+    const found = resources(memoryRange(HPET_BASE, HPET_SIZE, false));
+    const address = [0, 0, 0, 0, ...little(HPET_BASE, 8)];
+    const body = [...little(HPET_CAPABILITIES, 4), ...address, 0, 0, 0, 0];
+    return {
+      system: device('HPET', name('_HID', eisaId('PNP0103')), name('_UID', integer(0)), name('_CRS', found)),
+      tables: [{ signature: 'HPET', revision: 1, body }],
+    };
   }
 
   /** Reads a dword register. */

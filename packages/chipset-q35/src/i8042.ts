@@ -13,6 +13,9 @@ import {
   TX_DEBUG,
   type TxAttrs,
 } from '@smm/bus';
+import { device, eisaId, integer, name } from './acpi/aml.ts';
+import type { AcpiDescription } from './acpi/description.ts';
+import { irq, ports, resources } from './acpi/resources.ts';
 import { Ps2Keyboard, type Ps2KeyboardState } from './ps2-keyboard.ts';
 import { PS2_TRANSLATION } from './ps2-keys.ts';
 import { requireVersion1 } from './snapshot.ts';
@@ -119,6 +122,18 @@ export class I8042 implements PioDevice, Snapshottable<I8042State> {
   map(io: IoPortSpace): void {
     io.add({ name: 'i8042-data', first: I8042_DATA_PORT, count: 1, device: this });
     io.add({ name: 'i8042-command', first: I8042_COMMAND_PORT, count: 1, device: this });
+  }
+
+  /** The keyboard; there is no mouse. */
+  acpi(): AcpiDescription {
+    const found = resources(ports(I8042_DATA_PORT, 1), ports(I8042_COMMAND_PORT, 1), irq(KEYBOARD_IRQ));
+    const isa = device(
+      'KBD',
+      name('_HID', eisaId('PNP0303')),
+      name('_STA', integer(0xf)),
+      name('_CRS', found),
+    );
+    return { isa, bootArchitecture: 2 };
   }
 
   /** IN: the output buffer at 60h, status at 64h. */

@@ -2,6 +2,12 @@
  * Intel Q35 and ICH9 devices: MCH with SMRAM and TSEG, LPC with APM and SMI control, PM timer, CMOS, debug port, PCI configuration.
  * @packageDocumentation
  */
+export type { Aml } from './acpi/aml.ts';
+export * as aml from './acpi/aml.ts';
+export type { AcpiBoard } from './acpi/board.ts';
+export type { AcpiDescription } from './acpi/description.ts';
+export type { AcpiPointer, AcpiTable } from './acpi/loader.ts';
+export * as acpiResources from './acpi/resources.ts';
 export type { ApmPorts, ApmState, SmiTarget } from './apm.ts';
 export { Apm } from './apm.ts';
 export type { ChipsetConfigState } from './chipset-config.ts';

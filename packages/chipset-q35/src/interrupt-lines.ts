@@ -3,7 +3,10 @@ import { type InterruptLine, WiredOr } from '@smm/bus';
 import type { I8259Pair } from './i8259.ts';
 import { IOAPIC_PINS, type IoApic } from './ioapic.ts';
 
-/** ISA interrupt line of the 8254's channel 0, and the I/O APIC pin that it is wired to; other lines go to the pin of their number. */
+/**
+ * ISA interrupt line of the 8254's channel 0, and the I/O APIC pin that it is wired to; other lines go to the pin of
+ * their number.
+ */
 export const PIT_IRQ = 0;
 const PIT_PIN = 2;
 const ISA_LINES = 16;
@@ -49,8 +52,8 @@ export class InterruptLines {
   }
 
   /**
-   * Runs a restore: drivers put their levels back on the wires, and the controllers, whose own state says what they have
-   * seen, take no edge for one that happens now.
+   * Runs a restore: drivers put their levels back on the wires, and the controllers, whose own state says what they
+   * have seen, take no edge for one that happens now.
    */
   quietly(work: () => void): void {
     this.#quiet = true;

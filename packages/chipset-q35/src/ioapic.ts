@@ -12,6 +12,8 @@ import type {
   Snapshottable,
   TxAttrs,
 } from '@smm/bus';
+import type { AcpiDescription } from './acpi/description.ts';
+import { ioapicEntries } from './acpi/tables.ts';
 import { PRIORITY } from './memory-map.ts';
 import { requireVersion1 } from './snapshot.ts';
 
@@ -118,6 +120,11 @@ export class IoApic implements MmioDevice, Snapshottable<IoApicState> {
   map(_io: IoPortSpace, memory: PhysicalAddressSpace): void {
     const place = { start: IOAPIC_BASE, sizeBytes: IOAPIC_SIZE, priority: PRIORITY.device };
     memory.add({ kind: 'mmio', name: this.name, ...place, device: this });
+  }
+
+  /** Its entries in the MADT. */
+  acpi(): AcpiDescription {
+    return { madt: ioapicEntries(IOAPIC_BASE) };
   }
 
   /** Reads the select register or the window. */

@@ -63,6 +63,11 @@ export class Lpc extends PciFunction {
     this.#ports = ports;
   }
 
+  /** First port of the PM I/O block, 0 while it has no place. */
+  pmBase(): number {
+    return this.config.get('PMBASE') & ICH9_PMBASE_MASK;
+  }
+
   /** GBL_SMI_EN is frozen until reset. */
   smiLocked(): boolean {
     return (this.config.get('GEN_PMCON_1') & ICH9_GEN_PMCON_1_SMI_LOCK) !== 0;
@@ -73,7 +78,7 @@ export class Lpc extends PciFunction {
   }
 
   protected override applied(): void {
-    const base = this.config.get('PMBASE') & ICH9_PMBASE_MASK;
+    const base = this.pmBase();
     const enabled = (this.config.get('ACPI_CNTL') & ICH9_ACPI_CNTL_ACPI_EN) !== 0 && base !== 0;
     this.#ports.pmBlockChanged(enabled, base);
     const rcba = this.config.get('RCBA');

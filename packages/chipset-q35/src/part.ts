@@ -1,11 +1,12 @@
 /** What a chipset is made of: parts, and what the board gives them. */
 import type { Clock, InterruptLine, IoPortSpace, PhysicalAddressSpace } from '@smm/bus';
+import type { AcpiDescription } from './acpi/description.ts';
 import type { SmiTarget } from './apm.ts';
 import { requireVersion1 } from './snapshot.ts';
 
 /**
- * State of a part: plain objects and lists of numbers, strings, booleans, bigints and `Uint8Array`s, which snapshot files can hold,
- * with the version of its layout.
+ * State of a part: plain objects and lists of numbers, strings, booleans, bigints and `Uint8Array`s, which snapshot
+ * files can hold, with the version of its layout.
  */
 export interface PartState {
   /** Layout version of this object. */
@@ -13,14 +14,17 @@ export interface PartState {
 }
 
 /**
- * A device as the chipset knows it. Being in the list of parts is all: the chipset maps, resets, saves and restores it, and
- * puts it on the PCI bus if it is a `PciFunction`. Everything else that it reaches it was given when it was made.
+ * A device as the chipset knows it. Being in the list of parts is all: the chipset maps, resets, saves and restores
+ * it, and puts it on the PCI bus if it is a `PciFunction`. Everything else that it reaches it was given when it was
+ * made.
  */
 export interface Part {
   /** Unique name: in snapshots, traces and errors. */
   readonly name: string;
   /** Registers the addresses that it answers, once. Left out: it answers none. */
   map?(io: IoPortSpace, memory: PhysicalAddressSpace): void;
+  /** What the ACPI tables say of it. Left out: nothing. Asked when the tables are made, at run time. */
+  acpi?(): AcpiDescription;
   /** System reset. */
   reset(): void;
   /** Copies the architectural state out. */
@@ -34,8 +38,8 @@ export interface Board {
   /** Virtual time. */
   readonly clock: Clock;
   /**
-   * A new input to ISA interrupt line 0 to 15: it reaches the 8259 pair and the I/O APIC. Lines are wired-OR: other devices
-   * may drive the same one. Without interrupt controllers it ends nowhere.
+   * A new input to ISA interrupt line 0 to 15: it reaches the 8259 pair and the I/O APIC. Lines are wired-OR: other
+   * devices may drive the same one. Without interrupt controllers it ends nowhere.
    */
   readonly irq: (line: number) => InterruptLine;
   /** A new input to I/O APIC pin 0 to 23, wired-OR; without interrupt controllers it ends nowhere. */

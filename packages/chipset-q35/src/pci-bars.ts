@@ -1,9 +1,9 @@
 /**
  * Base address registers: which addresses a PCI function answers, as the guest places and switches them.
  *
- * An I/O range that wraps or ends beyond FFFFh, a memory range at 0, at the very end of 32 bits or beyond the address space is
- * not decoded, which is what sizing by all-ones leaves for a moment; QEMU does the same. Not modelled: expansion ROMs.
- * Source: PCI Local Bus Specification, "Base Addresses".
+ * An I/O range that wraps or ends beyond FFFFh, a memory range at 0, at the very end of 32 bits or beyond the address
+ * space is not decoded, which is what sizing by all-ones leaves for a moment; QEMU does the same. Not modelled:
+ * expansion ROMs. Source: PCI Local Bus Specification, "Base Addresses".
  */
 import {
   IO_PORT_COUNT,

@@ -1,7 +1,7 @@
 /**
  * The capability list of a PCI function, and the two capabilities by which software resets one function alone.
- * Sources: PCI Local Bus Specification, "Capabilities List"; PCI Express Base Specification, "PCI Express Capability Structure",
- * "Function-Level Reset (FLR)"; PCI-SIG ECN "Advanced Capabilities for Conventional PCI".
+ * Sources: PCI Local Bus Specification, "Capabilities List"; PCI Express Base Specification, "PCI Express Capability
+ * Structure", "Function-Level Reset (FLR)"; PCI-SIG ECN "Advanced Capabilities for Conventional PCI".
  */
 import type { RegisterSpec, RegisterWrite } from '@smm/bus';
 import { SmmError } from '@smm/x86-defs';
@@ -30,7 +30,10 @@ export interface CapabilityHost {
   readonly get: (name: string) => number;
   /** Stores a register. */
   readonly set: (name: string, value: number) => void;
-  /** A dword written to memory in the function's name, if COMMAND lets it be a bus master. Guest-physical, halves 32 bit. */
+  /**
+   * A dword written to memory in the function's name, if COMMAND lets it be a bus master. Guest-physical, halves 32
+   * bit.
+   */
   readonly send: (addressHigh: number, addressLow: number, data: number) => void;
   /** Resets the function. */
   readonly reset: () => void;

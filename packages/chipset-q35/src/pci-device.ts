@@ -1,8 +1,9 @@
 /**
  * A PCI function with ranges, interrupts and bus-master DMA: what devices derive from.
  *
- * Registers outside the header and the capabilities read 0. A power-on, a system reset and a function-level reset are the same
- * here: no register is sticky. Sources: PCI Local Bus Specification, "Configuration Space Organization", "Interrupt Pins".
+ * Registers outside the header and the capabilities read 0. A power-on, a system reset and a function-level reset are
+ * the same here: no register is sticky. Sources: PCI Local Bus Specification, "Configuration Space Organization",
+ * "Interrupt Pins".
  */
 import {
   type InterruptLine,
@@ -50,7 +51,10 @@ export interface PciDeviceState extends PartState {
   config: PartState;
   /** The device asks for an interrupt by its pin. */
   intx: boolean;
-  /** What capabilities hold outside configuration space, in the order of the list; those that hold nothing are not in it. */
+  /**
+   * What capabilities hold outside configuration space, in the order of the list; those that hold nothing are not in
+   * it.
+   */
   capabilities: PartState[];
 }
 
@@ -115,15 +119,17 @@ export abstract class PciDevice extends PciFunction {
     super.restore(state.config);
   }
 
-  /** Asks for an interrupt by the pin, or no longer. The line is up unless COMMAND disables it or messages replace it. */
+  /**
+   * Asks for an interrupt by the pin, or no longer. The line is up unless COMMAND disables it or messages replace it.
+   */
   protected setIntx(level: boolean): void {
     this.#intx = level;
     this.#driveIntx();
   }
 
   /**
-   * Reads memory as a bus master, from guest-physical `gpa`. Without leave (COMMAND) the data are all-ones and the answer
-   * is false. Lengths cannot be trusted to a guest: the caller bounds them.
+   * Reads memory as a bus master, from guest-physical `gpa`. Without leave (COMMAND) the data are all-ones and the
+   * answer is false. Lengths cannot be trusted to a guest: the caller bounds them.
    */
   protected dmaRead(gpa: number, into: Uint8Array): boolean {
     if (!this.#mayMaster()) {

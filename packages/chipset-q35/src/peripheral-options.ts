@@ -24,6 +24,10 @@ export interface FwCfgOptions {
   readonly smiFeatures?: number;
   /** Sleep states offered. Default S3 and S4. */
   readonly sleepStates?: SleepStates;
+  /**
+   * ACPI tables, made when firmware asks for them. Default false: firmware that finds some goes another way than without.
+   */
+  readonly acpi?: boolean;
   /** Further files. */
   readonly files?: readonly FwCfgFile[];
   /** Further items by key. */

@@ -1,7 +1,7 @@
 /**
- * The way of PCI interrupt pins to the controllers: pin of a device → PIRQA to PIRQH → I/O APIC pins 16 to 23, and the ISA
- * line that the LPC bridge routes the PIRQ to, if it does. All of it is level-triggered and wired-OR.
- * Sources: Intel 316972, "PIRQ[n]_ROUT", "D31IR"; QEMU 7.2 measured.
+ * The way of PCI interrupt pins to the controllers: pin of a device → PIRQA to PIRQH → I/O APIC pins 16 to 23, and the
+ * ISA line that the LPC bridge routes the PIRQ to, if it does. All of it is level-triggered and wired-OR. Sources:
+ * Intel 316972, "PIRQ[n]_ROUT", "D31IR"; QEMU 7.2 measured.
  */
 import { type InterruptLine, WiredOr } from '@smm/bus';
 

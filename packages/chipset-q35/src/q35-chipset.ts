@@ -1,8 +1,8 @@
 /**
  * The Q35 chipset: a list of parts on an address space, a port space and a clock. `q35-parts.ts` says which there are.
  *
- * `PeripheralOptions` says which devices stand around its core. Not there, and reading as absent hardware does: SATA, USB,
- * SMBus.
+ * `PeripheralOptions` says which devices stand around its core. Not there, and reading as absent hardware does: SATA,
+ * USB, SMBus.
  */
 import type { Snapshottable } from '@smm/bus';
 import { SmmError } from '@smm/x86-defs';
@@ -37,7 +37,9 @@ export class Q35Chipset implements Snapshottable<Q35State> {
 
   /** Builds, maps and resets. Throws `SmmError` `PART_NAME` for two parts of one name, and what the parts throw. */
   constructor(ports: Q35Ports, options: Q35Options) {
-    const { parts, lines, memoryMap } = q35Parts(ports, options);
+    const { parts, lines, memoryMap } = q35Parts(ports, options, () =>
+      this.parts.flatMap((part) => part.acpi?.() ?? []),
+    );
     this.devices = parts;
     this.memoryMap = memoryMap;
     this.#lines = lines;
@@ -87,8 +89,8 @@ export class Q35Chipset implements Snapshottable<Q35State> {
   }
 
   /**
-   * Puts a saved state back and redraws the memory map. Throws `SmmError` `SNAPSHOT_VERSION` when the chipset or a part has
-   * another version, `SNAPSHOT_DEVICES` when the parts are not these in this order; then nothing has changed.
+   * Puts a saved state back and redraws the memory map. Throws `SmmError` `SNAPSHOT_VERSION` when the chipset or a
+   * part has another version, `SNAPSHOT_DEVICES` when the parts are not these in this order; then nothing has changed.
    */
   restore(state: Q35State): void {
     if (state.version !== 2) {

@@ -27,8 +27,8 @@ export interface Q35Ports {
   /** Raises an SMI for one processor (by index) or for all. */
   readonly smi: (target: SmiTarget) => void;
   /**
-   * The guest asked for a reset: of the whole system, or of the processors alone. The owner calls `Q35Chipset.reset` for
-   * the former.
+   * The guest asked for a reset: of the whole system, or of the processors alone. The owner calls `Q35Chipset.reset`
+   * for the former.
    */
   readonly reset: (kind: 'system' | 'cpu') => void;
   /** A byte written to the debug port 402h. */

@@ -1,8 +1,11 @@
 /**
- * The parts of a Q35 board: each device made, and wired to the others. The order of `parts` is the order in which they are
- * mapped, reset, saved and restored; of two parts on one port or address the later one answers.
+ * The parts of a Q35 board: each device made, and wired to the others. The order of `parts` is the order in which they
+ * are mapped, reset, saved and restored; of two parts on one port or address the later one answers.
  */
 import { ICH9_SMI_EN_APMC_EN, ICH9_SMI_EN_GBL_SMI_EN, ICH9_SMI_EN_TCO_EN, SmmError } from '@smm/x86-defs';
+import type { AcpiBoard } from './acpi/board.ts';
+import type { AcpiDescription } from './acpi/description.ts';
+import { acpiFiles } from './acpi/fw-cfg-acpi.ts';
 import { Apm } from './apm.ts';
 import { ChipsetConfig } from './chipset-config.ts';
 import type { CivilTime } from './civil-time.ts';
@@ -36,8 +39,11 @@ const DEFAULT_START: CivilTime = { year: 2015, month: 10, day: 21, hour: 0, minu
 /** What {@link q35Parts} makes. Devices that the options leave out are undefined. */
 export type Q35Parts = ReturnType<typeof q35Parts>;
 
-/** Makes the devices; those of `options.parts` are not among them. Throws what their constructors throw. */
-export function q35Parts(ports: Q35Ports, options: Q35Options) {
+/**
+ * Makes the devices; those of `options.parts` are not among them. `described` gives what all parts say of themselves
+ * in ACPI. Throws what their constructors throw.
+ */
+export function q35Parts(ports: Q35Ports, options: Q35Options, described: () => readonly AcpiDescription[]) {
   const { clock, memory } = ports;
   const {
     interrupts,
@@ -117,6 +123,19 @@ export function q35Parts(ports: Q35Ports, options: Q35Options) {
   const { vars, code } = flash ? flashChips(memory, options.rom, flash) : {};
   const setBroadcast = (broadcast: boolean): void => apm.setBroadcast(broadcast);
   const smiFeatures = config && new SmiFeatures({ setBroadcast }, config.smiFeatures ?? 7);
+  const sleep = config?.sleepStates ?? { s3: true, s4: true };
+  const board = (): AcpiBoard => {
+    const { enabled, ...ecam } = mch.ecamWindow();
+    return {
+      cpuCount: options.cpuCount,
+      topOfLowRam: memoryMap.ram.belowBytes,
+      pmBase: lpc.pmBase(),
+      ecam: enabled ? ecam : undefined,
+      sleep,
+      pirqOf: (device, pin) => chipsetConfig.pirqOf(device, pin),
+      parts: described(),
+    };
+  };
   const fwCfg =
     smiFeatures &&
     new FwCfg(
@@ -126,7 +145,8 @@ export function q35Parts(ports: Q35Ports, options: Q35Options) {
       },
       options.cpuCount,
       [
-        ...q35FwCfgFiles(config.sleepStates ?? { s3: true, s4: true }),
+        ...q35FwCfgFiles(sleep),
+        ...(config.acpi === true ? acpiFiles(board) : []),
         ...smiFeatures.files,
         ...(config.files ?? []),
       ],

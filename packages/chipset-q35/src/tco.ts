@@ -1,10 +1,11 @@
 /**
- * The TCO watchdog of the ICH9, at PMBASE + 60h: a timer in steps of 0.6 s that raises an SMI when it runs out, and resets the
- * system when that happens twice without a reload, unless GCS.NO_REBOOT is set; and two mailboxes between OS and SMM. After a
- * reset the timer stands until TCO_RLD or TCO1_CNT is written, as in QEMU.
+ * The TCO watchdog of the ICH9, at PMBASE + 60h: a timer in steps of 0.6 s that raises an SMI when it runs out, and
+ * resets the system when that happens twice without a reload, unless GCS.NO_REBOOT is set; and two mailboxes between
+ * OS and SMM. After a reset the timer stands until TCO_RLD or TCO1_CNT is written, as in QEMU.
  *
- * Not modelled: interrupts by TCO_DAT_OUT, NMI2SMI, intruder detection, SMI_STS.TCO_STS, the No Reboot strap (NO_REBOOT is set by
- * reset and software can clear it). SMIs go to processor 0, as in QEMU. Sources: Intel 316972, "TCO I/O Registers"; QEMU 7.2 measured.
+ * Not modelled: interrupts by TCO_DAT_OUT, NMI2SMI, intruder detection, SMI_STS.TCO_STS, the No Reboot strap
+ * (NO_REBOOT is set by reset and software can clear it). SMIs go to processor 0, as in QEMU. Sources: Intel 316972,
+ * "TCO I/O Registers"; QEMU 7.2 measured.
  */
 import {
   type AccessSize,

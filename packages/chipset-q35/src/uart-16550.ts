@@ -16,6 +16,9 @@ import type {
   TxAttrs,
 } from '@smm/bus';
 import { TX_DEBUG } from '@smm/bus';
+import { device, eisaId, integer, name } from './acpi/aml.ts';
+import type { AcpiDescription } from './acpi/description.ts';
+import { irq, ports, resources } from './acpi/resources.ts';
 import { requireVersion1 } from './snapshot.ts';
 
 /** First of the eight ports of COM1; its interrupt is line 4. */
@@ -138,6 +141,13 @@ export class Uart16550 implements PioDevice, Snapshottable<UartState> {
   /** Registers the ports of COM1. */
   map(io: IoPortSpace): void {
     io.add({ name: this.name, first: COM1_PORT, count: 8, device: this, maxSize: 1 });
+  }
+
+  /** COM1. */
+  acpi(): AcpiDescription {
+    const found = resources(ports(COM1_PORT, 8), irq(COM1_IRQ));
+    const identity = [name('_HID', eisaId('PNP0501')), name('_UID', integer(1)), name('_STA', integer(0xf))];
+    return { isa: device('COM1', ...identity, name('_CRS', found)) };
   }
 
   /** IN. `port` counts modulo 8. */

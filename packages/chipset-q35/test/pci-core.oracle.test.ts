@@ -1,4 +1,7 @@
-/** The PCI core against QEMU's test devices: the same accesses on them, and on functions with the same ranges and interrupts. */
+/**
+ * The PCI core against QEMU's test devices: the same accesses on them, and on functions with the same ranges and
+ * interrupts.
+ */
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import type { Board, Part } from '../src/index.ts';

@@ -1,4 +1,7 @@
-/** The watchdog against QEMU's, whose virtual time is counted in instructions here, and by the data sheet where QEMU has less. */
+/**
+ * The watchdog against QEMU's, whose virtual time is counted in instructions here, and by the data sheet where QEMU
+ * has less.
+ */
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { buildModel, configWrite, runOnModel } from './support/model.ts';

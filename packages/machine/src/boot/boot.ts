@@ -47,6 +47,8 @@ export interface BootOptions {
   readonly smiFeatures?: number | null;
   /** A PS/2 keyboard is there. Default true. */
   readonly keyboard?: boolean;
+  /** ACPI tables are offered through fw_cfg. Default false: firmware that finds some goes another way than without. */
+  readonly acpi?: boolean;
   /** Serial output of the guest. */
   readonly serial?: (byte: number) => void;
   /** The guest may take more serial input. */
@@ -152,6 +154,7 @@ export class Boot {
       varsSize: vars.length,
       smiFeatures: options.smiFeatures ?? (options.smiFeatures === null ? 0 : 7),
       keyboard: options.keyboard ?? true,
+      acpi: options.acpi ?? false,
       transmit: (byte) => {
         for (const watcher of this.#watchers) watcher.see(byte);
         this.#spoke = true;

@@ -10,6 +10,8 @@ export interface BootPlatformOptions {
   readonly smiFeatures: number;
   /** A keyboard is there. */
   readonly keyboard: boolean;
+  /** ACPI tables are offered. Default false. */
+  readonly acpi?: boolean;
   /** The guest's serial output. */
   readonly transmit: (byte: number) => void;
   /** The guest took a byte of serial input. */
@@ -20,7 +22,7 @@ export interface BootPlatformOptions {
 
 /** Options of the chipset for a machine whose flash image is variables and code, one behind the other. */
 export function bootPlatform(options: BootPlatformOptions, parts: PeripheralParts): PeripheralOptions {
-  const { varsSize, smiFeatures, keyboard, transmit, roomAgain, varsWritten } = options;
+  const { varsSize, smiFeatures, keyboard, acpi = false, transmit, roomAgain, varsWritten } = options;
   return {
     // The code cannot be programmed, so whatever is written is the variable store.
     flash: {
@@ -31,7 +33,7 @@ export function bootPlatform(options: BootPlatformOptions, parts: PeripheralPart
         varsWritten();
       },
     },
-    fwCfg: { smiFeatures },
+    fwCfg: { smiFeatures, acpi },
     serial: { transmit, roomAgain },
     ...(keyboard && { keyboard: {} }),
     cpuHotplug: true,

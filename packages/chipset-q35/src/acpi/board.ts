@@ -1,0 +1,20 @@
+/** What the ACPI tables say of the board, beside what its parts say of themselves. */
+import type { AcpiDescription } from './description.ts';
+
+/** The board as it is when the tables are made. */
+export interface AcpiBoard {
+  /** Number of processors; their APIC ids count from 0. */
+  readonly cpuCount: number;
+  /** End of RAM below 4 GiB, guest-physical. */
+  readonly topOfLowRam: number;
+  /** First port of the PM block. */
+  readonly pmBase: number;
+  /** Where ECAM is, or undefined while it is off. */
+  readonly ecam: { readonly start: number; readonly sizeBytes: number } | undefined;
+  /** Sleep states. */
+  readonly sleep: { readonly s3: boolean; readonly s4: boolean };
+  /** PIRQ, 0 (A) to 7 (H), of interrupt pin 1 to 4 of a PCI device number. */
+  readonly pirqOf: (device: number, pin: number) => number;
+  /** What parts say. */
+  readonly parts: readonly AcpiDescription[];
+}
