@@ -20,7 +20,7 @@ export function renderBootExplanation(request: BootRequest, explanation: BootExp
     describeBoot(request),
     wrap(`${passes ? colour.green(text) : colour.red(text)}.`, io),
     table(
-      ['CPU', 'SMBASE', ...(reference ? ['elsewhere'] : []), 'what it does'],
+      ['CPU', 'SMBASE', ...(reference ? ['SMBASE there'] : []), 'what it does'],
       report.cpus.map((cpu) => [
         String(cpu.id),
         hex(cpu.smbase),
@@ -74,7 +74,7 @@ function causeInWords(causes: BootExplanation['causes'], quirks: BootExplanation
   return causes
     .map(
       ({ id, component, title, before, commit, open }) =>
-        `${id}, ${component}: ${title}. ${before} Without ${id} alone the same configuration relocates. It is ${endingOf({ commit, open })}.`,
+        `${id}, ${component}: ${title}. ${before} Without ${id} alone the same configuration relocates. It ${open === true ? 'is' : 'was'} ${endingOf({ commit, open })}.`,
     )
     .join(' ');
 }
