@@ -3,6 +3,8 @@ import {
   formatTrace,
   isTraceDat,
   readTrace,
+  type TraceCodec,
+  type TraceDatOptions,
   type TraceEvent,
   type TraceFile,
   type TraceForm,
@@ -11,16 +13,24 @@ import {
   writeTraceDat,
 } from '@smm/trace';
 import type { Io } from './io.ts';
+import { traceCodecs } from './trace-codecs.ts';
 import { asUsage, UsageError } from './usage-error.ts';
 
-type Writer = (events: readonly TraceEvent[], form: TraceForm) => Uint8Array | string;
+type Writer = (events: readonly TraceEvent[], form: TraceForm, dat: DatOptions) => Uint8Array | string;
+
+/** How to write a trace.dat. */
+export type DatOptions = Pick<TraceDatOptions, 'version' | 'codec'>;
 
 const WRITERS: readonly {
   readonly endings: readonly string[];
   readonly what: string;
   readonly write: Writer;
 }[] = [
-  { endings: ['.dat'], what: 'trace.dat v6', write: (events, form) => writeTraceDat(events, { form }) },
+  {
+    endings: ['.dat'],
+    what: 'trace.dat',
+    write: (events, form, dat) => writeTraceDat(events, { form, ...dat }),
+  },
   {
     endings: ['.perfetto-trace', '.pftrace'], // binary: no .json, which ui.perfetto.dev would take for another format
     what: 'Perfetto TrackEvent',
@@ -41,12 +51,12 @@ export type TraceOutput = (events: readonly TraceEvent[], form: TraceForm) => st
  * Makes ready to write a trace, `-` to standard output, as text. Refuses a name whose ending tells no format and a file that cannot
  * be written; before a long run, not after it.
  */
-export function claimTrace(path: string, io: Io): TraceOutput {
+export function claimTrace(path: string, io: Io, dat: DatOptions = {}): TraceOutput {
   const { what, write } = writerFor(path);
   const put = path === '-' ? io.out : io.claim('the trace', path).replace;
   return (events, form) => {
-    put(write(events, form));
-    return what;
+    put(write(events, form, dat));
+    return what === 'trace.dat' ? `${what} v${dat.version ?? 6}` : what;
   };
 }
 
@@ -66,15 +76,16 @@ function writerFor(path: string): (typeof WRITERS)[number] {
 const LARGEST_TRACE = 0x2000_0000;
 
 /** Reads a trace in any of the formats; `-` is standard input. */
-export function loadTrace(path: string, io: Io): TraceFile {
+export async function loadTrace(path: string, io: Io): Promise<TraceFile> {
   const name = path === '-' ? 'standard input' : path;
   const bytes = io.readFile('the trace', path === '-' ? 0 : path, LARGEST_TRACE);
-  return asUsage(`cannot read ${name}`, () => decode(bytes));
+  const codecs = isTraceDat(bytes) ? await traceCodecs() : [];
+  return asUsage(`cannot read ${name}`, () => decode(bytes, codecs));
 }
 
 /** Reads a trace that must hold events, not only a log or a register dump. */
-export function loadEvents(path: string, io: Io): TraceFile {
-  const trace = loadTrace(path, io);
+export async function loadEvents(path: string, io: Io): Promise<TraceFile> {
+  const trace = await loadTrace(path, io);
   if (trace.events.length > 0) return trace;
   throw new UsageError(
     `${path === '-' ? 'standard input' : path} holds no event, only a log or a register dump`,
@@ -82,15 +93,15 @@ export function loadEvents(path: string, io: Io): TraceFile {
   );
 }
 
-function decode(bytes: Uint8Array): TraceFile {
+function decode(bytes: Uint8Array, codecs: readonly TraceCodec[]): TraceFile {
   if (bytes.length === 0) throw new UsageError('the file is empty', 'Give a trace with at least one event.');
   if (!isTraceDat(bytes) && bytes.includes(0)) {
     throw new UsageError(
       'it is neither text nor a trace.dat',
-      'Give the text of trace-cmd report, a trace.dat of version 6, or a .jsonl of ours; Perfetto files are only written.',
+      'Give the text of trace-cmd report, a trace.dat, or a .jsonl of ours; Perfetto files are only written.',
     );
   }
-  const trace = readTrace(bytes);
+  const trace = readTrace(bytes, { codecs });
   if (trace.events.length > 0 || (trace.notes?.length ?? 0) > 0) return trace;
   throw new UsageError('it holds no KVM or machine event', "Record with 'trace-cmd record -e kvm'.");
 }

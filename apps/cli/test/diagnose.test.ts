@@ -91,3 +91,31 @@ it('reads a file and quotes the name', async () => {
   writeFileSync(file, EXCERPT);
   expect((await cli(`diagnose ${file}`)).out).toContain(file);
 });
+
+describe('what was read is said', () => {
+  it('a line that was not understood forbids a verdict', async () => {
+    const { out } = await cli('diagnose -', { input: 'kvm_entry: vcpu 0\nkvm_exit: garbage\nmy_probe: x\n' });
+    expect(out).toContain('1 line not understood');
+    expect(out).toContain('kvm_exit 1 (first in line 2: garbage)');
+    expect(out).toContain('No verdict: ');
+    expect(out).not.toContain('No known failure');
+  });
+
+  it('tracepoints that were passed over are named, and counted in JSON too', async () => {
+    const input = 'kvm_entry: vcpu 0\n CPU 0/KVM-1 [000] 1.000001: my_probe: one\n';
+    const { out } = await cli('diagnose -', { input });
+    expect(out).toContain('my_probe 1 (first in line 2: one)');
+    const { out: answer } = await cli('diagnose - --json', { input });
+    expect(JSON.parse(answer)).toMatchObject({ counts: { lines: 2, events: 1, passedOver: 1 } });
+  });
+
+  it('a register dump alone is a trace of its own', async () => {
+    const input =
+      'KVM: entry failed, hardware error 0x80000021\nEIP=00008000 EFL=00000002 SMM=1 HLT=0\nCS =c000 7ffc0000 ffffffff 00809300\n';
+    const { out, code } = await cli('diagnose -', { input });
+    expect(code).toBe(0);
+    expect(out).toMatch(/VM entry failed in SMM \(proved\)/);
+    expect(out).toMatch(/possible: Q4/);
+    expect(out).toMatch(/To know more: trace-cmd record/);
+  });
+});

@@ -56,6 +56,82 @@ describe('convert', () => {
       expect([...kernels].sort()).toEqual([...ours].sort());
     },
   );
+
+  it.each(['none', 'zlib', 'zstd'])('writes version 7, compression %s, and reads it again', async (how) => {
+    const file = join(folder, `${how}.dat`);
+    const { err } = await cli(`trace convert ${kvm} ${file} --compression ${how}`);
+    expect(err).toMatch(/trace\.dat v7\)\.\n$/);
+    const { out } = await cli(`trace convert ${file} -`);
+    expect(out).toBe((await cli(`trace convert ${dat} -`)).out);
+  });
+
+  it.skipIf(!hasTraceCmd)(
+    `trace-cmd and we read what the other compressed by Zstandard${hasTraceCmd ? '' : ' (skipped: needs trace-cmd)'}`,
+    async () => {
+      const report = (file: string) =>
+        execFileSync('trace-cmd', ['report', '-i', file], { encoding: 'utf8' });
+      const ours = join(folder, 'ours.dat');
+      const theirs = join(folder, 'theirs.dat');
+      await cli(`trace convert ${dat} ${ours} --compression zstd`);
+      expect(report(ours)).toBe(report(dat));
+      execFileSync('trace-cmd', [
+        'convert',
+        '--file-version',
+        '7',
+        '--compression',
+        'zstd',
+        '-i',
+        dat,
+        '-o',
+        theirs,
+      ]);
+      expect((await cli(`trace convert ${theirs} -`)).out).toBe((await cli(`trace convert ${dat} -`)).out);
+    },
+  );
+
+  it.each([
+    [`${kvm} ${join(folder, 'x.txt')} --compression zstd`, /are for \.dat files/],
+    [`${kvm} ${join(folder, 'x.dat')} --compression lzma`, /--compression/],
+    [`${kvm} ${join(folder, 'x.dat')} --compression zstd --file-version 6`, /cannot be compressed/],
+  ])('refuses %s', async (command, words) => {
+    const { code, err } = await cli(`trace convert ${command}`);
+    expect(code).toBe(2);
+    expect(err).toMatch(words);
+  });
+});
+
+describe('diff says what it compared', () => {
+  const text = (name: string, lines: string) => {
+    const file = join(folder, name);
+    writeFileSync(file, lines);
+    return file;
+  };
+
+  it('names the first difference and counts the facts', async () => {
+    const a = text(
+      'a.txt',
+      'kvm_entry: vcpu 0\nkvm_inj_exception: #DF (0x0)\nkvm_msr: msr_read 1b = 0xfee00900\n',
+    );
+    const b = text(
+      'b.txt',
+      'kvm_entry: vcpu 0\nkvm_inj_exception: #GP (0x0)\nkvm_msr: msr_read 1b = 0xfee00900\n',
+    );
+    const { code, out } = await cli(`trace diff ${a} ${b}`);
+    expect(code).toBe(0);
+    expect(out).toContain('exception 1 and 1, msr 1 and 1.');
+    expect(out).toMatch(/First divergence: VCPU 0.*\n\n.*a\.txt: exception #DF/);
+    const equal = await cli(`trace diff ${a} ${a}`);
+    expect(equal.out).toContain('notices no difference');
+  });
+
+  it('ends with code 2 where there is nothing to compare', async () => {
+    const a = text('fpu.txt', 'kvm_entry: vcpu 0\nkvm_fpu: load\n');
+    const { code, out } = await cli(`trace diff ${a} ${kvm}`);
+    expect(code).toBe(2);
+    expect(out).toContain('Nothing to compare: ');
+    const { out: answer } = await cli(`trace diff ${a} ${a} --json`);
+    expect(JSON.parse(answer)).toMatchObject({ verdict: 'nothing to compare', first: null });
+  });
 });
 
 describe('diff', () => {

@@ -1,13 +1,15 @@
-/** Words and numbers of trace.dat version 6. Source: trace-cmd.dat.v6(5); measured on trace-cmd 3.1.6. */
+/** Words and numbers of trace.dat versions 6 and 7. Sources: trace-cmd.dat.v6(5), trace-cmd.dat.v7(5); measured on trace-cmd 3.1.6. */
 import { declareField, type PlacedField } from './c-layout.ts';
 import type { TraceEventName, TraceForm } from './events.ts';
-import { EVENT_TABLE, fieldsOf, formOf, tracepointName } from './table.ts';
+import { EVENT_TABLE, formOf, tracepointName } from './table.ts';
 import { printFormat } from './template.ts';
 
 /** First bytes of every trace.dat. */
 export const MAGIC = [0x17, 0x08, 0x44, ...new TextEncoder().encode('tracing')] as const;
-/** The version that this package reads and writes. */
+/** The version of one part after another, which every tool reads. */
 export const VERSION = '6';
+/** The version of sections and options, which trace-cmd 3 writes. */
+export const VERSION_7 = '7';
 /** Size of a ring-buffer page in bytes. */
 export const PAGE_SIZE = 4096;
 /** Bytes of a page before its data: time stamp and length of the data. */
@@ -25,7 +27,33 @@ export const COMMIT_FLAGS = 0xc000_0000;
 export const COMMIT_LOST = 0x8000_0000;
 
 /** Option numbers. */
-export const OPTION = { END: 0, TRACE_CLOCK: 4 } as const;
+export const OPTION = {
+  END: 0,
+  BUFFER: 3,
+  TRACE_CLOCK: 4,
+  CPU_COUNT: 8,
+  HEADER_INFO: 16,
+  FTRACE_EVENTS: 17,
+  EVENT_FORMATS: 18,
+  KALLSYMS: 19,
+  PRINTK: 20,
+  COMMAND_LINES: 21,
+  BUFFER_TEXT: 22,
+} as const;
+
+/** Section numbers of version 7. That of the strings is measured. */
+export const SECTION = {
+  OPTIONS: 0,
+  BUFFER: 3,
+  STRINGS: 15,
+  HEADER_INFO: 16,
+  FTRACE_EVENTS: 17,
+  EVENT_FORMATS: 18,
+  KALLSYMS: 19,
+  PRINTK: 20,
+  COMMAND_LINES: 21,
+  BUFFER_TEXT: 22,
+} as const;
 
 function field(declaration: string, offset: number, size: number, signed: boolean): string {
   return `\tfield:${declaration};\toffset:${offset};\tsize:${size};\tsigned:${signed ? 1 : 0};\n`;
@@ -66,11 +94,9 @@ const COMMON_FIELDS = [
 ].join('');
 
 /** The format file of an event, as the kernel shows it under `events/kvm/`. */
-export function eventFormat(name: TraceEventName, form: TraceForm): string {
+export function eventFormat(name: TraceEventName, form: TraceForm, fields: readonly PlacedField[]): string {
   const row = EVENT_TABLE[name];
-  const own = fieldsOf(name, form)
-    .map((each: PlacedField) => field(declareField(each), each.offset, each.size, each.signed))
-    .join('');
+  const own = fields.map((each) => field(declareField(each), each.offset, each.size, each.signed)).join('');
   return [
     `name: ${tracepointName(name, form)}\nID: ${row.id}\nformat:\n`,
     COMMON_FIELDS,

@@ -1,20 +1,21 @@
-/** Reads trace.dat version 6: what this package writes, and what `trace-cmd record -e kvm` writes. */
-import { SmmError, UnmodelledError } from '@smm/x86-defs';
-import { type DeclaredField, decodeRecord } from './c-layout.ts';
+/** Reads trace.dat versions 6 and 7: what this package writes, and what `trace-cmd record -e kvm` writes. */
+import { UnmodelledError } from '@smm/x86-defs';
+import type { TraceCodec } from './dat-codec.ts';
+import { Cursor, foreign, truncated } from './dat-cursor.ts';
+import { MAGIC, OPTION, SECTION_WORD_SIZE, VERSION, VERSION_7 } from './dat-format.ts';
 import {
-  COMMIT_FLAGS,
-  COMMIT_LOST,
-  DELTA_LIMIT,
-  ENTRY,
-  MAGIC,
-  OPTION,
-  PAGE_HEADER_SIZE,
-  SECTION_WORD_SIZE,
-  VERSION,
-} from './dat-format.ts';
-import type { TraceEvent, TraceEventName } from './events.ts';
-import { NameCounter, type ReadCounts } from './read-counts.ts';
-import { eventNameOf, membersFromRaw, saysEnough } from './table.ts';
+  type Formats,
+  formOfFormats,
+  readCommandLines,
+  readEventFormats,
+  readFtraceFormats,
+  skipHeaderInfo,
+} from './dat-formats.ts';
+import { type Decoder, decodePage, newDecoder } from './dat-pages.ts';
+import { type CpuData, Version7 } from './dat-read-v7.ts';
+import type { TraceEvent, TraceForm } from './events.ts';
+import { MOST_CPUS } from './events.ts';
+import type { ReadCounts } from './read-counts.ts';
 import { inReportOrder } from './text-format.ts';
 import { inferVcpus } from './vcpus.ts';
 
@@ -28,128 +29,38 @@ export interface TraceDat {
   readonly skipped: number;
   /** Pages before which the kernel lost events. */
   readonly pagesAfterLoss: number;
+  /** Whose formats the file has; undefined if it has none that differ. */
+  readonly form: TraceForm | undefined;
   /** What became of the records. */
   readonly counts: ReadCounts;
 }
 
-interface Format {
-  /** The tracepoint. */
-  readonly tracepoint: string;
-  /** Our name of it; undefined for tracepoints without a row. */
-  readonly name: TraceEventName | undefined;
-  readonly fields: readonly DeclaredField[];
+/** How to read. */
+export interface TraceDatReadOptions {
+  /** Algorithms by which a file of version 7 may be compressed. */
+  readonly codecs?: readonly TraceCodec[];
 }
 
-/** Reads a byte string from the front; running out of bytes is a truncated file. */
-class Cursor {
-  readonly #view: DataView;
-  #at = 0;
-
-  readonly bytes: Uint8Array;
-
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  take(size: number): Uint8Array {
-    const at = this.#at;
-    if (size < 0 || at + size > this.bytes.length) throw truncated(at + size, this.bytes.length);
-    this.#at += size;
-    return this.bytes.subarray(at, at + size);
-  }
-
-  u8(): number {
-    return this.take(1)[0] ?? 0;
-  }
-
-  u16(): number {
-    this.take(2);
-    return this.#view.getUint16(this.#at - 2, true);
-  }
-
-  u32(): number {
-    this.take(4);
-    return this.#view.getUint32(this.#at - 4, true);
-  }
-
-  u64(): number {
-    this.take(8);
-    return Number(this.#view.getBigUint64(this.#at - 8, true));
-  }
-
-  text(size: number): string {
-    return new TextDecoder().decode(this.take(size));
-  }
-
-  /** Text up to a zero. */
-  word(): string {
-    const end = this.bytes.indexOf(0, this.#at);
-    if (end < 0) throw truncated(this.bytes.length + 1, this.bytes.length);
-    const text = this.text(end - this.#at);
-    this.#at++;
-    return text;
-  }
+/** What lies before the pages of any version. */
+interface Contents {
+  readonly formats: Formats;
+  readonly comms: ReadonlyMap<number, string>;
+  readonly cpus: number;
+  readonly data: readonly CpuData[];
 }
 
-function truncated(needed: number, length: number): SmmError {
-  return new SmmError(
-    'TRACE_TRUNCATED',
-    `The trace.dat file ends at byte ${length}, but its content goes on to byte ${needed} at least.`,
-    'Copy the whole file again, or record anew: the file was cut short.',
-    { needed, length },
-  );
-}
-
-function foreign(message: string): SmmError {
-  return new SmmError(
-    'TRACE_FOREIGN',
-    message,
-    'Give a trace.dat file of trace-cmd (version 6), recorded with `trace-cmd record -e kvm`.',
-  );
-}
-
-/** Reads one format file; undefined if it is none. */
-function parseFormat(text: string): [id: number, format: Format] | undefined {
-  const tracepoint = /^name: (\S+)/m.exec(text)?.[1] ?? '';
-  const name = eventNameOf(tracepoint);
-  const id = Number(/^ID: (\d+)/m.exec(text)?.[1] ?? Number.NaN);
-  if (Number.isNaN(id)) return undefined;
-  if (!name) return [id, { tracepoint, name, fields: [] }];
-  const fields: DeclaredField[] = [];
-  const line = /field:([^;]*?)(\w+)(\[\d*\])?;\s*offset:(\d+);\s*size:(\d+);(?:\s*signed:(\d);)?/g;
-  for (const [, type = '', fieldName = '', array, offset, size, signed] of text.matchAll(line)) {
-    if (fieldName.startsWith('common_')) continue;
-    const shape = type.includes('__data_loc') ? 'string' : array ? 'bytes' : 'integer';
-    fields.push({
-      name: fieldName,
-      offset: Number(offset),
-      size: Number(size),
-      signed: signed === '1',
-      shape,
-    });
-  }
-  return [id, { tracepoint, name, fields }];
-}
-
-function readFormats(cursor: Cursor, count: number, into: Map<number, Format>): void {
-  for (let i = 0; i < count; i++) {
-    const parsed = parseFormat(cursor.text(cursor.u64()));
-    if (parsed) into.set(parsed[0], parsed[1]);
-  }
-}
-
-function readMagic(cursor: Cursor): void {
+/** Reads what every version begins with; gives the version. */
+function readMagic(cursor: Cursor): string {
   const start = cursor.bytes.subarray(0, MAGIC.length);
   if (start.some((byte, i) => byte !== MAGIC[i])) {
     throw foreign('The file does not begin as a trace.dat file does.');
   }
   cursor.take(MAGIC.length);
   const version = cursor.word();
-  if (version !== VERSION) {
+  if (version !== VERSION && version !== VERSION_7) {
     throw new UnmodelledError(
       'TRACE_DAT_VERSION',
-      `The file is trace.dat version ${version}; this reader knows version ${VERSION}.`,
+      `The file is trace.dat version ${version}; this reader knows ${VERSION} and ${VERSION_7}.`,
       'Convert it with `trace-cmd convert --file-version 6`, or give the text of `trace-cmd report`.',
       { version },
     );
@@ -161,6 +72,7 @@ function readMagic(cursor: Cursor): void {
       'Give the text of `trace-cmd report` instead.',
     );
   }
+  return version;
 }
 
 /** Skips the options and checks that flight-recorder data follow. */
@@ -180,77 +92,34 @@ function readSections(cursor: Cursor): void {
   }
 }
 
-interface Decoder {
-  readonly formats: ReadonlyMap<number, Format>;
-  readonly comms: ReadonlyMap<number, string>;
-  readonly events: TraceEvent[];
-  readonly tracepoints: NameCounter;
-  readonly unread: NameCounter;
-  records: number;
-  pagesAfterLoss: number;
+/** The contents of version 6, which stand one after another. */
+function readVersion6(cursor: Cursor, pageSize: number): Contents {
+  const { bytes } = cursor;
+  skipHeaderInfo(cursor);
+  const formats: Formats = new Map();
+  readFtraceFormats(cursor, formats);
+  readEventFormats(cursor, formats);
+  cursor.take(cursor.u32()); // kallsyms
+  cursor.take(cursor.u32()); // printk formats
+  const comms = new Map<number, string>();
+  readCommandLines(cursor, comms);
+  const cpus = cursor.u32();
+  readSections(cursor);
+  const data: CpuData[] = [];
+  for (let cpu = 0; cpu < cpus; cpu++) {
+    const offset = cursor.u64();
+    const size = cursor.u64();
+    if (offset + size > bytes.length) throw truncated(offset + size, bytes.length);
+    data.push({ cpu, data: bytes.subarray(offset, offset + size), pageSize });
+  }
+  return { formats, comms, cpus, data };
 }
 
-function decodePayload(decoder: Decoder, payload: Uint8Array, cpu: number, ts: number): void {
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-  const id = payload.length >= 8 ? view.getUint16(0, true) : undefined;
-  const format = id === undefined ? undefined : decoder.formats.get(id);
-  decoder.records++;
-  const where = `CPU ${cpu} at ${(ts / 1e9).toFixed(6)}`;
-  if (!format?.name) {
-    decoder.tracepoints.add(
-      format?.tracepoint ?? `event ${id ?? 'without a number'}`,
-      decoder.records,
-      where,
-    );
-    return;
-  }
-  const raw = decodeRecord(format.fields, payload);
-  if (!saysEnough(format.name, raw)) {
-    decoder.unread.add(format.tracepoint, decoder.records, where);
-    return;
-  }
-  const pid = view.getInt32(4, true);
-  const comm = decoder.comms.get(pid);
-  decoder.events.push({
-    name: format.name,
-    ts,
-    cpu,
-    pid,
-    ...(comm !== undefined && { comm }),
-    ...membersFromRaw(format.name, raw),
-  } as TraceEvent);
-}
-
-/** One ring-buffer page. Linux `include/linux/ring_buffer.h` and `kernel/trace/ring_buffer.c`. */
-function decodePage(decoder: Decoder, page: Uint8Array, cpu: number, longSize: number): void {
-  const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
-  const commit = view.getUint32(8, true);
-  if (commit & COMMIT_LOST) decoder.pagesAfterLoss++;
-  const start = PAGE_HEADER_SIZE - 8 + longSize;
-  const end = start + ((commit & ~COMMIT_FLAGS) >>> 0);
-  if (end > page.length) throw truncated(end, page.length);
-  let ts = Number(view.getBigUint64(0, true));
-  let at = start;
-  while (at + 4 <= end) {
-    const word = view.getUint32(at, true);
-    const type = word & 31;
-    const delta = word >>> 5;
-    at += 4;
-    if (type === ENTRY.PADDING) {
-      if (delta === 0) return;
-      ts += delta;
-      at += at + 4 <= end ? view.getUint32(at, true) : 4;
-    } else if (type === ENTRY.TIME_EXTEND || type === ENTRY.TIME_STAMP) {
-      const value = delta + view.getUint32(at, true) * DELTA_LIMIT;
-      ts = type === ENTRY.TIME_EXTEND ? ts + value : value;
-      at += 4;
-    } else {
-      const stored = type === ENTRY.LONG ? view.getUint32(at, true) - 4 : 4 * type;
-      if (type === ENTRY.LONG) at += 4;
-      if (stored < 0 || at + stored > end) throw truncated(at + stored, end);
-      ts += delta;
-      decodePayload(decoder, page.subarray(at, at + stored), cpu, ts);
-      at += Math.ceil(stored / 4) * 4;
+function decodeAll(decoder: Decoder, contents: Contents, longSize: number): void {
+  for (const { cpu, data, pageSize } of contents.data) {
+    if (pageSize < 64) throw foreign(`The file says that its pages have ${pageSize} bytes.`);
+    for (let at = 0; at + pageSize <= data.length; at += pageSize) {
+      decodePage(decoder, data.subarray(at, at + pageSize), cpu, longSize);
     }
   }
 }
@@ -264,50 +133,19 @@ export function isTraceDat(bytes: Uint8Array): boolean {
  * The events of a trace.dat file.
  * @throws SmmError `TRACE_FOREIGN` if it is no trace.dat file or holds no event that this package knows,
  * `TRACE_TRUNCATED` if it ends early.
- * @throws UnmodelledError `TRACE_DAT_VERSION`, `TRACE_DAT_BIG_ENDIAN`, `TRACE_DAT_SECTION`.
+ * @throws UnmodelledError `TRACE_DAT_VERSION`, `TRACE_DAT_BIG_ENDIAN`, `TRACE_DAT_SECTION`, `TRACE_DAT_COMPRESSION`.
  */
-export function readTraceDat(bytes: Uint8Array): TraceDat {
+export function readTraceDat(bytes: Uint8Array, options: TraceDatReadOptions = {}): TraceDat {
   const cursor = new Cursor(bytes);
-  readMagic(cursor);
+  const version = readMagic(cursor);
   const longSize = cursor.u8();
   const pageSize = cursor.u32();
-  for (const word of ['header_page', 'header_event']) {
-    if (cursor.word() !== word) throw foreign(`The file has no ${word} where trace.dat has one.`);
-    cursor.take(cursor.u64());
-  }
-  const formats = new Map<number, Format>();
-  readFormats(cursor, cursor.u32(), formats);
-  const systems = cursor.u32();
-  for (let i = 0; i < systems; i++) {
-    cursor.word();
-    readFormats(cursor, cursor.u32(), formats);
-  }
-  cursor.take(cursor.u32()); // kallsyms
-  cursor.take(cursor.u32()); // printk formats
-  const comms = new Map<number, string>();
-  for (const line of cursor.text(cursor.u64()).split('\n')) {
-    const match = /^(\d+) (.*)$/.exec(line);
-    if (match) comms.set(Number(match[1]), match[2] ?? '');
-  }
-  const cpus = cursor.u32();
-  readSections(cursor);
-  const decoder: Decoder = {
-    formats,
-    comms,
-    events: [],
-    tracepoints: new NameCounter(),
-    unread: new NameCounter(),
-    records: 0,
-    pagesAfterLoss: 0,
-  };
-  for (let cpu = 0; cpu < cpus; cpu++) {
-    const offset = cursor.u64();
-    const size = cursor.u64();
-    if (offset + size > bytes.length) throw truncated(offset + size, bytes.length);
-    for (let at = 0; at + pageSize <= size; at += pageSize) {
-      decodePage(decoder, bytes.subarray(offset + at, offset + at + pageSize), cpu, longSize);
-    }
-  }
+  const contents: Contents =
+    version === VERSION ? readVersion6(cursor, pageSize) : new Version7(cursor, options.codecs ?? []);
+  const { formats, comms, cpus } = contents;
+  if (cpus > MOST_CPUS) throw foreign(`The file says that it is of a machine with ${cpus} CPUs.`);
+  const decoder = newDecoder(formats, comms);
+  decodeAll(decoder, contents, longSize);
   if (decoder.events.length === 0) {
     throw foreign(
       `The file holds no KVM and no machine event (${decoder.records} records of other tracepoints).`,
@@ -320,6 +158,7 @@ export function readTraceDat(bytes: Uint8Array): TraceDat {
     cpus,
     skipped,
     pagesAfterLoss: decoder.pagesAfterLoss,
+    form: formOfFormats(formats),
     counts: {
       unit: 'record',
       lines: decoder.records,

@@ -38,7 +38,7 @@ export interface EventForm {
 }
 
 /** A print format that is only read. */
-export interface OtherPrint {
+interface OtherPrint {
   /** Who prints so. */
   readonly of: string;
   /** The format; what people cut out by hand is optional in it. */

@@ -1,8 +1,9 @@
 /**
- * KVM tracepoints and machine events: types, trace-cmd text, trace.dat v6, Perfetto and JSONL writers and readers, first divergence and diagnosis.
+ * KVM tracepoints and machine events: types, trace text, trace.dat, Perfetto and JSONL writers and readers, first divergence and diagnosis.
  * @packageDocumentation
  */
-export { isTraceDat, readTraceDat, type TraceDat } from './dat-read.ts';
+export type { TraceCodec } from './dat-codec.ts';
+export { isTraceDat, readTraceDat, type TraceDat, type TraceDatReadOptions } from './dat-read.ts';
 export { type TraceDatOptions, writeTraceDat } from './dat-write.ts';
 export { diagnose } from './diagnose.ts';
 export type {

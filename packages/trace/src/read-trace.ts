@@ -1,5 +1,5 @@
 /** Reads a trace file of any of the formats that this package reads. */
-import { isTraceDat, readTraceDat } from './dat-read.ts';
+import { isTraceDat, readTraceDat, type TraceDatReadOptions } from './dat-read.ts';
 import type { TraceEvent, TraceForm } from './events.ts';
 import { readJsonl } from './jsonl.ts';
 import { plannedSmbases } from './planned.ts';
@@ -18,7 +18,7 @@ export interface TraceFile {
   readonly counts: ReadCounts;
   /** For text and JSONL, the line where each event begins, from 1. */
   readonly lines?: readonly number[];
-  /** For text, whose words it has. */
+  /** For text and trace.dat, whose words or formats it has, where that can be told. */
   readonly form?: TraceForm;
   /** For text, true if it ends in the middle of a line. */
   readonly cut?: boolean;
@@ -34,10 +34,10 @@ function plannedIn(events: readonly TraceEvent[]): number[] {
  * Events of a trace.dat, JSONL or text file, told apart by their first bytes.
  * @throws SmmError `TRACE_FOREIGN` or `TRACE_TRUNCATED`, and what {@link readTraceDat} throws.
  */
-export function readTrace(bytes: Uint8Array): TraceFile {
+export function readTrace(bytes: Uint8Array, options: TraceDatReadOptions = {}): TraceFile {
   if (isTraceDat(bytes)) {
-    const { events, counts } = readTraceDat(bytes);
-    return { format: 'trace.dat', events, planned: plannedIn(events), counts };
+    const { events, counts, form } = readTraceDat(bytes, options);
+    return { format: 'trace.dat', events, planned: plannedIn(events), counts, ...(form && { form }) };
   }
   const text = new TextDecoder().decode(bytes);
   if (text.trimStart().startsWith('{')) {

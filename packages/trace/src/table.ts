@@ -44,13 +44,12 @@ export function fieldsOf(name: TraceEventName, form: TraceForm, extra = false): 
   return placeFields(extra ? [...fields, ...more] : fields);
 }
 
-/** True if some event carries the members of `extra` fields, so that its record should have them. */
+/** True if the events of a name carry the members of its `extra` fields, all of them, so that records have those too. */
 export function carriesExtra(name: TraceEventName, form: TraceForm, events: readonly TraceEvent[]): boolean {
   const { extra = [] } = formOf(EVENT_TABLE[name], form);
   if (extra.length === 0) return false;
-  return events.some(
-    (event) => event.name === name && extra.every(([, , member]) => Object.hasOwn(event, member)),
-  );
+  const own = events.filter((event) => event.name === name);
+  return own.length > 0 && own.every((event) => extra.every(([, , member]) => Object.hasOwn(event, member)));
 }
 
 /** All fields that any kernel's record of an event has. */

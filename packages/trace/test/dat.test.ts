@@ -167,8 +167,8 @@ describe('bad trace.dat files', () => {
     ['text', new TextEncoder().encode('cpus=2\nhello'), 'TRACE_FOREIGN'],
     ['an ELF file', Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0, 0, 0, 0, 0), 'TRACE_FOREIGN'],
     [
-      'version 7',
-      Uint8Array.of(0x17, 8, 0x44, ...new TextEncoder().encode('tracing7\0\0\0')),
+      'version 8',
+      Uint8Array.of(0x17, 8, 0x44, ...new TextEncoder().encode('tracing8\0\0\0')),
       'TRACE_DAT_VERSION',
     ],
     [

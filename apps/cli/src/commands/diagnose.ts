@@ -30,8 +30,8 @@ export function diagnoseCommand(program: Command, { io }: Context): void {
     .argument('<file>', "trace, or '-' for standard input")
     .option('--json', 'print JSON')
     .addHelpText('after', HELP)
-    .action((file: string, flags: { readonly json?: boolean }) => {
-      const trace = loadTrace(file, io);
+    .action(async (file: string, flags: { readonly json?: boolean }) => {
+      const trace = await loadTrace(file, io);
       const { events, format, planned, counts, notes = [], cut = false } = trace;
       const form = formOf(trace);
       const found = diagnose(events, {

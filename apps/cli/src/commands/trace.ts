@@ -8,7 +8,8 @@ import { once } from '../options.ts';
 import { oneOf } from '../qemu-values.ts';
 import { countLines } from '../render/counts.ts';
 import { counted } from '../render/text.ts';
-import { claimTrace, formOf, loadEvents, TRACE_ENDINGS } from '../trace-file.ts';
+import { COMPRESSIONS, traceCodecs } from '../trace-codecs.ts';
+import { claimTrace, type DatOptions, formOf, loadEvents, TRACE_ENDINGS } from '../trace-file.ts';
 import { UsageError } from '../usage-error.ts';
 
 const CONVERT_HELP = `
@@ -19,6 +20,7 @@ Examples:
   smm trace convert hang.dat hang.txt
   smm trace convert hang.dat hang.perfetto-trace      open it in ui.perfetto.dev
   smm trace convert hang.jsonl - --form current       the words of today's kernels
+  smm trace convert hang.dat small.dat --compression zstd
 `;
 
 const DIFF_HELP = `
@@ -33,6 +35,28 @@ Examples:
   smm trace diff tcg.jsonl kvm.jsonl
 `;
 
+interface ConvertFlags {
+  readonly form?: string;
+  readonly fileVersion?: string;
+  readonly compression?: string;
+}
+
+/** How to write a .dat; refused for other files. */
+async function datOptions(output: string, { fileVersion, compression }: ConvertFlags): Promise<DatOptions> {
+  if (fileVersion === undefined && compression === undefined) return {};
+  if (!output.endsWith('.dat')) {
+    throw new UsageError('--file-version and --compression are for .dat files', `${output} is none.`);
+  }
+  const how = compression === undefined ? 'none' : oneOf('--compression', compression, COMPRESSIONS);
+  const version = fileVersion === undefined ? '7' : oneOf('--file-version', fileVersion, ['6', '7']);
+  if (version === '6') {
+    if (how === 'none') return {};
+    throw new UsageError('a .dat of version 6 cannot be compressed', 'Leave out --file-version 6.');
+  }
+  const codec = how === 'none' ? undefined : (await traceCodecs()).find(({ name }) => name === how);
+  return { version: 7, ...(codec && { codec }) };
+}
+
 /** Adds `trace` with its two subcommands. */
 export function traceCommand(program: Command, { io, exitWith }: Context): void {
   const trace = program.command('trace').description('convert traces, and find where two of them part');
@@ -46,11 +70,17 @@ export function traceCommand(program: Command, { io, exitWith }: Context): void 
       'fields and words of 2015 or of current kernels (default: as in the input; 2015 for .jsonl)',
       once('--form'),
     )
+    .option('--file-version <n>', 'version of a .dat: 6 (the default) or 7', once('--file-version'))
+    .option(
+      '--compression <how>',
+      'compress a .dat of version 7: none (the default), zlib or zstd',
+      once('--compression'),
+    )
     .addHelpText('after', CONVERT_HELP)
-    .action((input: string, output: string, flags: { readonly form?: string }) => {
+    .action(async (input: string, output: string, flags: ConvertFlags) => {
       const wanted = flags.form === undefined ? undefined : oneOf('--form', flags.form, ['2015', 'current']);
-      const writeTrace = claimTrace(output, io);
-      const loaded = loadEvents(input, io);
+      const writeTrace = claimTrace(output, io, await datOptions(output, flags));
+      const loaded = await loadEvents(input, io);
       const { events, format, counts } = loaded;
       const form: TraceForm = wanted ?? formOf(loaded);
       const what = writeTrace(events, form);
@@ -64,11 +94,11 @@ export function traceCommand(program: Command, { io, exitWith }: Context): void 
     .argument('<b>', 'second trace')
     .option('--json', 'print JSON')
     .addHelpText('after', DIFF_HELP)
-    .action((a: string, b: string, flags: { readonly json?: boolean }) => {
+    .action(async (a: string, b: string, flags: { readonly json?: boolean }) => {
       if (a === '-' && b === '-')
         throw new UsageError('both traces are standard input', 'Name a file for one of them.');
-      const first = loadEvents(a, io);
-      const second = loadEvents(b, io);
+      const first = await loadEvents(a, io);
+      const second = await loadEvents(b, io);
       const form = formOf(first);
       const report = firstDivergence(first.events, second.events, { form });
       const { kinds, perVcpu, compared } = report;
