@@ -31,6 +31,8 @@ import {
 
 const RFLAGS_AC = 0x0004_0000;
 type Size = 1 | 2 | 4;
+/** Pages of code that are known at a time: a guest that executes ever other addresses must not fill the host's memory. */
+const FETCHED_LIMIT = 65_536;
 
 /** {@link LinearMemory} of one processor. */
 export class GuestMemory implements LinearMemory {
@@ -317,7 +319,12 @@ export class GuestMemory implements LinearMemory {
     const known = this.#fetched.get(page);
     if (known !== undefined) return known + (linear & 0xfff);
     const host = this.translate(linear, ACCESS_EXEC, user);
-    if (host >= 0) this.#fetched.set(page, host - (linear & 0xfff));
+    if (host < 0) return host;
+    if (this.#fetched.size >= FETCHED_LIMIT) {
+      this.#fetched.clear();
+      this.#core.jumpFilled.clear();
+    }
+    this.#fetched.set(page, host - (linear & 0xfff));
     return host;
   }
 
