@@ -54,8 +54,9 @@ export function execInto(cpu: Processor): void {
   if (cpu.state.rflags & RFLAGS_OF) software(cpu, OF_VECTOR);
 }
 
-/** UD0, UD1, UD2 and everything that does not decode. */
-export function execUndefined(cpu: Processor): void {
+/** UD0, UD1, UD2 and everything that does not decode; #GP(0) for what is longer than 15 bytes. */
+export function execUndefined(cpu: Processor, insn: Insn): void {
+  if (insn.tooLong) cpu.fault(GP_VECTOR, 0);
   cpu.fault(UD_VECTOR);
 }
 

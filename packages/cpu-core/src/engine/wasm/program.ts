@@ -158,9 +158,11 @@ export function generate(shared: boolean, translator: boolean): Program {
   };
   for (const model of MODELS) {
     for (const form of coldFormsOf(model)) {
+      const key = formKey(form.insn, false);
+      if (table[model].has(key)) continue; // several encodings have it
       const index = m.reserve();
       m.define(index, formFunction(model, form, functions));
-      table[model].set(formKey(form.insn, false), m.inTable(index));
+      table[model].set(key, m.inTable(index));
     }
   }
   const shortcuts = addShortcuts(m, { execute, follow: functions.follow });
