@@ -36,11 +36,25 @@ export const MUTATIONS = [
     'if (known.w < 4) e.i64(BigInt(64 - known.w * 8)).op(W.i64_shl);',
     TIERS,
   ],
+  [`${CPU}/src/engine/translator/flag-emitter.ts`, 'if (this.known !== before) this.settle();', '', TIERS],
+  // What a processor has
   [
-    `${CPU}/src/engine/translator/flag-emitter.ts`,
-    'if (this.known !== before) this.settleFlags();',
-    '',
-    TIERS,
+    `${CPU}/src/decode/vex-features.ts`,
+    "[2, 'F5', 'np F3 F2', 'bmi2'],",
+    "[2, 'F5', 'np F3 F2', 'bmi1'],",
+    `${CPU}/test/instruction-features.test.ts`,
+  ],
+  [
+    `${CPU}/src/processor.ts`,
+    'options.instructionSet << L.MODE_SET_SHIFT',
+    '0',
+    `${CPU}/test/operation-row.test.ts`,
+  ],
+  [
+    `${CPU}/src/layout.ts`,
+    "page.add('PDPTE', 'architectural', 8, 4)",
+    "page.add('PDPTE', 'book-keeping', 8, 4)",
+    `${CPU}/test/state-page.test.ts`,
   ],
   // Modes, interrupts and SMM
   [

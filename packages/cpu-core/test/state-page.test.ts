@@ -32,6 +32,14 @@ describe('fields', () => {
     );
   });
 
+  it('that are not registers are these, whatever is added', () => {
+    const rest = L.STATE_FIELDS.filter((field) => field.class !== 'architectural');
+    expect(rest.map(({ name }) => name).join(' ')).toBe(
+      'ZERO CC_RES CC_SRC CC_OP MODE BUDGET EXIT EXIT_REQUEST TLB BLOCK RETIRED ENGINE START_BUDGET HELD_BUDGET TIME_NS ' +
+        'TIME_RETIRED TIME_RATE TIME_FREQUENCY TIME_MASK TIME_PORT TIME_TSC PAUSE_WATCHED TIME_READS JUMP_LOG',
+    );
+  });
+
   it('that generated code names in one byte are within its reach', () => {
     expect(L.ST_ZERO).toBeLessThan(256);
     expect(L.ST_SEG_BASE / 8 + 8).toBeLessThan(256);
