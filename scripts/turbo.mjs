@@ -2,6 +2,10 @@
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 
+// Quiet builds before other commands take a minute the first time, and say nothing.
+if (process.argv.includes('--output-logs=errors-only'))
+  console.error('Building what has changed; the first time takes a minute or two...');
+
 const turbo = createRequire(import.meta.url).resolve('turbo/bin/turbo');
 const { status } = spawnSync(process.execPath, [turbo, ...process.argv.slice(2)], {
   stdio: 'inherit',

@@ -132,6 +132,25 @@ describe('on a terminal', () => {
     expect(err.endsWith(`\r${ESCAPE}[K`)).toBe(true);
   });
 
+  it.each([60, 80, 200])(
+    'no line of a table is wider than %i columns, and no word is lost',
+    async (columns) => {
+      const { out } = await cli('quirks', { terminal: true, columns, env: { NO_COLOR: '1' } });
+      for (const line of out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(columns);
+      expect(out.replace(/[^A-Za-z]+/g, '')).toContain('SMRAM');
+      expect(out).toContain('linux-current');
+    },
+  );
+
+  it.each([{ TERM: 'dumb' }, { LANG: 'C' }, { LC_ALL: 'POSIX', LANG: 'de_DE.UTF-8' }])(
+    '%j gets ASCII',
+    async (env) => {
+      const { out } = await cli('quirks', { terminal: true, env });
+      expect(out).toMatch(/^\+-+\+/m);
+      expect([...out].filter((char) => char > '~')).toEqual([]);
+    },
+  );
+
   it('NO_COLOR is honoured', async () => {
     const { out } = await cli('relocate -smp 2', { terminal: true, env: { NO_COLOR: '1' } });
     expect(out).toContain('┌');

@@ -16,7 +16,7 @@ export interface Result {
 /** Runs the program in this process. `command` is split at spaces. */
 export async function cli(
   command: string | readonly string[],
-  { input = '', terminal = false, env = {} as Record<string, string> } = {},
+  { input = '', terminal = false, columns = 120, env = {} as Record<string, string> } = {},
 ): Promise<Result> {
   const result: Result = { code: -1, out: '', err: '' };
   const decoder = new TextDecoder();
@@ -29,7 +29,7 @@ export async function cli(
     },
     outIsTerminal: terminal,
     errIsTerminal: terminal,
-    columns: terminal ? 120 : undefined,
+    columns: terminal ? columns : undefined,
     env,
     readFile: (what, path, limit) =>
       path === 0 ? new TextEncoder().encode(input) : readBounded(what, path, limit),

@@ -87,6 +87,9 @@ class Session {
   /** Virtual time and instructions when the guest last printed, or got a key. */
   #heard = { ns: 0, retired: 0 };
   #left = false;
+  /** The guest has printed since it began, the last time. */
+  #spoke = false;
+  #phase = 'reset';
   #stopped = false;
 
   constructor(request: BootRequest, io: Io, host: BootHost) {
@@ -119,7 +122,7 @@ class Session {
           this.#left = true;
         },
         help: () => io.err(`\r\n${KEYS_HELP}`),
-        save: () => this.#vars?.save(),
+        save: () => this.#saveNow(),
       });
       this.#closeInput = host.openInput(
         (bytes) => keys.take(bytes),
@@ -182,6 +185,19 @@ class Session {
       seconds: seconds(),
       varsWritten: this.#vars?.written === true ? this.#request.varsOut?.path : undefined,
     };
+  }
+
+  /** The user asks for the variables to be written, and is told what became of that. */
+  #saveNow(): void {
+    this.#vars?.save();
+    const { varsOut } = this.#request;
+    const said =
+      varsOut === undefined
+        ? 'The variables are kept nowhere.'
+        : this.#vars?.written === true
+          ? `Variables written to ${varsOut.path}.`
+          : 'The guest has changed no variable.';
+    this.#io.err(`\r\n${said}\r\n`);
   }
 
   /** Puts the terminal back and writes what is unwritten. Harmless the second time. */
@@ -261,6 +277,7 @@ class Session {
 
   #fromGuest(byte: number): void {
     this.#unshown.push(byte);
+    this.#spoke = true;
     if (this.#feeder !== undefined) {
       this.#listen();
       this.#feeder.see(byte);
@@ -283,9 +300,19 @@ class Session {
     } else this.#file?.append(bytes);
   }
 
+  /** The guest began anew: says so, and shows its progress until it prints again. */
+  #sayReset(phase: string): void {
+    if (phase === 'reset' && this.#phase !== 'reset') {
+      this.#spoke = false;
+      if (this.#io.errIsTerminal) this.#io.err('\r\nThe guest was reset.\r\n');
+    }
+    this.#phase = phase;
+  }
+
   #showProgress(seconds: number): void {
     const { phases, machine } = this.#boot;
-    const visible = this.#request.serial === 'stdio' && this.#hashed > 0;
+    this.#sayReset(phases.phase);
+    const visible = this.#request.serial === 'stdio' && this.#spoke;
     if (!this.#io.errIsTerminal || visible) return;
     const module = this.#boot.moduleNow()?.name ?? '';
     const millions = machine.retired / 1e6;
