@@ -1,8 +1,8 @@
 /** Any bytes may be firmware: volumes that hold files, loaded images, and what a machine starts with. */
 import { Boot } from '@smm/machine';
 import { expect, it } from 'vitest';
-import { findFirmwareFiles } from '../../packages/machine/src/firmware-volumes.ts';
-import { ModuleMap } from '../../packages/machine/src/module-map.ts';
+import { findFirmwareFiles } from '../../packages/machine/src/scenario/boot/firmware-volumes.ts';
+import { ModuleMap } from '../../packages/machine/src/scenario/boot/module-map.ts';
 import { pe, volume } from '../../packages/machine/test/firmware-builder.ts';
 import { damaged, fromHex, fuzz, toHex } from '../support/fuzz.ts';
 

@@ -3,43 +3,11 @@
  * TCG-like or KVM-like accelerator, and the relocation that runs on it.
  * @packageDocumentation
  */
-export type { Accelerator } from './accelerator.ts';
-export { Boot, type BootOptions, type BootStop } from './boot/boot.ts';
-export {
-  type BootGoal,
-  type BootRunOptions,
-  bootInPieces,
-  isRelocated,
-  runBoot,
-  SHELL_PROMPT,
-} from './boot/boot-run.ts';
-export { BUSY_WAIT_NS, type BusyWait } from './boot/busy-wait.ts';
-export { type BootExplanation, type ExplainStep, explainBootSteps, type TracedBoot } from './boot/explain.ts';
-export { BOOT_PHASES, type BootPhase, type PhaseTracker } from './boot/phase.ts';
-export {
-  activityOf,
-  type BootCpuReport,
-  type BootOutcome,
-  type BootReport,
-  type BootStuck,
-  placeOf,
-} from './boot/report.ts';
-export type { DebugConsoleState } from './debug-console.ts';
+export type { Accelerator } from './accel/accelerator.ts';
+export { vmxExitName } from './accel/kvm/exits.ts';
+export { DEFAULT_KVM_OPTIONS, type KvmOptions } from './accel/kvm/options.ts';
+export type { WatchedAccesses } from './accel/translation-watch.ts';
 export type { DriverState } from './driver.ts';
-export { proveEndlessLoop } from './endless-loop.ts';
-export { type ExplainChoices, type Explanation, explain, explainSteps, type Remedy } from './explain.ts';
-export { factInWords } from './explain-facts.ts';
-export {
-  DEFAULT_SLICES,
-  type ExploreGroup,
-  type ExploreOptions,
-  type ExploreReport,
-  type ExploreRun,
-  explore,
-  exploreRuns,
-} from './explore.ts';
-export type { FirmwareFileKind } from './firmware-volumes.ts';
-export type { HostPagesState } from './host-pages.ts';
 export {
   DEFAULT_HOST,
   findHost,
@@ -49,8 +17,6 @@ export {
   resolveSwitches,
   type SwitchChoice,
 } from './hosts.ts';
-export { vmxExitName } from './kvm/exits.ts';
-export { DEFAULT_KVM_OPTIONS, type KvmOptions } from './kvm/options.ts';
 export { Machine } from './machine.ts';
 export {
   type MachineIdentity,
@@ -62,11 +28,63 @@ export {
   type RunLimits,
 } from './machine-options.ts';
 export { memoryHash } from './memory-hash.ts';
-export { MAX_MEMORY_MIB, type MemoryPlan, planMemory } from './memory-plan.ts';
-export type { ModuleLocation } from './module-map.ts';
-export type { CpuActivity, CpuReport, LoopProof, RelocationOutcome, RelocationReport } from './outcome.ts';
-export { RelocationParts } from './parts.ts';
+export type { DebugConsoleState } from './platform/debug-console.ts';
+export type { HostPagesState } from './platform/host-pages.ts';
+export { MAX_MEMORY_MIB, type MemoryPlan, planMemory } from './platform/memory-plan.ts';
 export { endingOf, findQuirk, QUIRKS, type Quirk } from './quirks.ts';
+export { Boot, type BootOptions, type BootStop } from './scenario/boot/boot.ts';
+export {
+  type BootGoal,
+  type BootRunOptions,
+  bootInPieces,
+  isRelocated,
+  runBoot,
+  SHELL_PROMPT,
+} from './scenario/boot/boot-run.ts';
+export { BUSY_WAIT_NS, type BusyWait } from './scenario/boot/busy-wait.ts';
+export {
+  type BootExplanation,
+  type ExplainStep,
+  explainBootSteps,
+  type TracedBoot,
+} from './scenario/boot/explain.ts';
+export type { FirmwareFileKind } from './scenario/boot/firmware-volumes.ts';
+export type { ModuleLocation } from './scenario/boot/module-map.ts';
+export { BOOT_PHASES, type BootPhase, type PhaseTracker } from './scenario/boot/phase.ts';
+export {
+  activityOf,
+  type BootCpuReport,
+  type BootOutcome,
+  type BootReport,
+  type BootStuck,
+  placeOf,
+} from './scenario/boot/report.ts';
+export { proveEndlessLoop } from './scenario/relocation/endless-loop.ts';
+export {
+  type ExplainChoices,
+  type Explanation,
+  explain,
+  explainSteps,
+  type Remedy,
+} from './scenario/relocation/explain.ts';
+export { factInWords } from './scenario/relocation/explain-facts.ts';
+export {
+  DEFAULT_SLICES,
+  type ExploreGroup,
+  type ExploreOptions,
+  type ExploreReport,
+  type ExploreRun,
+  explore,
+  exploreRuns,
+} from './scenario/relocation/explore.ts';
+export type {
+  CpuActivity,
+  CpuReport,
+  LoopProof,
+  RelocationOutcome,
+  RelocationReport,
+} from './scenario/relocation/outcome.ts';
+export { RelocationParts } from './scenario/relocation/parts.ts';
 export {
   defaultBudget,
   prepareRelocation,
@@ -76,9 +94,8 @@ export {
   relocate,
   runInPieces,
   runRelocation,
-} from './relocation.ts';
+} from './scenario/relocation/relocation.ts';
+export { diagnoseRun, type TracedRun, traced, traceFormOf } from './scenario/relocation/traced-run.ts';
 export { DEFAULT_SCHEDULE, type Schedule, type SchedulerState } from './scheduler.ts';
 export { decodeSnapshot, encodeSnapshot } from './snapshot-file.ts';
 export type { KvmSwitches, QuirkEffects, Switches } from './switches.ts';
-export { diagnoseRun, type TracedRun, traced, traceFormOf } from './traced-run.ts';
-export type { WatchedAccesses } from './translation-watch.ts';

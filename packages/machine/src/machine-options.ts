@@ -14,11 +14,11 @@ import { TIER_NAMES } from '@smm/cpu-core';
 import type { TraceSink } from '@smm/trace';
 import { oneOf, positiveNumber, type SaveStateLayout, SmmError, wholeNumber } from '@smm/x86-defs';
 import type { LocalApicState } from '@smm/xapic';
-import type { DebugConsoleState } from './debug-console.ts';
+import type { KvmOptions } from './accel/kvm/options.ts';
 import type { DriverState } from './driver.ts';
 import { fnv1a } from './fnv1a.ts';
-import type { HostPagesState } from './host-pages.ts';
-import type { KvmOptions } from './kvm/options.ts';
+import type { DebugConsoleState } from './platform/debug-console.ts';
+import type { HostPagesState } from './platform/host-pages.ts';
 import type { Schedule } from './scheduler.ts';
 import type { KvmSwitches } from './switches.ts';
 

@@ -4,14 +4,14 @@ import type { Q35Chipset } from '@smm/chipset-q35';
 import type { Processor } from '@smm/cpu-core';
 import { SmmError } from '@smm/x86-defs';
 import type { LocalApic } from '@smm/xapic';
-import type { Accelerator } from './accelerator.ts';
-import type { DebugConsole } from './debug-console.ts';
+import type { Accelerator } from './accel/accelerator.ts';
 import type { Driver } from './driver.ts';
-import type { HostPages } from './host-pages.ts';
 import type { MachineIdentity, MachineSnapshot } from './machine-options.ts';
+import type { DebugConsole } from './platform/debug-console.ts';
+import type { HostPages } from './platform/host-pages.ts';
+import type { TouchedPages } from './platform/touched-pages.ts';
 import type { Schedule } from './scheduler.ts';
 import { checkKnown } from './snapshot-shape.ts';
-import type { TouchedPages } from './touched-pages.ts';
 
 /** What a machine counts for its users. */
 export interface Counters {

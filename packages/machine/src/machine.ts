@@ -4,7 +4,8 @@ import type { Q35Chipset } from '@smm/chipset-q35';
 import type { Processor, TranslationStatistics } from '@smm/cpu-core';
 import { wholeNumber } from '@smm/x86-defs';
 import type { LocalApic } from '@smm/xapic';
-import type { Accelerator } from './accelerator.ts';
+import type { Accelerator } from './accel/accelerator.ts';
+import type { WatchedAccesses } from './accel/translation-watch.ts';
 import { ACT_HALTED, ACT_SHUTDOWN, ACT_WAIT_SIPI } from './activity.ts';
 import {
   identityOf,
@@ -15,9 +16,8 @@ import {
   type RunLimits,
 } from './machine-options.ts';
 import { MachineState } from './machine-state.ts';
-import type { MemoryPlan } from './memory-plan.ts';
+import type { MemoryPlan } from './platform/memory-plan.ts';
 import type { Schedule } from './scheduler.ts';
-import type { WatchedAccesses } from './translation-watch.ts';
 import { Wiring } from './wiring.ts';
 
 /**

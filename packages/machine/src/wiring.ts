@@ -5,24 +5,24 @@ import { createWindow, Engine, type Processor } from '@smm/cpu-core';
 import { SaveStateCodec } from '@smm/smram';
 import type { SaveStateLayout } from '@smm/x86-defs';
 import { ApicBus, type ApicFlavour, LocalApic } from '@smm/xapic';
-import type { Accelerator } from './accelerator.ts';
-import { APIC_PAGE, APIC_REGION_SIZE, ApicPage } from './apic-page.ts';
-import { buildChipset } from './chipset.ts';
-import { DebugConsole } from './debug-console.ts';
+import type { Accelerator } from './accel/accelerator.ts';
+import { KvmAccelerator } from './accel/kvm/kvm.ts';
+import { TcgAccelerator } from './accel/tcg.ts';
+import { TranslationWatch } from './accel/translation-watch.ts';
 import { Driver } from './driver.ts';
-import { GuestBus } from './guest-bus.ts';
-import { HostPages } from './host-pages.ts';
-import { KvmAccelerator } from './kvm/kvm.ts';
-import { localApicPort } from './local-apic-port.ts';
 import { checkMachineOptions, type MachineOptions, NS_PER_INSTRUCTION } from './machine-options.ts';
 import type { Counters } from './machine-state.ts';
-import { type MemoryPlan, planMemory } from './memory-plan.ts';
 import { apicObserver, joinObservers, machineObserver } from './observers.ts';
-import type { PagingFeatures } from './paging.ts';
+import { APIC_PAGE, APIC_REGION_SIZE, ApicPage } from './platform/apic-page.ts';
+import { buildChipset } from './platform/chipset.ts';
+import { DebugConsole } from './platform/debug-console.ts';
+import { GuestBus } from './platform/guest-bus.ts';
+import { HostPages } from './platform/host-pages.ts';
+import { localApicPort } from './platform/local-apic-port.ts';
+import { type MemoryPlan, planMemory } from './platform/memory-plan.ts';
+import type { PagingFeatures } from './platform/paging.ts';
+import { TouchedPages } from './platform/touched-pages.ts';
 import { Recorder } from './recorder.ts';
-import { TcgAccelerator } from './tcg.ts';
-import { TouchedPages } from './touched-pages.ts';
-import { TranslationWatch } from './translation-watch.ts';
 
 /** The parts of one machine, connected. */
 export class Wiring {

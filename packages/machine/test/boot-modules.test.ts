@@ -1,8 +1,8 @@
 /** Firmware volumes and loaded images by the layout of the PI specification, built here byte by byte. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findFirmwareFiles } from '../src/firmware-volumes.ts';
-import { ModuleMap } from '../src/module-map.ts';
+import { findFirmwareFiles } from '../src/scenario/boot/firmware-volumes.ts';
+import { ModuleMap } from '../src/scenario/boot/module-map.ts';
 import { pe, type TestFile, volume } from './firmware-builder.ts';
 
 describe('volumes', () => {

@@ -1,7 +1,7 @@
 /** Whatever a guest pours out, what is kept of it has a bound, and says what is missing. */
 import { TraceBuffer } from '@smm/trace';
 import { describe, expect, it } from 'vitest';
-import { DebugConsole, LONGEST_LINE, MOST_CHARACTERS } from '../src/debug-console.ts';
+import { DebugConsole, LONGEST_LINE, MOST_CHARACTERS } from '../src/platform/debug-console.ts';
 import { flat } from './flat-rom.ts';
 
 const size = (lines: readonly string[]): number => lines.reduce((sum, line) => sum + line.length, 0);

@@ -2,7 +2,6 @@
 import { cpuModel } from '@smm/cpu-core';
 import { SAVE_STATE_AMD64 } from '@smm/x86-defs';
 import { describe, expect, it } from 'vitest';
-import { bootPlatform } from '../src/boot/platform.ts';
 import {
   Boot,
   DEFAULT_KVM_OPTIONS,
@@ -12,6 +11,7 @@ import {
   resolveSwitches,
   runBoot,
 } from '../src/index.ts';
+import { bootPlatform } from '../src/scenario/boot/platform.ts';
 import { rom } from './flat-rom.ts';
 import { parts } from './runs.ts';
 

@@ -10,7 +10,7 @@ import {
   type TranslateRequest,
   type Translator,
 } from '@smm/cpu-core';
-import type { TouchedPages } from './touched-pages.ts';
+import type { TouchedPages } from '../platform/touched-pages.ts';
 
 /** What processors did while they were watched. */
 export interface WatchedAccesses {

@@ -11,7 +11,7 @@ import {
   TRANSLATE_PAGE_FAULT,
 } from '@smm/mmu-ept';
 import { CR0_PG, PF_VECTOR } from '@smm/x86-defs';
-import { pagingStateOf } from '../paging.ts';
+import { pagingStateOf } from '../../platform/paging.ts';
 import { INTR_INFO_PAGE_FAULT, VMX_EXIT } from './exits.ts';
 import {
   KVM_APIC_ACCESS,

@@ -3,6 +3,7 @@
  * some is.
  */
 import { SmmError } from '@smm/x86-defs';
+import type { Schedule } from '../../scheduler.ts';
 import type { RelocationOutcome, RelocationReport } from './outcome.ts';
 import {
   defaultBudget,
@@ -11,7 +12,6 @@ import {
   type RelocationOptions,
   runInPieces,
 } from './relocation.ts';
-import type { Schedule } from './scheduler.ts';
 
 /** What to explore. */
 export interface ExploreOptions {

@@ -12,8 +12,8 @@ import {
   type TraceEvent,
   type TraceForm,
 } from '@smm/trace';
-import { DEFAULT_HOST, findHost, quirksInForce, resolveSwitches } from '../hosts.ts';
-import { findQuirk, type Quirk } from '../quirks.ts';
+import { DEFAULT_HOST, findHost, quirksInForce, resolveSwitches } from '../../hosts.ts';
+import { findQuirk, type Quirk } from '../../quirks.ts';
 import { Boot, type BootOptions } from './boot.ts';
 import { type BootRunOptions, bootInPieces } from './boot-run.ts';
 import type { BootReport } from './report.ts';

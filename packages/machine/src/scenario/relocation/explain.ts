@@ -3,11 +3,11 @@
  * known faults away one at a time, which of them is the cause. Everything it says comes from runs.
  */
 import { type Diagnosis, type DivergenceReport, firstDivergence } from '@smm/trace';
+import { DEFAULT_HOST, findHost, quirksInForce } from '../../hosts.ts';
+import { findQuirk, type Quirk } from '../../quirks.ts';
 import { lostInSmm, whyHarmless } from './explain-harmless.ts';
-import { DEFAULT_HOST, findHost, quirksInForce } from './hosts.ts';
 import type { RelocationReport } from './outcome.ts';
 import { RelocationParts } from './parts.ts';
-import { findQuirk, type Quirk } from './quirks.ts';
 import type { RelocationOptions } from './relocation.ts';
 import { diagnoseRun, reportSteps, type TracedRun, tracedSteps, traceFormOf } from './traced-run.ts';
 

@@ -1,7 +1,7 @@
 /** VM exits as the trace shows them. Numbers: Intel SDM Vol. 3, "VMX Basic Exit Reasons" and "Exit Qualification". */
 import type { Processor } from '@smm/cpu-core';
 import { CR0_PE, RFLAGS_VM, SEG_ATTR_DB, SEG_ATTR_L, SEG_CS } from '@smm/x86-defs';
-import type { Recorder } from '../recorder.ts';
+import type { Recorder } from '../../recorder.ts';
 
 /** VMX basic exit reasons that the model raises. */
 export const VMX_EXIT = {

@@ -24,7 +24,7 @@ import {
   WALK_PAGE_FAULT,
 } from '@smm/mmu-ept';
 import { CR0_PG } from '@smm/x86-defs';
-import { pagingStateOf } from '../paging.ts';
+import { pagingStateOf } from '../../platform/paging.ts';
 import { VMX_EXIT } from './exits.ts';
 import {
   KVM_APIC_ACCESS,

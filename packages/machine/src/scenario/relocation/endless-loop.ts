@@ -3,7 +3,7 @@
  * stores, no device or clock is touched and no alarm is armed. Then nothing that any of them reads can ever change: it goes on for ever.
  */
 import type { Processor } from '@smm/cpu-core';
-import type { Machine } from './machine.ts';
+import type { Machine } from '../../machine.ts';
 import type { LoopProof } from './outcome.ts';
 
 /** Longest loop that is looked for, in instructions. */

@@ -1,6 +1,6 @@
 /** Finds processors that execute memory without code: a page of zeroes or of ones, look after look. */
 import { SEG_CS } from '@smm/x86-defs';
-import type { Machine } from '../machine.ts';
+import type { Machine } from '../../machine.ts';
 
 /** Bytes around the instruction pointer that must be equal. */
 const WINDOW = 256;

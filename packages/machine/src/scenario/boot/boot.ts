@@ -11,14 +11,14 @@ import {
   UnmodelledError,
   wholeNumber,
 } from '@smm/x86-defs';
-import { resolveSwitches } from '../hosts.ts';
-import { KvmAccelerator } from '../kvm/kvm.ts';
-import { DEFAULT_KVM_OPTIONS, type KvmOptions } from '../kvm/options.ts';
-import { Machine } from '../machine.ts';
-import { type ModuleLocation, ModuleMap, type VolumeRange } from '../module-map.ts';
-import type { Schedule } from '../scheduler.ts';
+import { KvmAccelerator } from '../../accel/kvm/kvm.ts';
+import { DEFAULT_KVM_OPTIONS, type KvmOptions } from '../../accel/kvm/options.ts';
+import { resolveSwitches } from '../../hosts.ts';
+import { Machine } from '../../machine.ts';
+import type { Schedule } from '../../scheduler.ts';
 import { type BusyWait, BusyWaitDetector } from './busy-wait.ts';
 import { LostDetector } from './lost.ts';
+import { type ModuleLocation, ModuleMap, type VolumeRange } from './module-map.ts';
 import { PhaseTracker, phaseOf, SHELL_BANNER } from './phase.ts';
 import { type BootPlatformOptions, bootPlatform } from './platform.ts';
 import type { BootCpuReport, BootOutcome, BootReport, BootStuck } from './report.ts';

@@ -11,16 +11,16 @@ import {
   type SaveStateLayout,
   UnmodelledError,
 } from '@smm/x86-defs';
+import { KvmAccelerator } from '../../accel/kvm/kvm.ts';
+import { DEFAULT_KVM_OPTIONS, type KvmOptions } from '../../accel/kvm/options.ts';
+import { resolveSwitches } from '../../hosts.ts';
+import { Machine } from '../../machine.ts';
+import type { MachineStop } from '../../machine-options.ts';
+import { DEFAULT_SCHEDULE, type Schedule } from '../../scheduler.ts';
 import { linearIp, strayCpus } from './astray.ts';
 import { proveEndlessLoop } from './endless-loop.ts';
-import { resolveSwitches } from './hosts.ts';
-import { KvmAccelerator } from './kvm/kvm.ts';
-import { DEFAULT_KVM_OPTIONS, type KvmOptions } from './kvm/options.ts';
-import { Machine } from './machine.ts';
-import type { MachineStop } from './machine-options.ts';
 import type { CpuActivity, CpuReport, LoopProof, RelocationOutcome, RelocationReport } from './outcome.ts';
 import { RelocationParts } from './parts.ts';
-import { DEFAULT_SCHEDULE, type Schedule } from './scheduler.ts';
 import { describeWait, type WaitContext } from './waiting.ts';
 
 /** A configuration, in QEMU's words. */

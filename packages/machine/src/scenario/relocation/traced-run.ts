@@ -1,6 +1,6 @@
 /** A relocation together with its whole trace. */
 import { type Diagnosis, diagnose, TraceBuffer, type TraceEvent, type TraceForm } from '@smm/trace';
-import { resolveSwitches } from './hosts.ts';
+import { resolveSwitches } from '../../hosts.ts';
 import type { RelocationReport } from './outcome.ts';
 import { prepareRelocation, type RelocationOptions, runInPieces } from './relocation.ts';
 

@@ -23,9 +23,9 @@ import {
   WALK_OK,
   WALK_PAGE_FAULT,
 } from '@smm/mmu-ept';
+import type { GuestBus } from '../platform/guest-bus.ts';
+import { type PagingFeatures, pagingStateOf } from '../platform/paging.ts';
 import type { Accelerator } from './accelerator.ts';
-import type { GuestBus } from './guest-bus.ts';
-import { type PagingFeatures, pagingStateOf } from './paging.ts';
 
 /** What the accelerator works on. */
 export interface TcgPorts {

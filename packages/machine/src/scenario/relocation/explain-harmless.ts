@@ -1,8 +1,8 @@
 /** Why a known fault does no harm to a run that relocates, and what such a run loses all the same. */
 import { firstDivergence, type SmmApicRead, type SmmApicWrite, type TraceEvent } from '@smm/trace';
 import { APIC_DM_SMI, APIC_ICR, APIC_ID, APIC_MODE_MASK, SMM_DEFAULT_SMBASE } from '@smm/x86-defs';
+import type { Quirk } from '../../quirks.ts';
 import { factInWords } from './explain-facts.ts';
-import type { Quirk } from './quirks.ts';
 import { type TracedRun, traceFormOf } from './traced-run.ts';
 
 /** One or two sentences on why `quirk` does not keep `run` from relocating; `without` is the same run without it. */

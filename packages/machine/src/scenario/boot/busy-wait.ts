@@ -3,8 +3,8 @@
  * nothing and touches no device or clock, and what it reads has not changed for long virtual time.
  */
 
-import { findLoop } from '../endless-loop.ts';
-import type { Machine } from '../machine.ts';
+import type { Machine } from '../../machine.ts';
+import { findLoop } from '../relocation/endless-loop.ts';
 
 /** A busy wait that has lasted. */
 export interface BusyWait {

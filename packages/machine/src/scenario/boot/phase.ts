@@ -2,7 +2,7 @@
  * How far a firmware is: the phase by the kind of module that the boot processor runs (the shell by its banner), and the SMIs that
  * each phase raised.
  */
-import type { ModuleLocation } from '../module-map.ts';
+import type { ModuleLocation } from './module-map.ts';
 
 /** Phases in order; `reset` until the first module is recognised. */
 export const BOOT_PHASES = ['reset', 'SEC', 'PEI', 'DXE', 'BDS', 'shell'] as const;

@@ -5,8 +5,8 @@
 import type { IoPortSpace, PhysicalAddressSpace } from '@smm/bus';
 import { TX_DEBUG, TX_SMM, txInitiator } from '@smm/bus';
 import { SMM_SAVE_AREA_OFFSET } from '@smm/x86-defs';
+import type { Recorder } from '../recorder.ts';
 import { APIC_PAGE } from './apic-page.ts';
-import type { Recorder } from './recorder.ts';
 
 /** What the bus needs to know about processors and time. */
 export interface GuestBusPorts {

@@ -1,5 +1,5 @@
 /** What became of a boot: one word, what each processor does, and what it is stuck on. */
-import type { ModuleLocation } from '../module-map.ts';
+import type { ModuleLocation } from './module-map.ts';
 import type { BootPhase } from './phase.ts';
 
 /**

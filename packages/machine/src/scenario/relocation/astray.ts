@@ -8,7 +8,7 @@ import {
   SMM_IMAGE_SIZE,
 } from '@smm/edk2-relocation';
 import { SEG_CS, SMM_DEFAULT_SMBASE } from '@smm/x86-defs';
-import type { Machine } from './machine.ts';
+import type { Machine } from '../../machine.ts';
 
 /** Bytes at the default SMBASE's entry point that the relocation template occupies at most. */
 const TEMPLATE_SIZE = 0x20;

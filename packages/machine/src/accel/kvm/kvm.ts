@@ -17,13 +17,13 @@ import {
   type Translator,
 } from '@smm/cpu-core';
 import { installPrivateSlots, MemorySlots, QEMU_IDENTITY_MAP_GPA, QEMU_TSS_GPA } from '@smm/mmu-ept';
+import { APIC_PAGE } from '../../platform/apic-page.ts';
+import type { GuestBus } from '../../platform/guest-bus.ts';
+import type { HostPages } from '../../platform/host-pages.ts';
+import type { PagingFeatures } from '../../platform/paging.ts';
+import type { Recorder } from '../../recorder.ts';
+import type { KvmSwitches } from '../../switches.ts';
 import type { Accelerator } from '../accelerator.ts';
-import { APIC_PAGE } from '../apic-page.ts';
-import type { GuestBus } from '../guest-bus.ts';
-import type { HostPages } from '../host-pages.ts';
-import type { PagingFeatures } from '../paging.ts';
-import type { Recorder } from '../recorder.ts';
-import type { KvmSwitches } from '../switches.ts';
 import { EptStrategy } from './ept-strategy.ts';
 import { ExitTrace, INTR_INFO_HOST_TIMER, KVM_EXIT, VMX_EXIT } from './exits.ts';
 import { kvmObserver } from './observer.ts';
