@@ -59,9 +59,9 @@ export interface DriverState {
 /** Work between two questions whether to interrupt, about a millisecond; an instruction of generated code is 1. */
 const WORK_BETWEEN_QUESTIONS = 50_000;
 /** Work of what leaves generated code: device accesses, time that passes while all processors rest. */
-export const WORK_OF_AN_ACCESS = 200;
+const WORK_OF_AN_ACCESS = 200;
 /** Work of drawing the address map anew. */
-export const WORK_OF_A_MAP = 10_000;
+const WORK_OF_A_MAP = 10_000;
 
 /** The driver of one machine. */
 export class Driver {

@@ -30,8 +30,6 @@ export const TABLE = {
 export const P = 1;
 export const RW = 2;
 export const US = 4;
-export const A = 0x20;
-export const D = 0x40;
 export const PS = 0x80;
 export const G = 0x100;
 

@@ -48,7 +48,7 @@ export function attacks(): Attack[] {
  * Header lines: `; title`, then `; hardware:`, `; source:` (both demanded), `; setup:` with words `cpus=2 lock=no high=yes flash=plain|secure`, and one
  * `; log:` a line that the debug port shows. Other comment lines continue the one above.
  */
-export function parse(name: string, source: string): Attack {
+function parse(name: string, source: string): Attack {
   const header = source.split('\n').slice(
     0,
     source.split('\n').findIndex((line) => !line.startsWith(';')),

@@ -36,7 +36,7 @@ export interface Outcome {
 }
 
 /** The machine, powered on. */
-export function machineFor(attack: Attack, { accelerator, tier }: Configuration): Machine {
+function machineFor(attack: Attack, { accelerator, tier }: Configuration): Machine {
   const kvm = accelerator !== 'tcg';
   const switches = resolveSwitches({ accelerator: kvm ? 'kvm' : 'tcg', quirks: [] });
   const ept = accelerator === 'kvm';
