@@ -20,16 +20,20 @@ export interface DriverPorts {
   readonly yieldOnPause: boolean;
   /** Somebody wants to hear of every PAUSE. */
   readonly pauseObserved: boolean;
+}
+
+/** Who is told of turns: an accelerator. */
+export interface TurnListener {
   /** A turn of this processor begins. */
-  readonly turnStarts: (processor: number) => void;
+  turnStarts(processor: number): void;
   /** Its turn is over; `preempted` when it could have gone on. */
-  readonly turnEnded: (processor: number, preempted: boolean) => void;
+  turnEnded(processor: number, preempted: boolean): void;
 }
 
 /** A turn that has begun. */
 interface Turn {
   /** Whose it is. */
-  readonly processor: number;
+  processor: number;
   /** Instructions that it has left. */
   left: number;
   /** The processor could go on when nothing is left. */
@@ -69,10 +73,16 @@ export class Driver {
   retired = 0;
   /** The reason of the last shutdown of a processor. */
   shutdownReason: string | undefined;
+  /** Told of turns; set by the wiring. */
+  listener!: TurnListener;
   readonly #p: DriverPorts;
+  readonly #clock: VirtualClock;
+  readonly #nsPerInstruction: number;
   readonly #awake: number[] = [];
   #scheduler: Scheduler;
   #turn: Turn | undefined;
+  /** An object for the next turn. */
+  #spare: Turn | undefined;
   #reachedNs = 0;
   #behind = false;
   // book-keeping of what runs right now
@@ -92,6 +102,8 @@ export class Driver {
   /** Throws `SmmError` `SCHEDULE` for a schedule that makes no sense. */
   constructor(ports: DriverPorts, schedule: Schedule) {
     this.#p = ports;
+    this.#clock = ports.clock;
+    this.#nsPerInstruction = ports.nsPerInstruction;
     this.#scheduler = new Scheduler(schedule);
   }
 
@@ -103,14 +115,14 @@ export class Driver {
   /** Virtual time at the current instruction, nanoseconds. */
   now(): number {
     const p = this.#current;
-    if (p === undefined) return this.#p.clock.now();
-    return this.#startNs + (p.retiredNow() - this.#startRetired) * this.#p.nsPerInstruction;
+    if (p === undefined) return this.#clock.now();
+    return this.#startNs + (p.retiredNow() - this.#startRetired) * this.#nsPerInstruction;
   }
 
   /** Brings the clock up to the current instruction. */
   syncTime(): void {
     const now = this.now();
-    if (now > this.#p.clock.now()) this.#p.clock.advanceTo(now);
+    if (now > this.#clock.now()) this.#clock.advanceTo(now);
   }
 
   /** See `Machine.run`. */
@@ -195,7 +207,7 @@ export class Driver {
   /** A device was touched: it may have set an earlier alarm than the run was planned for. */
   touched(): void {
     if (this.#current === undefined) return;
-    if (this.#p.clock.nextExpiry() < this.#deadlineNs) this.#requestExit();
+    if (this.#clock.nextExpiry() < this.#deadlineNs) this.#requestExit();
     this.worked(WORK_OF_AN_ACCESS);
   }
 
@@ -300,16 +312,22 @@ export class Driver {
   /** The turn that stands, or the next one of the round. */
   #turnToTake(): Turn | undefined {
     if (this.#turn !== undefined) return this.#turn;
-    for (let dealt = this.#scheduler.nextTurn(); dealt !== undefined; dealt = this.#scheduler.nextTurn()) {
-      if (this.#awake[dealt.processor] === 1) return this.#begin(dealt.processor, dealt.slice);
+    const scheduler = this.#scheduler;
+    for (let dealt = scheduler.deal(); dealt >= 0; dealt = scheduler.deal()) {
+      if (this.#awake[dealt] === 1) return this.#begin(dealt, scheduler.slice);
     }
     return undefined;
   }
 
   #begin(processor: number, slice: number): Turn {
-    this.#turn = { processor, left: slice, preempted: true };
-    this.#p.turnStarts(processor);
-    return this.#turn;
+    const turn = this.#spare ?? { processor, left: slice, preempted: true };
+    this.#spare = undefined;
+    turn.processor = processor;
+    turn.left = slice;
+    turn.preempted = true;
+    this.#turn = turn;
+    this.listener.turnStarts(processor);
+    return turn;
   }
 
   /** Starts a round, or lets time pass to the next alarm where nobody can run. False: nothing will ever happen. */
@@ -319,7 +337,7 @@ export class Driver {
       this.#scheduler.startRound(runnable);
       return true;
     }
-    const { clock } = this.#p;
+    const clock = this.#clock;
     const next = clock.nextExpiry();
     if (next === Number.POSITIVE_INFINITY) return false;
     this.#work += WORK_OF_AN_ACCESS;
@@ -346,7 +364,8 @@ export class Driver {
         const before = this.retired;
         this.#runPiece(processor, turn, allowed);
         allowed -= this.retired - before;
-        this.#catchUp();
+        this.#clock.advanceTo(this.#reachedNs);
+        this.#behind = false;
         if (this.#later !== undefined) turn.left = 0;
       }
     } finally {
@@ -354,7 +373,8 @@ export class Driver {
       this.#busy = false;
     }
     this.#turn = undefined;
-    this.#p.turnEnded(turn.processor, turn.preempted);
+    this.#spare = turn;
+    this.listener.turnEnded(turn.processor, turn.preempted);
     this.#doLater();
     return true;
   }
@@ -364,7 +384,8 @@ export class Driver {
    * on the way, the instructions that were executed count.
    */
   #runPiece(processor: Processor, turn: Turn, most: number): void {
-    const { clock, nsPerInstruction } = this.#p;
+    const clock = this.#clock;
+    const nsPerInstruction = this.#nsPerInstruction;
     const nowNs = clock.now();
     this.#startNs = nowNs;
     this.#startRetired = processor.retiredNow();
@@ -397,7 +418,7 @@ export class Driver {
 
   /** Lets the clock reach what has been executed. */
   #catchUp(): void {
-    const { clock } = this.#p;
+    const clock = this.#clock;
     clock.advanceTo(Math.max(this.#reachedNs, clock.now()));
     this.#behind = false;
   }

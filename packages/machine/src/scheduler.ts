@@ -12,14 +12,6 @@ export interface Schedule {
 /** Default: index order, slices of 10,000 instructions. */
 export const DEFAULT_SCHEDULE: Schedule = { seed: 0, slice: 10_000 };
 
-/** A turn of one processor. */
-export interface Turn {
-  /** Processor index. */
-  processor: number;
-  /** Instructions it may run. */
-  slice: number;
-}
-
 /** State of the scheduler. */
 export interface SchedulerState {
   /** State of the generator, 32 bit, not 0. */
@@ -32,7 +24,9 @@ export interface SchedulerState {
 export class Scheduler {
   readonly #schedule: Schedule;
   #random: number;
-  #round: readonly number[] = [];
+  #round: number[] = [];
+  /** Instructions of the turn dealt last. */
+  slice = 0;
   /** Turns of the round dealt so far. */
   #dealt = 0;
 
@@ -52,9 +46,8 @@ export class Scheduler {
     this.#random = (Math.imul(schedule.seed | 0, 0x9e37_79b1) ^ 0x5bd1_e995) | 0 || 1;
   }
 
-  /** Starts a round with these processors. */
-  startRound(runnable: readonly number[]): void {
-    const round = [...runnable];
+  /** Starts a round with these processors; the list is the scheduler's from now on. */
+  startRound(round: number[]): void {
     this.#round = round;
     this.#dealt = 0;
     if (this.#schedule.seed === 0) return;
@@ -64,12 +57,12 @@ export class Scheduler {
     }
   }
 
-  /** The next turn of the round, or undefined at its end. */
-  nextTurn(): Turn | undefined {
-    if (this.#dealt === this.#round.length) return undefined;
-    const processor = this.#round[this.#dealt++]!;
+  /** Deals the next turn of the round: the processor, and {@link slice}; -1 at the round's end. */
+  deal(): number {
+    if (this.#dealt === this.#round.length) return -1;
     const { seed, slice } = this.#schedule;
-    return { processor, slice: seed === 0 ? slice : 1 + (this.#next() % (2 * slice)) };
+    this.slice = seed === 0 ? slice : 1 + (this.#next() % (2 * slice));
+    return this.#round[this.#dealt++]!;
   }
 
   /** Copies the state out. */

@@ -76,8 +76,6 @@ export class Wiring {
         nsPerInstruction: this.nsPerInstruction,
         yieldOnPause: options.yieldOnPause === true,
         pauseObserved: observer?.instruction !== undefined,
-        turnStarts: (processor) => this.accelerator.turnStarts(processor),
-        turnEnded: (processor, preempted) => this.accelerator.turnEnded(processor, preempted),
       },
       schedule,
     );
@@ -107,6 +105,7 @@ export class Wiring {
     this.counters = this.#buildCounters();
     this.watch = new TranslationWatch(this.touched, (processor) => this.bus.savePage(processor));
     this.accelerator = this.#buildAccelerator();
+    this.driver.listener = this.accelerator;
     const apicBus = this.#buildApicBus();
     this.space.add({
       name: 'lapic',
