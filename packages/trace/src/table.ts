@@ -45,7 +45,7 @@ export function fieldsOf(name: TraceEventName, form: TraceForm, extra = false): 
 }
 
 /** True if the events of a name carry the members of its `extra` fields, all of them, so that records have those too. */
-function carriesExtra(name: TraceEventName, form: TraceForm, events: readonly TraceEvent[]): boolean {
+export function carriesExtra(name: TraceEventName, form: TraceForm, events: readonly TraceEvent[]): boolean {
   const { extra = [] } = formOf(EVENT_TABLE[name], form);
   if (extra.length === 0) return false;
   const own = events.filter((event) => event.name === name);
