@@ -115,6 +115,20 @@ export function duplicateApicId(facts: TraceFacts): Finding[] {
     }
     if (cpu.apicId !== undefined) seen.set(cpu.apicId, cpu);
   }
+  const { twins } = facts;
+  if (twins) {
+    const { id, vcpus, at } = twins;
+    return [
+      {
+        id: 'duplicate-apic-id',
+        title: 'Several CPUs have one APIC id',
+        sentence: `VCPU ${vcpus.join(' and VCPU ')} both read APIC id ${hexOf(id)} of themselves outside SMM: an interrupt to one of them reaches the other or both.`,
+        vcpu: vcpus[1] ?? 0,
+        evidence: facts.evidence(at),
+        confidence: 'proved',
+      },
+    ];
+  }
   for (const episode of facts.firsts.values()) {
     const { left, vcpu } = episode;
     const owner = left === undefined ? undefined : facts.ownerOf(left, vcpu);

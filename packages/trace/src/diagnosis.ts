@@ -125,7 +125,7 @@ export class TraceFacts {
   /** What is absent tells something. */
   readonly complete: boolean;
   readonly #planned: ReadonlyMap<number, bigint>;
-  readonly #apicIds: ReadonlyMap<number, number>;
+  readonly #apicIds: ReadonlyMap<number, ShownId>;
 
   constructor(events: readonly TraceEvent[], context: DiagnosisContext) {
     this.events = events;
@@ -166,12 +166,25 @@ export class TraceFacts {
 
   /** APIC id of a VCPU, where the trace shows it: by a read of its own register or MSR outside SMM. */
   apicIdOf(vcpu: number): number | undefined {
-    return this.#apicIds.get(vcpu);
+    return this.#apicIds.get(vcpu)?.id;
+  }
+
+  /** Two VCPUs that read one APIC id of themselves, with the indices of the reads. */
+  get twins():
+    | { readonly id: number; readonly vcpus: readonly number[]; readonly at: readonly number[] }
+    | undefined {
+    const seen = new Map<number, readonly [vcpu: number, at: number]>();
+    for (const [vcpu, { id, at }] of this.#apicIds) {
+      const other = seen.get(id);
+      if (other) return { id, vcpus: [other[0], vcpu], at: [other[1], at] };
+      seen.set(id, [vcpu, at]);
+    }
+    return undefined;
   }
 
   /** VCPU with an APIC id, where the trace shows it; where it shows none at all, the id itself. */
   vcpuWithApicId(id: number): number | undefined {
-    for (const [vcpu, own] of this.#apicIds) if (own === id) return vcpu;
+    for (const [vcpu, own] of this.#apicIds) if (own.id === id) return vcpu;
     return this.#apicIds.size === 0 || this.machine ? id : undefined;
   }
 
@@ -239,29 +252,37 @@ export function known(vcpu: number): { readonly vcpu?: number } {
 const X2APIC_ID_MSR = 0x802;
 const APIC_ID_REGISTER = 0x20;
 
+/** An APIC id that a VCPU read of itself, and where. */
+interface ShownId {
+  readonly id: number;
+  readonly at: number;
+}
+
+/** The APIC id that an event shows of the VCPU that it happens to, if it does. */
+function shownId(event: TraceEvent): number | undefined {
+  if (event.name === 'kvm_apic' && !event.write && event.reg === APIC_ID_REGISTER) {
+    return Number(BigInt.asUintN(32, event.val) >> 24n);
+  }
+  if (event.name === 'kvm_msr' && !event.write && event.ecx === X2APIC_ID_MSR && !event.exception) {
+    return Number(BigInt.asUintN(32, event.data));
+  }
+  if (event.name !== 'smm_apic_read' || event.inSmm || event.reached !== 'apic') return undefined;
+  return event.register === APIC_ID_REGISTER ? event.value >>> 24 : undefined;
+}
+
 /** APIC ids that VCPUs read of themselves outside SMM, where every kernel answers them right. */
-function apicIdsOf(events: readonly TraceEvent[]): Map<number, number> {
-  const ids = new Map<number, number>();
+function apicIdsOf(events: readonly TraceEvent[]): Map<number, ShownId> {
+  const ids = new Map<number, ShownId>();
   const inSmm = new Set<number>();
-  for (const event of events) {
+  for (const [at, event] of events.entries()) {
     const vcpu = vcpuOf(event);
     if (event.name === 'kvm_enter_smm') {
       if (event.entering) inSmm.add(vcpu);
       else inSmm.delete(vcpu);
     }
     if (vcpu < 0 || inSmm.has(vcpu) || ids.has(vcpu)) continue;
-    if (event.name === 'kvm_apic' && !event.write && event.reg === APIC_ID_REGISTER) {
-      ids.set(vcpu, Number(BigInt.asUintN(32, event.val) >> 24n));
-    } else if (event.name === 'kvm_msr' && !event.write && event.ecx === X2APIC_ID_MSR && !event.exception) {
-      ids.set(vcpu, Number(BigInt.asUintN(32, event.data)));
-    } else if (
-      event.name === 'smm_apic_read' &&
-      !event.inSmm &&
-      event.reached === 'apic' &&
-      event.register === APIC_ID_REGISTER
-    ) {
-      ids.set(vcpu, event.value >>> 24);
-    }
+    const id = shownId(event);
+    if (id !== undefined) ids.set(vcpu, { id, at });
   }
   return ids;
 }

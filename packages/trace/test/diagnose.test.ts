@@ -176,6 +176,18 @@ describe('other failures have names of their own, never Q1', () => {
     expect(ids(run.events, STUCK)).toEqual([['Q5', 'duplicate-apic-id']]);
   });
 
+  it('two CPUs that read one APIC id of themselves, by register or by MSR', () => {
+    const events = kvm(`
+      0 kvm_entry: vcpu 0
+      0 kvm_apic: apic_read APIC_ID = 0x3000000
+      1 kvm_entry: vcpu 1
+      1 kvm_msr: msr_read 802 = 0x3`);
+    expect(diagnose(events)).toMatchObject([
+      { id: 'duplicate-apic-id', vcpu: 1, confidence: 'proved', evidence: [{ index: 1 }, { index: 3 }] },
+    ]);
+    expect(diagnose(events.slice(0, 3))).toEqual([]);
+  });
+
   it('Q7: SMBASE is never stored, and every CPU keeps 30000h', () => {
     const run = firstSmi(start([0, 1]), 1, { written: undefined });
     firstSmi(run, 0, { written: undefined });
@@ -252,6 +264,53 @@ describe('other failures have names of their own, never Q1', () => {
     expect(ids(away.events, STUCK)).toEqual([[undefined, 'smm-never-left']]);
     const odd = firstSmi(start([0, 1]), 1, { written: 0x12345000 });
     expect(ids(odd.events, { outcome: 'wrong-smbase' })).toEqual([[undefined, 'wrong-smbase']]);
+  });
+});
+
+describe('processors that do not start, and SMIs without end', () => {
+  const SIPI = '0 kvm_apic_accept_irq: apicid 1 vec 154 (SIPI|edge)';
+  const WAIT = '0 kvm_exit: reason EXTERNAL_INTERRUPT rip 0x1 info 0 800000ef\n'.repeat(120);
+
+  it('an AP that never answers', () => {
+    const text = `
+      1 kvm_entry: vcpu 1
+      0 kvm_entry: vcpu 0
+      ${SIPI}
+      ${WAIT}`;
+    const events = kvm(text);
+    expect(diagnose(events)).toMatchObject([{ id: 'ap-never-starts', vcpu: 1, confidence: 'likely' }]);
+    // One that answers late, and a trace that ends before it could.
+    expect(diagnose(kvm(`${text}\n      1 kvm_entry: vcpu 1`))).toEqual([]);
+    expect(diagnose(events.slice(0, 20))).toEqual([]);
+    // Nothing is concluded from what is absent where lines were lost.
+    expect(diagnose(events, { complete: false })).toEqual([]);
+  });
+
+  it('a SIPI in SMM is Q18 only if it is lost', () => {
+    const lost = `
+      1 kvm_entry: vcpu 1
+      1 kvm_enter_smm: vcpu 1: entering SMM, smbase 0x7ffc1800
+      ${SIPI}
+      1 kvm_enter_smm: vcpu 1: leaving SMM, smbase 0x7ffc1800
+      0 kvm_entry: vcpu 0`;
+    expect(ids(kvm(lost))).toEqual([['Q18', 'sipi-in-smm']]);
+    expect(ids(kvm(`${lost}\n      1 kvm_entry: vcpu 1`))).toEqual([]);
+  });
+
+  it('SMIs one after the other at one instruction', () => {
+    const round = `
+      0 kvm_enter_smm: vcpu 0: entering SMM, smbase 0x7ffc1000
+      0 kvm_enter_smm: vcpu 0: leaving SMM, smbase 0x7ffc1000
+      0 kvm_entry: vcpu 0 rip 0x5000`;
+    expect(diagnose(kvm(round.repeat(60)))).toMatchObject([
+      { id: 'smi-storm', vcpu: 0, confidence: 'likely' },
+    ]);
+    let rip = 0;
+    const moving = round.repeat(60).replace(/0x5000/g, () => {
+      rip += 16;
+      return `0x${rip.toString(16)}`;
+    });
+    expect(diagnose(kvm(moving))).toEqual([]);
   });
 });
 
