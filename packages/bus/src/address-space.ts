@@ -174,8 +174,9 @@ export class PhysicalAddressSpace {
   }
 
   /**
-   * Copies bytes out: DMA, debuggers, save states. Devices are read by aligned dwords, words and bytes; what nothing answers is one report for each piece.
-   * Throws `UnmodelledError` `BUS_DEVICE_BLOCK` for 64 KiB or more from one device, except to debuggers.
+   * Copies bytes out: DMA, debuggers, save states. Devices are read by aligned dwords, words and bytes; what nothing
+   * answers is one report for each piece. Throws `UnmodelledError` `BUS_DEVICE_BLOCK` for 64 KiB or more from one
+   * device, except to debuggers.
    */
   readBlock(gpa: number, into: Uint8Array, attrs: TxAttrs): void {
     const at = newResolution();
@@ -324,7 +325,10 @@ function readLittleEndian(bytes: Uint8Array, offset: number, size: AccessSize): 
   return value;
 }
 
-/** Width of the next access to a device within a block: an aligned dword where there is room, as a bus master makes it. */
+/**
+ * Width of the next access to a device within a block: an aligned dword where there is room, as a bus master makes
+ * it.
+ */
 function widest(gpa: number, left: number): AccessSize {
   if (gpa % 4 === 0 && left >= 4) return 4;
   return gpa % 2 === 0 && left >= 2 ? 2 : 1;

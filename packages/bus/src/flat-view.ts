@@ -3,8 +3,8 @@ import { PHYSICAL_ADDRESS_LIMIT } from './physical-address.ts';
 import type { FlatPiece, Region, Resolution } from './regions.ts';
 
 /**
- * Non-overlapping, ordered pieces covering the whole physical address space. The last one, in which nothing is mapped, reaches to
- * infinity: an address beyond the architecture's limit is one that nothing answers.
+ * Non-overlapping, ordered pieces covering the whole physical address space. The last one, in which nothing is
+ * mapped, reaches to infinity: an address beyond the architecture's limit is one that nothing answers.
  */
 export class FlatView {
   readonly pieces: readonly FlatPiece[];

@@ -97,8 +97,8 @@ export interface Resolution {
   /** Stores may go straight to `hostOffset`. */
   writable: boolean;
   /**
-   * Last guest-physical address of the homogeneous piece around the address: all of the above holds (offsets counting on) up to it.
-   * Infinity in the last piece.
+   * Last guest-physical address of the homogeneous piece around the address: all of the above holds (offsets counting
+   * on) up to it. Infinity in the last piece.
    */
   lastAddress: number;
   /** Region name, empty where no region is mapped. */

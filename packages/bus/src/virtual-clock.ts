@@ -65,8 +65,9 @@ export class VirtualClock implements Clock, Snapshottable<VirtualClockState> {
    * Moves time forward and fires every alarm that expires up to and including `ns`; during a callback {@link VirtualClock.now} is
    * the alarm's own time (or the time that was already reached, when the alarm lies in the past).
    * Alarms armed by a callback for a time up to `ns` fire in the same call.
-   * What a callback throws ends the call at the alarm's time; the alarm is armed as before, unless the callback has set it.
-   * Throws `SmmError` `CLOCK_BACKWARDS` when `ns` lies in the past, `CLOCK_STUCK` when an alarm re-arms itself without end.
+   * What a callback throws ends the call at the alarm's time; the alarm is armed as before, unless the callback has
+   * set it. Throws `SmmError` `CLOCK_BACKWARDS` when `ns` lies in the past, `CLOCK_STUCK` when an alarm re-arms
+   * itself without end.
    */
   advanceTo(ns: number): void {
     if (!(ns >= this.#nowNs)) {

@@ -90,7 +90,10 @@ export interface RunExit {
   retired: number;
 }
 
-/** Events taken in a row that cost no time: what is pending at once at most. More come from gates that leave interrupts on. */
+/**
+ * Events taken in a row that cost no time: what is pending at once at most. More come from gates that leave
+ * interrupts on.
+ */
 const EVENTS_AT_ONCE = 32;
 
 const IDLE = L.ACT_HALTED | L.ACT_WAIT_SIPI | L.ACT_SHUTDOWN;
@@ -323,8 +326,8 @@ export class Processor {
   }
 
   /**
-   * All architectural state but for counters that grow by themselves, as bytes: a processor that comes back to equal bytes, while
-   * nothing around it changes, repeats what it did.
+   * All architectural state but for counters that grow by themselves, as bytes: a processor that comes back to equal
+   * bytes, while nothing around it changes, repeats what it did.
    */
   repeatingState(): Uint8Array {
     return repeatingState(this.state);
@@ -340,10 +343,10 @@ export class Processor {
   /**
    * Runs up to `budget` instructions (REP iterations count). Events are taken between instructions; an event that
    * becomes possible with the last instruction of the budget is taken at the start of the next call.
-   * What retires nothing takes time too, so that every run ends: a fault on the first instruction of a fault's handler, and each
-   * {@link EVENTS_AT_ONCE} events in a row, count as an instruction.
-   * When a port throws, the instruction that asked it has not happened: the next call executes it anew.
-   * Throws `SmmError` `OPTION_VALUE` for a budget that is no count, `CPU_REENTERED` when called from inside a run.
+   * What retires nothing takes time too, so that every run ends: a fault on the first instruction of a fault's
+   * handler, and each {@link EVENTS_AT_ONCE} events in a row, count as an instruction. When a port throws, the
+   * instruction that asked it has not happened: the next call executes it anew. Throws `SmmError` `OPTION_VALUE` for
+   * a budget that is no count, `CPU_REENTERED` when called from inside a run.
    */
   run(budget: number): RunExit {
     countOrInfinity('the budget of Processor.run', budget);
@@ -455,7 +458,10 @@ export class Processor {
     return this.state.smm && this.behaviour.initBlockedInSmm;
   }
 
-  /** Takes what is pending. Returns the time that it took, in instructions: 0, or 1 if there were so many that the run must get on. */
+  /**
+   * Takes what is pending. Returns the time that it took, in instructions: 0, or 1 if there were so many that the run
+   * must get on.
+   */
   #takeEvents(): 0 | 1 {
     for (let taken = 0; taken < EVENTS_AT_ONCE; taken++) {
       this.insnRip = this.state.rip;

@@ -1,6 +1,6 @@
 /**
- * Drives the processors: whose turn it is, for how long, and what time that makes it. A turn is data, so that a run can stop, be saved
- * and go on at any instruction without anybody noticing.
+ * Drives the processors: whose turn it is, for how long, and what time that makes it. A turn is data, so that a run
+ * can stop, be saved and go on at any instruction without anybody noticing.
  */
 import type { VirtualClock } from '@smm/bus';
 import type { Processor, RunExit } from '@smm/cpu-core';
@@ -380,8 +380,8 @@ export class Driver {
   }
 
   /**
-   * Runs a processor until its turn, the time to the next alarm or `most` instructions are used up, or until it stops. Whatever a device throws
-   * on the way, the instructions that were executed count.
+   * Runs a processor until its turn, the time to the next alarm or `most` instructions are used up, or until it
+   * stops. Whatever a device throws on the way, the instructions that were executed count.
    */
   #runPiece(processor: Processor, turn: Turn, most: number): void {
     const clock = this.#clock;

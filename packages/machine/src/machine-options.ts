@@ -88,25 +88,32 @@ export interface MachineOptions {
   readonly decodedMiB?: number;
 }
 
-/** Why `Machine.run` returned: nothing can happen any more, a processor shut down, a limit was reached, `until` or `interrupt` said so. */
+/**
+ * Why `Machine.run` returned: nothing can happen any more, a processor shut down, a limit was reached, `until` or
+ * `interrupt` said so.
+ */
 export type MachineStop = 'idle' | 'shutdown' | 'budget' | 'asked' | 'interrupted';
 
 /** Limits of a run. */
 export interface RunLimits {
-  /** Instructions of all processors together; the turn in which they are used up is run to its end. Infinity for no limit. */
+  /**
+   * Instructions of all processors together; the turn in which they are used up is run to its end. Infinity for no
+   * limit.
+   */
   readonly instructions: number;
   /** Asked after every round; true ends the run. */
   readonly until?: () => boolean;
   /**
-   * Asked about every millisecond of host time, whatever the guest does; true ends the run where it stands, at any instruction. It may depend
-   * on anything, the host's time included: the next run goes on as if this one had not stopped.
+   * Asked about every millisecond of host time, whatever the guest does; true ends the run where it stands, at any
+   * instruction. It may depend on anything, the host's time included: the next run goes on as if this one had not
+   * stopped.
    */
   readonly interrupt?: () => boolean;
 }
 
 /**
- * Everything a machine is, as plain structured-cloneable data. Memory holds the pages that were touched since power-on; all others are as
- * they were then.
+ * Everything a machine is, as plain structured-cloneable data. Memory holds the pages that were touched since
+ * power-on; all others are as they were then.
  */
 export interface MachineSnapshot {
   /** Layout version of this object. */
@@ -147,7 +154,10 @@ export interface MachineSnapshot {
   readonly accelerator: unknown;
 }
 
-/** What two machines must share so that one can take the other's snapshot. How they execute instructions (the tier) may differ. */
+/**
+ * What two machines must share so that one can take the other's snapshot. How they execute instructions (the tier)
+ * may differ.
+ */
 export interface MachineIdentity {
   /** Processors. */
   readonly cpus: number;
@@ -165,7 +175,10 @@ export interface MachineIdentity {
   readonly flash: string;
 }
 
-/** Throws `SmmError` `OPTION_VALUE` for an option that makes no sense by itself. What must fit together is checked where it meets. */
+/**
+ * Throws `SmmError` `OPTION_VALUE` for an option that makes no sense by itself. What must fit together is checked
+ * where it meets.
+ */
 export function checkMachineOptions(options: MachineOptions): void {
   const { nsPerInstruction, decodedMiB, tier, flash, accelerator, comm } = options;
   if (nsPerInstruction !== undefined) positiveNumber('nsPerInstruction', nsPerInstruction);

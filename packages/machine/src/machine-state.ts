@@ -210,8 +210,9 @@ export class MachineState {
   }
 
   /**
-   * Puts a snapshot back, or refuses it before anything is changed. Throws `SmmError`: `SNAPSHOT_VERSION` for another layout, `SNAPSHOT_MACHINE` for
-   * the snapshot of another machine, `SNAPSHOT_MEMORY` for memory that this one does not have.
+   * Puts a snapshot back, or refuses it before anything is changed. Throws `SmmError`: `SNAPSHOT_VERSION` for another
+   * layout, `SNAPSHOT_MACHINE` for the snapshot of another machine, `SNAPSHOT_MEMORY` for memory that this one does
+   * not have.
    */
   restore(snapshot: MachineSnapshot): void {
     const own = { version: 2, machine: this.#identity(), ...this.#states('memory'), memory: [] };

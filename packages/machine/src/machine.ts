@@ -21,9 +21,10 @@ import type { Schedule } from './scheduler.ts';
 import { Wiring } from './wiring.ts';
 
 /**
- * A complete machine. Everything is deterministic: equal options give equal runs. Calls that run it, change it as a whole or copy it out are
- * refused inside its own devices and observers (`SmmError` `MACHINE_BUSY`), but for {@link systemReset}. What a device throws comes out of the run;
- * the machine stands then before the access that threw, and the next run repeats it.
+ * A complete machine. Everything is deterministic: equal options give equal runs. Calls that run it, change it as a
+ * whole or copy it out are refused inside its own devices and observers (`SmmError` `MACHINE_BUSY`), but for {@link
+ * systemReset}. What a device throws comes out of the run; the machine stands then before the access that threw, and
+ * the next run repeats it.
  */
 export class Machine {
   /** How the memory is laid out. */
@@ -106,8 +107,8 @@ export class Machine {
   }
 
   /**
-   * Runs until a limit, until nothing can ever happen again (`idle`), or until a processor shuts down. Where runs end leaves no trace in what
-   * the guest does. Throws `SmmError` `OPTION_VALUE` for a limit that is none.
+   * Runs until a limit, until nothing can ever happen again (`idle`), or until a processor shuts down. Where runs end
+   * leaves no trace in what the guest does. Throws `SmmError` `OPTION_VALUE` for a limit that is none.
    */
   run(limits: RunLimits): MachineStop {
     return this.#parts.driver.run(limits);
@@ -123,7 +124,10 @@ export class Machine {
     return this.#parts.driver.runTurn(slice);
   }
 
-  /** Runs one processor for exactly one instruction (fewer if it cannot go on). The trace shows no preemption after it. */
+  /**
+   * Runs one processor for exactly one instruction (fewer if it cannot go on). The trace shows no preemption after
+   * it.
+   */
   step(index: number): void {
     wholeNumber('the processor to step', index, 0, this.processors.length - 1);
     this.#parts.driver.step(index);
@@ -143,14 +147,17 @@ export class Machine {
   }
 
   /**
-   * System reset as the reset line does it: devices, local APICs and processors; RAM, flash and time stay. Inside a device or an observer it
-   * happens when the running instruction is done.
+   * System reset as the reset line does it: devices, local APICs and processors; RAM, flash and time stay. Inside a
+   * device or an observer it happens when the running instruction is done.
    */
   systemReset(): void {
     this.#parts.driver.afterInstruction(() => this.#state.systemReset());
   }
 
-  /** Power-on again, optionally with another schedule: memory and flash are as they were then. Cheaper than a new machine. */
+  /**
+   * Power-on again, optionally with another schedule: memory and flash are as they were then. Cheaper than a new
+   * machine.
+   */
   reset(schedule: Schedule = this.#schedule): void {
     this.#parts.driver.checkIdle('reset');
     this.#state.powerOn(schedule);
@@ -162,7 +169,10 @@ export class Machine {
     return this.#state.save();
   }
 
-  /** Puts a snapshot of a machine with the same options back, or refuses it unchanged: see {@link MachineState.restore}. */
+  /**
+   * Puts a snapshot of a machine with the same options back, or refuses it unchanged: see {@link
+   * MachineState.restore}.
+   */
   restore(snapshot: MachineSnapshot): void {
     this.#parts.driver.checkIdle('restore');
     this.#state.restore(snapshot);
@@ -179,8 +189,8 @@ export class Machine {
   }
 
   /**
-   * Reads guest-physical memory without side effects, as a processor in or out of SMM sees it. Throws `SmmError` `OPTION_VALUE` for an
-   * address or size that is none; all-ones where nothing is.
+   * Reads guest-physical memory without side effects, as a processor in or out of SMM sees it. Throws `SmmError`
+   * `OPTION_VALUE` for an address or size that is none; all-ones where nothing is.
    */
   peek(gpa: number, sizeBytes: number, smm = false): Uint8Array {
     const bytes = new Uint8Array(wholeNumber('the size to peek at', sizeBytes, 0, LARGEST_PEEK));

@@ -1,7 +1,7 @@
 /**
- * Snapshots as bytes, for files and other processes: eight bytes `SMMSNAP1`, the length of the text and a hash of all that follows (32 bits each,
- * little-endian), the snapshot as JSON in UTF-8, then the bytes of its arrays one after another. What JSON has no word for is an object with the
- * member `$`.
+ * Snapshots as bytes, for files and other processes: eight bytes `SMMSNAP1`, the length of the text and a hash of all
+ * that follows (32 bits each, little-endian), the snapshot as JSON in UTF-8, then the bytes of its arrays one after
+ * another. What JSON has no word for is an object with the member `$`.
  */
 import { SmmError } from '@smm/x86-defs';
 import { fnv1a } from './fnv1a.ts';
@@ -52,8 +52,8 @@ export function encodeSnapshot(snapshot: MachineSnapshot): Uint8Array {
 }
 
 /**
- * Reads what {@link encodeSnapshot} wrote; `Machine.restore` then says whether the snapshot fits. Throws `SmmError` `SNAPSHOT_FILE` for any
- * other bytes.
+ * Reads what {@link encodeSnapshot} wrote; `Machine.restore` then says whether the snapshot fits. Throws `SmmError`
+ * `SNAPSHOT_FILE` for any other bytes.
  */
 export function decodeSnapshot(bytes: Uint8Array): MachineSnapshot {
   const magic = new TextDecoder().decode(bytes.subarray(0, 8));

@@ -2,8 +2,9 @@
 import { SmmError } from '@smm/x86-defs';
 
 /**
- * Compares a snapshot with one that was just taken: versioned objects must have the same version and the same members, everywhere, so that nothing
- * is lost and nothing is missing. Throws `SmmError` `SNAPSHOT_VERSION`. `where` names the place in words.
+ * Compares a snapshot with one that was just taken: versioned objects must have the same version and the same
+ * members, everywhere, so that nothing is lost and nothing is missing. Throws `SmmError` `SNAPSHOT_VERSION`. `where`
+ * names the place in words.
  */
 export function checkKnown(where: string, own: unknown, other: unknown): void {
   if (typeof own !== 'object' || own === null || ArrayBuffer.isView(own)) return;

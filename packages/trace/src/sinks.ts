@@ -2,7 +2,10 @@
 import { SmmError } from '@smm/x86-defs';
 import type { TraceEvent, TraceSink } from './events.ts';
 
-/** Events that a {@link TraceBuffer} keeps unless told otherwise: several hundred MiB, and more than any relocation makes. */
+/**
+ * Events that a {@link TraceBuffer} keeps unless told otherwise: several hundred MiB, and more than any relocation
+ * makes.
+ */
 export const TRACE_BUFFER_CAPACITY = 1_000_000;
 
 /** Keeps events from the first on, and counts those for which it has no room. */

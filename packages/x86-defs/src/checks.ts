@@ -2,8 +2,8 @@
 import { SmmError } from './errors.ts';
 
 /**
- * The value, if it is a whole number from `least` to `most`. Throws `SmmError` `OPTION_VALUE` otherwise; `option` names it as the caller does,
- * such as `Machine.nsPerInstruction`.
+ * The value, if it is a whole number from `least` to `most`. Throws `SmmError` `OPTION_VALUE` otherwise; `option`
+ * names it as the caller does, such as `Machine.nsPerInstruction`.
  */
 export function wholeNumber(
   option: string,

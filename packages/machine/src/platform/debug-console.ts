@@ -34,7 +34,10 @@ export class DebugConsole {
     return this.#lines;
   }
 
-  /** Takes a byte. A line ends with LF; a CR before it is dropped. One of {@link LONGEST_LINE} characters ends by itself. */
+  /**
+   * Takes a byte. A line ends with LF; a CR before it is dropped. One of {@link LONGEST_LINE} characters ends by
+   * itself.
+   */
   write(byte: number): void {
     if (byte !== 10) {
       this.#line += String.fromCharCode(byte);

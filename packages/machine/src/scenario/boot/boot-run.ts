@@ -26,7 +26,10 @@ export interface BootRunOptions {
   readonly noReboot?: boolean;
   /** Asked between pieces; true ends the run with outcome `budget`. */
   readonly giveUp?: () => boolean;
-  /** Asked about every millisecond of host time, whatever the guest does; true ends the piece where it stands, without a trace in the run. */
+  /**
+   * Asked about every millisecond of host time, whatever the guest does; true ends the piece where it stands, without
+   * a trace in the run.
+   */
   readonly interrupt?: () => boolean;
 }
 
@@ -36,8 +39,8 @@ export const SHELL_PROMPT = 'Shell> ';
 const DEFAULT_SMBASE = 0x3_0000;
 
 /**
- * Runs in pieces and yields after each, so that the caller can show progress, take keys and stop. Throws `SmmError` `OPTION_VALUE` for limits
- * that are none.
+ * Runs in pieces and yields after each, so that the caller can show progress, take keys and stop. Throws `SmmError`
+ * `OPTION_VALUE` for limits that are none.
  */
 export function* bootInPieces(boot: Boot, options: BootRunOptions = {}): Generator<void, BootReport> {
   const { goal, budget = Number.POSITIVE_INFINITY, piece = 4_000_000, pieceNs, interrupt } = options;

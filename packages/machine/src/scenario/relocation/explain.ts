@@ -1,6 +1,7 @@
 /**
- * Explains one configuration: runs it and a reference that should work, finds where the two part, what the trace shows, and, by taking
- * known faults away one at a time, which of them is the cause. Everything it says comes from runs.
+ * Explains one configuration: runs it and a reference that should work, finds where the two part, what the trace
+ * shows, and, by taking known faults away one at a time, which of them is the cause. Everything it says comes from
+ * runs.
  */
 import { type Diagnosis, type DivergenceReport, firstDivergence } from '@smm/trace';
 import { DEFAULT_HOST, findHost, quirksInForce } from '../../hosts.ts';
@@ -31,7 +32,9 @@ export interface Explanation {
   readonly quirks: readonly Quirk[];
   /** The run it is compared with; undefined if no other configuration of this guest relocates. */
   readonly reference: TracedRun | undefined;
-  /** Where the run (first) and the reference (second) part, in what the guest notices; undefined without a reference. */
+  /**
+   * Where the run (first) and the reference (second) part, in what the guest notices; undefined without a reference.
+   */
   readonly divergence: DivergenceReport | undefined;
   /** What the run's trace shows. */
   readonly diagnoses: readonly Diagnosis[];

@@ -1,6 +1,6 @@
 /**
- * Runs one configuration under many schedules on one machine: a fault that shows under every schedule is no race; one that shows under
- * some is.
+ * Runs one configuration under many schedules on one machine: a fault that shows under every schedule is no race; one
+ * that shows under some is.
  */
 import { SmmError } from '@smm/x86-defs';
 import type { Schedule } from '../../scheduler.ts';
@@ -28,7 +28,10 @@ export interface ExploreOptions {
 /** Slice lengths of an exploration: from a few instructions to longer than the relocation of one processor. */
 export const DEFAULT_SLICES: readonly number[] = [20, 200, 2_000, 20_000];
 
-/** Runs that never end are given up early: this part of the default budget is still many times what a relocation takes. */
+/**
+ * Runs that never end are given up early: this part of the default budget is still many times what a relocation
+ * takes.
+ */
 const BUDGET_PART = 4;
 
 /** One schedule and what became of it. */
@@ -76,9 +79,10 @@ export interface ExploreReport {
 }
 
 /**
- * Runs the schedules one by one and yields each, so that a caller can show progress or stop; returns the report. Yields undefined in the middle
- * of one that takes long, if the relocation's `interrupt` says so.
- * @throws SmmError `EXPLORE_RUNS` or `EXPLORE_SLICES` for numbers that make no sense, and what `prepareRelocation` throws.
+ * Runs the schedules one by one and yields each, so that a caller can show progress or stop; returns the report.
+ * Yields undefined in the middle of one that takes long, if the relocation's `interrupt` says so.
+ * @throws SmmError `EXPLORE_RUNS` or `EXPLORE_SLICES` for numbers that make no sense, and what `prepareRelocation`
+ * throws.
  */
 export function* exploreRuns(options: ExploreOptions): Generator<ExploreRun | undefined, ExploreReport> {
   const { runs = 1000, slices = DEFAULT_SLICES, firstSeed = 1 } = options;

@@ -1,4 +1,6 @@
-/** One relocation from reset to its outcome: builds our firmware and the machine, runs it, and says what became of it. */
+/**
+ * One relocation from reset to its outcome: builds our firmware and the machine, runs it, and says what became of it.
+ */
 import { cpuModel, type TierName, type TranslatorOptions } from '@smm/cpu-core';
 import { type Firmware, type FirmwareShape, logLines, planTiles } from '@smm/edk2-relocation';
 import { plannedSmbases as loggedSmbases, type TraceSink } from '@smm/trace';
@@ -64,13 +66,16 @@ export interface RelocationOptions {
   /** Called now and then with what has been done so far. */
   readonly progress?: (instructions: number, logLines: number) => void;
   /**
-   * Asked about every millisecond of host time, whatever the guest does; true lets whatever runs in steps yield. It may look at the host's
-   * clock: the outcome is the same.
+   * Asked about every millisecond of host time, whatever the guest does; true lets whatever runs in steps yield. It
+   * may look at the host's clock: the outcome is the same.
    */
   readonly interrupt?: () => boolean;
 }
 
-/** Instructions of all processors between two looks at whether the machine hangs: often at first, for most runs are short. */
+/**
+ * Instructions of all processors between two looks at whether the machine hangs: often at first, for most runs are
+ * short.
+ */
 const CHECK_EVERY = { early: 250_000, late: 2_000_000, earlyUntil: 2_000_000 };
 
 /** Instructions that CPUs get to come to rest in when the firmware is done. */
