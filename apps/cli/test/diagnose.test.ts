@@ -109,6 +109,13 @@ describe('what was read is said', () => {
     expect(JSON.parse(answer)).toMatchObject({ counts: { lines: 2, events: 1, passedOver: 1 } });
   });
 
+  it('evidence has a blank behind the longest name', async () => {
+    const input =
+      'kvm_smm_transition: vcpu 0: entering SMM, smbase 0x7ffc1000\nkvm_userspace_exit: reason KVM_EXIT_FAIL_ENTRY (9)\n';
+    const { out } = await cli('diagnose -', { input });
+    expect(out).toContain('    kvm_smm_transition: vcpu 0: entering');
+  });
+
   it('a register dump alone is a trace of its own', async () => {
     const input =
       'KVM: entry failed, hardware error 0x80000021\nEIP=00008000 EFL=00000002 SMM=1 HLT=0\nCS =c000 7ffc0000 ffffffff 00809300\n';

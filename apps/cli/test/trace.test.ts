@@ -57,6 +57,15 @@ describe('convert', () => {
     },
   );
 
+  it("says how to print a .dat of 2015 whose entries have no RIP, which today's plugin wants", async () => {
+    const file = join(folder, 'old.txt');
+    writeFileSync(file, 'kvm_entry: vcpu 0\n');
+    const { err } = await cli(`trace convert ${file} ${join(folder, 'old.dat')}`);
+    expect(err).toContain('trace-cmd report -N');
+    const { err: other } = await cli(`trace convert ${file} ${join(folder, 'new.dat')} --form current`);
+    expect(other).not.toContain('trace-cmd report -N');
+  });
+
   it.each(['none', 'zlib', 'zstd'])('writes version 7, compression %s, and reads it again', async (how) => {
     const file = join(folder, `${how}.dat`);
     const { err } = await cli(`trace convert ${kvm} ${file} --compression ${how}`);

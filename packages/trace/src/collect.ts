@@ -6,7 +6,7 @@ const events = (...names: readonly string[]): string => names.map((name) => `-e 
 const SMM = events('kvm_smm_transition', 'kvm_entry', 'kvm_exit');
 const APIC = events('kvm_apic', 'kvm_apic_ipi', 'kvm_apic_accept_irq', 'kvm_mmio', 'kvm_page_fault');
 const INJECTION = events('kvm_inj_virq', 'kvm_inj_exception', 'kvm_userspace_exit');
-const OLD_NAME = '(kvm_enter_smm in kernels before 5.1)';
+const OLD_NAME = '(kvm_enter_smm in older kernels)';
 
 const SMBASE = `${RECORD} ${SMM} ${APIC} ${OLD_NAME}, with -debugcon file:debug.log -global isa-debugcon.iobase=0x402 for the SMBASEs that the firmware plans`;
 const DELIVERY = `${RECORD} ${SMM} ${APIC} ${OLD_NAME}, for a second beyond the moment at which it hangs`;

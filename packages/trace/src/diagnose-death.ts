@@ -60,7 +60,7 @@ function injectionAt(facts: TraceFacts, episode: SmmEpisode, death: number): num
 }
 
 const Q4_TEXT =
-  'an event was still being injected when the state was switched to SMM’s, as KVM did before commit c43203cab1e2';
+  "an event was still being injected when the state was switched to SMM's, as KVM did before commit c43203cab1e2";
 const BIG_REAL_MODE: PossibleCause = {
   text: 'the host runs without unrestricted guest mode (old processors, nested virtualisation), so that the 4 GB segments that SMM begins with cannot be entered',
   confidence: 'possible',
@@ -75,9 +75,9 @@ export function causesOfFailedSmmEntry(isa: number | undefined, modern: boolean)
 
 /** VMRUN's and VM entry's own words. */
 function refusal(isa: number | undefined): string {
-  if (isa === ISA.SVM) return 'VMRUN refused the guest’s state (invalid_guest_state: VMEXIT_INVALID)';
+  if (isa === ISA.SVM) return "VMRUN refused the guest's state (invalid_guest_state: VMEXIT_INVALID)";
   return isa === ISA.VMX
-    ? 'the VM entry failed: the processor refused the guest’s state'
+    ? "the VM entry failed: the processor refused the guest's state"
     : 'the next VM entry failed';
 }
 

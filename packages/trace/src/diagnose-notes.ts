@@ -65,9 +65,9 @@ function entryFailed(notes: readonly Note[]): Finding[] {
   const isa = isaOfError(error);
   const words =
     error === VMX_INVALID_STATE
-      ? 'the VM entry failed because the guest’s state is not valid'
+      ? "the VM entry failed because the guest's state is not valid"
       : error === SVM_INVALID
-        ? 'VMRUN refused the guest’s state (VMEXIT_INVALID)'
+        ? "VMRUN refused the guest's state (VMEXIT_INVALID)"
         : 'the VM entry failed';
   const atEntry =
     inSmm &&

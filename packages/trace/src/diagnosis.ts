@@ -241,7 +241,7 @@ export function hexOf(value: bigint | number): string {
 
 /** A VCPU in words. */
 export function who(vcpu: number): string {
-  return vcpu >= 0 ? `VCPU ${vcpu}` : 'a VCPU (the trace does not tell which)';
+  return vcpu >= 0 ? `VCPU ${vcpu}` : 'A VCPU (the trace does not tell which)';
 }
 
 /** `vcpu` as a member, where it is known. */

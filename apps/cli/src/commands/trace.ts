@@ -1,6 +1,12 @@
 /** `smm trace convert` and `smm trace diff`. */
 import { factInWords } from '@smm/machine';
-import { type Divergence, firstDivergence, type KindCount, type TraceForm } from '@smm/trace';
+import {
+  type Divergence,
+  firstDivergence,
+  type KindCount,
+  type TraceEvent,
+  type TraceForm,
+} from '@smm/trace';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { EXIT } from '../io.ts';
@@ -34,6 +40,14 @@ Examples:
   smm relocate -smp 2 --bitness 32 --host rhel7-3.10.0-323 --trace kvm.jsonl
   smm trace diff tcg.jsonl kvm.jsonl
 `;
+
+/** The plugin of today's trace-cmd wants a RIP in every entry, which kernels of 2015 did not record. */
+const NO_RIP =
+  "Its kvm_entry events have no RIP, as in 2015: print it with 'trace-cmd report -N', or write it with --form current.\n";
+
+function isEntryWithoutRip(event: TraceEvent): boolean {
+  return event.name === 'kvm_entry' && event.rip === undefined;
+}
 
 interface ConvertFlags {
   readonly form?: string;
@@ -86,6 +100,7 @@ export function traceCommand(program: Command, { io, exitWith }: Context): void 
       const what = writeTrace(events, form);
       io.err(`${countLines(input === '-' ? 'standard input' : input, format, counts).join('\n')}\n`);
       if (output !== '-') io.err(`Wrote ${counted(events.length, 'event')} to ${output} (${what}).\n`);
+      if (output.endsWith('.dat') && form === '2015' && events.some(isEntryWithoutRip)) io.err(NO_RIP);
     });
   trace
     .command('diff')

@@ -75,5 +75,5 @@ function mailLine(event: TraceEvent, form: TraceForm): string {
   const message = formatMessage(event, { form });
   const full = formatEvent(event, { form });
   const name = /\d\.\d{6}: (\S+:)/.exec(full)?.[1] ?? `${event.name}:`;
-  return `${name.padEnd(NAME_WIDTH)}${message.trim()}`;
+  return `${name.padEnd(NAME_WIDTH - 1)} ${message.trim()}`;
 }
