@@ -21,12 +21,13 @@ export interface FlatOptions {
   readonly quirks?: readonly string[];
   readonly trace?: TraceSink;
   readonly parts?: (board: Board) => readonly Part[];
+  readonly onReset?: (kind: 'system' | 'cpu') => void;
 }
 
 /** A machine with 64 MiB that runs `source` from F000:0000. */
 export function flat(
   source: string,
-  { cpus = 1, kvm = false, quirks = [], trace, parts: added }: FlatOptions = {},
+  { cpus = 1, kvm = false, quirks = [], trace, parts: added, onReset }: FlatOptions = {},
 ): Machine {
   const switches = resolveSwitches({ accelerator: kvm ? 'kvm' : 'tcg', quirks });
   return new Machine({
@@ -41,6 +42,7 @@ export function flat(
     comm: 'test',
     trace,
     ...(added !== undefined && { parts: added }),
+    ...(onReset !== undefined && { onReset }),
     interpreter: parts.interpreter,
   });
 }
