@@ -11,7 +11,7 @@ export class WiredOr {
   // state: derived from the drivers, who assert their inputs again on restore
   #asserted = 0;
 
-  /** `out` gets the level of the wire each time that a driver sets its own, changed or not. */
+  /** `out` gets the level of the wire when that changes; it is down at first. */
   constructor(out: InterruptLine) {
     this.#out = out;
   }
@@ -21,11 +21,10 @@ export class WiredOr {
     let level = false;
     return {
       set: (next) => {
-        if (next !== level) {
-          level = next;
-          this.#asserted += next ? 1 : -1;
-        }
-        this.#out.set(this.#asserted > 0);
+        if (next === level) return; // devices set theirs at every access
+        level = next;
+        this.#asserted += next ? 1 : -1;
+        if (this.#asserted === (next ? 1 : 0)) this.#out.set(next);
       },
     };
   }

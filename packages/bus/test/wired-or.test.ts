@@ -8,9 +8,12 @@ describe('WiredOr', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
         let seen = false;
+        let changes = 0;
         const wire = new WiredOr({
           set: (level) => {
+            expect(level).toBe(!seen);
             seen = level;
+            changes++;
           },
         });
         const inputs = [wire.input(), wire.input(), wire.input()];
@@ -19,6 +22,7 @@ describe('WiredOr', () => {
           inputs[driver]!.set(level);
           levels[driver] = level;
           expect(seen).toBe(levels.includes(true));
+          expect(changes % 2 === 1).toBe(seen);
         }
       }),
     );
