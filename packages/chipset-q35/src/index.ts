@@ -37,6 +37,7 @@ export type { I8254CounterState, I8254State } from './i8254.ts';
 export { I8254, I8254_FREQUENCY, I8254_PORT, NMI_STATUS_PORT } from './i8254.ts';
 export type { I8259ChipState, I8259PairState, I8259PortRange } from './i8259.ts';
 export { I8259_PORTS, I8259Pair } from './i8259.ts';
+export { InterruptLines } from './interrupt-lines.ts';
 export type { IoApicMessage, IoApicPorts, IoApicState } from './ioapic.ts';
 export { IOAPIC_BASE, IOAPIC_PINS, IOAPIC_SIZE, IoApic } from './ioapic.ts';
 export type { LpcPorts } from './lpc.ts';
@@ -58,7 +59,7 @@ export {
   PCI_STATUS_INTERRUPT,
   PciDevice,
 } from './pci-device.ts';
-export type { PciBusPorts, PciIdentity, PciPlace } from './pci-function.ts';
+export type { PciBusPorts, PciIdentity, PciPlace, PciSubsystem } from './pci-function.ts';
 export { PCI_CONFIG_SIZE, PciFunction, pciHeader, withScratch } from './pci-function.ts';
 export type { PciHostState } from './pci-host.ts';
 export {

@@ -13,6 +13,14 @@ import type { Part, PartState } from './part.ts';
 /** Size in bytes of a conventional configuration space. */
 export const PCI_CONFIG_SIZE = 0x100;
 
+/** Who made the board that a function is on. */
+export interface PciSubsystem {
+  /** Vendor id, 16 bit. */
+  readonly vendorId: number;
+  /** The vendor's id of the board, 16 bit. */
+  readonly id: number;
+}
+
 /** What {@link pciHeader} needs to know. */
 export interface PciIdentity {
   /** Vendor id, 16 bit. */
@@ -25,8 +33,8 @@ export interface PciIdentity {
   readonly classCode: number;
   /** Other functions share the device number. */
   readonly multifunction: boolean;
-  /** Subsystem ids, 16 bit each; default those of QEMU's machines. */
-  readonly subsystem?: { readonly vendorId: number; readonly id: number };
+  /** Subsystem; default that of QEMU's machines. */
+  readonly subsystem?: PciSubsystem;
 }
 
 /** PCI vendor id that QEMU's machines use for subsystems. */

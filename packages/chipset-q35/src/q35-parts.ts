@@ -205,7 +205,9 @@ export function q35Parts(ports: Q35Ports, options: Q35Options, described: () => 
       /** PCI configuration. */
       pciHost,
     },
+    /** Interrupt wires. */
     lines,
+    /** RAM, ROM and SMRAM in the address space. */
     memoryMap,
   };
 }

@@ -1,4 +1,6 @@
 /** What the ACPI tables say of the board, beside what its parts say of themselves. */
+import type { SleepStates } from '../fw-cfg-files.ts';
+import type { EcamWindow } from '../mch.ts';
 import type { AcpiDescription } from './description.ts';
 
 /** The board as it is when the tables are made. */
@@ -10,9 +12,9 @@ export interface AcpiBoard {
   /** First port of the PM block. */
   readonly pmBase: number;
   /** Where ECAM is, or undefined while it is off. */
-  readonly ecam: { readonly start: number; readonly sizeBytes: number } | undefined;
+  readonly ecam: Omit<EcamWindow, 'enabled'> | undefined;
   /** Sleep states. */
-  readonly sleep: { readonly s3: boolean; readonly s4: boolean };
+  readonly sleep: SleepStates;
   /** PIRQ, 0 (A) to 7 (H), of interrupt pin 1 to 4 of a PCI device number. */
   readonly pirqOf: (device: number, pin: number) => number;
   /** What parts say. */
