@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
+import { sized } from '../../../tests/support/form.ts';
 import type { Board, Part } from '../src/index.ts';
 import { buildModel, configRead, configWrite, runOnModel } from './support/model.ts';
 import { E1000eShape, Edu, FakeApic, NvmeShape, TestDev } from './support/pci-models.ts';
@@ -17,7 +18,7 @@ const BDF = SLOT << 3;
 const RAM = 0x400_0000;
 const E1000E = 'e1000e,romfile=,netdev=net';
 const missing = oracleMissing();
-const runs = process.env['SMM_QEMU_FULL'] === '1' || process.env['SMM_FULL'] === '1' ? 60 : 8;
+const runs = sized(8, 60);
 
 const inp = (port: number, size: Size = 1): Access => ({ kind: 'in', port, size });
 const out = (port: number, value: number, size: Size = 1): Access => ({ kind: 'out', port, size, value });

@@ -4,13 +4,14 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
+import { sized } from '../../../tests/support/form.ts';
 import { buildModel, configWrite, runOnModel } from './support/model.ts';
 import { type Access, oracleMissing, runOnQemu, type Size } from './support/qemu-oracle.ts';
 
 vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const missing = oracleMissing();
-const runs = process.env['SMM_QEMU_FULL'] === '1' || process.env['SMM_FULL'] === '1' ? 40 : 6;
+const runs = sized(6, 40);
 const ARGS = ['-m', '64', '-icount', 'shift=8,sleep=off', '-global', 'ICH9-LPC.noreboot=false'];
 /** Two instructions of 256 ns. */
 const LOOP_NS = 512;
