@@ -33,26 +33,26 @@ export function apicObserver(recorder: Recorder, inKernel: boolean): ApicObserve
   if (!recorder.on) return {};
   const kvm: ApicObserver = {
     access: (apic, write, reg, value) =>
-      recorder.emit(apic.initialId, {
+      recorder.emit(apic, {
         name: 'kvm_apic',
-        vcpu: apic.initialId,
+        vcpu: apic,
         write,
         reg,
         val: BigInt(value),
       }),
     accept: (apic, message) =>
-      recorder.emit(apic.initialId, {
+      recorder.emit(apic, {
         name: 'kvm_apic_accept_irq',
-        apicid: apic.initialId,
+        apicid: apic,
         dm: message.deliveryMode,
         tm: message.trigger === 'level' ? 1 : 0,
         vec: message.vector,
       }),
     eoi: (apic, vector) =>
-      recorder.emit(apic.initialId, {
+      recorder.emit(apic, {
         name: 'kvm_eoi',
-        vcpu: apic.initialId,
-        apicid: apic.initialId,
+        vcpu: apic,
+        apicid: apic,
         vector,
       }),
   };
@@ -60,14 +60,14 @@ export function apicObserver(recorder: Recorder, inKernel: boolean): ApicObserve
     ...(inKernel ? kvm : {}),
     ipi: ({ from, icrLow, destination }) => {
       if (inKernel) {
-        recorder.emit(from.initialId, {
+        recorder.emit(from, {
           name: 'kvm_apic_ipi',
-          vcpu: from.initialId,
+          vcpu: from,
           icrLow,
           destId: destination,
         });
       }
-      recorder.emit(from.initialId, { name: 'smm_ipi', vcpu: from.initialId, icrLow, dest: destination });
+      recorder.emit(from, { name: 'smm_ipi', vcpu: from, icrLow, dest: destination });
     },
   };
 }

@@ -107,7 +107,12 @@ export class ApicBus {
       wide: from.mode === 'x2apic',
     };
     const targets = this.#arbitrate(message, this.#shorthand(from, icrLow) ?? this.#addressed(message));
-    this.observer?.ipi?.({ from, icrLow: icrLow >>> 0, destination, targets });
+    this.observer?.ipi?.({
+      from: from.initialId,
+      icrLow: icrLow >>> 0,
+      destination,
+      targets: targets.map(({ initialId }) => initialId),
+    });
     if (deliveryMode === APIC_DM_INIT && trigger === 'level' && !level) {
       for (const apic of this.#apics) apic.synchronizeArbitrationId();
     }

@@ -80,8 +80,8 @@ export class LocalApic implements MmioDevice, Snapshottable<LocalApicState> {
       processor: options.processor,
       pic: options.pic,
       onChange: () => options.onChange?.(),
-      onAccept: (message) => this.#bus.observer?.accept?.(this, message),
-      onEndOfInterrupt: (vector) => this.#bus.observer?.eoi?.(this, vector),
+      onAccept: (message) => this.#bus.observer?.accept?.(this.initialId, message),
+      onEndOfInterrupt: (vector) => this.#bus.observer?.eoi?.(this.initialId, vector),
       broadcastEoi: (vector) => this.#bus.broadcastEoi(vector),
     });
     this.#timer = new ApicTimer({
@@ -153,7 +153,7 @@ export class LocalApic implements MmioDevice, Snapshottable<LocalApicState> {
     }
     if (row.access === 'wo') return 0;
     const value = this.#load(slot, row);
-    if (!debug) this.#bus.observer?.access?.(this, false, slot << 4, value);
+    if (!debug) this.#bus.observer?.access?.(this.initialId, false, slot << 4, value);
     return dwordOnly ? value : truncate(value >>> (byte * 8), size);
   }
 
@@ -166,7 +166,7 @@ export class LocalApic implements MmioDevice, Snapshottable<LocalApicState> {
       this.#bus.deliverMsi(this.mmioBase + offset, value);
       return;
     }
-    this.#bus.observer?.access?.(this, true, slot << 4, value);
+    this.#bus.observer?.access?.(this.initialId, true, slot << 4, value);
     const row = this.#file.row(slot);
     if (row === undefined || row.access === 'none') this.raiseError(APIC_ESR_ILLREGA);
     else if (row.access !== 'ro') this.#store(slot, row, value);
@@ -195,10 +195,10 @@ export class LocalApic implements MmioDevice, Snapshottable<LocalApicState> {
     const row = this.#file.row(slot);
     if (row === undefined || row.x2apic === 'none' || row.x2apic === 'wo') return undefined;
     const low = this.#load(slot, row);
-    this.#bus.observer?.access?.(this, false, slot << 4, low);
+    this.#bus.observer?.access?.(this.initialId, false, slot << 4, low);
     if (slot !== SLOT_ICR) return BigInt(low);
     const high = this.#words[SLOT_ICR2]!;
-    this.#bus.observer?.access?.(this, false, APIC_ICR2, high);
+    this.#bus.observer?.access?.(this.initialId, false, APIC_ICR2, high);
     return (BigInt(high) << 32n) | BigInt(low);
   }
 
@@ -218,10 +218,10 @@ export class LocalApic implements MmioDevice, Snapshottable<LocalApicState> {
     const high = Number(value >> 32n);
     if ((low & ~this.#file.x2mask(slot)) !== 0 || (high !== 0 && slot !== SLOT_ICR)) return false;
     if (slot === SLOT_ICR) {
-      this.#bus.observer?.access?.(this, true, APIC_ICR2, high);
+      this.#bus.observer?.access?.(this.initialId, true, APIC_ICR2, high);
       this.#words[SLOT_ICR2] = high;
     }
-    this.#bus.observer?.access?.(this, true, slot << 4, low);
+    this.#bus.observer?.access?.(this.initialId, true, slot << 4, low);
     this.#store(slot, row, low);
     return true;
   }

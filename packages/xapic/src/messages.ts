@@ -1,5 +1,4 @@
-/** What travels between local APICs, and what observers see: effects as data. */
-import type { LocalApic } from './local-apic.ts';
+/** What travels between local APICs, and what observers see: effects as data, which may be posted to a worker. */
 
 /** An interrupt message as a local APIC receives it. */
 export interface ApicMessage {
@@ -27,14 +26,14 @@ export interface AddressedMessage extends ApicMessage {
 
 /** One IPI as it left its sender. `kvm_apic_ipi` is `icrLow` and `destination`. */
 export interface IpiRecord {
-  /** The sender. */
-  readonly from: LocalApic;
+  /** The sender's initial id. */
+  readonly from: number;
   /** ICR bits 31:0 as sent. */
   readonly icrLow: number;
   /** Destination: ICR bits 63:56 (xAPIC) or 63:32 (x2APIC). */
   readonly destination: number;
-  /** Whom it will reach, in order of registration; one for lowest priority. */
-  readonly targets: readonly LocalApic[];
+  /** Initial ids of those whom it will reach, in order of registration; one for lowest priority. */
+  readonly targets: readonly number[];
 }
 
 /** What became of a message at its target: `coalesced` when the vector was requested already. */
@@ -42,17 +41,17 @@ export type Acceptance = 'accepted' | 'coalesced' | 'ignored';
 
 /**
  * Sees what happens, in the order of KVM's tracepoints: register access, then the IPI, then each acceptance. Observers
- * must not act on the model; debug accesses are never reported.
+ * must not act on the model; debug accesses are never reported. `apic` is the initial id of the local APIC that it happens to.
  */
 export interface ApicObserver {
   /** A register was read or is about to be written, by MMIO or as an x2APIC MSR (an ICR write is ICR2, then ICR). */
-  access?(apic: LocalApic, write: boolean, offset: number, value: number): void;
+  access?(apic: number, write: boolean, offset: number, value: number): void;
   /** An IPI was sent. */
   ipi?(record: IpiRecord): void;
   /** A message arrived (also when it is then ignored, as `kvm_apic_accept_irq` reports it). */
-  accept?(apic: LocalApic, message: ApicMessage): void;
+  accept?(apic: number, message: ApicMessage): void;
   /** EOI was written; vector -1 when nothing was in service. */
-  eoi?(apic: LocalApic, vector: number): void;
+  eoi?(apic: number, vector: number): void;
 }
 
 /** The processor that a local APIC belongs to: what does not pass through IRR. */

@@ -229,7 +229,7 @@ describe('SMI by ICR', () => {
       flavour: 'kvm-2015',
       behaviour: { smiFromIcr: false },
       observer: {
-        accept: (apic, message) => void seen.push(`${apic.initialId} ${message.deliveryMode.toString(16)}`),
+        accept: (apic, message) => void seen.push(`${apic} ${message.deliveryMode.toString(16)}`),
       },
     });
     cpus[0]!.apic.writeRegister('ICR_LOW', 0x000c_4200);
@@ -243,11 +243,11 @@ describe('SMI by ICR', () => {
     const observer: ApicObserver = {
       access: (apic, write, offset, value) =>
         lines.push(
-          `${apic.initialId}: apic_${write ? 'write' : 'read'} ${traceName(offset)} = 0x${value.toString(16)}`,
+          `${apic}: apic_${write ? 'write' : 'read'} ${traceName(offset)} = 0x${value.toString(16)}`,
         ),
       ipi: ({ icrLow, destination }) => lines.push(`dst ${destination} icr ${icrLow.toString(16)}`),
       accept: (apic, { deliveryMode, trigger }) =>
-        lines.push(`apicid ${apic.initialId} dm ${deliveryMode.toString(16)} ${trigger}`),
+        lines.push(`apicid ${apic} dm ${deliveryMode.toString(16)} ${trigger}`),
     };
     const { cpus } = makeRig(2, { flavour: 'kvm-2015', observer });
     const [bsp, ap] = cpus as [(typeof cpus)[0], (typeof cpus)[0]];
@@ -271,6 +271,18 @@ describe('SMI by ICR', () => {
       '1: apic_read APIC_ID = 0x1000000',
     ]);
     expect(ap.events).toEqual(['smi']);
+  });
+
+  it('what_an_observer_is_told_can_be_posted_to_a_worker', () => {
+    const told: unknown[][] = [];
+    const tell = (...args: unknown[]): void => void told.push(args);
+    const { cpus } = makeRig(2, { observer: { access: tell, ipi: tell, accept: tell, eoi: tell } });
+    for (const { apic } of cpus) enable(apic);
+    cpus[0]!.apic.writeRegister('ICR_LOW', 0x8_4061);
+    cpus[1]!.apic.acknowledge();
+    cpus[1]!.apic.writeRegister('EOI', 0);
+    expect(told.length).toBeGreaterThan(5);
+    expect(structuredClone(told)).toEqual(told);
   });
 
   it('an_observer_changes_nothing', () => {
