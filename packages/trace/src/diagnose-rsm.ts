@@ -2,7 +2,7 @@
 import type { Finding, TraceFacts } from './diagnosis.ts';
 import { hexOf, known, who } from './diagnosis.ts';
 import type { TraceEvent } from './events.ts';
-import { isRsm } from './exit-kind.ts';
+import { isHalt, isRsm } from './exit-kind.ts';
 import { type SmmEpisode, vcpuOf } from './smm-episodes.ts';
 import { EXCEPTIONS } from './symbols.ts';
 
@@ -22,17 +22,16 @@ function rsmRip(event: TraceEvent): bigint | undefined {
 
 /** An RSM that goes back into a guest's guest. */
 export function rsmIntoNestedGuest(facts: TraceFacts): Finding[] {
-  for (const { vcpu, leave } of facts.episodes) {
-    if (leave === undefined) continue;
-    const next = facts.events.findIndex(
-      (event, index) =>
-        index > leave &&
-        vcpuOf(event) === vcpu &&
-        (event.name === 'kvm_entry' || event.name === 'kvm_nested_vmrun'),
-    );
-    if (next < 0 || facts.at(next).name !== 'kvm_nested_vmrun') continue;
+  // VCPUs that have left SMM and not run since, with the index of the leaving.
+  const left = new Map<number, number>();
+  for (const [next, event] of facts.events.entries()) {
+    const vcpu = vcpuOf(event);
+    const leave = left.get(vcpu);
+    if (event.name === 'kvm_enter_smm' && !event.entering) left.set(vcpu, next);
+    else if (event.name === 'kvm_enter_smm' || event.name === 'kvm_entry') left.delete(vcpu);
+    if (event.name !== 'kvm_nested_vmrun' || leave === undefined) continue;
     const rsm = facts.events.findIndex(
-      (event, index) => index < leave && index >= leave - NEAR && rsmRip(event) !== undefined,
+      (each, index) => index < leave && index >= leave - NEAR && rsmRip(each) !== undefined,
     );
     return [
       {
@@ -98,7 +97,8 @@ function standstill(facts: TraceFacts, one: SmmEpisode, next: SmmEpisode): bigin
     if (event.name === 'kvm_entry' && event.rip !== undefined) rips.add(event.rip);
     if (event.name === 'kvm_exit' && event.guestRip !== undefined) rips.add(event.guestRip);
     if (event.name === 'smm_enter' || event.name === 'smm_rsm') rips.add(event.rip);
-    if (event.name === 'smm_halt') return undefined;
+    // A CPU that waits in HLT is where it was, without a storm.
+    if (event.name === 'smm_halt' || (event.name === 'kvm_exit' && isHalt(event))) return undefined;
   }
   return rips.size === 1 ? [...rips][0] : undefined;
 }

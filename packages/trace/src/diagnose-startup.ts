@@ -22,16 +22,17 @@ function runsAfter(facts: TraceFacts, vcpu: number, index: number): boolean {
 /** A SIPI that comes while its processor is in SMM, which loses it (Q18, edk2 issue 10293). */
 export function sipiInSmm(facts: TraceFacts): Finding[] {
   if (!facts.complete) return [];
+  const startups = facts.events.flatMap((event, index) => {
+    const irq = accepted(event);
+    return irq?.mode === SIPI || irq?.mode === INIT ? [{ ...irq, index }] : [];
+  });
+  if (startups.length === 0) return [];
   for (const episode of facts.episodes) {
     const { vcpu, enter, leave } = episode;
     const end = leave ?? facts.events.length;
-    const startup = facts.events.flatMap((event, index) => {
-      const irq = accepted(event);
-      const inside = enter !== undefined && index > enter && index < end;
-      return irq?.vcpu === vcpu && inside && (irq.mode === SIPI || irq.mode === INIT)
-        ? [{ ...irq, index }]
-        : [];
-    });
+    const startup = startups.filter(
+      (irq) => irq.vcpu === vcpu && enter !== undefined && irq.index > enter && irq.index < end,
+    );
     const sipis = startup.filter(({ mode }) => mode === SIPI);
     const last = sipis.at(-1);
     if (!last || leave === undefined || leave + 1 >= facts.events.length) continue;

@@ -95,3 +95,8 @@ describe('a trace of a good run, as it arrives', () => {
     },
   );
 });
+
+it('many SMIs one after the other are no storm where the processors only wait for them', () => {
+  const text = healthyText({ form: 'current', vcpus: 2, amd: false, apicv: false, smis: 60, seed: 5 });
+  expect(read(text).found).toEqual([]);
+});
