@@ -294,7 +294,7 @@ export class Wiring {
           sync: () => this.driver.syncTime(),
           touched: () => this.driver.touched(),
         }),
-        saveState: new SaveStateCodec(saveState, { clearUnused: this.accelerator.name === 'kvm' }),
+        saveState: new SaveStateCodec(saveState, this.accelerator.saveStates),
         time: {
           tsc: () => {
             this.bus.accesses++;
@@ -323,9 +323,9 @@ export class Wiring {
     this.counters.smmEntries.push(0);
   }
 
-  /** Tells the processors which port shows nothing but time. Under kvm every IN is an exit that the trace shows. */
+  /** Tells the processors which port shows nothing but time. */
   #declareCounter(): void {
-    const counter = this.accelerator.name === 'tcg' ? this.ports.tickCounter() : undefined;
+    const counter = this.accelerator.hidesTimeReads ? this.ports.tickCounter() : undefined;
     for (const { shortcuts } of this.processors) shortcuts.counter = counter;
   }
 

@@ -13,6 +13,15 @@ export interface Accelerator {
   readonly io: IoPort;
   /** Sees what processors do; undefined when it does not care. */
   readonly observer?: ProcessorObserver;
+  /** How it writes SMM save states. */
+  readonly saveStates: {
+    /** Bytes that no field uses become 0; left out: they keep what was there. */
+    readonly clearUnused?: boolean;
+  };
+  /** A port that shows nothing but time may be read without it: nothing of the access shows in its trace. */
+  readonly hidesTimeReads: boolean;
+  /** VM exits so far by reason; empty where there are none. */
+  readonly exitCounts: ReadonlyMap<number, number>;
   /** The address map changed: cached translations of the accelerator's own are stale. */
   mapChanged(): void;
   /** Called before the address map is asked for: a processor of this index is about to run. */

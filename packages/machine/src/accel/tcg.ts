@@ -91,6 +91,9 @@ class SpaceTables implements TableMemory {
 /** The TCG-like accelerator. */
 export class TcgAccelerator implements Accelerator, Translator {
   readonly name = 'tcg';
+  readonly saveStates = {};
+  readonly hidesTimeReads = true;
+  readonly exitCounts: ReadonlyMap<number, number> = new Map();
   readonly translator: Translator = this;
   readonly memory: MemoryPort;
   readonly io: IoPort;

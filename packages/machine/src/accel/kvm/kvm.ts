@@ -68,6 +68,9 @@ const MOST_KINDS = 0x1_0000;
 /** The KVM-like accelerator. */
 export class KvmAccelerator implements Accelerator, Translator {
   readonly name = 'kvm';
+  readonly saveStates = { clearUnused: true };
+  /** Every IN is an exit. */
+  readonly hidesTimeReads = false;
   readonly translator: Translator = this;
   readonly memory: MemoryPort;
   readonly io: IoPort;
@@ -111,6 +114,10 @@ export class KvmAccelerator implements Accelerator, Translator {
         bus.out(port, size, value, attrs);
       },
     };
+  }
+
+  get exitCounts(): ReadonlyMap<number, number> {
+    return this.exits.counts;
   }
 
   translate(request: TranslateRequest, out: TranslateResult): void {

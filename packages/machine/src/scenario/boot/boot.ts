@@ -11,7 +11,6 @@ import {
   UnmodelledError,
   wholeNumber,
 } from '@smm/x86-defs';
-import { KvmAccelerator } from '../../accel/kvm/kvm.ts';
 import { DEFAULT_KVM_OPTIONS, type KvmOptions } from '../../accel/kvm/options.ts';
 import { resolveSwitches } from '../../hosts.ts';
 import { Machine } from '../../machine.ts';
@@ -325,7 +324,7 @@ export class Boot {
       smis: machine.chipsetSmis,
       smisByPhase: new Map(phases.smis),
       delivered: new Map(this.#delivered),
-      exits: accelerator instanceof KvmAccelerator ? new Map(accelerator.exits.counts) : new Map(),
+      exits: new Map(accelerator.exitCounts),
       resets,
       instructions: machine.retired,
       virtualNs: machine.clock.now(),

@@ -13,7 +13,6 @@ import {
   type SaveStateLayout,
   UnmodelledError,
 } from '@smm/x86-defs';
-import { KvmAccelerator } from '../../accel/kvm/kvm.ts';
 import { DEFAULT_KVM_OPTIONS, type KvmOptions } from '../../accel/kvm/options.ts';
 import { resolveSwitches } from '../../hosts.ts';
 import { Machine } from '../../machine.ts';
@@ -284,7 +283,7 @@ function judge(relocation: Relocation, end: End): RelocationReport {
     shutdown: machine.shutdownReason,
     instructions: machine.retired,
     virtualNs: machine.clock.now(),
-    exits: accelerator instanceof KvmAccelerator ? new Map(accelerator.exits.counts) : new Map(),
+    exits: new Map(accelerator.exitCounts),
     notes: notesOf(relocation, end, cpus, firstSmi),
   };
 }
