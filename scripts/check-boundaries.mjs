@@ -1,5 +1,6 @@
-// Enforces the floors of docs/ARCHITECTURE.md: no sibling or upward import, no deep import, no run-time cycle inside a package,
-// dependencies in package.json equal to imports, and nothing of the host (time, randomness, node:) in a model package.
+// Enforces the floors of docs/ARCHITECTURE.md: no sibling or upward import, no deep import, no run-time cycle inside a
+// package, dependencies in package.json equal to imports, and nothing of the host (time, randomness, node:) in a model
+// package.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 

@@ -1,5 +1,5 @@
-// Packs every package and uses the tarballs alone: each README example must print what it says, in Node from an empty project and in
-// Chromium from a bundle.
+// Packs every package and uses the tarballs alone: each README example must print what it says, in Node from an empty
+// project and in Chromium from a bundle.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

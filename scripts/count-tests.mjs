@@ -1,5 +1,5 @@
-// Prints how many tests a vitest JSON report holds and the skipped ones by name; fails when there is none, and with --none-skipped when one
-// was skipped.
+// Prints how many tests a vitest JSON report holds and the skipped ones by name; fails when there is none, and
+// with --none-skipped when one was skipped.
 import { readFileSync } from 'node:fs';
 
 const [file, ...flags] = process.argv.slice(2);

@@ -1,5 +1,6 @@
-// Makes the mistakes of scripts/mutations.mjs one at a time, as the sources are loaded (no file changes), and runs the tests that must find them.
-// With arguments: only those whose file holds one of these texts. Prints what each came to, and fails if a mistake was not found.
+// Makes the mistakes of scripts/mutations.mjs one at a time, as the sources are loaded (no file changes), and runs the
+// tests that must find them. With arguments: only those whose file holds one of these texts. Prints what each came to,
+// and fails if a mistake was not found.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';

@@ -1,5 +1,5 @@
-// Mistakes that the short form of the tests must find, one at a time: `npm run mutate`. Each row is a file, a text that it holds exactly once,
-// what stands there instead, and the test files that must fail.
+// Mistakes that the short form of the tests must find, one at a time: `npm run mutate`. Each row is a file, a text that
+// it holds exactly once, what stands there instead, and the test files that must fail.
 const CPU = 'packages/cpu-core';
 const NATIVE = `${CPU}/test/oracle-native.test.ts`;
 const TIERS = `${CPU}/test/tier-differential.test.ts`;

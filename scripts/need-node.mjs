@@ -1,4 +1,5 @@
-// Says which Node this repository needs instead of failing in the middle. Old syntax only: an old Node must get through here.
+// Says which Node this repository needs instead of failing in the middle. Old syntax only: an old Node must get through
+// here.
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 

@@ -1,5 +1,6 @@
-// Says whether documents show what commands print. `<!-- output of: command -->` before a fence: all of it; with --write, puts it there.
-// `<!-- excerpt of: command -->`: each line in this order, but for those that begin with `$` or are `...`.
+// Says whether documents show what commands print. `<!-- output of: command -->` before a fence: all of it;
+// with --write, puts it there. `<!-- excerpt of: command -->`: each line in this order, but for those that begin with
+// `$` or are `...`.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';

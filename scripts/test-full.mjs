@@ -1,5 +1,5 @@
-// The full form of all tests (tests/support/form.ts). Random comparisons try other cases every day: SMM_SEED=n repeats those of another.
-// Arguments go to vitest; without any, no test may be skipped.
+// The full form of all tests (tests/support/form.ts). Random comparisons try other cases every day: SMM_SEED=n repeats
+// those of another. Arguments go to vitest; without any, no test may be skipped.
 import { spawnSync } from 'node:child_process';
 
 const REPORT = 'test-results.json';

@@ -1,4 +1,5 @@
-// Runs turbo with its telemetry and its question for newer versions off, for everybody who builds here: it has no setting for that in a file.
+// Runs turbo with its telemetry and its question for newer versions off, for everybody who builds here: it has no
+// setting for that in a file.
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 

@@ -70,7 +70,8 @@ describe.skipIf(missing !== undefined)(`equals QEMU's controller and keyboard ${
 
   it('every_keyboard_command_with_and_without_translation', () => {
     const commands = Array.from({ length: 256 }, (_, i) => i).filter(
-      (c) => ![0xed, 0xf0, 0xf3, 0xfe].includes(c) && !(c >= 0xf7 && c <= 0xfd), // take an argument, depend on the past, set 3 only
+      // Take an argument, depend on the past, set 3 only
+      (c) => ![0xed, 0xf0, 0xf3, 0xfe].includes(c) && !(c >= 0xf7 && c <= 0xfd),
     );
     for (const mode of [0x03, 0x43]) {
       compare([

@@ -1,6 +1,7 @@
 /**
- * An SMI at every instruction boundary of interrupts, exceptions, traps, shadows and IRETs to both privilege levels: the guest goes on as if nothing had
- * been. Intel SDM Vol. 3, "SMIs and Interrupts Within SMM", "Priority Among Concurrent Events".
+ * An SMI at every instruction boundary of interrupts, exceptions, traps, shadows and IRETs to both privilege levels:
+ * the guest goes on as if nothing had been. Intel SDM Vol. 3, "SMIs and Interrupts Within SMM", "Priority Among
+ * Concurrent Events".
  */
 import { cpuModel } from '@smm/cpu-core';
 import { SAVE_STATE_AMD64 } from '@smm/x86-defs';
@@ -20,7 +21,8 @@ const STEP = sized(ALL.length / 2, 1);
 const CONFIGURATIONS = ALL.map((one, number) => ({ ...one, first: Math.floor(number / 2) % STEP }));
 
 /** Registers are thrown away; what the handler leaves in them must not reach the guest. */
-const HANDLER = [0x66, 0x83, 0xc8, 0xff, 0x66, 0x89, 0xc4, 0x66, 0x31, 0xdb, 0x0f, 0xaa]; // or eax, -1; mov esp, eax; xor ebx, ebx; rsm
+// or eax, -1; mov esp, eax; xor ebx, ebx; rsm
+const HANDLER = [0x66, 0x83, 0xc8, 0xff, 0x66, 0x89, 0xc4, 0x66, 0x31, 0xdb, 0x0f, 0xaa];
 const HANDLER_AT = 0x3_8000;
 
 /** Prints `print` through the debug port; AL and DX are lost. */

@@ -1,4 +1,7 @@
-/** Functions with the ranges and interrupts of QEMU's test devices, and local APICs that note what reaches them. Test code only. */
+/**
+ * Functions with the ranges and interrupts of QEMU's test devices, and local APICs that note what reaches them. Test
+ * code only.
+ */
 import type { AccessSize, MmioDevice } from '@smm/bus';
 import { TX_DMA } from '@smm/bus';
 import {
@@ -108,7 +111,10 @@ export class TestDev extends PciDevice {
   }
 }
 
-/** The ranges and the MSI-X of QEMU's `e1000e`; a write to ICS (C8h) raises the vector that IVAR (E4h) has for other causes. */
+/**
+ * The ranges and the MSI-X of QEMU's `e1000e`; a write to ICS (C8h) raises the vector that IVAR (E4h) has for other
+ * causes.
+ */
 export class E1000eShape extends PciDevice {
   readonly msix: Msix;
   #ivar = 0;
@@ -155,7 +161,9 @@ export class NvmeShape extends PciDevice {
   }
 }
 
-/** A page at FEE00000h that notes vectors for destination 0 in IRR, as an enabled local APIC of a halted processor does. */
+/**
+ * A page at FEE00000h that notes vectors for destination 0 in IRR, as an enabled local APIC of a halted processor does.
+ */
 export class FakeApic implements MmioDevice {
   readonly name = 'fake-apic';
   readonly irr = new Uint32Array(8);
@@ -173,6 +181,7 @@ export class FakeApic implements MmioDevice {
   write(offset: number, size: AccessSize, value: number, attrs: number): void {
     if ((attrs & TX_DMA) === 0 || size !== 4) return;
     this.messages.push({ address: 0xfee0_0000 + offset, data: value, requester: attrs & 0xffff });
-    if ((offset & 4) === 0) this.deliver({ destination: (offset >>> 12) & 0xff, vector: value & 0xff }); // no logical id
+    // No logical id
+    if ((offset & 4) === 0) this.deliver({ destination: (offset >>> 12) & 0xff, vector: value & 0xff });
   }
 }

@@ -32,7 +32,10 @@ export function modelOf(mode: number): Model {
   return code === 1 && (mode & flat) === flat ? 'flat32' : 'general';
 }
 
-/** A description of vectors holds for the instruction as generated code: it has no MMX register, and raises neither #UD nor #NM. */
+/**
+ * A description of vectors holds for the instruction as generated code: it has no MMX register, and raises neither #UD
+ * nor #NM.
+ */
 export function hasVectorCode(insn: Insn, mode: number): boolean {
   return (mode & L.MODE_SSE) !== 0 && insn.kind0 !== K_MM && insn.kind1 !== K_MM;
 }
@@ -178,7 +181,10 @@ export class BlockBuilder {
     return block;
   }
 
-  /** Starts the op cache anew. Blocks write all their words, so what lies there needs no erasing; the objects are used again. */
+  /**
+   * Starts the op cache anew. Blocks write all their words, so what lies there needs no erasing; the objects are used
+   * again.
+   */
   #clear(): void {
     this.translator?.clear();
     this.#code.clear();
@@ -241,8 +247,8 @@ export class BlockBuilder {
   }
 
   /**
-   * Writes the record of instruction `k`, which starts `offset` bytes after the block's RIP, at word index `at`. Returns true
-   * if it is a jump with an extension.
+   * Writes the record of instruction `k`, which starts `offset` bytes after the block's RIP, at word index `at`.
+   * Returns true if it is a jump with an extension.
    */
   #record(
     core: Core,
@@ -311,7 +317,8 @@ export class BlockBuilder {
     const index = insn.index === REG_NONE ? L.ST_ZERO : insn.index * 8;
     const base8 = general ? segment : (far ? L.ST_SEG_BASE + segment * 8 : L.ST_ZERO) >>> 3;
     const unused = general ? 32 - insn.addressSize * 8 : 0;
-    i32[at + (R.R_INDEX >>> 2)] = index | (insn.scale << 8) | (base8 << 16) | (unused << 24); // R_SCALE, R_SEGMENT, R_UNUSED_BITS
+    // R_SCALE, R_SEGMENT, R_UNUSED_BITS
+    i32[at + (R.R_INDEX >>> 2)] = index | (insn.scale << 8) | (base8 << 16) | (unused << 24);
     i32[at + (R.R_IMM >>> 2)] = insn.imm;
     i32[at + (R.R_IMM >>> 2) + 1] = 0;
     let wideLow = memory ? insn.disp : insn.imm;
@@ -395,7 +402,10 @@ export class BlockBuilder {
     if (joined >= 0) u16[record] = joined;
   }
 
-  /** Replaces handlers whose flags nobody sees: overwritten before a use, with nothing in between that may leave the block. */
+  /**
+   * Replaces handlers whose flags nobody sees: overwritten before a use, with nothing in between that may leave the
+   * block.
+   */
   #dropDeadFlags(block: Block, forms: FormIndex, count: number): void {
     const { u16 } = this.#views;
     let live = true;

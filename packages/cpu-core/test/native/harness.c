@@ -1,6 +1,6 @@
 /*
- * Executes single user-mode instructions on the machine it runs on. Vectors come on stdin, results go to stdout, both as
- * fixed-size little-endian records. Everything the instruction can touch lies at fixed addresses below 2 GiB.
+ * Executes single user-mode instructions on the machine it runs on. Vectors come on stdin, results go to stdout, both
+ * as fixed-size little-endian records. Everything the instruction can touch lies at fixed addresses below 2 GiB.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>

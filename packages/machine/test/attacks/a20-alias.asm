@@ -1,5 +1,7 @@
-; Masks A20 and reads 1 MiB above SMRAM's addresses, where TSEG and the compatible range would alias; then an SMI under the mask.
-; hardware: A20M# clears address bit 20 before decoding, so an alias is the range itself: closed; on SMI entry the mask is off.
+; Masks A20 and reads 1 MiB above SMRAM's addresses, where TSEG and the compatible range would alias; then an SMI under
+; the mask.
+; hardware: A20M# clears address bit 20 before decoding, so an alias is the range itself: closed; on SMI entry the mask
+; is off.
 ; source: Intel SDM Vol. 3, "A20M# Mask"; "Executing the SMI Handler"
 ; log: s
 ; log: end

@@ -1,5 +1,6 @@
 ; Reads and writes the compatible range from outside SMM, and tries D_OPEN after the lock.
-; hardware: outside SMM A0000h-BFFFFh goes to graphics or to the bus, never to RAM, unless D_OPEN is 1; D_LCK keeps D_OPEN 0.
+; hardware: outside SMM A0000h-BFFFFh goes to graphics or to the bus, never to RAM, unless D_OPEN is 1; D_LCK keeps
+; D_OPEN 0.
 ; source: Intel 316966, "Compatible SMM Space", "SMRAM - System Management RAM Control"
 ; log: ffffffff
 ; log: ffffffff

@@ -1,4 +1,5 @@
-; Before the lock, a second processor opens the compatible range and TSEG while the first is about to lock: what is locked is closed.
+; Before the lock, a second processor opens the compatible range and TSEG while the first is about to lock: what is
+; locked is closed.
 ; hardware: setting D_LCK clears D_OPEN, and neither can be changed until reset.
 ; source: Intel 316966, "SMRAM - System Management RAM Control"
 ; setup: cpus=2 lock=no

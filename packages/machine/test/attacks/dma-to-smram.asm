@@ -1,4 +1,5 @@
-; fw_cfg DMA to and from SMRAM: the signature over the secret in TSEG and in the 30000h window, and a structure that lies in TSEG.
+; fw_cfg DMA to and from SMRAM: the signature over the secret in TSEG and in the 30000h window, and a structure that
+; lies in TSEG.
 ; hardware: devices are no requesters in SMM: their accesses to SMRAM are remapped or aborted, always.
 ; source: Intel 316966, "SMM Access Through GTT TLB", "DMA accesses to SMM space"; QEMU docs/specs/fw_cfg.rst
 ; log: s

@@ -1,5 +1,7 @@
-; Implicit writes as cycles of commands that explicit stores began, in flash that takes commands from everybody: what they program is what stores would.
-; hardware: flash sees cycles, whatever made them: a push is the data of a program command; tables are read from status while it is shown.
+; Implicit writes as cycles of commands that explicit stores began, in flash that takes commands from everybody: what
+; they program is what stores would.
+; hardware: flash sees cycles, whatever made them: a push is the data of a program command; tables are read from status
+; while it is shown.
 ; source: Intel 298161, "Basic Command Set"; QEMU 7.2 pflash_cfi01, measured
 ; setup: flash=plain
 ; log: 12345678

@@ -1,6 +1,8 @@
-; Every write that an instruction makes beside its operand, aimed at secure flash: accessed and busy bits, a TSS, pushes, FXSAVE, strings, SGDT.
+; Every write that an instruction makes beside its operand, aimed at secure flash: accessed and busy bits, a TSS,
+; pushes, FXSAVE, strings, SGDT.
 ; hardware: each is a store of the processor: a command cycle that a locked controller drops; the array keeps its bytes.
-; source: Intel SDM Vol. 3, "Segment Descriptors" (type field), "Task-State Segment"; Vol. 2, "FXSAVE", "MOVS", "XCHG"; QEMU pflash_cfi01 "secure"
+; source: Intel SDM Vol. 3, "Segment Descriptors" (type field), "Task-State Segment"; Vol. 2, "FXSAVE", "MOVS", "XCHG";
+; QEMU pflash_cfi01 "secure"
 ; setup: flash=secure
 ; log: 00cf9200 00008900 ffffffff
 ; log: s

@@ -1,5 +1,7 @@
-; The memory sinkhole: moves the local APIC's page over the SMI handler, then over the secret, and raises SMIs; then over plain RAM.
-; hardware: until SMRR (2013) the APIC's page won over SMRAM, and the handler fetched zeros: a deviation, see support/deviations.ts, and not had here.
+; The memory sinkhole: moves the local APIC's page over the SMI handler, then over the secret, and raises SMIs; then
+; over plain RAM.
+; hardware: until SMRR (2013) the APIC's page won over SMRAM, and the handler fetched zeros: a deviation, see
+; support/deviations.ts, and not had here.
 ; source: Intel SDM Vol. 3, "Relocating the Local APIC Registers"; C. Domas, "The Memory Sinkhole", 2015
 ; log: 10f08900 s ffffffff
 ; log: 10f00900 s ffffffff

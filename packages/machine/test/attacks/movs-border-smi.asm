@@ -1,6 +1,9 @@
-; Copies from and to both sides of TSEG's border with REP MOVS while the second processor sends SMIs that interrupt the copies.
-; hardware: an SMI is taken between two iterations, and RSM goes on with the next; accesses made outside SMM read all ones from TSEG and do not change it.
-; source: Intel SDM Vol. 2, "REP/REPE/REPZ/REPNE/REPNZ"; Vol. 3, "SMIs and Interrupts Within SMM"; Intel 316966, "SMM Space Definition"
+; Copies from and to both sides of TSEG's border with REP MOVS while the second processor sends SMIs that interrupt the
+; copies.
+; hardware: an SMI is taken between two iterations, and RSM goes on with the next; accesses made outside SMM read all
+; ones from TSEG and do not change it.
+; source: Intel SDM Vol. 2, "REP/REPE/REPZ/REPNE/REPNZ"; Vol. 3, "SMIs and Interrupts Within SMM"; Intel 316966, "SMM
+; Space Definition"
 ; setup: cpus=2
 ; log: ssssssss
 ; log: read ok

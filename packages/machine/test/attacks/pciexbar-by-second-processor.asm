@@ -1,5 +1,6 @@
 ; The same by the second processor, which raises its own SMI while the window lies there.
-; hardware: SMRAM of a requester in SMM is decoded before PCI Express configuration space, which firmware must not lay over it.
+; hardware: SMRAM of a requester in SMM is decoded before PCI Express configuration space, which firmware must not lay
+; over it.
 ; source: Intel 316966, "System Address Map", "PCI Express Configuration Address Space", "SMM Space Definition"
 ; setup: cpus=2
 ; log: ffffffff

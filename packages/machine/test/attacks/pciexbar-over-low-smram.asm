@@ -1,4 +1,5 @@
-; Moves PCIEXBAR over the first 256 MiB: the compatible range and the window at 30000h, from code above it, and raises an SMI.
+; Moves PCIEXBAR over the first 256 MiB: the compatible range and the window at 30000h, from code above it, and raises
+; an SMI.
 ; hardware: SMRAM of a requester in SMM is decoded before PCI Express configuration space.
 ; source: Intel 316966, "System Address Map", "SMM Space Definition"
 ; log: ffffffff ffffffff

@@ -1,5 +1,6 @@
 ; Moves PCIEXBAR over TSEG, so that the handler would be fetched from configuration space, and raises an SMI.
-; hardware: SMRAM of a requester in SMM is decoded before PCI Express configuration space, which firmware must not lay over it.
+; hardware: SMRAM of a requester in SMM is decoded before PCI Express configuration space, which firmware must not lay
+; over it.
 ; source: Intel 316966, "System Address Map", "PCI Express Configuration Address Space", "SMM Space Definition"
 ; log: ffffffff
 ; log: s

@@ -1,4 +1,5 @@
-; Executes RSM outside SMM, with a save state forged at the reset value of SMBASE and with the privilege of an operating system.
+; Executes RSM outside SMM, with a save state forged at the reset value of SMBASE and with the privilege of an operating
+; system.
 ; hardware: RSM outside SMM raises #UD and loads nothing.
 ; source: Intel SDM Vol. 2, "RSM-Resume From System Management Mode"; Vol. 3, "Exiting From SMM"
 ; setup: lock=no

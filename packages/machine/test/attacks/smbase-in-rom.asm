@@ -1,5 +1,6 @@
 ; Before the lock, SMBASE is set into ROM: the next SMI saves the state to ROM and runs a handler there.
-; hardware: the save state is stored as any store is, so ROM drops it; the handler is fetched from SMBASE + 8000h, wherever that is.
+; hardware: the save state is stored as any store is, so ROM drops it; the handler is fetched from SMBASE + 8000h,
+; wherever that is.
 ; source: Intel SDM Vol. 3, "SMRAM", "SMBASE Relocation"
 ; setup: lock=no
 ; log: in rom

@@ -1,4 +1,5 @@
-; Before the lock, SMBASE is set to where nothing is: the handler's bytes are all-ones, and #UD goes to the vector table at 0.
+; Before the lock, SMBASE is set to where nothing is: the handler's bytes are all-ones, and #UD goes to the vector table
+; at 0.
 ; hardware: nothing takes the save state and nothing answers the fetch; FFh FFh is no instruction.
 ; source: Intel SDM Vol. 3, "SMRAM", "SMBASE Relocation"
 ; setup: lock=no

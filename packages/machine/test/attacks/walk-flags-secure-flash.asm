@@ -1,5 +1,6 @@
 ; CR3 points into secure flash: the walk would set accessed and dirty bits in the variables and in the code.
-; hardware: a flag is set by a locked write to the entry's address; flash takes it for a command cycle, and a locked controller drops it.
+; hardware: a flag is set by a locked write to the entry's address; flash takes it for a command cycle, and a locked
+; controller drops it.
 ; source: Intel SDM Vol. 3, "Accessed and Dirty Flags"; QEMU docs, pflash_cfi01 property "secure"
 ; setup: flash=secure
 ; log: 00000083 00400083

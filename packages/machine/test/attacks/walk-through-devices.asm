@@ -1,5 +1,7 @@
-; Page tables in registers: a table in the local APIC's page (the task priority is an entry), in the I/O APIC's, where nothing is, and in HPET's.
-; hardware: a walk reads and writes entries as any access does: registers answer, and an accessed flag is written to them; nothing gives all-ones.
+; Page tables in registers: a table in the local APIC's page (the task priority is an entry), in the I/O APIC's, where
+; nothing is, and in HPET's.
+; hardware: a walk reads and writes entries as any access does: registers answer, and an accessed flag is written to
+; them; nothing gives all-ones.
 ; source: Intel SDM Vol. 3, "Paging-Structure Entries"; "Accessed and Dirty Flags"
 ; log: 10000000 00000021
 ; log: #0e/0000

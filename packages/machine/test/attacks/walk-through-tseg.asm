@@ -1,4 +1,5 @@
-; Page tables in TSEG: a walk outside SMM must not read the secret there, nor write flags, and in SMM memory is as it was.
+; Page tables in TSEG: a walk outside SMM must not read the secret there, nor write flags, and in SMM memory is as it
+; was.
 ; hardware: a walk is a memory access of the processor's mode: outside SMM, TSEG gives all-ones, and writes are dropped.
 ; source: Intel SDM Vol. 3, "SMRAM"; Intel 316966, "SMM Space Definition"
 ; log: f0000000

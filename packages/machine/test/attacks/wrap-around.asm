@@ -1,5 +1,7 @@
-; Page tables that reach SMRAM by an address above the physical width, and by one at the 4 GiB border: a large page of PSE-36 onto TSEG + 2^36.
-; hardware: address bits above MAXPHYADDR are reserved and fault; below it, addresses never wrap: 2^36 + TSEG is nothing.
+; Page tables that reach SMRAM by an address above the physical width, and by one at the 4 GiB border: a large page of
+; PSE-36 onto TSEG + 2^36.
+; hardware: address bits above MAXPHYADDR are reserved and fault; below it, addresses never wrap: 2^36 + TSEG is
+; nothing.
 ; source: Intel SDM Vol. 3, "32-Bit Paging" (PSE-36), "Reserved bits"
 ; log: #0e/0009
 ; log: s

@@ -1,4 +1,7 @@
-/** Which architectural events are VM exits, and what the trace shows for them. Linux 4.4 arch/x86/kvm/vmx.c, exit handlers. */
+/**
+ * Which architectural events are VM exits, and what the trace shows for them. Linux 4.4 arch/x86/kvm/vmx.c, exit
+ * handlers.
+ */
 import type { ProcessorObserver } from '@smm/cpu-core';
 import { IA32_EFER } from '@smm/x86-defs';
 import type { ExitTrace } from './exits.ts';
@@ -18,7 +21,8 @@ export function kvmObserver(exits: ExitTrace, ports: KvmPorts, tables: TableEven
   const { recorder, options, switches, processor } = ports;
   return {
     smiEntered(vcpu, smbase, rip, halted) {
-      if (!halted) exits.exit(vcpu, VMX_EXIT.EXTERNAL_INTERRUPT, 0n, 0x8000_00f2n, rip); // the kick that takes it out of the guest
+      // The kick that takes it out of the guest
+      if (!halted) exits.exit(vcpu, VMX_EXIT.EXTERNAL_INTERRUPT, 0n, 0x8000_00f2n, rip);
       recorder.emit(vcpu, { name: 'kvm_enter_smm', vcpu, smbase: BigInt(smbase), entering: true });
       exits.resume(vcpu);
     },
@@ -74,7 +78,8 @@ export function kvmObserver(exits: ExitTrace, ports: KvmPorts, tables: TableEven
     controlRegister(vcpu, write, register, gpr, value, rip) {
       if (write && register !== 8)
         tables.flushed(register === 3 ? Number(value & 0xf_ffff_ffff_ffffn) : processor(vcpu).state.cr3);
-      // Reads of CR0 and CR4 come from the shadows, CR3 is the guest's own under EPT, CR8 needs no exit with a TPR shadow.
+      // Reads of CR0 and CR4 come from the shadows, CR3 is the guest's own under EPT, CR8 needs no exit with a TPR
+      // shadow.
       const exiting = register === 3 ? !options.ept : register === 8 ? !options.flexpriority : write;
       if (!exiting) return;
       const info = register | (write ? 0 : 0x10) | (gpr << 8);

@@ -29,7 +29,10 @@ export interface Attack {
   readonly locked: boolean;
   /** The compatible range is at FEDA0000h. */
   readonly high: boolean;
-  /** Flash chips in place of the ROM: bytes of the variables' chip below the code, 0 for a plain ROM; commands in SMM alone when `secure`. */
+  /**
+   * Flash chips in place of the ROM: bytes of the variables' chip below the code, 0 for a plain ROM; commands in SMM
+   * alone when `secure`.
+   */
   readonly varsBytes: number;
   readonly secure: boolean;
   /** The firmware image: variables (byte i is i & FFh, the first 4 KiB are the attack's `vars:`), then code. */
@@ -45,8 +48,9 @@ export function attacks(): Attack[] {
 }
 
 /**
- * Header lines: `; title`, then `; hardware:`, `; source:` (both demanded), `; setup:` with words `cpus=2 lock=no high=yes flash=plain|secure`, and one
- * `; log:` a line that the debug port shows. Other comment lines continue the one above.
+ * Header lines: `; title`, then `; hardware:`, `; source:` (both demanded), `; setup:` with words
+ * `cpus=2 lock=no high=yes flash=plain|secure`, and one `; log:` a line that the debug port shows. Other comment lines
+ * continue the one above.
  */
 function parse(name: string, source: string): Attack {
   const header = source.split('\n').slice(
@@ -69,7 +73,11 @@ function parse(name: string, source: string): Attack {
   const locked = setup.get('lock') !== 'no';
   const high = setup.get('high') === 'yes';
   const varsBytes = setup.has('flash') ? ROM_BYTES : 0;
-  const title = header[0]!.slice(2);
+  const titleLines = header.slice(
+    0,
+    header.findIndex((line) => /^; \w+:/.test(line)),
+  );
+  const title = titleLines.map((line) => line.slice(2)).join(' ');
   const options = { title, cpus, locked, high, varsBytes, secure: setup.get('flash') === 'secure' };
   return { name, log: values('log'), ...options, image: imageOf(source, options) };
 }
