@@ -1,4 +1,7 @@
-/** What the root README tells people to type does what it says. What its first command prints is compared by scripts/readme-output.mjs. */
+/**
+ * What the root README tells people to type does what it says. What its first command prints is compared by
+ * scripts/readme-output.mjs.
+ */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { Io } from '../apps/cli/src/io.ts';

@@ -1,4 +1,7 @@
-/** What must hold for every file of the repository: nothing of the machine it was written on, no secrets, links that lead somewhere, manifests alike. */
+/**
+ * What must hold for every file of the repository: nothing of the machine it was written on, no secrets, links that
+ * lead somewhere, manifests alike.
+ */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

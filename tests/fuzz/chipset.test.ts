@@ -1,4 +1,7 @@
-/** A guest may access every port and address with every size, at any moment: devices answer, or the model says by name what it lacks. */
+/**
+ * A guest may access every port and address with every size, at any moment: devices answer, or the model says by name
+ * what it lacks.
+ */
 import { Boot } from '@smm/machine';
 import { SmmError } from '@smm/x86-defs';
 import { expect, it } from 'vitest';

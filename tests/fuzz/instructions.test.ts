@@ -1,6 +1,6 @@
 /**
- * Any bytes may be code: in 16, 32 and 64 bit a machine does the same with them on the interpreter and the translator, or both say by the
- * same name what the model lacks.
+ * Any bytes may be code: in 16, 32 and 64 bit a machine does the same with them on the interpreter and the translator,
+ * or both say by the same name what the model lacks.
  */
 import { assemble } from '@smm/asm';
 import { cpuModel, Interpreter, stateHash } from '@smm/cpu-core';

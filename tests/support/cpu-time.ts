@@ -1,4 +1,7 @@
-/** Notes what each test file costs, for `scripts/timings-reporter.mjs`: processor time of its process and of the programs that it waited for. */
+/**
+ * Notes what each test file costs, for `scripts/timings-reporter.mjs`: processor time of its process and of the
+ * programs that it waited for.
+ */
 import { readFileSync } from 'node:fs';
 import { afterAll } from 'vitest';
 

@@ -1,4 +1,6 @@
-/** Properties of fast-check try the same cases in every run of the short form. Files that do not use it do not load it. */
+/**
+ * Properties of fast-check try the same cases in every run of the short form. Files that do not use it do not load it.
+ */
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { seedOf } from './form.ts';

@@ -1,6 +1,7 @@
 /**
- * Random input for what takes bytes or text from others: any input gives a result or an `SmmError`, within 10 seconds and 512 MiB. Inputs that
- * once did not are kept with each fuzzer and tried first. The short form tries some, the full form a million, or fewer of what costs more.
+ * Random input for what takes bytes or text from others: any input gives a result or an `SmmError`, within 10 seconds
+ * and 512 MiB. Inputs that once did not are kept with each fuzzer and tried first. The short form tries some, the full
+ * form a million, or fewer of what costs more.
  */
 import { SmmError } from '@smm/x86-defs';
 import { Random } from '../../packages/cpu-core/test/support/random.ts';

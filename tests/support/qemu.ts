@@ -95,7 +95,8 @@ export function qemuOutput({
       ],
       { timeout: 60_000, encoding: 'utf8' },
     );
-    // The status is odd where the guest ended the run, but 1 also where QEMU could not begin: then it says why. It may warn.
+    // The status is odd where the guest ended the run, but 1 also where QEMU could not begin: then it says why. It may
+    // warn.
     const says = stderr.split('\n').filter((line) => line !== '' && !line.includes(': warning: '));
     if (status === null || status % 2 === 0 || says.length > 0)
       throw new Error(`${program} ended with ${status ?? signal}: ${stderr}`);

@@ -1,4 +1,6 @@
-/** Regression mode: this tree's machine and another commit's run the same ROMs in turn, and are compared pair by pair. */
+/**
+ * Regression mode: this tree's machine and another commit's run the same ROMs in turn, and are compared pair by pair.
+ */
 import { spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -68,7 +70,8 @@ async function withWorkTree<T>(
     await command(tree, 'npm', 'ci', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts');
     progress(`build of ${revision}`);
     await command(tree, 'npx', 'turbo', 'run', 'build', '--filter=@smm/bench^...');
-    // Our child's code with that tree's packages: both trees run the same ROMs, old ones that never had these kernels too.
+    // Our child's code with that tree's packages: both trees run the same ROMs, old ones that never had these kernels
+    // too.
     const script = join(tree, 'apps', 'bench', 'against-child.mjs');
     copyFileSync(CHILD_SCRIPT, script);
     return await use(script, commit);

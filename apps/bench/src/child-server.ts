@@ -1,4 +1,7 @@
-/** A child that stays: it runs ROMs one after the other, so that what the host has compiled stays warm, apart from everybody else's. */
+/**
+ * A child that stays: it runs ROMs one after the other, so that what the host has compiled stays warm, apart from
+ * everybody else's.
+ */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';

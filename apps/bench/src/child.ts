@@ -1,7 +1,8 @@
 /**
- * A process of its own for what must not share one: boots of whole firmware, whose CPU time and memory are those of the process;
- * warm-up, which must start cold; and runs of ROMs, so that emulators in TypeScript do not share a heap and type feedback, and that
- * another commit's machine can be run by a copy of this file. Called by the bench: `node child.js '{"do": ...}'`. Prints lines of JSON.
+ * A process of its own for what must not share one: boots of whole firmware, whose CPU time and memory are those of the
+ * process; warm-up, which must start cold; and runs of ROMs, so that emulators in TypeScript do not share a heap and
+ * type feedback, and that another commit's machine can be run by a copy of this file. Called by the bench:
+ * `node child.js '{"do": ...}'`. Prints lines of JSON.
  */
 import { readFileSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';

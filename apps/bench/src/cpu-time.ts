@@ -23,8 +23,8 @@ export interface ChildResult {
 const MARK = '@cpu';
 
 /**
- * Runs a command under bash's `time`, which asks the kernel for the resource usage of the ended child: Node tells that of
- * all its children together only, and only as part of its own.
+ * Runs a command under bash's `time`, which asks the kernel for the resource usage of the ended child: Node tells that
+ * of all its children together only, and only as part of its own.
  * @param onStart - called with the shell's process id
  */
 export function timedChild(

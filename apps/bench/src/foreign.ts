@@ -1,6 +1,6 @@
 /**
- * A flat binary from outside as a kernel: a stub puts it where it belongs, calls it as often as asked for, and reports the
- * register with the result.
+ * A flat binary from outside as a kernel: a stub puts it where it belongs, calls it as often as asked for, and reports
+ * the register with the result.
  */
 import { assemble } from '@smm/asm';
 import { DATA_BASE, KERNEL_BASE, type Kernel, MAPPED_BYTES } from './kernels/kernel.ts';

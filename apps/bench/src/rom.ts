@@ -1,6 +1,7 @@
 /**
- * A 64 KiB ROM that takes a processor from the reset vector into paged 32- or 64-bit code, runs a kernel and reports. The
- * same bytes run in every emulator. Nothing of a PC is needed but RAM, the ROM's alias below 1 MiB, and an output port.
+ * A 64 KiB ROM that takes a processor from the reset vector into paged 32- or 64-bit code, runs a kernel and reports.
+ * The same bytes run in every emulator. Nothing of a PC is needed but RAM, the ROM's alias below 1 MiB, and an output
+ * port.
  */
 import { assemble } from '@smm/asm';
 import { KERNEL_BASE, type Kernel, MAPPED_BYTES, PAGE_TABLES, ROUNDS_TO_GO } from './kernels/kernel.ts';

@@ -58,8 +58,8 @@ const GROWTH = 8;
 const TELLING = 1 / 6;
 
 /**
- * Finds rounds for runs of about `seconds` CPU seconds: emulators differ by a factor of a thousand, so nothing is assumed. The
- * trials also warm up what the host compiles of our own machine.
+ * Finds rounds for runs of about `seconds` CPU seconds: emulators differ by a factor of a thousand, so nothing is
+ * assumed. The trials also warm up what the host compiles of our own machine.
  */
 export async function findLengths(
   cost: (rounds: number) => Promise<number>,
@@ -141,8 +141,8 @@ interface Run extends KernelRuns {
 }
 
 /**
- * Runs every kernel on every emulator that can, `samples` times. Within a round all emulators run a kernel one after the
- * other, so that a disturbance of the host hits all alike.
+ * Runs every kernel on every emulator that can, `samples` times. Within a round all emulators run a kernel one after
+ * the other, so that a disturbance of the host hits all alike.
  */
 export async function runKernels(
   kernels: readonly Kernel[],

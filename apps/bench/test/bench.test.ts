@@ -1,4 +1,6 @@
-/** The smallest run of the bench completes and fits the published schema; missing and lying emulators are told apart. */
+/**
+ * The smallest run of the bench completes and fits the published schema; missing and lying emulators are told apart.
+ */
 import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';

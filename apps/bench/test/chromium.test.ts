@@ -1,4 +1,6 @@
-/** Ours and v86 in Chromium: the built bench runs a kernel there, and every result is what plain TypeScript computes. */
+/**
+ * Ours and v86 in Chromium: the built bench runs a kernel there, and every result is what plain TypeScript computes.
+ */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -36,7 +38,8 @@ describe.skipIf(skip)(`in Chromium${skip ? ` (skipped: there is no ${PROGRAM})` 
       ...peers.map((peer) => `alu32 ${peer}`),
       ...peers.slice(0, 2).map((peer) => `alu64 ${peer}`), // v86 has no 64-bit mode
     ]);
-    // A wrong result, a crash and a missing browser have a status of their own; on a busy machine a short run may be noise.
+    // A wrong result, a crash and a missing browser have a status of their own; on a busy machine a short run may be
+    // noise.
     for (const { name, peer, status: each, note, version } of rows) {
       expect(['measured', 'noise'], `${name} ${peer}: ${each} ${note}`).toContain(each);
       expect(version).toMatch(/in Chromium \d/);

@@ -1,4 +1,7 @@
-/** The endurance suite: its guest does what it is for, and is computed alike by both tiers; a short run of the suite itself. */
+/**
+ * The endurance suite: its guest does what it is for, and is computed alike by both tiers; a short run of the suite
+ * itself.
+ */
 import { readFileSync } from 'node:fs';
 import { stateHash } from '@smm/cpu-core';
 import type { Machine } from '@smm/machine';

@@ -1,4 +1,6 @@
-/** Every kernel gives, on all of our tiers, the result and the number of instructions that plain TypeScript computes. */
+/**
+ * Every kernel gives, on all of our tiers, the result and the number of instructions that plain TypeScript computes.
+ */
 import { assemble } from '@smm/asm';
 import { describe, expect, it } from 'vitest';
 import { ALL_KERNELS } from '../src/kernels/all.ts';

@@ -1,4 +1,7 @@
-/** The command line: what it makes of its arguments, what it refuses, and that it ends cleanly. Needs the built bench, as `npm test` makes it. */
+/**
+ * The command line: what it makes of its arguments, what it refuses, and that it ends cleanly. Needs the built bench,
+ * as `npm test` makes it.
+ */
 import { spawn, spawnSync } from 'node:child_process';
 import {
   cpSync,

@@ -1,7 +1,8 @@
 /**
- * Every kernel under every tier, compared by the processors at the end of each turn, by the trace, and by memory: what a kernel prints
- * may be right although a flag or a register was wrong in between (issue 4). Turns are short at the start, and again at several points
- * once there are regions, so that these are left in their middle. The full form runs more of each.
+ * Every kernel under every tier, compared by the processors at the end of each turn, by the trace, and by memory: what
+ * a kernel prints may be right although a flag or a register was wrong in between (issue 4). Turns are short at the
+ * start, and again at several points once there are regions, so that these are left in their middle. The full form runs
+ * more of each.
  */
 import { stateHash, type TranslatorOptions } from '@smm/cpu-core';
 import { type Machine, memoryHash } from '@smm/machine';
@@ -35,7 +36,10 @@ const SHORT: readonly Phase[] = [
   [113, 40 * TIMES],
 ];
 const LARGE = 50_021;
-/** The ROM's own code takes the first large turns; then the kernel runs, first cold, then translated. `some` and `more` large turns lie between. */
+/**
+ * The ROM's own code takes the first large turns; then the kernel runs, first cold, then translated. `some` and `more`
+ * large turns lie between.
+ */
 const phasesOf = (some: number, more: number): readonly Phase[] => [
   ...SHORT,
   [LARGE, 5],
@@ -48,8 +52,8 @@ const phasesOf = (some: number, more: number): readonly Phase[] => [
 ];
 
 /**
- * How a kernel is run. Instructions that are interrupts, or have their code decoded or a page walked for them, cost as much as many others:
- * fewer of them are run.
+ * How a kernel is run. Instructions that are interrupts, or have their code decoded or a page walked for them, cost as
+ * much as many others: fewer of them are run.
  */
 function plan(kernel: Kernel): { readonly phases: readonly Phase[]; readonly rounds: number } {
   const { needs, reference, waits, maximumRounds = Number.MAX_SAFE_INTEGER } = kernel;

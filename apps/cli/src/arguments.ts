@@ -3,8 +3,8 @@
 const ALIASES: ReadonlyMap<string, string> = new Map([['--bios', '--rom']]);
 
 /**
- * Long options with one dash get two. Values are left alone, also those that begin with a dash (`--quirk -Q1`), which is why the
- * options that take a value must be known.
+ * Long options with one dash get two. Values are left alone, also those that begin with a dash (`--quirk -Q1`), which
+ * is why the options that take a value must be known.
  * @param args - arguments without the program's name
  * @param takesValue - options that take a value, as `--name` or `-x`
  */

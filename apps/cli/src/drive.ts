@@ -49,8 +49,8 @@ export function sayIfCut({ events, eventsDropped }: Pick<Run, 'events' | 'events
 const LONGEST_STEP_MS = 50;
 
 /**
- * Drains a generator of steps, showing each and breathing between them. `start` makes it from a question that the guest's machine asks now and
- * then: whether a step has taken long enough.
+ * Drains a generator of steps, showing each and breathing between them. `start` makes it from a question that the
+ * guest's machine asks now and then: whether a step has taken long enough.
  */
 export async function drain<S, R>(
   start: (interrupt: () => boolean) => Generator<S, R>,

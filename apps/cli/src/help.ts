@@ -4,8 +4,8 @@ import { GLOSSARY } from './glossary.ts';
 import { UsageError } from './usage-error.ts';
 
 /**
- * The page that `help` asks for, at the beginning or behind commands (`smm trace help convert`); undefined if the arguments are no call
- * for help of this form. Throws `UsageError` for names of which there is no page.
+ * The page that `help` asks for, at the beginning or behind commands (`smm trace help convert`); undefined if the
+ * arguments are no call for help of this form. Throws `UsageError` for names of which there is no page.
  * @param args - normalised arguments
  */
 export function helpAsked(args: readonly string[], program: Command): string | undefined {

@@ -96,7 +96,10 @@ function collectQuirks(value: string, previous: readonly string[] | undefined): 
   return [...(previous ?? []), ...value.split(',').filter((item) => item !== '')];
 }
 
-/** Makes a configuration of the options. Throws `UsageError`s, and `SmmError`s of the libraries for names that they do not know. */
+/**
+ * Makes a configuration of the options. Throws `UsageError`s, and `SmmError`s of the libraries for names that they do
+ * not know.
+ */
 export function configurationOf(flags: ConfigurationFlags, io: Io, cpusByDefault = 1): RelocationOptions {
   const { accelerator, kvm } = acceleratorOf(flags);
   const { host, quirk: quirks } = flags;

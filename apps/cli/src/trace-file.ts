@@ -48,8 +48,8 @@ export const TRACE_ENDINGS =
 export type TraceOutput = (events: readonly TraceEvent[], form: TraceForm) => string;
 
 /**
- * Makes ready to write a trace, `-` to standard output, as text. Refuses a name whose ending tells no format and a file that cannot
- * be written; before a long run, not after it.
+ * Makes ready to write a trace, `-` to standard output, as text. Refuses a name whose ending tells no format and a file
+ * that cannot be written; before a long run, not after it.
  */
 export function claimTrace(path: string, io: Io, dat: DatOptions = {}): TraceOutput {
   const { what, write } = writerFor(path);
@@ -107,8 +107,8 @@ function decode(bytes: Uint8Array, codecs: readonly TraceCodec[]): TraceFile {
 }
 
 /**
- * Form of a trace that was read: today's where an event has what only today's kernels record. JSONL holds everything that any
- * form has, so its form cannot be told, and is that of 2015.
+ * Form of a trace that was read: today's where an event has what only today's kernels record. JSONL holds everything
+ * that any form has, so its form cannot be told, and is that of 2015.
  */
 export function formOf({ events, format, form }: TraceFile): TraceForm {
   if (form !== undefined) return form;

@@ -349,7 +349,8 @@ describe('a session', () => {
   };
   const print = (text: string): string =>
     `mov dx, 0x3f8\n${[...text].map((char) => `mov al, ${char.charCodeAt(0)}\nout dx, al\n`).join('')}`;
-  // The timer of reset wakes nobody: a guest that halts sets one up, channel 0 of the 8254 behind the 8259 without a local APIC.
+  // The timer of reset wakes nobody: a guest that halts sets one up, channel 0 of the 8254 behind the 8259 without a
+  // local APIC.
   const TIMER = `
     mov ecx, 0x1b
     rdmsr

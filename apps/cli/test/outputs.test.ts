@@ -1,4 +1,7 @@
-/** Every option that names a file to write, and standard output: what cannot be written is said before the run, or at once. */
+/**
+ * Every option that names a file to write, and standard output: what cannot be written is said before the run, or at
+ * once.
+ */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -7,7 +7,8 @@ const PIECE = 0x1_0000;
 const RETRY_MS = 10;
 
 /**
- * Reads a whole file or pipe. Throws {@link FileError}, also for a device, which has no size, and for more than `limit` bytes.
+ * Reads a whole file or pipe. Throws {@link FileError}, also for a device, which has no size, and for more than `limit`
+ * bytes.
  * @param what - what it should be, for messages: `the ROM`
  * @param path - where; 0 is standard input
  * @param limit - most bytes that make sense

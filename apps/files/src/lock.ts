@@ -40,7 +40,8 @@ export function lockFile(target: string): Lock | Holder {
       closeSync(descriptor);
       return { holder: holderOf(path) };
     }
-    // Whoever had it may have removed it between our opening and our locking: then this is a lock that nobody else will see.
+    // Whoever had it may have removed it between our opening and our locking: then this is a lock that nobody else will
+    // see.
     if (isStill(path, descriptor)) {
       ftruncateSync(descriptor);
       writeSync(descriptor, `${process.pid}\n`, 0);

@@ -47,7 +47,8 @@ export interface ClaimOptions {
 const MOST_LINKS = 40;
 
 /**
- * Takes a file for this process alone, with everything that speaks against writing it said now, not after the run. Nothing is written yet.
+ * Takes a file for this process alone, with everything that speaks against writing it said now, not after the run.
+ * Nothing is written yet.
  * @param what - what will be written, for messages: `the trace`
  * @param path - as the user gave it
  */

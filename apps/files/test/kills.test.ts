@@ -1,4 +1,7 @@
-/** Killed at any moment, two writers at a time: the file is the old image or the new one, and nothing is in the next run's way. */
+/**
+ * Killed at any moment, two writers at a time: the file is the old image or the new one, and nothing is in the next
+ * run's way.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';

@@ -15,7 +15,10 @@ export function scratch(): string {
   return mkdtempSync(join(tmpdir(), 'smm-files-'));
 }
 
-/** Runs code as a process of its own, with this package's exports as `files` and `path` as given; perhaps as another user. */
+/**
+ * Runs code as a process of its own, with this package's exports as `files` and `path` as given; perhaps as another
+ * user.
+ */
 export function start(code: string, path: string, user: { uid?: number; gid?: number } = {}): ChildProcess {
   if (!existsSync(BUILT)) throw new Error('apps/files is not built: run npm run build first');
   const script = `import * as files from ${JSON.stringify(BUILT)};\nconst path = process.argv[1];\n${code}`;

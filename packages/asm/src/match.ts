@@ -234,8 +234,8 @@ function sizeFromImmediate(operands: readonly Operand[]): readonly Operand[] {
 }
 
 /**
- * Tries `row` on `written` in code of `bits`. Returns the placement, or why not: `size` when only a size keyword is missing,
- * `other` for everything else.
+ * Tries `row` on `written` in code of `bits`. Returns the placement, or why not: `size` when only a size keyword is
+ * missing, `other` for everything else.
  */
 export function matchRow(
   row: InstructionRow,

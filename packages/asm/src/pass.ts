@@ -283,7 +283,10 @@ export class Pass {
       throw new AsmError('ASM_RANGE', `more than ${MAX_OUTPUT} bytes of output`);
   }
 
-  /** What is repeated may be a repetition, and need not put out anything: how deep it goes and how often it is done are bounded too. */
+  /**
+   * What is repeated may be a repetition, and need not put out anything: how deep it goes and how often it is done are
+   * bounded too.
+   */
   #repeat(tokens: readonly Token[], count: number): void {
     if (++this.#nested > MOST_NESTED_TIMES)
       throw new AsmError('ASM_SYNTAX', `times is nested more than ${MOST_NESTED_TIMES} deep`);

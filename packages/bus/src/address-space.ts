@@ -1,4 +1,7 @@
-/** The guest-physical address space: regions with priorities, compiled into one flat view for SMM and one for everything else. */
+/**
+ * The guest-physical address space: regions with priorities, compiled into one flat view for SMM and one for everything
+ * else.
+ */
 import { SmmError, UnmodelledError } from '@smm/x86-defs';
 import { FlatView, sameView } from './flat-view.ts';
 import { PHYSICAL_ADDRESS_LIMIT } from './physical-address.ts';
@@ -40,9 +43,9 @@ export interface AddressSpacePorts {
 /**
  * Maps guest-physical addresses to RAM, ROM, devices or nothing, separately for SMM and not.
  *
- * Accesses that cross from one piece into another are split into bytes, each going where it belongs. All-ones answers a read that
- * nothing claims; a write that nothing claims is dropped; both are reported through `onUnclaimed`.
- * Source of the model: the flattened memory map of PC chipsets as Intel's MCH datasheets draw it ("System Address Map").
+ * Accesses that cross from one piece into another are split into bytes, each going where it belongs. All-ones answers a
+ * read that nothing claims; a write that nothing claims is dropped; both are reported through `onUnclaimed`. Source of
+ * the model: the flattened memory map of PC chipsets as Intel's MCH datasheets draw it ("System Address Map").
  */
 export class PhysicalAddressSpace {
   // wiring
@@ -74,9 +77,9 @@ export class PhysicalAddressSpace {
   }
 
   /**
-   * Registers regions in order, or none of them. Throws `SmmError`: `BUS_RANGE` for a region that is empty, out of the address space or
-   * backed by bytes outside the RAM window, `BUS_NAME` for a name that is taken, `BUS_OVERLAP` for enabled regions of equal priority that meet in
-   * some view; all conflicts are collected in `details.conflicts`.
+   * Registers regions in order, or none of them. Throws `SmmError`: `BUS_RANGE` for a region that is empty, out of the
+   * address space or backed by bytes outside the RAM window, `BUS_NAME` for a name that is taken, `BUS_OVERLAP` for
+   * enabled regions of equal priority that meet in some view; all conflicts are collected in `details.conflicts`.
    */
   addAll(regions: readonly Region[]): RegionHandle[] {
     const taken = new Set(this.#slots.map((slot) => slot.region.name));
@@ -132,7 +135,10 @@ export class PhysicalAddressSpace {
     (smm ? this.#smm : this.#normal).resolve(gpa, out);
   }
 
-  /** Offset in the RAM window, bytes, that reads of an address come from, or -1 if it is no RAM or ROM: {@link resolve} in short. */
+  /**
+   * Offset in the RAM window, bytes, that reads of an address come from, or -1 if it is no RAM or ROM: {@link resolve}
+   * in short.
+   */
   ramOffset(gpa: number, smm: boolean): number {
     return (smm ? this.#smm : this.#normal).ramOffset(gpa);
   }

@@ -19,8 +19,8 @@ export interface Clock {
 const NS_PER_SECOND = 1_000_000_000;
 
 /**
- * Ticks that a counter has made after `ns` virtual nanoseconds: exact, though nanoseconds times frequency would not fit a double. Generated code of
- * `@smm/cpu-core` computes the same by the same operations.
+ * Ticks that a counter has made after `ns` virtual nanoseconds: exact, though nanoseconds times frequency would not fit
+ * a double. Generated code of `@smm/cpu-core` computes the same by the same operations.
  */
 export function ticksAt(ns: number, frequencyHz: number): number {
   const seconds = Math.floor(ns / NS_PER_SECOND);

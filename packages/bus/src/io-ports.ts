@@ -28,7 +28,10 @@ export interface PortRange {
 export interface PortHandle {
   /** The range as it is now. */
   readonly range: PortRange;
-  /** Moves or switches the range. Guests do this through chipset registers, so an overlap is no error: the later registration wins. */
+  /**
+   * Moves or switches the range. Guests do this through chipset registers, so an overlap is no error: the later
+   * registration wins.
+   */
   set(change: { readonly first?: number; readonly enabled?: boolean }): void;
   /** Takes the range out for good. */
   remove(): void;
@@ -53,9 +56,10 @@ export interface UnclaimedPortAccess {
 }
 
 /**
- * Routes IN and OUT. Splitting rule: an access goes to a device whole if all its ports belong to that device's range and it is no wider than the
- * range's `maxSize`; otherwise it is split into halves, low half first, and the rule applies to each half. A byte nobody answers reads FFh,
- * writes to it are dropped, and both are reported as bytes (or whole, when no port of the access has a device). The access wraps at port FFFFh.
+ * Routes IN and OUT. Splitting rule: an access goes to a device whole if all its ports belong to that device's range
+ * and it is no wider than the range's `maxSize`; otherwise it is split into halves, low half first, and the rule
+ * applies to each half. A byte nobody answers reads FFh, writes to it are dropped, and both are reported as bytes (or
+ * whole, when no port of the access has a device). The access wraps at port FFFFh.
  */
 export class IoPortSpace {
   // wiring
@@ -71,8 +75,8 @@ export class IoPortSpace {
   }
 
   /**
-   * Registers a range. Throws `SmmError` `BUS_RANGE` for a range outside the 64 KiB, `BUS_NAME` for a name that is taken, `BUS_OVERLAP` for enabled ranges
-   * of equal priority that share ports (all of them in `details.conflicts`).
+   * Registers a range. Throws `SmmError` `BUS_RANGE` for a range outside the 64 KiB, `BUS_NAME` for a name that is
+   * taken, `BUS_OVERLAP` for enabled ranges of equal priority that share ports (all of them in `details.conflicts`).
    */
   add(range: PortRange): PortHandle {
     checkRange(range);

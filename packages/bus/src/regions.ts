@@ -1,4 +1,7 @@
-/** What can be mapped into a physical address space, and what an address resolves to. Addresses are guest-physical numbers. */
+/**
+ * What can be mapped into a physical address space, and what an address resolves to. Addresses are guest-physical
+ * numbers.
+ */
 import type { MmioDevice } from './device.ts';
 import type { TxAttrs } from './transaction.ts';
 
@@ -39,11 +42,15 @@ export interface MmioRegion extends RegionPlacement {
   readonly device: MmioDevice;
   /** Added to the offset that the device sees, bytes; default 0. */
   readonly deviceOffset?: number;
-  /** Flash: reads and fetches come from the RAM window here, writes go to the device. Undefined: the device gets both. */
+  /**
+   * Flash: reads and fetches come from the RAM window here, writes go to the device. Undefined: the device gets both.
+   */
   readonly hostOffset?: number | undefined;
 }
 
-/** Nothing answers here, whatever lies below in priority: reads give all-ones, writes are dropped, both are reported. */
+/**
+ * Nothing answers here, whatever lies below in priority: reads give all-ones, writes are dropped, both are reported.
+ */
 export interface HoleRegion extends RegionPlacement {
   /** Nothing. */
   readonly kind: 'hole';
@@ -84,8 +91,8 @@ export interface RegionHandle {
 /** What a guest-physical address leads to. One object is reused for many look-ups. */
 export interface Resolution {
   /**
-   * `ram`: reads and fetches come from `hostOffset`; writes too if `writable`, else they go to `device`, or nowhere when that is undefined.
-   * `device`: both go to `device` at `offset`. `unclaimed`: all-ones and dropped.
+   * `ram`: reads and fetches come from `hostOffset`; writes too if `writable`, else they go to `device`, or nowhere
+   * when that is undefined. `device`: both go to `device` at `offset`. `unclaimed`: all-ones and dropped.
    */
   kind: 'ram' | 'device' | 'unclaimed';
   /** RAM-window offset of the address, bytes; -1 unless `ram`. */

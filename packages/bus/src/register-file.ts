@@ -1,4 +1,7 @@
-/** A block of device registers driven by one table: widths, resets and writable bits as data, access splitting done once. */
+/**
+ * A block of device registers driven by one table: widths, resets and writable bits as data, access splitting done
+ * once.
+ */
 import { SmmError } from '@smm/x86-defs';
 import type { Snapshottable } from './device.ts';
 import type { AccessSize, TxAttrs } from './transaction.ts';
@@ -19,13 +22,17 @@ export interface RegisterSpec<N extends string = string> {
   readonly w1c?: number;
 }
 
-/** How a device takes part in accesses to its {@link RegisterFile}. Both see whole registers, whatever the width of the access. */
+/**
+ * How a device takes part in accesses to its {@link RegisterFile}. Both see whole registers, whatever the width of the
+ * access.
+ */
 export interface RegisterHooks<N extends string> {
   /** Supplies a register's current value for a read; default is the stored one. `stored` is unsigned. */
   readonly read?: (name: N, stored: number, attrs: TxAttrs) => number;
   /**
-   * Decides what is stored: gets the value with masks and W1C applied, the previous value, and the raw bytes written in place (bytes that the access did not
-   * cover are 0 in both `raw` and `rawMask`). Returns the value to store. Called in offset order, once per register that the access touches.
+   * Decides what is stored: gets the value with masks and W1C applied, the previous value, and the raw bytes written in
+   * place (bytes that the access did not cover are 0 in both `raw` and `rawMask`). Returns the value to store. Called
+   * in offset order, once per register that the access touches.
    */
   readonly write?: (write: RegisterWrite<N>) => number;
 }
@@ -55,8 +62,8 @@ export interface RegisterFileState {
 }
 
 /**
- * Registers in one little-endian block. Partial, wide, unaligned and straddling accesses are split by register here, so hooks see whole registers. Bytes without a
- * register read the fill value and ignore writes.
+ * Registers in one little-endian block. Partial, wide, unaligned and straddling accesses are split by register here, so
+ * hooks see whole registers. Bytes without a register read the fill value and ignore writes.
  */
 export class RegisterFile<N extends string = string> implements Snapshottable<RegisterFileState> {
   /** The table, in offset order. */

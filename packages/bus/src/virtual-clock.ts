@@ -32,8 +32,8 @@ interface AlarmRecord {
 }
 
 /**
- * Virtual time that moves only when told to. Alarms that expire at the same time fire in creation order, which is wiring order
- * and hence equal in every run. An alarm set in the past fires at the next {@link VirtualClock.advanceTo}.
+ * Virtual time that moves only when told to. Alarms that expire at the same time fire in creation order, which is
+ * wiring order and hence equal in every run. An alarm set in the past fires at the next {@link VirtualClock.advanceTo}.
  */
 export class VirtualClock implements Clock, Snapshottable<VirtualClockState> {
   // wiring
@@ -50,7 +50,10 @@ export class VirtualClock implements Clock, Snapshottable<VirtualClockState> {
     return this.#nowNs;
   }
 
-  /** Earliest armed alarm in virtual nanoseconds, Infinity when none is armed. May lie in the past of {@link VirtualClock.now}. */
+  /**
+   * Earliest armed alarm in virtual nanoseconds, Infinity when none is armed. May lie in the past of
+   * {@link VirtualClock.now}.
+   */
   nextExpiry(): number {
     if (!this.#nextIsExact) {
       let next = Number.POSITIVE_INFINITY;
@@ -62,12 +65,11 @@ export class VirtualClock implements Clock, Snapshottable<VirtualClockState> {
   }
 
   /**
-   * Moves time forward and fires every alarm that expires up to and including `ns`; during a callback {@link VirtualClock.now} is
-   * the alarm's own time (or the time that was already reached, when the alarm lies in the past).
-   * Alarms armed by a callback for a time up to `ns` fire in the same call.
-   * What a callback throws ends the call at the alarm's time; the alarm is armed as before, unless the callback has
-   * set it. Throws `SmmError` `CLOCK_BACKWARDS` when `ns` lies in the past, `CLOCK_STUCK` when an alarm re-arms
-   * itself without end.
+   * Moves time forward and fires every alarm that expires up to and including `ns`; during a callback
+   * {@link VirtualClock.now} is the alarm's own time (or the time that was already reached, when the alarm lies in the
+   * past). Alarms armed by a callback for a time up to `ns` fire in the same call. What a callback throws ends the call
+   * at the alarm's time; the alarm is armed as before, unless the callback has set it. Throws `SmmError`
+   * `CLOCK_BACKWARDS` when `ns` lies in the past, `CLOCK_STUCK` when an alarm re-arms itself without end.
    */
   advanceTo(ns: number): void {
     if (!(ns >= this.#nowNs)) {
@@ -104,7 +106,10 @@ export class VirtualClock implements Clock, Snapshottable<VirtualClockState> {
     this.#nowNs = ns;
   }
 
-  /** Creates an unarmed alarm. Throws `SmmError` `CLOCK_ALARM_NAME` when the name is taken: snapshots find alarms by name. */
+  /**
+   * Creates an unarmed alarm. Throws `SmmError` `CLOCK_ALARM_NAME` when the name is taken: snapshots find alarms by
+   * name.
+   */
   createAlarm(name: string, onExpire: () => void): Alarm {
     if (this.#byName.has(name)) {
       throw new SmmError(
@@ -139,7 +144,10 @@ export class VirtualClock implements Clock, Snapshottable<VirtualClockState> {
     return { version: 1, nowNs: this.#nowNs, alarms: armed.map(({ name, atNs }) => ({ name, atNs })) };
   }
 
-  /** Puts time and alarms back. Throws `SmmError` `SNAPSHOT_VERSION`, or `SNAPSHOT_ALARM` for an alarm nobody has created. */
+  /**
+   * Puts time and alarms back. Throws `SmmError` `SNAPSHOT_VERSION`, or `SNAPSHOT_ALARM` for an alarm nobody has
+   * created.
+   */
   restore(state: VirtualClockState): void {
     if (state.version !== 1) {
       throw new SmmError(

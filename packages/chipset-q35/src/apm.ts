@@ -1,6 +1,6 @@
 /**
- * The APM ports B2h and B3h: the software SMI. Sources: Intel 316972, "Advanced Power Management Control Port"; QEMU 7.2 measured
- * (commands 2 and 3 belong to its ACPI tables and raise no SMI).
+ * The APM ports B2h and B3h: the software SMI. Sources: Intel 316972, "Advanced Power Management Control Port"; QEMU
+ * 7.2 measured (commands 2 and 3 belong to its ACPI tables and raise no SMI).
  */
 import {
   type AccessSize,

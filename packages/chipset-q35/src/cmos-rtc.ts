@@ -1,8 +1,9 @@
 /**
  * The MC146818 real-time clock and its 128 bytes of CMOS RAM, ports 70h and 71h.
  *
- * Time follows the virtual clock from a given start. Not modelled: divider settings that stop or reset the clock, daylight saving, the square wave, the second bank at 72h.
- * Sources: Motorola MC146818 data sheet, "Register Description"; the fill of the RAM is QEMU 7.2's q35 (measured).
+ * Time follows the virtual clock from a given start. Not modelled: divider settings that stop or reset the clock,
+ * daylight saving, the square wave, the second bank at 72h. Sources: Motorola MC146818 data sheet, "Register
+ * Description"; the fill of the RAM is QEMU 7.2's q35 (measured).
  */
 import {
   type AccessSize,

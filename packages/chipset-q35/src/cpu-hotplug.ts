@@ -1,7 +1,9 @@
 /**
- * QEMU's ACPI processor hot-plug registers at 0CD8h: a bitmap of present processors that turns, by one write, into registers behind a selector.
+ * QEMU's ACPI processor hot-plug registers at 0CD8h: a bitmap of present processors that turns, by one write, into
+ * registers behind a selector.
  *
- * Every processor is present from the start: no event is ever pending, ejecting does nothing. Source: QEMU docs/specs/acpi_cpu_hotplug.rst; QEMU 7.2 measured.
+ * Every processor is present from the start: no event is ever pending, ejecting does nothing. Source: QEMU
+ * docs/specs/acpi_cpu_hotplug.rst; QEMU 7.2 measured.
  */
 import type { AccessSize, IoPortSpace, PioDevice, PortHandle, Snapshottable, TxAttrs } from '@smm/bus';
 import { ICH9_CPU_HOTPLUG_BASE } from '@smm/x86-defs';

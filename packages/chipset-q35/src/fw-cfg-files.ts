@@ -1,9 +1,9 @@
 /**
  * What QEMU's q35 puts into fw_cfg with `-nodefaults`, beside the SMI features. Sizes and bytes measured on QEMU 7.2.
  *
- * ACPI tables come beside these if asked for (`acpi/`). Not there yet, each with its place in the sorted directory: `etc/e820`,
- * `etc/smbios/smbios-anchor`, `etc/smbios/smbios-tables`, `etc/tpm/log`, `genroms/kvmvapic.bin`. Firmware looks files up by name and takes
- * them for absent.
+ * ACPI tables come beside these if asked for (`acpi/`). Not there yet, each with its place in the sorted directory:
+ * `etc/e820`, `etc/smbios/smbios-anchor`, `etc/smbios/smbios-tables`, `etc/tpm/log`, `genroms/kvmvapic.bin`. Firmware
+ * looks files up by name and takes them for absent.
  */
 
 import { FW_CFG_ARCH_LOCAL, FW_CFG_RAM_SIZE, type FwCfgFile, littleEndian } from './fw-cfg.ts';

@@ -106,8 +106,9 @@ export class FwCfg implements PioDevice, Snapshottable<FwCfgState> {
   #dmaHigh = 0;
 
   /**
-   * The files are sorted by name as QEMU sorts them, and get their keys in that order. `items` holds further items by key, such as
-   * {@link FW_CFG_ARCH_LOCAL} ones and {@link FW_CFG_RAM_SIZE}; they replace those made here. Throws `SmmError` `FW_CFG_NAME` for a file name that is too long or taken.
+   * The files are sorted by name as QEMU sorts them, and get their keys in that order. `items` holds further items by
+   * key, such as {@link FW_CFG_ARCH_LOCAL} ones and {@link FW_CFG_RAM_SIZE}; they replace those made here. Throws
+   * `SmmError` `FW_CFG_NAME` for a file name that is too long or taken.
    */
   constructor(
     ports: FwCfgPorts,

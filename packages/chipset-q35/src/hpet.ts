@@ -1,7 +1,9 @@
 /**
- * A high precision event timer as QEMU's q35 has it: a 64-bit counter at 100 MHz, three comparators that can be periodic, legacy replacement routing.
+ * A high precision event timer as QEMU's q35 has it: a 64-bit counter at 100 MHz, three comparators that can be
+ * periodic, legacy replacement routing.
  *
- * Not modelled: interrupts as memory writes (FSB; not offered by the capability bit, its register stores). Source: IA-PC HPET Specification 1.0a, "Register Model"; QEMU 7.2 measured.
+ * Not modelled: interrupts as memory writes (FSB; not offered by the capability bit, its register stores). Source:
+ * IA-PC HPET Specification 1.0a, "Register Model"; QEMU 7.2 measured.
  */
 import type {
   AccessSize,

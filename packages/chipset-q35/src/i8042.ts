@@ -1,8 +1,10 @@
 /**
- * The 8042 keyboard controller of an AT: ports 60h and 64h, translation, A20 and processor reset. Its mouse port is empty.
+ * The 8042 keyboard controller of an AT: ports 60h and 64h, translation, A20 and processor reset. Its mouse port is
+ * empty.
  *
- * Not modelled: the input buffer (commands end at once), the key lock, the internal RAM beyond its command byte. Where QEMU and IBM differ (status bit 3
- * stays 1, DDh and DFh switch A20), this is QEMU 7.2 as measured. Source: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and Auxiliary Device Controller".
+ * Not modelled: the input buffer (commands end at once), the key lock, the internal RAM beyond its command byte. Where
+ * QEMU and IBM differ (status bit 3 stays 1, DDh and DFh switch A20), this is QEMU 7.2 as measured. Source: IBM PS/2
+ * Hardware Interface Technical Reference, "Keyboard and Auxiliary Device Controller".
  */
 import {
   type AccessSize,
@@ -260,7 +262,10 @@ export class I8042 implements PioDevice, Snapshottable<I8042State> {
     this.#state.answer = { byte, mouse, timeout };
   }
 
-  /** Moves the next byte into the free output buffer: the controller's first, then the keyboard's. Drives the interrupt lines. */
+  /**
+   * Moves the next byte into the free output buffer: the controller's first, then the keyboard's. Drives the interrupt
+   * lines.
+   */
   #fill(): void {
     const s = this.#state;
     while ((s.status & STATUS_OUTPUT_FULL) === 0) {

@@ -1,8 +1,9 @@
 /**
  * The 8254 interval timer of a PC, and the bits of port 61h that belong to it.
  *
- * Counts follow virtual time; a new count takes effect at once (the chip waits for the end of the period in modes 2 and 3). Channel 0 drives interrupt line 0, channel 2 is
- * gated by port 61h, channel 1 counts for itself. Not modelled: the speaker's sound. Sources: Intel 8254 data sheet, "Mode Definitions", "Read-Back Command"; Intel 316972, "NMI_SC".
+ * Counts follow virtual time; a new count takes effect at once (the chip waits for the end of the period in modes 2 and
+ * 3). Channel 0 drives interrupt line 0, channel 2 is gated by port 61h, channel 1 counts for itself. Not modelled: the
+ * speaker's sound. Sources: Intel 8254 data sheet, "Mode Definitions", "Read-Back Command"; Intel 316972, "NMI_SC".
  */
 import {
   type AccessSize,

@@ -1,8 +1,9 @@
 /**
  * The two cascaded 8259A interrupt controllers of a PC, with the edge/level control registers of the south bridge.
  *
- * As in QEMU an edge stays latched when its line falls before it is acknowledged (the chip would answer with a spurious line 7). Not modelled: MCS-80 mode,
- * buffered mode, cascades other than slave on line 2. Sources: Intel 8259A data sheet, "Operation Command Words"; Intel 316972, "Master/Slave Edge/Level Control".
+ * As in QEMU an edge stays latched when its line falls before it is acknowledged (the chip would answer with a spurious
+ * line 7). Not modelled: MCS-80 mode, buffered mode, cascades other than slave on line 2. Sources: Intel 8259A data
+ * sheet, "Operation Command Words"; Intel 316972, "Master/Slave Edge/Level Control".
  */
 import {
   type AccessSize,
@@ -111,7 +112,10 @@ export class I8259Pair implements PioDevice, Snapshottable<I8259PairState> {
     };
   }
 
-  /** The processor's interrupt acknowledge cycle: gives the vector and puts its line in service. Without a request it is the spurious line 7. */
+  /**
+   * The processor's interrupt acknowledge cycle: gives the vector and puts its line in service. Without a request it is
+   * the spurious line 7.
+   */
   acknowledge(): number {
     const line = pending(this.#master, true);
     const vector = line === CASCADE ? this.#acknowledgeSlave() : this.#master.base + (line ?? SPURIOUS);

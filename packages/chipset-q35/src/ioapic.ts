@@ -1,7 +1,8 @@
 /**
  * An 82093AA I/O APIC of 24 pins, version 20h with an EOI register: redirection entries, edge and level trigger.
  *
- * Delivery takes no time, so the delivery status bit reads 0. Source: Intel 82093AA data sheet, "I/O APIC Registers"; Intel 316972, "APIC Registers".
+ * Delivery takes no time, so the delivery status bit reads 0. Source: Intel 82093AA data sheet, "I/O APIC Registers";
+ * Intel 316972, "APIC Registers".
  */
 import type {
   AccessSize,
@@ -107,7 +108,10 @@ export class IoApic implements MmioDevice, Snapshottable<IoApicState> {
     };
   }
 
-  /** A local APIC ended a level-triggered interrupt: entries of that vector are free again, and ask again while their line is up. */
+  /**
+   * A local APIC ended a level-triggered interrupt: entries of that vector are free again, and ask again while their
+   * line is up.
+   */
   endOfInterrupt(vector: number): void {
     this.#state.low.forEach((entry, pin) => {
       if ((entry & 0xff) !== vector || (entry & REMOTE_IRR) === 0) return;

@@ -1,4 +1,7 @@
-/** An interrupt line of the 8254 or the RTC that the HPET can take over. IA-PC HPET Specification 1.0a, "LegacyReplacement Route". */
+/**
+ * An interrupt line of the 8254 or the RTC that the HPET can take over. IA-PC HPET Specification 1.0a,
+ * "LegacyReplacement Route".
+ */
 import type { InterruptLine } from '@smm/bus';
 
 /** Two inputs, one output. Levels are wires', so their drivers restore them. */

@@ -1,6 +1,6 @@
 /**
- * The ICH9 LPC bridge, PCI 00:1F.0: where PM I/O block and chipset configuration registers are, which ISA lines the PIRQs
- * lead to, and the SMI lock.
+ * The ICH9 LPC bridge, PCI 00:1F.0: where PM I/O block and chipset configuration registers are, which ISA lines the
+ * PIRQs lead to, and the SMI lock.
  *
  * Not modelled: decode ranges of the LPC bus.
  * Sources: Intel 316972, "LPC Interface Bridge Registers (D31:F0)"; QEMU 7.2 measured.

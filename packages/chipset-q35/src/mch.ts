@@ -1,8 +1,9 @@
 /**
  * The Q35 memory controller hub, PCI 00:00.0: SMRAM, TSEG, shadow and ECAM control.
  *
- * Register behaviour is QEMU 7.2's q35 (measured; the tests replay it). Not modelled: D_CLS beyond storage, E_SMERR, remapping, graphics.
- * Sources: Intel 316966, "DRAM Controller Registers (D0:F0)"; edk2 "Q35MchIch9.h" for the registers that only QEMU has.
+ * Register behaviour is QEMU 7.2's q35 (measured; the tests replay it). Not modelled: D_CLS beyond storage, E_SMERR,
+ * remapping, graphics. Sources: Intel 316966, "DRAM Controller Registers (D0:F0)"; edk2 "Q35MchIch9.h" for the
+ * registers that only QEMU has.
  */
 import { physicalAddress, type RegisterSpec, type RegisterWrite } from '@smm/bus';
 import {
@@ -191,7 +192,10 @@ export class Mch extends PciFunction {
     this.#ports.ecamChanged(ecam);
   }
 
-  /** 0 until queried; then 1 (plain RAM) until a write with bit 1, a second query included, which locks at 2. Without the feature the byte is storage. */
+  /**
+   * 0 until queried; then 1 (plain RAM) until a write with bit 1, a second query included, which locks at 2. Without
+   * the feature the byte is storage.
+   */
   #defaultSmbaseCtl(raw: number, previous: number): number {
     if (this.#options.smramAtDefaultSmbase === false) return raw;
     if (previous === MCH_DEFAULT_SMBASE_LCK) return previous;

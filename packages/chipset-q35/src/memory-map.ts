@@ -1,5 +1,6 @@
 /**
- * The q35 system memory map, drawn into a physical address space: RAM, ROM and its shadow, SMRAM, ECAM. In address order:
+ * The q35 system memory map, drawn into a physical address space: RAM, ROM and its shadow, SMRAM, ECAM. In address
+ * order:
  *
  * | range | what |
  * | --- | --- |
@@ -13,8 +14,9 @@
  * | up to 4 GiB | the ROM |
  * | 4 GiB on | the rest of RAM |
  *
- * SMRAM lies above every window that software can move (PCIEXBAR, flash, shadow): in SMM its RAM is seen, outside SMM nothing.
- * A PAM setting that writes RAM and reads ROM loses the writes, as in QEMU. Sources: Intel 316966, "System Address Map", "Programmable Attribute Map"; QEMU 7.2 measured.
+ * SMRAM lies above every window that software can move (PCIEXBAR, flash, shadow): in SMM its RAM is seen, outside SMM
+ * nothing. A PAM setting that writes RAM and reads ROM loses the writes, as in QEMU. Sources: Intel 316966, "System
+ * Address Map", "Programmable Attribute Map"; QEMU 7.2 measured.
  */
 import type { MmioDevice, PhysicalAddressSpace, RegionHandle } from '@smm/bus';
 import { MCH_PAM_RE, MCH_PAM_WE, SmmError, type SmramRange } from '@smm/x86-defs';
@@ -29,8 +31,8 @@ const SPLIT_FROM = 0xb000_0000;
 const LOW_RAM_WHEN_SPLIT = 0x8000_0000;
 
 /**
- * Priorities of overlapping regions; `device` is that of the fixed registers of parts, `bar` that of PCI ranges, which are below everything
- * else, as in QEMU. Nothing a guest can move lies above SMRAM.
+ * Priorities of overlapping regions; `device` is that of the fixed registers of parts, `bar` that of PCI ranges, which
+ * are below everything else, as in QEMU. Nothing a guest can move lies above SMRAM.
  */
 export const PRIORITY = { bar: -1, ram: 0, rom: 1, shadow: 2, device: 2, ecam: 3, smram: 4 } as const;
 
@@ -42,7 +44,9 @@ export interface RamLayout {
   readonly aboveBytes: number;
 }
 
-/** QEMU's rule for q35: below B0000000h bytes all RAM is low; from there on 2 GiB are low and the rest lies above 4 GiB. */
+/**
+ * QEMU's rule for q35: below B0000000h bytes all RAM is low; from there on 2 GiB are low and the rest lies above 4 GiB.
+ */
 export function q35RamLayout(ramBytes: number): RamLayout {
   return ramBytes >= SPLIT_FROM
     ? { belowBytes: LOW_RAM_WHEN_SPLIT, aboveBytes: ramBytes - LOW_RAM_WHEN_SPLIT }
@@ -71,7 +75,8 @@ export class Q35MemoryMap {
   readonly #ramOffset: number;
 
   /**
-   * Maps RAM and ROM. The ROM must be a multiple of 4 KiB, at most 16 MiB (`SmmError` `ROM_SIZE`), RAM at least 1 MiB and a multiple of 4 KiB (`RAM_SIZE`).
+   * Maps RAM and ROM. The ROM must be a multiple of 4 KiB, at most 16 MiB (`SmmError` `ROM_SIZE`), RAM at least 1 MiB
+   * and a multiple of 4 KiB (`RAM_SIZE`).
    */
   constructor(space: PhysicalAddressSpace, ram: Backing, rom: Backing, ecam: MmioDevice) {
     checkSizes(ram, rom);

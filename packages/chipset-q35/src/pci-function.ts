@@ -1,4 +1,7 @@
-/** One PCI function: its 256-byte configuration space as a register table. PCI Local Bus Specification, "Configuration Space Organization". */
+/**
+ * One PCI function: its 256-byte configuration space as a register table. PCI Local Bus Specification, "Configuration
+ * Space Organization".
+ */
 import {
   type AccessSize,
   type InterruptLine,
@@ -66,8 +69,8 @@ export function pciHeader(id: PciIdentity): RegisterSpec[] {
 }
 
 /**
- * Fills the bytes from 40h on that `rows` leaves free with plain read-write bytes named `SCRATCH_xx`: QEMU's device-specific space is storage unless it says
- * otherwise, and firmware relies on reading back what it wrote.
+ * Fills the bytes from 40h on that `rows` leaves free with plain read-write bytes named `SCRATCH_xx`: QEMU's
+ * device-specific space is storage unless it says otherwise, and firmware relies on reading back what it wrote.
  */
 export function withScratch(rows: readonly RegisterSpec[]): RegisterSpec[] {
   const taken = new Set(rows.flatMap((row) => Array.from({ length: row.width }, (_, i) => row.offset + i)));

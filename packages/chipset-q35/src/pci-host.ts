@@ -1,6 +1,7 @@
 /**
- * Access to PCI configuration space: mechanism #1 at CF8h/CFCh, ECAM, and the reset control register that hides at CF9h.
- * Sources: PCI Local Bus Specification, "Configuration Mechanism #1"; PCI Express Base Specification, "Enhanced Configuration Access Mechanism"; Intel 316972, "RST_CNT".
+ * Access to PCI configuration space: mechanism #1 at CF8h/CFCh, ECAM, and the reset control register that hides at
+ * CF9h. Sources: PCI Local Bus Specification, "Configuration Mechanism #1"; PCI Express Base Specification, "Enhanced
+ * Configuration Access Mechanism"; Intel 316972, "RST_CNT".
  */
 import type {
   AccessSize,
@@ -39,8 +40,8 @@ export interface PciHostState {
 }
 
 /**
- * Routes configuration accesses to functions. An absent function reads all-ones and ignores writes. CONFIG_ADDRESS takes dword accesses alone;
- * narrower ones at CF8h to CFBh reach no register (except RST_CNT) and read all-ones.
+ * Routes configuration accesses to functions. An absent function reads all-ones and ignores writes. CONFIG_ADDRESS
+ * takes dword accesses alone; narrower ones at CF8h to CFBh reach no register (except RST_CNT) and read all-ones.
  */
 export class PciHost implements PioDevice, MmioDevice, Snapshottable<PciHostState> {
   /** Name in traces. */

@@ -6,7 +6,10 @@ import type { IoApicMessage } from './ioapic.ts';
 
 /** Two flash chips in place of the ROM: the ROM's backing holds the variables, then the code. */
 export interface FlashOptions {
-  /** Size of the lower, writable chip (unit 1) in bytes, a multiple of 4 KiB; the rest of the ROM is the upper one (unit 0). */
+  /**
+   * Size of the lower, writable chip (unit 1) in bytes, a multiple of 4 KiB; the rest of the ROM is the upper one (unit
+   * 0).
+   */
   readonly varsBytes: number;
   /** The RAM window that the ROM's backing counts in. */
   readonly bytes: Uint8Array;
@@ -25,7 +28,8 @@ export interface FwCfgOptions {
   /** Sleep states offered. Default S3 and S4. */
   readonly sleepStates?: SleepStates;
   /**
-   * ACPI tables, made when firmware asks for them. Default false: firmware that finds some goes another way than without.
+   * ACPI tables, made when firmware asks for them. Default false: firmware that finds some goes another way than
+   * without.
    */
   readonly acpi?: boolean;
   /** Further files. */
@@ -38,7 +42,10 @@ export interface FwCfgOptions {
 export interface InterruptOptions {
   /** A message from the I/O APIC. `ApicBus.deliver` of `@smm/xapic` fits. */
   readonly deliver: (message: IoApicMessage) => void;
-  /** The 8259's INTR output: LINT0 of the local APICs, or the processor. Answer with `acknowledgeInterrupt` of the peripherals. */
+  /**
+   * The 8259's INTR output: LINT0 of the local APICs, or the processor. Answer with `acknowledgeInterrupt` of the
+   * peripherals.
+   */
   readonly intr: InterruptLine;
 }
 

@@ -1,8 +1,9 @@
 /**
- * NOR flash with the Intel command set (CFI01) as QEMU's pflash_cfi01 behaves for OVMF: array reads straight from memory, one-byte
- * programs, block erase, status, CFI tables. With `secure`, commands work in SMM alone and everybody else sees the array.
- * An erase happens when it is confirmed (QEMU does not wait for that). Not modelled: identification (QEMU's chips have none), block locks (accepted, without effect), program suspend, timing: operations end at once.
- * Sources: Intel 298161 "Basic Command Set"; JEDEC JEP137 "Common Flash Interface"; QEMU 7.2 measured.
+ * NOR flash with the Intel command set (CFI01) as QEMU's pflash_cfi01 behaves for OVMF: array reads straight from
+ * memory, one-byte programs, block erase, status, CFI tables. With `secure`, commands work in SMM alone and everybody
+ * else sees the array. An erase happens when it is confirmed (QEMU does not wait for that). Not modelled:
+ * identification (QEMU's chips have none), block locks (accepted, without effect), program suspend, timing: operations
+ * end at once. Sources: Intel 298161 "Basic Command Set"; JEDEC JEP137 "Common Flash Interface"; QEMU 7.2 measured.
  */
 import {
   type AccessSize,
@@ -32,7 +33,10 @@ const STATUS_READY = 0x80;
 const STATUS_ERASE_ERROR = 0x20;
 const STATUS_PROGRAM_ERROR = 0x10;
 
-/** CFI bytes that do not depend on the size: query string and command set, voltages and times, interface and one erase region, "PRI" table. */
+/**
+ * CFI bytes that do not depend on the size: query string and command set, voltages and times, interface and one erase
+ * region, "PRI" table.
+ */
 const CFI_TABLE: ReadonlyMap<number, number> = new Map([
   ...[0x51, 0x52, 0x59, 0x01, 0x00, 0x31].map((v, i): [number, number] => [0x10 + i, v]),
   ...[0x45, 0x55, 0x00, 0x00, 0x07, 0x07, 0x0a, 0x00, 0x04, 0x04, 0x04].map((v, i): [number, number] => [
@@ -154,7 +158,10 @@ export class Pflash implements MmioDevice, Snapshottable<PflashState> {
     };
   }
 
-  /** Puts a saved state back; the array is the owner's business. Throws `SmmError` `SNAPSHOT_VERSION` for another version. */
+  /**
+   * Puts a saved state back; the array is the owner's business. Throws `SmmError` `SNAPSHOT_VERSION` for another
+   * version.
+   */
   restore(state: PflashState): void {
     requireVersion1(this.name, state);
     this.#command = state.command;
@@ -228,7 +235,9 @@ export class Pflash implements MmioDevice, Snapshottable<PflashState> {
     }
   }
 
-  /** Cycles of a buffered write: count less one, that many bytes and one, confirmation. Bytes are stored as they come. */
+  /**
+   * Cycles of a buffered write: count less one, that many bytes and one, confirmation. Bytes are stored as they come.
+   */
   #buffered(offset: number, size: AccessSize, value: number): void {
     if (this.#cycle === 1) {
       this.#bufferLeft = (value & 0xff) + 1;

@@ -1,8 +1,10 @@
 /**
  * The ACPI power-management I/O block at PMBASE: PM1, PM timer, GPE0, SMI control.
  *
- * The SCI is the PM timer's alone: nothing else sets status bits yet. Not here: TCO (60h on). Not modelled: periodic and software SMI timers; enabling the latter stores a bit only.
- * QEMU ignores accesses of unusual width here; this model takes them all. Sources: ACPI specification, "ACPI Hardware Features"; Intel 316972, "Power Management I/O Registers".
+ * The SCI is the PM timer's alone: nothing else sets status bits yet. Not here: TCO (60h on). Not modelled: periodic
+ * and software SMI timers; enabling the latter stores a bit only. QEMU ignores accesses of unusual width here; this
+ * model takes them all. Sources: ACPI specification, "ACPI Hardware Features"; Intel 316972, "Power Management I/O
+ * Registers".
  */
 import {
   type AccessSize,

@@ -1,8 +1,9 @@
 /**
  * A PS/2 keyboard with 104 keys: commands, scan code sets 1 and 2, a 16-byte output queue. It answers without delay.
  *
- * Not modelled: scan code set 3 (refused with FEh), typematic repeat (the host repeats), per-key make/break settings (accepted, without effect).
- * Sources: IBM PS/2 Hardware Interface Technical Reference, "Keyboards (101- and 102-Key)", "Commands from the System"; answers compared with QEMU 7.2.
+ * Not modelled: scan code set 3 (refused with FEh), typematic repeat (the host repeats), per-key make/break settings
+ * (accepted, without effect). Sources: IBM PS/2 Hardware Interface Technical Reference, "Keyboards (101- and 102-Key)",
+ * "Commands from the System"; answers compared with QEMU 7.2.
  */
 import type { Snapshottable } from '@smm/bus';
 import { type KeyName, PS2_SET2_CODES, PS2_TRANSLATION } from './ps2-keys.ts';
@@ -80,7 +81,10 @@ export class Ps2Keyboard implements Snapshottable<Ps2KeyboardState> {
     return byte;
   }
 
-  /** A key goes down or up. Returns false, and reports nothing, when the keyboard is disabled or has no room for the whole sequence. */
+  /**
+   * A key goes down or up. Returns false, and reports nothing, when the keyboard is disabled or has no room for the
+   * whole sequence.
+   */
   key(name: KeyName, down: boolean): boolean {
     const sequence = set2Sequence(name, down);
     const bytes = this.#state.set === 1 ? translate(sequence) : sequence;

@@ -1,6 +1,7 @@
 /**
- * Scan codes of a 104-key keyboard. Keys are named as W3C "UI Events KeyboardEvent code Values" names them, so that a browser's `event.code` fits.
- * Source: IBM PS/2 Hardware Interface Technical Reference, "Keyboards (101- and 102-Key)", "Scan Code Set 1", "Scan Code Set 2".
+ * Scan codes of a 104-key keyboard. Keys are named as W3C "UI Events KeyboardEvent code Values" names them, so that a
+ * browser's `event.code` fits. Source: IBM PS/2 Hardware Interface Technical Reference, "Keyboards (101- and 102-Key)",
+ * "Scan Code Set 1", "Scan Code Set 2".
  */
 
 /** Name of a key. `PrintScreen` and `Pause` have sequences of their own instead of a code. */

@@ -1,6 +1,7 @@
 /**
- * The three interrupts of an MC146818: periodic, alarm, update-ended. Flags are worked out when somebody looks, from the time that has passed; only enabled interrupts
- * arm an alarm of the virtual clock. Seconds begin at whole virtual seconds. Source: Motorola MC146818 data sheet, "Interrupts", "Register C".
+ * The three interrupts of an MC146818: periodic, alarm, update-ended. Flags are worked out when somebody looks, from
+ * the time that has passed; only enabled interrupts arm an alarm of the virtual clock. Seconds begin at whole virtual
+ * seconds. Source: Motorola MC146818 data sheet, "Interrupts", "Register C".
  */
 import type { Alarm, Clock, InterruptLine } from '@smm/bus';
 
@@ -30,7 +31,10 @@ export interface RtcSource {
   readonly alarmAt: (second: number) => boolean;
 }
 
-/** Flags and the interrupt line. Call {@link RtcInterrupts.collect} before, and {@link RtcInterrupts.update} after anything in the source changes. */
+/**
+ * Flags and the interrupt line. Call {@link RtcInterrupts.collect} before, and {@link RtcInterrupts.update} after
+ * anything in the source changes.
+ */
 export class RtcInterrupts {
   // wiring
   readonly #clock: Clock;

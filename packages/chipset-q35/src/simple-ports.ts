@@ -41,8 +41,8 @@ export interface SystemControlPortAState {
 }
 
 /**
- * Port 92h: bit 0 going from 0 to 1 resets the processors, bit 1 is A20. A20 is stored but not acted on: the address line is always enabled. Source: IBM PS/2 Hardware Interface
- * Technical Reference, "System Control Port A".
+ * Port 92h: bit 0 going from 0 to 1 resets the processors, bit 1 is A20. A20 is stored but not acted on: the address
+ * line is always enabled. Source: IBM PS/2 Hardware Interface Technical Reference, "System Control Port A".
  */
 export class SystemControlPortA implements PioDevice, Snapshottable<SystemControlPortAState> {
   /** Name in traces. */

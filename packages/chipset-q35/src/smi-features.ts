@@ -1,6 +1,7 @@
 /**
- * SMI feature negotiation through fw_cfg: the machine offers features, the guest requests some, and reading `etc/smi/features-ok` settles it.
- * Source: QEMU docs/specs (SMI features of ICH9 LPC), edk2 "SmmControl2Dxe" for the guest's side; the rules measured on QEMU 7.2.
+ * SMI feature negotiation through fw_cfg: the machine offers features, the guest requests some, and reading
+ * `etc/smi/features-ok` settles it. Source: QEMU docs/specs (SMI features of ICH9 LPC), edk2 "SmmControl2Dxe" for the
+ * guest's side; the rules measured on QEMU 7.2.
  */
 import type { Snapshottable } from '@smm/bus';
 import { type FwCfgFile, littleEndian } from './fw-cfg.ts';

@@ -1,9 +1,11 @@
 /**
- * A 16550A serial port as PCs wire it: FIFOs, interrupts by priority, loop-back, modem inputs of a connected, ready terminal.
+ * A 16550A serial port as PCs wire it: FIFOs, interrupts by priority, loop-back, modem inputs of a connected, ready
+ * terminal.
  *
- * A byte leaves the moment it is written, so the transmitter is always empty; reception keeps real FIFO depth, overrun and time-out.
- * OUT2 gates the interrupt, as on PC boards. Not modelled: DMA pins, parity and framing of the line, sending a break (the bit is stored).
- * Sources: National PC16550D data sheet, "Register Descriptions", "FIFO Interrupt Mode Operation"; reset values QEMU 7.2 measured.
+ * A byte leaves the moment it is written, so the transmitter is always empty; reception keeps real FIFO depth, overrun
+ * and time-out. OUT2 gates the interrupt, as on PC boards. Not modelled: DMA pins, parity and framing of the line,
+ * sending a break (the bit is stored). Sources: National PC16550D data sheet, "Register Descriptions", "FIFO Interrupt
+ * Mode Operation"; reset values QEMU 7.2 measured.
  */
 import type {
   AccessSize,
@@ -133,7 +135,10 @@ export class Uart16550 implements PioDevice, Snapshottable<UartState> {
     return (this.#fifos() ? UART_FIFO_SIZE : 1) - this.#state.received.length;
   }
 
-  /** A byte arrives on the line. Without room it is lost (or, without FIFOs, replaces the old one) and the guest sees an overrun. In loop-back the line is cut: it is lost. */
+  /**
+   * A byte arrives on the line. Without room it is lost (or, without FIFOs, replaces the old one) and the guest sees an
+   * overrun. In loop-back the line is cut: it is lost.
+   */
   receive(byte: number): void {
     if ((this.#state.mcr & MCR_LOOP) === 0) this.#arrive(byte);
   }

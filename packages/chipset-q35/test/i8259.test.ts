@@ -1,4 +1,7 @@
-/** The interrupt controllers against QEMU's: commands at random, with requests from the keyboard controller and the serial port. */
+/**
+ * The interrupt controllers against QEMU's: commands at random, with requests from the keyboard controller and the
+ * serial port.
+ */
 import { IoPortSpace, VirtualClock } from '@smm/bus';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
@@ -34,7 +37,10 @@ function build() {
 
 const io = (port: number): Access => ({ kind: 'in', port, size: 1 });
 const out = (port: number, value: number): Access => ({ kind: 'out', port, size: 1, value });
-/** Lines low before initialization: QEMU forgets that they are high and may see an edge later, where the chip waits for one. */
+/**
+ * Lines low before initialization: QEMU forgets that they are high and may see an edge later, where the chip waits for
+ * one.
+ */
 const QUIET: Access[] = [io(0x60), io(0x60), io(0x60), out(0x3f9, 0), out(0xa1, 0xff)];
 /** Everything that can be read without polling. */
 const OBSERVE: Access[] = [0x20, 0xa0].flatMap((p) => [out(p, 0x0a), io(p), out(p, 0x0b), io(p), io(p + 1)]);
@@ -60,7 +66,8 @@ describe.skipIf(missing !== undefined)(`equals QEMU's ${missing ?? ''}`, () => {
           ...(icw1 & 2 ? [] : [out(p + 1, 4)]),
           ...(icw1 & 1 ? [out(p + 1, icw4)] : []),
         ]),
-      // With nothing latched: a line turned to level-triggered follows its level here at once, in QEMU when it is driven next.
+      // With nothing latched: a line turned to level-triggered follows its level here at once, in QEMU when it is
+      // driven next.
       byte.map((v) => [
         ...QUIET,
         out(0x20, 0x13),

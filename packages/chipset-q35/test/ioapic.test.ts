@@ -103,7 +103,8 @@ describe('pins', () => {
   });
 
   it('forget_that_a_level_was_taken_when_they_become_edge_triggered', () => {
-    // QEMU 7.2, ioapic_fix_edge_remote_irr: guests make an entry edge-triggered and level-triggered again to end an interrupt.
+    // QEMU 7.2, ioapic_fix_edge_remote_irr: guests make an entry edge-triggered and level-triggered again to end an
+    // interrupt.
     const { device, sent, entry, read } = build();
     entry(9, 0x8041);
     device.pin(9).set(true);

@@ -1,4 +1,6 @@
-/** Both flash chips against QEMU's, by sequences of commands from SMM and from outside; the variable store's file too. */
+/**
+ * Both flash chips against QEMU's, by sequences of commands from SMM and from outside; the variable store's file too.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

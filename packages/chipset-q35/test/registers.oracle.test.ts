@@ -82,8 +82,8 @@ describe.skipIf(missing !== undefined)(`registers equal QEMU's q35 ${missing ?? 
     );
     fc.assert(
       fc.property(fc.array(step, { minLength: 5, maxLength: 40 }), (steps) => {
-        // Over a reset QEMU keeps the APM bytes and the SMI_LOCK bit; this model resets them as the data sheet says. So write the
-        // bytes and leave the lock alone from there on.
+        // Over a reset QEMU keeps the APM bytes and the SMI_LOCK bit; this model resets them as the data sheet says. So
+        // write the bytes and leave the lock alone from there on.
         const again: Access[] = [
           { kind: 'reset' },
           ...PM_ON,

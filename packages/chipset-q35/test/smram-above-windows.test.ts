@@ -1,4 +1,7 @@
-/** In SMM, each range of SMRAM lies above whatever window software has moved there; outside SMM the window is no way in either. */
+/**
+ * In SMM, each range of SMRAM lies above whatever window software has moved there; outside SMM the window is no way in
+ * either.
+ */
 import { type MmioDevice, TX_DMA, TX_SMM } from '@smm/bus';
 import type { SmramRange } from '@smm/x86-defs';
 import { describe, expect, it } from 'vitest';

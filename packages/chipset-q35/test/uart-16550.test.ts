@@ -58,8 +58,8 @@ describe.skipIf(missing !== undefined)(`equals QEMU's serial port ${missing ?? '
           accesses.push({ kind: 'in', port: COM1_PORT + ((value ^ r) & 7), size: 1 });
         }
         const model = build();
-        // QEMU's modem inputs without a modem never change, not even in loop-back: there are no deltas and no modem interrupt, which ranks
-        // last, so that there is none where there is one here.
+        // QEMU's modem inputs without a modem never change, not even in loop-back: there are no deltas and no modem
+        // interrupt, which ranks last, so that there is none where there is one here.
         const reads = accesses.filter((access) => access.kind === 'in');
         const compared = (values: readonly number[]) =>
           values.map((value, i) => {

@@ -1,7 +1,9 @@
 /**
- * What code costs that runs once, and what a short REP costs. Bundled, because vitest's modules are slow to call across:
+ * What code costs that runs once, and what a short REP costs. Bundled, because vitest's modules are slow to call
+ * across:
  *
- *     npx esbuild packages/cpu-core/bench/cold.ts --bundle --platform=node --format=esm --conditions=@smm/source --outfile=cold.mjs
+ *     npx esbuild
+ *     packages/cpu-core/bench/cold.ts --bundle --platform=node --format=esm --conditions=@smm/source --outfile=cold.mjs
  *     node cold.mjs [decode] [cold] [rep]
  *
  * Only ratios of two commits measured one after the other mean anything.
@@ -39,7 +41,10 @@ function mix(bits: 32 | 64): string[] {
   ];
 }
 
-/** A page of code that runs from its start to its end: blocks of about six instructions, then RET. Returns the count too. */
+/**
+ * A page of code that runs from its start to its end: blocks of about six instructions, then RET. Returns the count
+ * too.
+ */
 function page(bits: 32 | 64, org: number): { bytes: Uint8Array; instructions: number } {
   const random = new Random(bits);
   const lines: string[] = [];

@@ -1,4 +1,6 @@
-/** {@link GuestFault.vector} of an access after which the processor cannot go on (`TRANSLATED_SHUTDOWN`): see `reason`. */
+/**
+ * {@link GuestFault.vector} of an access after which the processor cannot go on (`TRANSLATED_SHUTDOWN`): see `reason`.
+ */
 export const VECTOR_SHUTDOWN = -1;
 
 /** A guest exception on its way from where it is found to where it is delivered. Never leaves `Processor.run`. */

@@ -1,7 +1,8 @@
 /**
  * Lazy status flags, evaluated in TypeScript. The wasm tiers evaluate the same cases with generated code.
- * ST_CC_OP holds CC_* and perhaps CC_CF_APART and CC_OF_APART, | log2(operand bytes) << 8; ST_CC_RES and ST_CC_SRC hold the operands shifted to the top of 64 bits
- * (but CF in bit 0 of ST_CC_SRC for CC_INC and CC_DEC, RFLAGS bits there for CC_GIVEN).
+ * ST_CC_OP holds CC_* and perhaps CC_CF_APART and CC_OF_APART, | log2(operand bytes) << 8; ST_CC_RES and ST_CC_SRC hold
+ * the operands shifted to the top of 64 bits (but CF in bit 0 of ST_CC_SRC for CC_INC and CC_DEC, RFLAGS bits there for
+ * CC_GIVEN).
  */
 import { RFLAGS_AF, RFLAGS_CF, RFLAGS_OF, RFLAGS_PF, RFLAGS_SF, RFLAGS_ZF } from '@smm/x86-defs';
 import {
@@ -30,8 +31,8 @@ export function parity(byte: number): number {
 }
 
 /**
- * Status flags of a lazy operation. The 64-bit `res` and `src` come as unsigned halves, shifted to the top: an operand of up to 32 bits has its
- * low half zero.
+ * Status flags of a lazy operation. The 64-bit `res` and `src` come as unsigned halves, shifted to the top: an operand
+ * of up to 32 bits has its low half zero.
  */
 export function evaluateFlags(
   ccOp: number,

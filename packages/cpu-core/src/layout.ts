@@ -1,7 +1,7 @@
 /**
- * The state page: where a processor's registers are in the engine's memory, and what each field is. A line here is all that a
- * register needs to be in snapshots, state hashes and the proof of a hang; accessors beyond the raw ones are in `state.ts`.
- * All offsets are bytes from the processor's state base (a host offset). Everything here is per processor.
+ * The state page: where a processor's registers are in the engine's memory, and what each field is. A line here is all
+ * that a register needs to be in snapshots, state hashes and the proof of a hang; accessors beyond the raw ones are in
+ * `state.ts`. All offsets are bytes from the processor's state base (a host offset). Everything here is per processor.
  */
 import { type StateField, StatePage } from './state-page.ts';
 
@@ -19,7 +19,10 @@ export const ST_CC_RES: number = page.add('CC_RES', 'book-keeping', 8);
 export const ST_CC_SRC: number = page.add('CC_SRC', 'book-keeping', 8);
 /** Lazy flag operation (CC_*), 32 bit. CC_EAGER: CF PF AF ZF SF OF are in ST_EFLAGS. */
 export const ST_CC_OP: number = page.add('CC_OP', 'book-keeping', 4);
-/** RFLAGS, 32 bit. With ST_CC_OP != CC_EAGER its six status bits are stale but for what is apart; the other bits are always valid. */
+/**
+ * RFLAGS, 32 bit. With ST_CC_OP != CC_EAGER its six status bits are stale but for what is apart; the other bits are
+ * always valid.
+ */
 export const ST_EFLAGS: number = page.add('EFLAGS', 'architectural', 4);
 /** Mode word (MODE_*), 32 bit. */
 export const ST_MODE: number = page.add('MODE', 'derived', 4);
@@ -149,7 +152,9 @@ export const MODE_PE = 0x10;
 export const MODE_VM = 0x20;
 /** EFER.LMA is set (long or compatibility mode). */
 export const MODE_LMA = 0x40;
-/** ES, DS and SS are flat: base 0, limit FFFFFFFFh, readable, writable, expand-up, present (always so in 64-bit mode). */
+/**
+ * ES, DS and SS are flat: base 0, limit FFFFFFFFh, readable, writable, expand-up, present (always so in 64-bit mode).
+ */
 export const MODE_FLAT_DATA = 0x80;
 /** CS is flat: base 0, limit FFFFFFFFh. */
 export const MODE_FLAT_CODE = 0x100;

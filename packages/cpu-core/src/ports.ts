@@ -1,4 +1,6 @@
-/** What a processor needs from outside. The types live here, with the consumer; the machine checks that its parts fit. */
+/**
+ * What a processor needs from outside. The types live here, with the consumer; the machine checks that its parts fit.
+ */
 /** The engine's memory: a `WebAssembly.Memory` fits. It is created at its final size and never grows. */
 export interface RamWindow {
   /** The bytes. A host offset is an index into it. */
@@ -57,7 +59,10 @@ export interface TranslateResult {
   hostPage: number;
   /** RAM, device: guest-physical address of the 4 KiB page. */
   gpaPage: number;
-  /** RAM: bytes of the page that the guest's tables map; INVLPG in any part of it drops all of it. 4096 unless the translator sets it. */
+  /**
+   * RAM: bytes of the page that the guest's tables map; INVLPG in any part of it drops all of it. 4096 unless the
+   * translator sets it.
+   */
   pageSize: number;
   /** RAM: this privilege class may read without asking again. */
   readable: boolean;
@@ -69,7 +74,10 @@ export interface TranslateResult {
   errorCode: number;
   /** Shutdown: why, one sentence. */
   reason: string;
-  /** The walk went to devices: what is decoded, mapped or due may have changed. Left alone by a translator whose walks never do. */
+  /**
+   * The walk went to devices: what is decoded, mapped or due may have changed. Left alone by a translator whose walks
+   * never do.
+   */
   deviceTouched: boolean;
 }
 
@@ -115,11 +123,17 @@ export interface LocalApicPort {
   writeMsr(index: number, value: bigint): boolean;
 }
 
-/** SMM save-state codec of the layout in use. The 512 bytes are those at SMBASE+FE00h; states are words as `SAVE_WORD` of `@smm/x86-defs` counts them. */
+/**
+ * SMM save-state codec of the layout in use. The 512 bytes are those at SMBASE+FE00h; states are words as `SAVE_WORD`
+ * of `@smm/x86-defs` counts them.
+ */
 export interface SaveStateCodec {
   /** Revision identifier that the layout writes. */
   readonly revision: number;
-  /** Writes a state over `area` (512 bytes, holding what memory held). Both arrays are the processor's, and the same each time. */
+  /**
+   * Writes a state over `area` (512 bytes, holding what memory held). Both arrays are the processor's, and the same
+   * each time.
+   */
   save(words: Uint32Array, area: Uint8Array): void;
   /** Reads a state back into `words`, all of them. */
   restore(area: Uint8Array, words: Uint32Array): void;
@@ -128,15 +142,15 @@ export interface SaveStateCodec {
 /** Virtual time as a processor sees it. */
 export interface TimePort {
   /**
-   * Time-stamp counter before the processor's own offset, at this processor's current instruction. Whoever lets a processor read it by itself
-   * (`Shortcuts.tsc`) counts whole nanoseconds here.
+   * Time-stamp counter before the processor's own offset, at this processor's current instruction. Whoever lets a
+   * processor read it by itself (`Shortcuts.tsc`) counts whole nanoseconds here.
    */
   tsc(processor: number): bigint;
 }
 
 /**
- * A counter of virtual time that an I/O port shows: `ticksAt(ns, frequencyHz) & mask` of `@smm/bus`. Reading it changes nothing, so that the processor
- * may compute it without asking {@link IoPort}.
+ * A counter of virtual time that an I/O port shows: `ticksAt(ns, frequencyHz) & mask` of `@smm/bus`. Reading it changes
+ * nothing, so that the processor may compute it without asking {@link IoPort}.
  */
 export interface TimeCounter {
   /** The port. */
@@ -149,7 +163,10 @@ export interface TimeCounter {
   readonly mask: number;
 }
 
-/** Watches a processor. Every method is optional and must not change anything. RIPs are those of the instruction at hand. */
+/**
+ * Watches a processor. Every method is optional and must not change anything. RIPs are those of the instruction at
+ * hand.
+ */
 export interface ProcessorObserver {
   /** An SMI was accepted. `rip` is the interrupted RIP, `halted` whether it woke the processor from HLT. */
   smiEntered?(processor: number, smbase: number, rip: bigint, halted: boolean): void;
@@ -210,26 +227,37 @@ export interface ProcessorObserver {
 export interface ProcessorBehaviour {
   /** SMI wakes a halted processor (false: KVM before 7391773933b8). Default true. */
   smiWakesHalted: boolean;
-  /** RSM returns into HLT when the auto-HALT field is still set (false: QEMU and KVM, field never written). Default true. */
+  /**
+   * RSM returns into HLT when the auto-HALT field is still set (false: QEMU and KVM, field never written). Default
+   * true.
+   */
   autoHaltRestart: boolean;
   /** INIT is latched while in SMM (false: QEMU 7.2 TCG takes it). Default true. */
   initBlockedInSmm: boolean;
-  /** An SMI to a processor in wait-for-SIPI: latched until SIPI, or it wakes with reset state (QEMU 7.2). Default 'latched'. */
+  /**
+   * An SMI to a processor in wait-for-SIPI: latched until SIPI, or it wakes with reset state (QEMU 7.2). Default
+   * 'latched'.
+   */
   smiInWaitForSipi: 'latched' | 'wakes';
   /** The first SMI after an INIT is lost if the processor still waits for its SIPI (QEMU 7.2). Default false. */
   firstSmiAfterInitLost: boolean;
   /**
-   * The PDPTEs of PAE paging are registers, loaded and checked as the SDM says (false: QEMU's TCG, which reads them from memory when it walks).
-   * Default true.
+   * The PDPTEs of PAE paging are registers, loaded and checked as the SDM says (false: QEMU's TCG, which reads them
+   * from memory when it walks). Default true.
    */
   checkPdptes: boolean;
   /** Bits of SMBASE that RSM keeps (FFFF8000h: QEMU before 'allow any alignment for SMBASE'). Default FFFFFFFFh. */
   smbaseMask: number;
-  /** A taken near branch with 16-bit operand size cuts EIP to 16 bits (false: QEMU 7.2 in big real mode). Default true. */
+  /**
+   * A taken near branch with 16-bit operand size cuts EIP to 16 bits (false: QEMU 7.2 in big real mode). Default true.
+   */
   truncateNearBranchTo16: boolean;
   /** IDTR is set to base 0, limit 0 on SMM entry (KVM) or kept (QEMU). Default 'kept'. */
   smmEntryIdtr: 'kept' | 'zero';
-  /** RSM takes SMBASE from the save state only if the saved revision has the relocation bit (QEMU), or always (KVM). Default true. */
+  /**
+   * RSM takes SMBASE from the save state only if the saved revision has the relocation bit (QEMU), or always (KVM).
+   * Default true.
+   */
   rsmChecksRevision: boolean;
 }
 

@@ -168,7 +168,10 @@ export class Processor {
     this.#insnRip = rip;
   }
 
-  /** Raises a guest exception from a helper: never returns. `errorCode` -1 for none; `cr2` is the linear address of a #PF. */
+  /**
+   * Raises a guest exception from a helper: never returns. `errorCode` -1 for none; `cr2` is the linear address of
+   * a #PF.
+   */
   fault(vector: number, errorCode = -1, cr2 = 0): never {
     const fault = this.pendingFault;
     fault.vector = vector;
@@ -231,8 +234,8 @@ export class Processor {
   }
 
   /**
-   * Told by STI: events wait for one more instruction. While nothing can be pending the shadow only matters if the run ends
-   * right here, and whatever becomes pending later ends the tier's run by itself.
+   * Told by STI: events wait for one more instruction. While nothing can be pending the shadow only matters if the run
+   * ends right here, and whatever becomes pending later ends the tier's run by itself.
    */
   beginStiShadow(): void {
     const s = this.state;
@@ -272,7 +275,9 @@ export class Processor {
     this.recheckEvents();
   }
 
-  /** Start-up IPI: heard in wait-for-SIPI (or when an INIT is about to lead there), else dropped. `vector` is the page. */
+  /**
+   * Start-up IPI: heard in wait-for-SIPI (or when an INIT is about to lead there), else dropped. `vector` is the page.
+   */
   raiseSipi(vector: number): void {
     const s = this.state;
     const initOnItsWay = s.activity & L.ACT_INIT_PENDING && !this.#initBlocked() && !(s.activity & L.ACT_BSP);
@@ -389,7 +394,10 @@ export class Processor {
     return act & L.ACT_HALTED ? 'halted' : undefined;
   }
 
-  /** Runs the tier once: one instruction where a shadow or TF ends after it, else all that is left. Returns the number retired. */
+  /**
+   * Runs the tier once: one instruction where a shadow or TF ends after it, else all that is left. Returns the number
+   * retired.
+   */
   #execute(left: number): number {
     const s = this.state;
     const before = s.get32(L.ST_EFLAGS);

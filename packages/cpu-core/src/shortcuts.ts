@@ -1,11 +1,14 @@
-/** What a processor may do by itself instead of asking its surroundings: read virtual time, and let PAUSE pass. Their owner says so, and keeps it true. */
+/**
+ * What a processor may do by itself instead of asking its surroundings: read virtual time, and let PAUSE pass. Their
+ * owner says so, and keeps it true.
+ */
 import * as L from './layout.ts';
 import type { TimeCounter } from './ports.ts';
 import type { CpuState } from './state.ts';
 
 /**
- * Permissions that generated code looks up in the state page. Without any, everything goes the long way, to the same result. They are no part of the
- * processor's state: snapshots do not hold them.
+ * Permissions that generated code looks up in the state page. Without any, everything goes the long way, to the same
+ * result. They are no part of the processor's state: snapshots do not hold them.
  */
 export class Shortcuts {
   readonly #state: CpuState;
@@ -18,7 +21,10 @@ export class Shortcuts {
     this.pauseWatched = true;
   }
 
-  /** Virtual nanoseconds `ns` had passed when the processor had retired `retired` instructions; each takes `nsPerInstruction`. Valid until the next call. */
+  /**
+   * Virtual nanoseconds `ns` had passed when the processor had retired `retired` instructions; each takes
+   * `nsPerInstruction`. Valid until the next call.
+   */
   setTime(ns: number, retired: number, nsPerInstruction: number): void {
     const { f64 } = this.#state.views;
     const at = this.#state.base >>> 3;
@@ -36,7 +42,9 @@ export class Shortcuts {
     s.set32(L.ST_TIME_MASK, counter.mask);
   }
 
-  /** RDTSC may compute the counter, as whole nanoseconds: nobody wants to hear of it, and {@link setTime} is kept true. */
+  /**
+   * RDTSC may compute the counter, as whole nanoseconds: nobody wants to hear of it, and {@link setTime} is kept true.
+   */
   set tsc(allowed: boolean) {
     this.#state.set32(L.ST_TIME_TSC, allowed && this.#hasTsc ? 1 : 0);
   }

@@ -1,4 +1,7 @@
-/** The state page as a table: each field's place, width and class. Snapshots, hashes and the proof of a hang follow from it. */
+/**
+ * The state page as a table: each field's place, width and class. Snapshots, hashes and the proof of a hang follow from
+ * it.
+ */
 
 /**
  * What a field is.

@@ -1,7 +1,9 @@
 /** The seam inside cpu-core between executing instructions (src/engine) and architecture around them (src/system). */
 import type { Insn } from './insn.ts';
 
-/** Memory by linear address, through the TLB, with page faults raised as `GuestFault`. No segmentation. Values unsigned. */
+/**
+ * Memory by linear address, through the TLB, with page faults raised as `GuestFault`. No segmentation. Values unsigned.
+ */
 export interface LinearMemory {
   /** Reads 1, 2 or 4 bytes. `user`: user-mode access (false for implicit supervisor accesses). May cross pages. */
   load(linear: number, size: 1 | 2 | 4, user: boolean): number;
@@ -40,6 +42,9 @@ export interface Tier {
   run(): void;
   /** Instructions (REP iterations) retired by this processor before the instruction now executing. */
   retiredNow(): number;
-  /** Fetches and decodes the instruction at RIP without executing it (debugger, traces). Undefined if it cannot be fetched. */
+  /**
+   * Fetches and decodes the instruction at RIP without executing it (debugger, traces). Undefined if it cannot be
+   * fetched.
+   */
   peek(): Insn | undefined;
 }

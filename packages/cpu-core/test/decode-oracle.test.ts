@@ -117,8 +117,8 @@ describe('decode against iced-x86', () => {
   it('agrees on the length of whatever follows VEX, EVEX and XOP prefixes', { timeout: 120_000 }, () => {
     const outcome = newOutcome();
     const next = random(0x00c4_c562);
-    // Payload per prefix byte for encoding map `map`: W, vvvv, L, pp and the mask vary, the R, X and B bits stay inverted
-    // ones outside 64-bit mode, where they tell the prefix from LES, LDS and BOUND.
+    // Payload per prefix byte for encoding map `map`: W, vvvv, L, pp and the mask vary, the R, X and B bits stay
+    // inverted ones outside 64-bit mode, where they tell the prefix from LES, LDS and BOUND.
     const payloads: readonly (readonly [first: number, maps: readonly number[]])[] = [
       [0xc5, [1]],
       [0xc4, [1, 2, 3]],

@@ -1,4 +1,7 @@
-/** More code than the op cache holds: it is emptied over and over, in the middle of jumps, calls and other processors' turns. */
+/**
+ * More code than the op cache holds: it is emptied over and over, in the middle of jumps, calls and other processors'
+ * turns.
+ */
 
 import { expect, test } from 'vitest';
 import { CORE_SIZE } from '../src/engine/core.ts';

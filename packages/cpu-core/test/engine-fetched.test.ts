@@ -1,4 +1,7 @@
-/** Pages of code are remembered until translations are dropped, so that nobody walks for them twice; but not so many that a guest fills the host's memory. */
+/**
+ * Pages of code are remembered until translations are dropped, so that nobody walks for them twice; but not so many
+ * that a guest fills the host's memory.
+ */
 import { describe, expect, it } from 'vitest';
 import { sized } from '../../../tests/support/form.ts';
 import type { TierName } from '../src/engine/engine.ts';
@@ -10,7 +13,10 @@ import { FlatMachine } from './support/flat-machine.ts';
 const INTERPRETER = new Interpreter();
 const PROGRAM = 0x1000;
 
-/** How often the first of `pages` linear pages, all of them the same memory, is asked for while each of them is executed, twice. */
+/**
+ * How often the first of `pages` linear pages, all of them the same memory, is asked for while each of them is
+ * executed, twice.
+ */
 function walksOfFirst(tier: TierName, pages: number): number {
   const m = new FlatMachine({ tier, interpreter: INTERPRETER, ram: 1 << 16, cache: 1 << 20 });
   let walks = 0;

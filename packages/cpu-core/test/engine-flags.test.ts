@@ -1,4 +1,7 @@
-/** Every kind of lazy flags, CF or CF and OF put apart or not, seen by all that reads flags: tier 0 against the evaluator. */
+/**
+ * Every kind of lazy flags, CF or CF and OF put apart or not, seen by all that reads flags: tier 0 against the
+ * evaluator.
+ */
 import { expect, test } from 'vitest';
 import type { TierName } from '../src/engine/engine.ts';
 import { stateHash } from '../src/engine/state-hash.ts';

@@ -1,4 +1,7 @@
-/** Which instructions the generated code executes itself: a form that silently falls to the evaluator is right but fifty times slower. */
+/**
+ * Which instructions the generated code executes itself: a form that silently falls to the evaluator is right but fifty
+ * times slower.
+ */
 import { expect, test } from 'vitest';
 import { decode } from '../src/decode/decode.ts';
 import { coldFormsOf, formKey, formsOf } from '../src/engine/wasm/forms.ts';

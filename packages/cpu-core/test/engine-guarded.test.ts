@@ -1,4 +1,7 @@
-/** Stores to data on a page that holds code: the tables are walked once for them, as for any page, until translations are dropped. */
+/**
+ * Stores to data on a page that holds code: the tables are walked once for them, as for any page, until translations
+ * are dropped.
+ */
 import { describe, expect, it } from 'vitest';
 import type { TierName } from '../src/engine/engine.ts';
 import { Interpreter } from '../src/engine/wasm/interpreter.ts';

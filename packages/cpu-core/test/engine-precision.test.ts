@@ -25,7 +25,8 @@ describe.each(['evaluator', 'interpreter'] as const)('%s', (tier) => {
   }
 
   describe('segments that are not flat', () => {
-    // Base 2000h, limit 0FFFh; attributes in save-state form. Intel SDM Vol. 3, "Segment Descriptor Tables", "Type Checking".
+    // Base 2000h, limit 0FFFh; attributes in save-state form. Intel SDM Vol. 3, "Segment Descriptor Tables", "Type
+    // Checking".
     const DATA = 0x93;
     const READ_ONLY = 0x91;
     const EXPAND_DOWN = 0x97;

@@ -1,4 +1,7 @@
-/** Time read, PAUSE passed, IF changed by generated code alone, against the evaluator, which asks its surroundings each time. */
+/**
+ * Time read, PAUSE passed, IF changed by generated code alone, against the evaluator, which asks its surroundings each
+ * time.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seedOf, sized } from '../../../tests/support/form.ts';

@@ -1,4 +1,7 @@
-/** String instructions that generated code executes alone, against the evaluator: sizes, overlaps, page borders, counts, budgets that end within. */
+/**
+ * String instructions that generated code executes alone, against the evaluator: sizes, overlaps, page borders, counts,
+ * budgets that end within.
+ */
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { seedOf, sized } from '../../../tests/support/form.ts';

@@ -1,4 +1,7 @@
-/** Lazy flags against the SDM's definitions of CF, AF and OF: carries out of the last bit and out of bit 3, and a result that has not its sign. */
+/**
+ * Lazy flags against the SDM's definitions of CF, AF and OF: carries out of the last bit and out of bit 3, and a result
+ * that has not its sign.
+ */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { evaluateFlags } from '../src/flags.ts';

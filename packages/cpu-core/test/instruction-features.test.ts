@@ -34,7 +34,9 @@ const OURS: Readonly<Record<string, string>> = {
 };
 /** NOPs before they became something, and PREFETCH, which does nothing everywhere. */
 const HINTS = 'MULTIBYTENOP CET_IBT CET_SS CLDEMOTE PREFETCHITI PREFETCHW PREFETCHWT1'.split(' ');
-/** What needs no CPUID bit, or (x87) is checked behind CR0's. VMCALL is #UD outside VMX operation whatever CPUID says. */
+/**
+ * What needs no CPUID bit, or (x87) is checked behind CR0's. VMCALL is #UD outside VMX operation whatever CPUID says.
+ */
 const EVERYWHERE = new Set('CPUID FPU FPU287 FPU387 PAUSE RDPMC SMM X64 INVEPT INVVPID WBNOINVD'.split(' '));
 
 /** One iced feature in our words; undefined if it is nothing. */

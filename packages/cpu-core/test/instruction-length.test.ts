@@ -1,4 +1,7 @@
-/** Instructions of 15 bytes run, longer ones are #GP(0): Intel SDM Vol. 3, "General-Protection Exception", and the processor at hand. */
+/**
+ * Instructions of 15 bytes run, longer ones are #GP(0): Intel SDM Vol. 3, "General-Protection Exception", and the
+ * processor at hand.
+ */
 import { describe, expect, test } from 'vitest';
 import { NativeFpu, nativeSkip } from './native/x87-harness.ts';
 import { FlatMachine } from './support/flat-machine.ts';

@@ -1,4 +1,7 @@
-/** Addresses of memory operands in helpers: doubles where they are exact must give what 64-bit arithmetic gives, faults included. */
+/**
+ * Addresses of memory operands in helpers: doubles where they are exact must give what 64-bit arithmetic gives, faults
+ * included.
+ */
 import { SEG_FS } from '@smm/x86-defs';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';

@@ -1,7 +1,7 @@
 /**
  * Every form of instruction that a boot of OVMF executes is modelled. `data/ovmf-forms.txt` was recorded from Debian's
- * OVMF (X64 and IA32, with SMM) on QEMU: code size, mnemonic, operands, opcode (`/n` ModRM reg, `m` memory, `rN` register form
- * with r/m N), prefix.
+ * OVMF (X64 and IA32, with SMM) on QEMU: code size, mnemonic, operands, opcode (`/n` ModRM reg, `m` memory, `rN`
+ * register form with r/m N), prefix.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -56,7 +56,8 @@ function encode(line: string): Form {
     const rm = Number(form[2] ?? 3);
     code.push(memory ? reg | (bits === 16 ? 7 : 3) : 0xc0 | reg | rm);
   } else if (!/^(a[0-3])$/.test(opcode)) {
-    // [rBX] as memory, else CX with BX; unread by instructions without ModRM byte. Control and debug registers: number 0.
+    // [rBX] as memory, else CX with BX; unread by instructions without ModRM byte. Control and debug registers:
+    // number 0.
     if (memory) code.push(bits === 16 ? 7 : 3);
     else {
       const number = /cr(\d)/.exec(operandText);

@@ -1,4 +1,6 @@
-/** CPUID against what QEMU 7.2 (TCG, one processor, real mode) answers: `data/qemu-7.2-cpuid.json`, measured with a ROM. */
+/**
+ * CPUID against what QEMU 7.2 (TCG, one processor, real mode) answers: `data/qemu-7.2-cpuid.json`, measured with a ROM.
+ */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type CpuidContext, cpuid } from '../src/system/cpuid.ts';

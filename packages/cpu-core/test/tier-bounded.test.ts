@@ -36,8 +36,8 @@ function translationsOf(m: FlatMachine): Translations | undefined {
 }
 
 /**
- * Writes `mov eax, n; again: xor eax, m; add ebx, eax; dec ecx; jnz again; ret` to the next of many places, calls it, and goes on.
- * `stride` bytes lie between two of them.
+ * Writes `mov eax, n; again: xor eax, m; add ebx, eax; dec ecx; jnz again; ret` to the next of many places, calls it,
+ * and goes on. `stride` bytes lie between two of them.
  */
 function source(stride: number): string {
   return `outer:

@@ -1,6 +1,6 @@
 /**
- * Random programs under every tier: equal states, devices, walks and events at the end of every slice (issue 4). A program that shows a
- * difference is printed in its smallest form found, with its seed. The full form runs thousands.
+ * Random programs under every tier: equal states, devices, walks and events at the end of every slice (issue 4). A
+ * program that shows a difference is printed in its smallest form found, with its seed. The full form runs thousands.
  */
 import { describe, expect, test } from 'vitest';
 import { FULL, seedOf } from '../../../tests/support/form.ts';
@@ -11,7 +11,9 @@ import type { Variant } from './support/tier-world.ts';
 
 const interpreter = new Interpreter();
 const FIRST = seedOf(1);
-/** From 256 on, regions are translated several at a time. By default few programs of this length are translated at all. */
+/**
+ * From 256 on, regions are translated several at a time. By default few programs of this length are translated at all.
+ */
 const BATCHES: Variant = {
   name: 'translator, threshold 300',
   tier: 'translator',

@@ -1,4 +1,7 @@
-/** What surroundings see of a hot loop: faults, slice ends, device accesses, interrupts and changes of code fall on the exact instruction. */
+/**
+ * What surroundings see of a hot loop: faults, slice ends, device accesses, interrupts and changes of code fall on the
+ * exact instruction.
+ */
 import { afterEach, describe, expect, test } from 'vitest';
 import { FULL } from '../../../tests/support/form.ts';
 import { stateHash } from '../src/engine/state-hash.ts';
@@ -394,7 +397,9 @@ describe.each([EVALUATOR, INTERPRETER, ...VARIANTS].map((variant) => [variant.na
 /** What the evaluator shows, by bits and producer. */
 const flagsSeen = new Map<string, string[]>();
 
-/** States at a store behind an instruction that faults, and right behind one that reaches a device which stops the run. */
+/**
+ * States at a store behind an instruction that faults, and right behind one that reaches a device which stops the run.
+ */
 function seenBehind(variant: Variant, bits: Bits, source: string, rounds: number): string[] {
   const m = machine(variant, bits, source);
   const { state } = m.cpu;

@@ -1,4 +1,6 @@
-/** The tier comparison can fail: instructions that are wrong in one tier are found, and what is shown of them is small. */
+/**
+ * The tier comparison can fail: instructions that are wrong in one tier are found, and what is shown of them is small.
+ */
 import { describe, expect, test } from 'vitest';
 import { FULL } from '../../../tests/support/form.ts';
 import { Interpreter } from '../src/engine/wasm/interpreter.ts';
@@ -46,8 +48,8 @@ function shape(bits: Bits): Parameters<Comparison['check']>[1] {
 }
 
 /**
- * It is short, and names the operation or calls a subroutine: the fixed ones have one, and others may be entered in the middle of an instruction, where a
- * displacement of 110h is an ADC. An SMI will do if its handler has the operation.
+ * It is short, and names the operation or calls a subroutine: the fixed ones have one, and others may be entered in the
+ * middle of an instruction, where a displacement of 110h is an ADC. An SMI will do if its handler has the operation.
  */
 function expectSmall(message: string, name: OpName): void {
   const program = /--- program.*?\n(.*)\n--- slices\n(.*)\n--- difference\n/s.exec(message)!;

@@ -1,4 +1,7 @@
-/** Vector instructions of hot loops under every tier: checks, alignment, page borders, code under them, and helpers that see their registers. */
+/**
+ * Vector instructions of hot loops under every tier: checks, alignment, page borders, code under them, and helpers that
+ * see their registers.
+ */
 import { describe, expect, test } from 'vitest';
 import { stateHash } from '../src/engine/state-hash.ts';
 import { Interpreter } from '../src/engine/wasm/interpreter.ts';
@@ -220,7 +223,8 @@ describe.each(TIERS)('%s', (_name, variant) => {
     });
 
     test('16 bytes written onto the code that runs change it', () => {
-      // The immediate of the addition is part of the vector. It is written onto data until the loop is hot, then onto the code.
+      // The immediate of the addition is part of the vector. It is written onto data until the loop is hot, then onto
+      // the code.
       const di = { 16: 'di', 32: 'edi', 64: 'rdi' }[bits];
       const source = `patched: add ecx, 0x12345678
         times 16 nop

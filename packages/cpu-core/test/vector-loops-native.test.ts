@@ -64,8 +64,8 @@ function loopOf(body: readonly (readonly number[])[], rounds: number): Loop {
 }
 
 /**
- * Instructions between xmm0 to xmm3; in every third loop an FXSAVE among them, and in every second of these what it saved again. These leave
- * translated code: a loop is translated if there is enough else.
+ * Instructions between xmm0 to xmm3; in every third loop an FXSAVE among them, and in every second of these what it
+ * saved again. These leave translated code: a loop is translated if there is enough else.
  */
 function randomBody(r: Random, index: number): number[][] {
   const body = Array.from({ length: (index % 3 === 0 ? 9 : 2) + r.below(4) }, () => {

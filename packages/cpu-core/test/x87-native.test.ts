@@ -55,7 +55,8 @@ function ignoredStatus(v: X87Vector, want: DataView): number {
   // SDM, FPREM: the condition codes are a quotient's; what they are with a NaN or without a result is not said.
   const noQuotient = (want.getUint16(36, true) & 0x7fff) === 0x7fff || (fsw & ~fcw & 0x3f) !== 0;
   if (v.name.startsWith('fprem') && noQuotient) ignored |= 0x4300;
-  // SDM, FCOM: the condition codes are set to 'unordered' if the invalid operation is masked. AMD processors set them anyway.
+  // SDM, FCOM: the condition codes are set to 'unordered' if the invalid operation is masked. AMD processors set them
+  // anyway.
   if (COMPARISON.test(v.name) && fsw & ~fcw & 0x01) ignored |= FSW_CONDITIONS;
   return ignored;
 }

@@ -39,7 +39,10 @@ export interface FirmwareOptions {
   readonly quirks?: readonly FirmwareQuirk[];
   /** Polls without a new arrival after which the first normal SMI gives up on the missing CPUs; 100000h if absent. */
   readonly gatherPolls?: number;
-  /** Top of low usable DRAM for `symbols`, guest-physical; 80000000h (`-m 2048`) if absent. The image itself works for any. */
+  /**
+   * Top of low usable DRAM for `symbols`, guest-physical; 80000000h (`-m 2048`) if absent. The image itself works for
+   * any.
+   */
   readonly tolud?: number;
 }
 

@@ -1,4 +1,6 @@
-/** Where things are: flash, low RAM, the two images, save-state fields and selectors. All addresses are guest-physical. */
+/**
+ * Where things are: flash, low RAM, the two images, save-state fields and selectors. All addresses are guest-physical.
+ */
 import {
   APIC_DEFAULT_PHYS_BASE,
   APIC_DEST_ALLBUT,

@@ -20,8 +20,8 @@ function dword(bytes: Uint8Array, offset: number): number {
 }
 
 /**
- * Assembles `source` for two addresses; what differs is what must be relocated. Throws SmmError `FIRMWARE_IMAGE` when the image is
- * larger than `limit` bytes or a field does not move with it.
+ * Assembles `source` for two addresses; what differs is what must be relocated. Throws SmmError `FIRMWARE_IMAGE` when
+ * the image is larger than `limit` bytes or a field does not move with it.
  */
 export function link(
   name: string,

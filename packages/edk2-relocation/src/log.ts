@@ -86,7 +86,8 @@ function lines2024(plan: TilePlan, ids: readonly number[], request: ExpectedLogR
 }
 
 /**
- * The debug log of a boot in which everything works; the first of the APIC ids is the BSP's. Each line ends in a newline.
+ * The debug log of a boot in which everything works; the first of the APIC ids is the BSP's. Each line ends in a
+ * newline.
  */
 export function expectedLog(request: ExpectedLogRequest): string {
   const plan = planTiles(request);

@@ -37,7 +37,9 @@ export interface TilePlan {
   readonly tolud: number;
 }
 
-/** Tile size of October 2015: twice the largest power of two in what a tile holds. edk2 PiSmmCpuDxeSmm "PiCpuSmmEntry". */
+/**
+ * Tile size of October 2015: twice the largest power of two in what a tile holds. edk2 PiSmmCpuDxeSmm "PiCpuSmmEntry".
+ */
 export function tileSize2015(handlerSize: number): number {
   const needed = SAVE_STATE_MAP_SIZE + PSD_SIZE + handlerSize - 1;
   return 2 * 2 ** Math.floor(Math.log2(needed));

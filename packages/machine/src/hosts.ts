@@ -73,7 +73,10 @@ export interface SwitchChoice {
   readonly quirks?: readonly string[] | undefined;
 }
 
-/** Ids of the quirks in force. Throws `SmmError` `QUIRK_SYNTAX`, `QUIRK_UNKNOWN`, `QUIRK_NOT_SHOWN`, `QUIRK_CONFLICT` or `QUIRK_NO_EFFECT`. */
+/**
+ * Ids of the quirks in force. Throws `SmmError` `QUIRK_SYNTAX`, `QUIRK_UNKNOWN`, `QUIRK_NOT_SHOWN`, `QUIRK_CONFLICT` or
+ * `QUIRK_NO_EFFECT`.
+ */
 export function quirksInForce(choice: SwitchChoice): string[] {
   const ids = new Set(choice.accelerator === 'kvm' ? findHost(choice.host ?? DEFAULT_HOST).quirks : []);
   const seen = new Set<string>();

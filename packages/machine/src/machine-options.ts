@@ -22,7 +22,9 @@ import type { HostPagesState } from './platform/host-pages.ts';
 import type { Schedule } from './scheduler.ts';
 import type { KvmSwitches } from './switches.ts';
 
-/** Virtual nanoseconds per instruction unless the options say otherwise: 125 million instructions per virtual second. */
+/**
+ * Virtual nanoseconds per instruction unless the options say otherwise: 125 million instructions per virtual second.
+ */
 export const NS_PER_INSTRUCTION = 8;
 
 /** What a machine offers to the devices around its chipset's core. */

@@ -1,4 +1,6 @@
-/** The machine: processors, local APICs, memory and chipset under an accelerator, driven by a deterministic scheduler. */
+/**
+ * The machine: processors, local APICs, memory and chipset under an accelerator, driven by a deterministic scheduler.
+ */
 import { type IoPortSpace, type PhysicalAddressSpace, TX_DEBUG, TX_SMM, type VirtualClock } from '@smm/bus';
 import type { Q35Chipset } from '@smm/chipset-q35';
 import type { Processor, TranslationStatistics } from '@smm/cpu-core';

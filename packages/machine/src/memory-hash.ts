@@ -1,7 +1,9 @@
 /** A number for all that a machine's memory holds: to compare runs and tiers. */
 import type { Machine } from './machine.ts';
 
-/** Hash, 32 bit, of the pages that hold anything: a run may touch a page that it leaves as it was. Not cryptographic. */
+/**
+ * Hash, 32 bit, of the pages that hold anything: a run may touch a page that it leaves as it was. Not cryptographic.
+ */
 export function memoryHash(machine: Machine): number {
   let hash = 1;
   for (const { at, bytes } of machine.save().memory) {

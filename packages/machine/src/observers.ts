@@ -28,7 +28,10 @@ export function machineObserver(recorder: Recorder): ProcessorObserver | undefin
   };
 }
 
-/** IPIs for everybody, register accesses and acceptances as KVM's tracepoints when the APICs are in the kernel; empty while nobody listens. */
+/**
+ * IPIs for everybody, register accesses and acceptances as KVM's tracepoints when the APICs are in the kernel; empty
+ * while nobody listens.
+ */
 export function apicObserver(recorder: Recorder, inKernel: boolean): ApicObserver {
   if (!recorder.on) return {};
   const kvm: ApicObserver = {

@@ -1,6 +1,6 @@
 /**
- * The catalogue of known faults and differences, as data. Every entry says what was before and after, and whether this machine can show it.
- * Sources: the commits named in the rows; edk2-devel, "SMBASE relocation", October 2015.
+ * The catalogue of known faults and differences, as data. Every entry says what was before and after, and whether this
+ * machine can show it. Sources: the commits named in the rows; edk2-devel, "SMBASE relocation", October 2015.
  */
 import { SmmError } from '@smm/x86-defs';
 import type { QuirkEffects } from './switches.ts';
@@ -13,7 +13,9 @@ export interface Quirk {
   readonly title: string;
   /** Where the fault was: KVM, QEMU, edk2, OVMF. */
   readonly component: string;
-  /** Commit or name of the change that ended it; where nothing is known to have: where it is tracked, or was measured. */
+  /**
+   * Commit or name of the change that ended it; where nothing is known to have: where it is tracked, or was measured.
+   */
   readonly commit: string;
   /** Nothing is known to have ended it. */
   readonly open?: boolean;

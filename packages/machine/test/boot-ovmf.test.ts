@@ -89,7 +89,8 @@ describe.skipIf(missing !== undefined)(`OVMF ${missing ?? ''}`, () => {
         expect(machine.peek(gpa, 16).every((byte) => byte === 0xff)).toBe(true);
         machine.space.write(gpa, 4, 0x1234_5678, 0);
       }
-      // Reopening it: SMRAM, ESMRAMC and the 30000h window by CF8h and by ECAM; TOLUD and TSEGMB are locked or without effect on it.
+      // Reopening it: SMRAM, ESMRAMC and the 30000h window by CF8h and by ECAM; TOLUD and TSEGMB are locked or without
+      // effect on it.
       const ecam = 0xb000_0000;
       for (const [register, value] of [
         [0x9d, 0x4a],

@@ -1,4 +1,7 @@
-/** Other memory sizes, processor counts and TSEG sizes; the tile arithmetic is checked against numbers worked out by hand. */
+/**
+ * Other memory sizes, processor counts and TSEG sizes; the tile arithmetic is checked against numbers worked out by
+ * hand.
+ */
 import { buildFirmware, expectedLog } from '@smm/edk2-relocation';
 import { SAVE_STATE_AMD64, SAVE_STATE_LEGACY32_KVM, SAVE_STATE_LEGACY32_QEMU } from '@smm/x86-defs';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** Flash in snapshots and resets: what was programmed goes and comes with them, what was there at power-on is never lost. */
+/**
+ * Flash in snapshots and resets: what was programmed goes and comes with them, what was there at power-on is never
+ * lost.
+ */
 
 import { cpuModel } from '@smm/cpu-core';
 import { SAVE_STATE_AMD64 } from '@smm/x86-defs';

@@ -1,4 +1,7 @@
-/** Runs that go well show no failure, whatever the accelerator, the host, the form of their trace and how much of it there is. */
+/**
+ * Runs that go well show no failure, whatever the accelerator, the host, the form of their trace and how much of it
+ * there is.
+ */
 import { couldHideFailure, diagnose, formatTrace, parseTraceText, type TraceEvent } from '@smm/trace';
 import { describe, expect, it } from 'vitest';
 import { sized } from '../../../tests/support/form.ts';

@@ -1,6 +1,6 @@
 /**
- * What the mail tells: edk2-devel, 2015-10-21, "SMBASE relocation". Every expected number and line in this file is the mail's, or
- * follows from it and the architecture; RIPs differ, for the guest code is ours.
+ * What the mail tells: edk2-devel, 2015-10-21, "SMBASE relocation". Every expected number and line in this file is the
+ * mail's, or follows from it and the architecture; RIPs differ, for the guest code is ours.
  */
 import { buildFirmware } from '@smm/edk2-relocation';
 import { diagnose } from '@smm/trace';

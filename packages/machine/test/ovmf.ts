@@ -1,4 +1,7 @@
-/** Debian's OVMF builds that require SMM (packages ovmf and ovmf-ia32, 2022.11-6+deb12u2), and courses of them that are known. */
+/**
+ * Debian's OVMF builds that require SMM (packages ovmf and ovmf-ia32, 2022.11-6+deb12u2), and courses of them that are
+ * known.
+ */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -51,8 +54,9 @@ function digest(lines: readonly string[]): string {
 }
 
 /**
- * The course that was seen is the interpreter's. What that is, is kept in `data/courses`, so that the interpreter need not run; it does in the full form,
- * which keeps the file true (`npm run test:full -- packages/machine/test/tiers-ovmf -u` writes it anew), and where the course seen is another.
+ * The course that was seen is the interpreter's. What that is, is kept in `data/courses`, so that the interpreter need
+ * not run; it does in the full form, which keeps the file true
+ * (`npm run test:full -- packages/machine/test/tiers-ovmf -u` writes it anew), and where the course seen is another.
  */
 export async function expectCourse(
   name: string,

@@ -1,6 +1,6 @@
 /**
- * RSM from save states that hold any bytes: the guest goes on or shuts down, or what is not modelled stops with an error that says so. Nothing else.
- * SMM_FULL=1: 100,000 states.
+ * RSM from save states that hold any bytes: the guest goes on or shuts down, or what is not modelled stops with an
+ * error that says so. Nothing else. SMM_FULL=1: 100,000 states.
  */
 import { UnmodelledError } from '@smm/x86-defs';
 import fc from 'fast-check';

@@ -1,6 +1,7 @@
 /**
- * RSM from a save state with one field changed, beside QEMU's TCG: the guest prints all registers that it can see afterwards, and both print the same. Fields
- * whose change both leave open (reserved bits, paging, breakpoints) are `rsm-fuzz.test.ts`'s.
+ * RSM from a save state with one field changed, beside QEMU's TCG: the guest prints all registers that it can see
+ * afterwards, and both print the same. Fields whose change both leave open (reserved bits, paging, breakpoints) are
+ * `rsm-fuzz.test.ts`'s.
  */
 import { assemble } from '@smm/asm';
 import { cpuModel } from '@smm/cpu-core';
@@ -10,7 +11,10 @@ import { missingTools, runQemu } from '../../../tests/support/qemu.ts';
 import { DEFAULT_KVM_OPTIONS, DEFAULT_SCHEDULE, Machine, resolveSwitches } from '../src/index.ts';
 import { parts } from './runs.ts';
 
-/** Field, and 32 bits that are written there: a selector with its attributes. RIP stays, so that the guest goes on in its dump. */
+/**
+ * Field, and 32 bits that are written there: a selector with its attributes. RIP stays, so that the guest goes on in
+ * its dump.
+ */
 const CHANGES: readonly (readonly [SaveStateFieldName, number])[] = [
   ...(['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi'] as const).map(
     (name, n) => [name, 0x8765_4320 + n] as const,

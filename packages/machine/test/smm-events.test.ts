@@ -1,6 +1,6 @@
 /**
- * What arrives at a processor in SMM waits for RSM: NMI, INIT, start-up IPI, another SMI. Intel SDM Vol. 3, "SMIs and Interrupts Within SMM", "NMI Handling
- * While in SMM". The vector tables of the interrupted guest are never used.
+ * What arrives at a processor in SMM waits for RSM: NMI, INIT, start-up IPI, another SMI. Intel SDM Vol. 3, "SMIs and
+ * Interrupts Within SMM", "NMI Handling While in SMM". The vector tables of the interrupted guest are never used.
  */
 import { SEG_CS } from '@smm/x86-defs';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** SMRAM on this machine as an attacker meets it: closed, locked, and what an SMI does not change. Intel Q35 data sheet, "SMRAM", "ESMRAMC". */
+/**
+ * SMRAM on this machine as an attacker meets it: closed, locked, and what an SMI does not change. Intel Q35 data sheet,
+ * "SMRAM", "ESMRAMC".
+ */
 import { describe, expect, it } from 'vitest';
 import { type Machine, prepareRelocation, type Relocation, runRelocation } from '../src/index.ts';
 import { flat } from './flat-rom.ts';

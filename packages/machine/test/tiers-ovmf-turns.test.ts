@@ -1,4 +1,7 @@
-/** Boots of Debian's OVMF in which turns are short for a while in each phase, under every tier: regions are left in their middle. */
+/**
+ * Boots of Debian's OVMF in which turns are short for a while in each phase, under every tier: regions are left in
+ * their middle.
+ */
 import { stateHash, type TierName, type TranslatorOptions } from '@smm/cpu-core';
 import { TraceHasher } from '@smm/trace';
 import { describe, expect, it } from 'vitest';

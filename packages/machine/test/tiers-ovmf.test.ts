@@ -1,6 +1,6 @@
 /**
- * Whole boots of Debian's OVMF under every tier: all processors' registers, the trace and the serial text are the same every few
- * instructions, and all of memory at coarser points.
+ * Whole boots of Debian's OVMF under every tier: all processors' registers, the trace and the serial text are the same
+ * every few instructions, and all of memory at coarser points.
  */
 import { stateHash, type TierName, type TranslatorOptions } from '@smm/cpu-core';
 import { TraceHasher } from '@smm/trace';
@@ -53,8 +53,8 @@ function course(architecture: Architecture, options: Partial<BootOptions>, goal:
 const THRESHOLD = (threshold: number): Variant => ({ tier: 'translator', translator: { threshold } });
 
 /**
- * To the shell with the default threshold, with one that translates all that runs more than a few times, and with 1, which translates all
- * that runs; up to the relocation of SMBASE in odd turns.
+ * To the shell with the default threshold, with one that translates all that runs more than a few times, and with 1,
+ * which translates all that runs; up to the relocation of SMBASE in odd turns.
  */
 const RUNS: readonly (readonly [name: string, Architecture, Partial<BootOptions>, BootGoal, Variant])[] = [
   ['x64-shell', 'x64', { cpus: 2 }, 'shell', { tier: 'translator' }],

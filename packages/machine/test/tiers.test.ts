@@ -1,6 +1,6 @@
 /**
- * The relocation matrix under every tier: the same trace, log and machine at the end, registers and memory included, and the same
- * processors at the end of every turn (issue 4). The full form runs the whole matrix.
+ * The relocation matrix under every tier: the same trace, log and machine at the end, registers and memory included,
+ * and the same processors at the end of every turn (issue 4). The full form runs the whole matrix.
  */
 import { stateHash, type TierName, type TranslatorOptions } from '@smm/cpu-core';
 import { TraceHasher } from '@smm/trace';

@@ -1,4 +1,7 @@
-/** The PM timer, the TSC and PAUSE in a whole machine: what generated code computes alone is what the devices answer, and is counted alike. */
+/**
+ * The PM timer, the TSC and PAUSE in a whole machine: what generated code computes alone is what the devices answer,
+ * and is counted alike.
+ */
 import { cpuModel, stateHash, type TierName } from '@smm/cpu-core';
 import { SAVE_STATE_AMD64 } from '@smm/x86-defs';
 import { describe, expect, it } from 'vitest';

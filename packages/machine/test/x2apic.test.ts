@@ -7,7 +7,10 @@ import { rom } from './flat-rom.ts';
 
 const CPUS = 300;
 
-/** APs switch to x2APIC, add their ids up and halt; the BSP then sends an SMI to the last one by its id and waits for the handler. */
+/**
+ * APs switch to x2APIC, add their ids up and halt; the BSP then sends an SMI to the last one by its id and waits for
+ * the handler.
+ */
 const SOURCE = `
 bits 16
 start:

@@ -45,7 +45,10 @@ import { checkModelled, type PagingState } from './paging-state.ts';
 import type { TableMemory } from './table-memory.ts';
 import { WALK_OK, WALK_PAGE_FAULT, WALK_TABLE_ACCESS, WalkResult } from './walk-result.ts';
 
-/** Walks of one access over entries that change under it: memory does not do that here, registers may. The last one writes no flags. */
+/**
+ * Walks of one access over entries that change under it: memory does not do that here, registers may. The last one
+ * writes no flags.
+ */
 const MAX_TRIES = 16;
 /** Reserved bits 20:13 of a page-directory entry that maps 2 MiB. */
 const RESERVED_2M = 0x001f_e000;

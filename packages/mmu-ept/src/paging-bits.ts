@@ -28,7 +28,10 @@ export const ACCESS_WRITE = 1;
 export const ACCESS_EXEC = 2;
 /** Access: read-modify-write by one instruction; a write for paging, read and write in an EPT qualification. */
 export const ACCESS_RMW = 3;
-/** What a processor does with a page: {@link ACCESS_READ}, {@link ACCESS_WRITE}, {@link ACCESS_EXEC}, {@link ACCESS_RMW}. */
+/**
+ * What a processor does with a page: {@link ACCESS_READ}, {@link ACCESS_WRITE}, {@link ACCESS_EXEC},
+ * {@link ACCESS_RMW}.
+ */
 export type Access = 0 | 1 | 2 | 3;
 
 /** Right: data reads. */

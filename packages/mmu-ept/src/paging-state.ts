@@ -14,13 +14,18 @@ export interface PagingState {
   cr4: number;
   /** IA32_EFER; LMA and NXE matter. */
   efer: number;
-  /** RFLAGS.AC, which lifts SMAP for explicit supervisor data accesses. Give false for implicit ones (descriptor tables). */
+  /**
+   * RFLAGS.AC, which lifts SMAP for explicit supervisor data accesses. Give false for implicit ones (descriptor
+   * tables).
+   */
   rflagsAc: boolean;
   /** MAXPHYADDR in bits, 32 to 52: higher address bits of 64-bit entries are reserved. */
   maxPhyAddr: number;
   /** CPUID: 1 GiB pages in 4-level paging; else bit 7 of a page-directory-pointer entry is reserved. */
   pages1GiB: boolean;
-  /** CPUID PSE-36: 4 MiB pages of 32-bit paging reach 40-bit addresses; else bits 21:13 of such an entry are reserved. */
+  /**
+   * CPUID PSE-36: 4 MiB pages of 32-bit paging reach 40-bit addresses; else bits 21:13 of such an entry are reserved.
+   */
   pse36: boolean;
   /**
    * The four PDPTE registers of PAE paging as {low, high} pairs of halves, filled by {@link loadPdptes} at MOV to CR3

@@ -6,7 +6,9 @@ import type { TableMemory } from './table-memory.ts';
 /** Reserved bits 2:1 and 8:5 in the low half of a present PDPTE. */
 const PDPTE_RESERVED_LOW = 0x1e6;
 
-/** What {@link loadPdptes} found: all good, a reserved bit (#GP(0) in the guest), or an entry that cannot be reached. */
+/**
+ * What {@link loadPdptes} found: all good, a reserved bit (#GP(0) in the guest), or an entry that cannot be reached.
+ */
 export type PdpteLoad = 'loaded' | 'reserved' | 'table-access';
 
 /**

@@ -21,8 +21,8 @@ export class TableTree {
   #pages: number[];
 
   /**
-   * An empty tree of one table page, or a tree of the `pages` of a snapshot. An entry is present when a bit of `presentMask` is set in its low half;
-   * entries that point to tables get `tableBits`.
+   * An empty tree of one table page, or a tree of the `pages` of a snapshot. An entry is present when a bit of
+   * `presentMask` is set in its low half; entries that point to tables get `tableBits`.
    */
   constructor(host: HostTablePort, presentMask: number, tableBits: number, pages?: readonly number[]) {
     this.#host = host;

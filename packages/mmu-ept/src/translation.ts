@@ -10,7 +10,9 @@ export const TRANSLATE_EPT_VIOLATION = 2;
 export const TRANSLATE_EPT_MISCONFIG = 3;
 /** VM exit: APIC access with `qualification`; nothing was read or written. */
 export const TRANSLATE_APIC_ACCESS = 4;
-/** VM exit: #PF from a shadow table, with the processor's `errorCode`; the hypervisor must look at the guest's tables. */
+/**
+ * VM exit: #PF from a shadow table, with the processor's `errorCode`; the hypervisor must look at the guest's tables.
+ */
 export const TRANSLATE_SHADOW_FAULT = 5;
 /** One of the `TRANSLATE_*` outcomes. */
 export type TranslateOutcome = 0 | 1 | 2 | 3 | 4 | 5;

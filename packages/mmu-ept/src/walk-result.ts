@@ -17,7 +17,9 @@ export class WalkResult {
   gpa = 0;
   /** `WALK_OK`: bytes of the page that the tables map (4 KiB, 2 MiB, 4 MiB, 1 GiB); 4096 with paging off. */
   pageSizeBytes = 0x1000;
-  /** `WALK_OK`: rights of this privilege class (user or supervisor, as walked) by paging, whatever the dirty flag says. */
+  /**
+   * `WALK_OK`: rights of this privilege class (user or supervisor, as walked) by paging, whatever the dirty flag says.
+   */
   rights = 0;
   /**
    * `WALK_OK`: rights that a TLB may grant to this privilege class without another walk: {@link WalkResult.rights}

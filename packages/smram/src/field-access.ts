@@ -1,4 +1,7 @@
-/** How one row of a save-state layout reaches its bytes and its words of the state: worked out once per layout, since an SMI uses every row. */
+/**
+ * How one row of a save-state layout reaches its bytes and its words of the state: worked out once per layout, since an
+ * SMI uses every row.
+ */
 import {
   type SaveStateField,
   type SaveStateFieldName,

@@ -15,13 +15,16 @@ import { accessesOf, type FieldAccess, loadField, storeField } from './field-acc
 export interface SaveStateOptions {
   /** Zero all bytes first, as KVM does; QEMU leaves unused bytes as they were. Default false. */
   readonly clearUnused?: boolean;
-  /** Write and read the interrupt shadow where the map has a field for it (KVM from 6.2 on). Default false: it reads 0. */
+  /**
+   * Write and read the interrupt shadow where the map has a field for it (KVM from 6.2 on). Default false: it reads 0.
+   */
   readonly interruptShadow?: boolean;
 }
 
 /**
- * Writes `state` into `area`, the `8000h - layout.areaOffset` bytes that end at SMBASE+FFFFh, in place. Values wider than their field are cut, as the
- * processor does. Throws `SmmError` `SAVE_STATE_SIZE` for another size, `UnmodelledError` `SAVE_STATE_LAYOUT` for a map that is not fully published.
+ * Writes `state` into `area`, the `8000h - layout.areaOffset` bytes that end at SMBASE+FFFFh, in place. Values wider
+ * than their field are cut, as the processor does. Throws `SmmError` `SAVE_STATE_SIZE` for another size,
+ * `UnmodelledError` `SAVE_STATE_LAYOUT` for a map that is not fully published.
  */
 export function encodeSaveState(
   layout: SaveStateLayout,
@@ -35,8 +38,8 @@ export function encodeSaveState(
 }
 
 /**
- * Reads a state from an area written by {@link encodeSaveState} or a guest. What the map has no field for is 0: r8 to r15 and EFER in the 32-bit ones.
- * Throws as {@link encodeSaveState}.
+ * Reads a state from an area written by {@link encodeSaveState} or a guest. What the map has no field for is 0: r8 to
+ * r15 and EFER in the 32-bit ones. Throws as {@link encodeSaveState}.
  */
 export function decodeSaveState(
   layout: SaveStateLayout,
@@ -53,8 +56,8 @@ function viewOf(area: Uint8Array): DataView {
 }
 
 /**
- * One value out of an area, whatever else is known about the map: for diagnosis, and for maps without a codec. Undefined when the map has no such field.
- * Throws `SmmError` `SAVE_STATE_SIZE` for an area of another size.
+ * One value out of an area, whatever else is known about the map: for diagnosis, and for maps without a codec.
+ * Undefined when the map has no such field. Throws `SmmError` `SAVE_STATE_SIZE` for an area of another size.
  */
 export function readSaveStateField(
   layout: SaveStateLayout,

@@ -1,9 +1,9 @@
 /**
  * Where SMRAM is and who sees it, from MCH register values alone.
  *
- * Not modelled: D_CLS (data accesses from SMM falling through to the graphics range while fetches do not); QEMU does not either.
- * Sources: Intel 316966, "System Management RAM Control", "Extended System Management RAM Control", "TSEG Memory Base"; QEMU's q35 machine, measured (the
- * tests run it).
+ * Not modelled: D_CLS (data accesses from SMM falling through to the graphics range while fetches do not); QEMU does
+ * not either. Sources: Intel 316966, "System Management RAM Control", "Extended System Management RAM Control", "TSEG
+ * Memory Base"; QEMU's q35 machine, measured (the tests run it).
  */
 import {
   MCH_DEFAULT_SMBASE_LCK,
@@ -32,7 +32,8 @@ export interface SmramDecodeOptions {
   /** Top of RAM below 4 GiB, guest-physical: where QEMU puts the end of TSEG, whatever TSEGMB and TOLUD say. */
   readonly topOfLowRam: number;
   /**
-   * `qemu` (default): TSEG ends at `topOfLowRam`. `datasheet`: TSEG starts at TSEGMB. Firmware that programs TSEGMB to match sees no difference.
+   * `qemu` (default): TSEG ends at `topOfLowRam`. `datasheet`: TSEG starts at TSEGMB. Firmware that programs TSEGMB to
+   * match sees no difference.
    */
   readonly tsegPlacement?: 'qemu' | 'datasheet';
 }
@@ -52,8 +53,9 @@ export function tsegSizeBytes(registers: Pick<SmramRegisters, 'esmramc' | 'extTs
 }
 
 /**
- * The ranges in which SMRAM decoding changes what an access finds. Where no range says otherwise the memory map is as without SMRAM.
- * TSEG needs both T_EN and G_SMRAME. Outside SMM the compatible range gives way to the graphics range on the bus even when SMRAM is disabled: it is never plain RAM unless opened.
+ * The ranges in which SMRAM decoding changes what an access finds. Where no range says otherwise the memory map is as
+ * without SMRAM. TSEG needs both T_EN and G_SMRAME. Outside SMM the compatible range gives way to the graphics range on
+ * the bus even when SMRAM is disabled: it is never plain RAM unless opened.
  */
 export function decodeSmram(registers: SmramRegisters, options: SmramDecodeOptions): SmramRange[] {
   const { smram, esmramc } = registers;

@@ -13,7 +13,9 @@ export interface SmramExtent {
 
 /** What to check against. All sizes in bytes. */
 export interface TileCheckOptions {
-  /** Bytes of SMI entry code at SMBASE+8000h; default: up to the tile's end or the save-state map, whichever is first. */
+  /**
+   * Bytes of SMI entry code at SMBASE+8000h; default: up to the tile's end or the save-state map, whichever is first.
+   */
   readonly handlerSizeBytes?: number;
   /** Per-processor data below the save-state map that must stay free too, as edk2's PSD at FB00h; default none. */
   readonly dataBelowMapBytes?: number;
@@ -43,8 +45,9 @@ interface Part {
 }
 
 /**
- * Checks SMBASEs, `tileSizeBytes` apart or not. Each processor owns its SMI entry code (SMBASE+8000h on) and its save-state map (SMBASE+FC00h to +FFFFh, with the data below it); no two of these
- * may share a byte, except that one processor may be checked alone. Returns every problem, by processor and then by the other one; empty means sound.
+ * Checks SMBASEs, `tileSizeBytes` apart or not. Each processor owns its SMI entry code (SMBASE+8000h on) and its
+ * save-state map (SMBASE+FC00h to +FFFFh, with the data below it); no two of these may share a byte, except that one
+ * processor may be checked alone. Returns every problem, by processor and then by the other one; empty means sound.
  */
 export function checkTiles(
   smbases: readonly number[],

@@ -1,4 +1,7 @@
-/** Who sees SMRAM under which registers: QEMU's q35 against our chipset with this package's decoder, same accesses on both. */
+/**
+ * Who sees SMRAM under which registers: QEMU's q35 against our chipset with this package's decoder, same accesses on
+ * both.
+ */
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { buildModel, configWrite, runOnModel } from '../../chipset-q35/test/support/model.ts';
@@ -13,7 +16,9 @@ const LPC = 0xf8;
 const missing = oracleMissing();
 /** Without a VGA card QEMU lets the RAM under the graphics range show through, which no chipset does. */
 const QEMU_ARGS = ['-m', '256', '-device', 'VGA'];
-/** Edges of every range that may be SMRAM, and their neighbours. 38000h is left out: the probe's SMI handler runs there. */
+/**
+ * Edges of every range that may be SMRAM, and their neighbours. 38000h is left out: the probe's SMI handler runs there.
+ */
 const PROBES = [
   ...[0x9fffc, 0xa0000, 0xbfffc, 0xfeda0000, 0xfedbfffc, 0x2fffc, 0x30000, 0x4fffc],
   ...[1, 2, 8, 16].flatMap((mib) => [RAM - mib * 0x10_0000 - 4, RAM - mib * 0x10_0000]),

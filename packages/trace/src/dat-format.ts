@@ -1,4 +1,7 @@
-/** Words and numbers of trace.dat versions 6 and 7. Sources: trace-cmd.dat.v6(5), trace-cmd.dat.v7(5); measured on trace-cmd 3.1.6. */
+/**
+ * Words and numbers of trace.dat versions 6 and 7. Sources: trace-cmd.dat.v6(5), trace-cmd.dat.v7(5); measured on
+ * trace-cmd 3.1.6.
+ */
 import { declareField, type PlacedField } from './c-layout.ts';
 import type { TraceEventName, TraceForm } from './events.ts';
 import { EVENT_TABLE, formOf, tracepointName } from './table.ts';

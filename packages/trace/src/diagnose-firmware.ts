@@ -1,4 +1,7 @@
-/** Rules that read the firmware's own words in the trace: the debug log of this project's firmware and of edk2 with the 2015 debug patch. */
+/**
+ * Rules that read the firmware's own words in the trace: the debug log of this project's firmware and of edk2 with the
+ * 2015 debug patch.
+ */
 import type { Finding, TraceFacts } from './diagnosis.ts';
 import { hexOf } from './diagnosis.ts';
 
@@ -6,7 +9,10 @@ const PF_VECTOR = 14;
 /** Page-fault error code: a reserved bit was set in a paging-structure entry. */
 const PF_RSVD = 8;
 
-/** An exception handler in SMM that wrote a line and stopped: Q25 if it was a page fault by a reserved bit on the first stay. */
+/**
+ * An exception handler in SMM that wrote a line and stopped: Q25 if it was a page fault by a reserved bit on the first
+ * stay.
+ */
 export function exceptionInSmm(facts: TraceFacts): Finding[] {
   for (const episode of facts.episodes) {
     for (const index of episode.inside) {
@@ -41,7 +47,10 @@ export function exceptionInSmm(facts: TraceFacts): Finding[] {
   return [];
 }
 
-/** A firmware that says that a CPU has done its first SMI when that CPU has not: it does not wait, and what follows is a race. */
+/**
+ * A firmware that says that a CPU has done its first SMI when that CPU has not: it does not wait, and what follows is a
+ * race.
+ */
 export function relocationNotAwaited(facts: TraceFacts): Finding[] {
   for (const [index, event] of facts.events.entries()) {
     const match =

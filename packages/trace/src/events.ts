@@ -8,7 +8,10 @@ export type TraceEvent = KvmEvent | MachineEvent;
 /** Name of an event. */
 export type TraceEventName = TraceEvent['name'];
 
-/** Takes one event. A sink only observes: it must not change the machine, and it must not keep references that it mutates. */
+/**
+ * Takes one event. A sink only observes: it must not change the machine, and it must not keep references that it
+ * mutates.
+ */
 export type TraceSink = (event: TraceEvent) => void;
 
 /** Which kernel's fields and words: those of late 2015 (as in Linux 4.4), or today's (6.12). */

@@ -1,4 +1,7 @@
-/** The 64-bit FNV-1a hash without bigints, since a run hashes millions of bytes. Source: Fowler, Noll, Vo, "FNV hash parameters". */
+/**
+ * The 64-bit FNV-1a hash without bigints, since a run hashes millions of bytes. Source: Fowler, Noll, Vo, "FNV hash
+ * parameters".
+ */
 
 // The prime is 2^40 + 1B3h; the basis is CBF29CE484222325h.
 const PRIME_LOW = 0x1b3;

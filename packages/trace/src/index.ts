@@ -1,5 +1,6 @@
 /**
- * KVM tracepoints and machine events: types, trace text, trace.dat, Perfetto and JSONL writers and readers, first divergence and diagnosis.
+ * KVM tracepoints and machine events: types, trace text, trace.dat, Perfetto and JSONL writers and readers, first
+ * divergence and diagnosis.
  * @packageDocumentation
  */
 export type { TraceCodec } from './dat-codec.ts';

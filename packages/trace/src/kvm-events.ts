@@ -55,7 +55,9 @@ export interface KvmExit extends KvmEventBase {
   readonly isa: number;
   /** VMX: exit qualification; SVM: EXITINFO1. 64 bits; absent where the text was trimmed. */
   readonly info1?: bigint;
-  /** VMX: VM-exit interruption information until 5.10, afterwards IDT-vectoring information; SVM: EXITINFO2. 64 bits. */
+  /**
+   * VMX: VM-exit interruption information until 5.10, afterwards IDT-vectoring information; SVM: EXITINFO2. 64 bits.
+   */
   readonly info2?: bigint;
   /** VM-exit interruption information, 32 bits. Not in 2015. */
   readonly intrInfo?: number;
@@ -73,7 +75,9 @@ export interface KvmPageFault extends KvmEventBase {
   readonly guestRip?: bigint;
   /** With EPT the guest-physical address, with shadow paging the linear address; 64 bits. */
   readonly faultAddress: bigint;
-  /** EPT: the raw exit qualification; nested or shadow paging: the #PF error code. Absent where the text was trimmed. */
+  /**
+   * EPT: the raw exit qualification; nested or shadow paging: the #PF error code. Absent where the text was trimmed.
+   */
   readonly errorCode?: bigint;
 }
 

@@ -44,7 +44,9 @@ export function fieldsOf(name: TraceEventName, form: TraceForm, extra = false): 
   return placeFields(extra ? [...fields, ...more] : fields);
 }
 
-/** True if the events of a name carry the members of its `extra` fields, all of them, so that records have those too. */
+/**
+ * True if the events of a name carry the members of its `extra` fields, all of them, so that records have those too.
+ */
 export function carriesExtra(name: TraceEventName, form: TraceForm, events: readonly TraceEvent[]): boolean {
   const { extra = [] } = formOf(EVENT_TABLE[name], form);
   if (extra.length === 0) return false;

@@ -1,4 +1,7 @@
-/** CR0, CR4, EFER and RFLAGS bits, spelled as the Intel SDM spells them. Intel SDM Vol. 3, "Control Registers"; Vol. 1, "EFLAGS Register". */
+/**
+ * CR0, CR4, EFER and RFLAGS bits, spelled as the Intel SDM spells them. Intel SDM Vol. 3, "Control Registers"; Vol. 1,
+ * "EFLAGS Register".
+ */
 
 /** CR0: protection enable. */
 export const CR0_PE = 0x0000_0001;

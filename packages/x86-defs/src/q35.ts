@@ -1,7 +1,7 @@
 /**
- * Q35 MCH and ICH9 register numbers and bits, under the names of edk2 OvmfPkg "Q35MchIch9.h"; names it lacks follow the data sheets.
- * Sources: Intel 316966 (3 Series chipset family, "DRAM Controller Registers"), Intel 316972 (ICH9, "LPC Interface Bridge Registers"); registers marked QEMU exist
- * only in its q35 machine.
+ * Q35 MCH and ICH9 register numbers and bits, under the names of edk2 OvmfPkg "Q35MchIch9.h"; names it lacks follow the
+ * data sheets. Sources: Intel 316966 (3 Series chipset family, "DRAM Controller Registers"), Intel 316972 (ICH9, "LPC
+ * Interface Bridge Registers"); registers marked QEMU exist only in its q35 machine.
  */
 
 /** PCI vendor id of Intel, 16 bit. */

@@ -1,8 +1,9 @@
 /**
  * SMM save-state maps as data.
  *
- * Sources: AMD64 Architecture Programmer's Manual Vol. 2, "SMRAM State-Save Area"; Intel SDM Vol. 3, "SMRAM State Save Map"; edk2 UefiCpuPkg
- * "SmramSaveStateMap.h"; the two attribute forms of the 32-bit map as QEMU and KVM store them (measured and read, see the project's SPECS).
+ * Sources: AMD64 Architecture Programmer's Manual Vol. 2, "SMRAM State-Save Area"; Intel SDM Vol. 3, "SMRAM State Save
+ * Map"; edk2 UefiCpuPkg "SmramSaveStateMap.h"; the two attribute forms of the 32-bit map as QEMU and KVM store them
+ * (measured and read, see the project's SPECS).
  */
 
 /** Segment registers and system segments of a save-state map. */
@@ -72,7 +73,9 @@ export type SaveStateLayoutName = 'amd64' | 'legacy32-qemu' | 'legacy32-kvm' | '
 export interface SaveStateLayout {
   /** Which map. */
   readonly name: SaveStateLayoutName;
-  /** SMM revision identifier that the processor writes, 32 bit; for `intel64` the least that has this map's I/O fields. */
+  /**
+   * SMM revision identifier that the processor writes, 32 bit; for `intel64` the least that has this map's I/O fields.
+   */
   readonly revision: number;
   /** First byte, offset from SMBASE+8000h; the map ends at 7FFFh. */
   readonly areaOffset: number;
@@ -94,8 +97,8 @@ const AMD64_SEGMENT_AT: readonly (readonly [SaveStateSegment, number])[] = [
 ];
 
 /**
- * AMD64 map, revision 00020064h: what QEMU's x86-64 target and KVM guests with long mode use. CR0, CR4, DR6, DR7 and RFLAGS have eight bytes
- * of room; QEMU stores the low four, and their high halves are always zero.
+ * AMD64 map, revision 00020064h: what QEMU's x86-64 target and KVM guests with long mode use. CR0, CR4, DR6, DR7 and
+ * RFLAGS have eight bytes of room; QEMU stores the low four, and their high halves are always zero.
  */
 export const SAVE_STATE_AMD64: SaveStateLayout = {
   name: 'amd64',
@@ -142,7 +145,8 @@ export const SAVE_STATE_LEGACY32_QEMU: SaveStateLayout = {
 };
 
 /**
- * 32-bit map, revision 00020000h, attributes as the descriptor's high dword has them (KVM): what KVM guests without long mode use.
+ * 32-bit map, revision 00020000h, attributes as the descriptor's high dword has them (KVM): what KVM guests without
+ * long mode use.
  */
 export const SAVE_STATE_LEGACY32_KVM: SaveStateLayout = {
   name: 'legacy32-kvm',
@@ -153,8 +157,8 @@ export const SAVE_STATE_LEGACY32_KVM: SaveStateLayout = {
 };
 
 /**
- * Intel 64 map, as far as it is published: hidden segment parts and table limits are not, so no codec can use it. Neither QEMU nor KVM does; firmware that reads
- * SMBASE at 7EF8h on an AMD64 map reads something else.
+ * Intel 64 map, as far as it is published: hidden segment parts and table limits are not, so no codec can use it.
+ * Neither QEMU nor KVM does; firmware that reads SMBASE at 7EF8h on an AMD64 map reads something else.
  */
 export const SAVE_STATE_INTEL64: SaveStateLayout = {
   name: 'intel64',

@@ -1,6 +1,6 @@
 /**
- * An `SmmSaveState` as an array of 32-bit words: the form in which a processor hands it to a codec at every SMI, without a bigint on the way. A 64-bit value
- * is two words, the low one first.
+ * An `SmmSaveState` as an array of 32-bit words: the form in which a processor hands it to a codec at every SMI,
+ * without a bigint on the way. A 64-bit value is two words, the low one first.
  */
 import type { SegmentState, SmmSaveState } from './arch-state.ts';
 import {
@@ -30,7 +30,10 @@ export const SAVE_WORD = {
   dr6: 44,
   /** DR7. */
   dr7: 46,
-  /** Segments in the order of `SAVE_STATE_SEGMENTS`, {@link SAVE_WORDS_PER_SEGMENT} each: selector, attributes, limit, base (two words). */
+  /**
+   * Segments in the order of `SAVE_STATE_SEGMENTS`, {@link SAVE_WORDS_PER_SEGMENT} each: selector, attributes, limit,
+   * base (two words).
+   */
   segments: 48,
   /** Limit, base (two words). */
   gdtr: 88,

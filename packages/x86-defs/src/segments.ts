@@ -1,4 +1,7 @@
-/** Segment registers, attribute bits (16-bit save-state form) and system descriptor types. Intel SDM Vol. 3, "Segment Descriptors". */
+/**
+ * Segment registers, attribute bits (16-bit save-state form) and system descriptor types. Intel SDM Vol. 3, "Segment
+ * Descriptors".
+ */
 
 /** Index of ES in SDM encoding order. */
 export const SEG_ES = 0;

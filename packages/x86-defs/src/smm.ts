@@ -1,4 +1,7 @@
-/** System Management Mode constants, under edk2's names. edk2 UefiCpuPkg "SmramSaveStateMap.h"; Intel SDM Vol. 3, "System Management Mode". */
+/**
+ * System Management Mode constants, under edk2's names. edk2 UefiCpuPkg "SmramSaveStateMap.h"; Intel SDM Vol. 3,
+ * "System Management Mode".
+ */
 
 /** SMBASE after RESET, guest-physical. */
 export const SMM_DEFAULT_SMBASE = 0x3_0000;

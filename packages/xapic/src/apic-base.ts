@@ -14,7 +14,9 @@ export function apicModeOf(base: number): ApicMode | undefined {
   return flags & APIC_BASE_X2APIC_ENABLE ? 'x2apic' : 'xapic';
 }
 
-/** Whether WRMSR may go from one mode to another: disabled to xAPIC to x2APIC to disabled, xAPIC to disabled, or stay. */
+/**
+ * Whether WRMSR may go from one mode to another: disabled to xAPIC to x2APIC to disabled, xAPIC to disabled, or stay.
+ */
 export function isLegalTransition(from: ApicMode, to: ApicMode): boolean {
   if (from === to || to === 'disabled') return true;
   return (from === 'disabled' && to === 'xapic') || (from === 'xapic' && to === 'x2apic');

@@ -1,7 +1,8 @@
 /**
  * What connects the local APICs: routes IPIs, I/O APIC messages and MSIs to their targets.
  * Not modelled: interrupt remapping, 15-bit MSI destinations, focus processors, bus arbitration time.
- * Source: Intel SDM Vol. 3, "Issuing Interprocessor Interrupts", "Determining IPI Destination", "Message Signalled Interrupts".
+ * Source: Intel SDM Vol. 3, "Issuing Interprocessor Interrupts", "Determining IPI Destination", "Message Signalled
+ * Interrupts".
  */
 import {
   APIC_BROADCAST,
@@ -64,7 +65,9 @@ export class ApicBus {
     return this.#apics;
   }
 
-  /** Adds a local APIC; its constructor does this. Throws `SmmError` `APIC_ID_TAKEN` when the initial id is not unique. */
+  /**
+   * Adds a local APIC; its constructor does this. Throws `SmmError` `APIC_ID_TAKEN` when the initial id is not unique.
+   */
   register(apic: LocalApic): void {
     if (this.#apics.some((other) => other.initialId === apic.initialId)) {
       throw new SmmError(

@@ -53,7 +53,9 @@ export interface ApicBehaviour {
   readonly sharedId: 'every' | 'last' | 'owner';
   /** Whether logical destination FFh (all ones) reaches every APIC even without a matching LDR. */
   readonly logicalBroadcast: boolean;
-  /** Clearing IA32_APIC_BASE.EN: registers go to their reset values, keep theirs, or the APIC is gone for good (QEMU). */
+  /**
+   * Clearing IA32_APIC_BASE.EN: registers go to their reset values, keep theirs, or the APIC is gone for good (QEMU).
+   */
   readonly globalDisable: 'reset' | 'kept' | 'permanent';
   /** Whether a write to offset 0 of the page is an MSI (QEMU, where both live at one address). */
   readonly msiAtOffsetZero: boolean;

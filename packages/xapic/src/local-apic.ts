@@ -62,8 +62,8 @@ export class LocalApic implements MmioDevice, Snapshottable<LocalApicState> {
   #arbitrationId = 0;
 
   /**
-   * Registers itself on the bus. Throws `SmmError` `APIC_ID_TAKEN` when the initial id is not unique there, `OPTION_VALUE` for
-   * options that make no sense.
+   * Registers itself on the bus. Throws `SmmError` `APIC_ID_TAKEN` when the initial id is not unique there,
+   * `OPTION_VALUE` for options that make no sense.
    */
   constructor(options: LocalApicOptions) {
     checkOptions(options);

@@ -41,7 +41,8 @@ export type Acceptance = 'accepted' | 'coalesced' | 'ignored';
 
 /**
  * Sees what happens, in the order of KVM's tracepoints: register access, then the IPI, then each acceptance. Observers
- * must not act on the model; debug accesses are never reported. `apic` is the initial id of the local APIC that it happens to.
+ * must not act on the model; debug accesses are never reported. `apic` is the initial id of the local APIC that it
+ * happens to.
  */
 export interface ApicObserver {
   /** A register was read or is about to be written, by MMIO or as an x2APIC MSR (an ICR write is ICR2, then ICR). */

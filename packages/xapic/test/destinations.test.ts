@@ -1,4 +1,6 @@
-/** Every delivery mode x shorthand x destination mode x interesting destination, against a specification written apart. */
+/**
+ * Every delivery mode x shorthand x destination mode x interesting destination, against a specification written apart.
+ */
 import { type ApicBus, type IpiRecord, LocalApic } from '@smm/xapic';
 import { describe, expect, it } from 'vitest';
 import { enable, enterX2apic, makeRig, vectorsIn } from './rig.ts';

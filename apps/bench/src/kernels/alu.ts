@@ -1,4 +1,6 @@
-/** Integer arithmetic: an ALU mix with a branch that depends on data; wide products and quotients; carries and flags. */
+/**
+ * Integer arithmetic: an ALU mix with a branch that depends on data; wide products and quotients; carries and flags.
+ */
 import { DATA_BASE } from './kernel.ts';
 import { periodicKernels, type Word } from './periodic.ts';
 

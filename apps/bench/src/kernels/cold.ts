@@ -1,7 +1,7 @@
 /**
- * Cold code: every round copies one page of code to a fresh page and runs it once, block by block. So each instruction is
- * fetched, decoded or translated, and executed exactly once; no emulator can profit from having seen the page before,
- * for its physical address is new.
+ * Cold code: every round copies one page of code to a fresh page and runs it once, block by block. So each instruction
+ * is fetched, decoded or translated, and executed exactly once; no emulator can profit from having seen the page
+ * before, for its physical address is new.
  */
 import { DATA_BASE, type Kernel, MAPPED_BYTES, type Reference } from './kernel.ts';
 

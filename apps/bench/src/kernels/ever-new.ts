@@ -1,6 +1,7 @@
 /**
- * Ever new code: the guest writes pieces of code that there have never been before, in several shapes and with other constants each, to
- * ever other places, and runs each long enough to be translated. Every fourth goes over the one before it.
+ * Ever new code: the guest writes pieces of code that there have never been before, in several shapes and with other
+ * constants each, to ever other places, and runs each long enough to be translated. Every fourth goes over the one
+ * before it.
  */
 import { DATA_BASE, type Kernel } from './kernel.ts';
 

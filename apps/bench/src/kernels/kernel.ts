@@ -42,9 +42,14 @@ export interface Kernel {
 export const KERNEL_BASE = 0x1_0000;
 /** First page table, guest-physical: tables follow each other, so entry n maps page n. Entries are `bits / 8` bytes. */
 export const PAGE_TABLES: Readonly<Record<32 | 64, number>> = { 32: 0x10_2000, 64: 0x10_6000 };
-/** First byte of memory that kernels may use as they like, up to {@link MAPPED_BYTES}, but for the page of {@link ROUNDS_TO_GO}. */
+/**
+ * First byte of memory that kernels may use as they like, up to {@link MAPPED_BYTES}, but for the page of
+ * {@link ROUNDS_TO_GO}.
+ */
 export const DATA_BASE = 0x20_0000;
-/** Kernels count down here: not beside their code, for a store into a code page makes some emulators translate it anew. */
+/**
+ * Kernels count down here: not beside their code, for a store into a code page makes some emulators translate it anew.
+ */
 export const ROUNDS_TO_GO = DATA_BASE + 0xf_0000;
 /** RAM that is mapped, bytes from 0. */
 export const MAPPED_BYTES = 64 << 20;

@@ -1,4 +1,6 @@
-/** 32-bit kernel of what firmware and its tools do: sieve, CRC-32, recursion, copying, string moves, signed compares. */
+/**
+ * 32-bit kernel of what firmware and its tools do: sieve, CRC-32, recursion, copying, string moves, signed compares.
+ */
 import { DATA_BASE, type Kernel, type Reference } from './kernel.ts';
 
 const SIZE = 32768;

@@ -1,4 +1,7 @@
-/** 64-bit kernel: random numbers, 128-bit products and sums, pointer chasing, CMOV and histogram, recursion, string moves. */
+/**
+ * 64-bit kernel: random numbers, 128-bit products and sums, pointer chasing, CMOV and histogram, recursion, string
+ * moves.
+ */
 import { DATA_BASE, type Kernel, type Reference } from './kernel.ts';
 import { fibonacci } from './mixed32.ts';
 

@@ -55,8 +55,8 @@ export interface Family {
   /** Modes; both if absent. */
   readonly modes?: readonly (32 | 64)[];
   /**
-   * NASM source before the rounds. In all three texts `@ax` is eax or rax, and so on; `@W` the word's bytes, `@word` dword or
-   * qword, `@dw` dd or dq, `@x` d or q as the end of a mnemonic.
+   * NASM source before the rounds. In all three texts `@ax` is eax or rax, and so on; `@W` the word's bytes, `@word`
+   * dword or qword, `@dw` dd or dq, `@x` d or q as the end of a mnemonic.
    */
   readonly setup: (word: Word) => string;
   /** NASM source of a round: leaves the digest in `@ax`. */

@@ -1,4 +1,7 @@
-/** Code that is written while it runs: an immediate patched before each call, new routines, data in the page of the code. */
+/**
+ * Code that is written while it runs: an immediate patched before each call, new routines, data in the page of the
+ * code.
+ */
 import { DATA_BASE } from './kernel.ts';
 import { periodicKernels } from './periodic.ts';
 
@@ -9,7 +12,10 @@ const SLOTS = 64;
 const SLOT_BYTES = 16;
 const NEAR_CALLS = 2000;
 
-/** Patches an immediate and calls it; then writes a routine of three instructions into the next of 64 slots and calls that. */
+/**
+ * Patches an immediate and calls it; then writes a routine of three instructions into the next of 64 slots and calls
+ * that.
+ */
 export const smcKernels = periodicKernels({
   name: 'smc',
   title: `${PATCHES} patched immediates and ${ROUTINES} freshly written routines, each called once`,

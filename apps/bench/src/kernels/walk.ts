@@ -1,6 +1,6 @@
 /**
- * Page walks: reads one dword of each of many pages, far more than any TLB here holds, in a loop; its twin reads the same
- * number of dwords of one page. The difference of the two is the price of the misses.
+ * Page walks: reads one dword of each of many pages, far more than any TLB here holds, in a loop; its twin reads the
+ * same number of dwords of one page. The difference of the two is the price of the misses.
  */
 import { DATA_BASE, type Kernel, MAPPED_BYTES } from './kernel.ts';
 

@@ -1,6 +1,7 @@
 /**
- * Our machine and v86 in headless Chromium. A page cannot read its CPU time, so the user and system time of all the browser's
- * processes, from /proc, is taken around each run: the page's thread, compiler threads, and what the browser does besides.
+ * Our machine and v86 in headless Chromium. A page cannot read its CPU time, so the user and system time of all the
+ * browser's processes, from /proc, is taken around each run: the page's thread, compiler threads, and what the browser
+ * does besides.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import type { BrowserServer, Page } from 'playwright';

@@ -29,8 +29,8 @@ export interface OurRun {
 }
 
 /**
- * One compiled interpreter for all runs of this process or page, as a program with several machines would have: otherwise each run
- * would wait for the host's compilers again.
+ * One compiled interpreter for all runs of this process or page, as a program with several machines would have:
+ * otherwise each run would wait for the host's compilers again.
  */
 const interpreter = new Interpreter();
 

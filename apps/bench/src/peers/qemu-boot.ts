@@ -23,7 +23,9 @@ export interface BootCost {
   readonly memory: number;
 }
 
-/** The machine that `@smm/machine` models: Q35 with SMM, flash that only SMM may write, a serial port and nothing else. */
+/**
+ * The machine that `@smm/machine` models: Q35 with SMM, flash that only SMM may write, a serial port and nothing else.
+ */
 function commandLine(code: string, vars: string, cpus: number): string[] {
   return [
     ...['-machine', 'q35,smm=on', '-accel', 'tcg,thread=single', '-cpu', 'qemu64', '-m', '256'],

@@ -1,4 +1,6 @@
-/** Whether what is kept of translated code stays bounded over very many instructions of ever new code. Runs for minutes. */
+/**
+ * Whether what is kept of translated code stays bounded over very many instructions of ever new code. Runs for minutes.
+ */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { TranslationStatistics } from '@smm/cpu-core';

@@ -7,7 +7,10 @@ import type { Peer } from '../peers/peer.ts';
 import { buildRom } from '../rom.ts';
 import { runKernels } from '../run-kernel.ts';
 
-/** Result and length of a run on our tier 0. Its instructions are those beyond a run of no rounds at all: boot code is common. */
+/**
+ * Result and length of a run on our tier 0. Its instructions are those beyond a run of no rounds at all: boot code is
+ * common.
+ */
 function runOnce(kernel: Kernel, rounds: number): { result: bigint; instructions: number } {
   const { output, retired, note } = runOurs(buildRom(kernel, rounds), {
     tier: 'interpreter',
@@ -20,8 +23,8 @@ function runOnce(kernel: Kernel, rounds: number): { result: bigint; instructions
 }
 
 /**
- * Measures it. If nobody said what it must give, the result of our tier 0 is what the others are compared with. Instructions are
- * counted by our machine, every iteration of REP for itself: nobody else can tell.
+ * Measures it. If nobody said what it must give, the result of our tier 0 is what the others are compared with.
+ * Instructions are counted by our machine, every iteration of REP for itself: nobody else can tell.
  */
 export async function runForeign(
   options: ForeignOptions,

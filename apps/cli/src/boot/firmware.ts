@@ -40,8 +40,9 @@ interface Descriptor {
 }
 
 /**
- * Every firmware for Q35 that requires SMM, in order of preference. Folders, masking by equal names and order follow QEMU's
- * docs/interop/firmware.json; among equals, stores without keys come first, since enrolled keys keep the shell from starting.
+ * Every firmware for Q35 that requires SMM, in order of preference. Folders, masking by equal names and order follow
+ * QEMU's docs/interop/firmware.json; among equals, stores without keys come first, since enrolled keys keep the shell
+ * from starting.
  */
 function findFirmware(architecture: FirmwareArchitecture, io: Io, host: BootHost): FirmwareFiles[] {
   const { target } = ARCHITECTURES[architecture];

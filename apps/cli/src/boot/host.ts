@@ -29,7 +29,10 @@ export interface BootHost {
   readonly exists: (path: string) => boolean;
   /** The path without links; the path itself if there is no such file. */
   readonly realPath: (path: string) => string;
-  /** Does something when the process ends, whether by itself or by SIGTERM, SIGHUP or SIGINT. Returns how to call that off. */
+  /**
+   * Does something when the process ends, whether by itself or by SIGTERM, SIGHUP or SIGINT. Returns how to call that
+   * off.
+   */
   readonly atExit: (action: () => void) => () => void;
 }
 

@@ -19,7 +19,9 @@ export interface KeyActions {
   readonly save: () => void;
 }
 
-/** Takes bytes apart into those for the guest and escapes. An escape with an unknown letter is dropped, as QEMU does. */
+/**
+ * Takes bytes apart into those for the guest and escapes. An escape with an unknown letter is dropped, as QEMU does.
+ */
 export class KeyFilter {
   readonly #actions: KeyActions;
   #escaped = false;
@@ -97,8 +99,9 @@ export class LineFeeder {
   }
 
   /**
-   * The guest has been silent for a while away from its prompt: if it asks for a key, presses one. Lines that are empty or `q`
-   * answer in their turn; commands wait for a prompt, and ENTER is pressed for them, as there is once the input has ended.
+   * The guest has been silent for a while away from its prompt: if it asks for a key, presses one. Lines that are empty
+   * or `q` answer in their turn; commands wait for a prompt, and ENTER is pressed for them, as there is once the input
+   * has ended.
    * @returns false if it does not ask, or the input may still bring the answer
    */
   answer(): boolean {

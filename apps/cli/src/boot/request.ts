@@ -111,7 +111,10 @@ interface Images {
   readonly varsOut: VarsTarget | undefined;
 }
 
-/** Which files; the one that keeps the variables is claimed before it is looked at, so that no other run's changes are lost. */
+/**
+ * Which files; the one that keeps the variables is claimed before it is looked at, so that no other run's changes are
+ * lost.
+ */
 function imagesOf(flags: BootFlags, io: Io, host: BootHost): Images {
   const { firmware, until, explain, varsOut, save } = flags;
   if (save === false && varsOut !== undefined)

@@ -219,7 +219,10 @@ class Session {
     return feeder?.ended === true && feeder.atPrompt && !feeder.waiting && this.#toGuest.length === 0;
   }
 
-  /** The report if there is nothing left to do: the user has left, all lines have run, or nobody will ever press the key that is awaited. */
+  /**
+   * The report if there is nothing left to do: the user has left, all lines have run, or nobody will ever press the key
+   * that is awaited.
+   */
   #ended(): BootReport | undefined {
     const boot = this.#boot;
     if (this.#left) return boot.report('left', `left in phase ${boot.phases.phase}`);

@@ -2,7 +2,10 @@
 import type { Output } from '@smm/files';
 import type { BootHost } from './host.ts';
 
-/** Milliseconds that a change may wait for more of its kind: with the length of a piece of work this stays well under a second. */
+/**
+ * Milliseconds that a change may wait for more of its kind: with the length of a piece of work this stays well under a
+ * second.
+ */
 const SETTLE_MS = 400;
 
 /** A file that follows the variable store. */

@@ -1,10 +1,15 @@
-/** Trace lines in the form in which people paste them into mails: without task and time, `...` where lines are left out. */
+/**
+ * Trace lines in the form in which people paste them into mails: without task and time, `...` where lines are left out.
+ */
 import { type Diagnosis, formatEvent, formatMessage, type TraceEvent, type TraceForm } from '@smm/trace';
 
 /** Width of `kvm_page_fault:` and the like, as the mail of October 2015 has it. */
 const NAME_WIDTH = 18;
 
-/** The lines around the evidence of a diagnosis: its VCPU's KVM events from an entry to the next. Without KVM events, the evidence itself. */
+/**
+ * The lines around the evidence of a diagnosis: its VCPU's KVM events from an entry to the next. Without KVM events,
+ * the evidence itself.
+ */
 export function evidenceExcerpt(
   diagnosis: Diagnosis,
   events: readonly TraceEvent[],

@@ -39,7 +39,10 @@ export function wrap(text: string, io: Io, indent = ''): string {
   return [...lines, line].map((each) => `${indent}${each}`).join('\n');
 }
 
-/** A table: boxes as wide as the terminal, of ASCII where it knows no more; plain spaces in files and pipes, as wide as need be. */
+/**
+ * A table: boxes as wide as the terminal, of ASCII where it knows no more; plain spaces in files and pipes, as wide as
+ * need be.
+ */
 export function table(head: readonly string[], rows: readonly (readonly string[])[], io: Io): string {
   if (!io.outIsTerminal) return plainTable(head, rows);
   const colour = colours(io);

@@ -1,7 +1,9 @@
 ; A 64 KiB ROM that carries out a list of bus accesses and sends what it read to port 402h, four bytes each.
-; Layout: code at F0000h, the list at F1000h (16 bytes an entry), copied to and run from RAM at 50000h so that shadow control may change.
+; Layout: code at F0000h, the list at F1000h (16 bytes an entry), copied to and run from RAM at 50000h so that shadow
+; control may change.
 ; Entry: u8 kind, u8 size, u16 -, u32 address, u32 value, u32 -.
-; Kinds: 0 end, 1 in, 2 out, 3 read, 4 write, 5 read in SMM, 6 write in SMM, 7 did an SMI come (value to B2h), 8 reset through CF9h, 9 wait.
+; Kinds: 0 end, 1 in, 2 out, 3 read, 4 write, 5 read in SMM, 6 write in SMM, 7 did an SMI come (value to B2h), 8 reset
+; through CF9h, 9 wait.
 bits 16
 org 0
 RAM_SEG   equ 0x5000

@@ -1,4 +1,7 @@
-/** Carries out bus accesses on qemu-system-x86_64 and returns what was read: an oracle for device models. Test code only. */
+/**
+ * Carries out bus accesses on qemu-system-x86_64 and returns what was read: an oracle for device models. Test code
+ * only.
+ */
 import { join } from 'node:path';
 import { missingTools, nasmFile, qemuOutput } from '../../../../tests/support/qemu.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Which CPUID feature brings an instruction behind a VEX, EVEX or XOP prefix. Intel SDM Vol. 2, the instructions' pages;
- * AMD64 APM Vol. 6 for XOP, FMA4, TBM and LWP. All EVEX instructions count as AVX-512 Foundation's.
+ * Which CPUID feature brings an instruction behind a VEX, EVEX or XOP prefix. Intel SDM Vol. 2, the instructions'
+ * pages; AMD64 APM Vol. 6 for XOP, FMA4, TBM and LWP. All EVEX instructions count as AVX-512 Foundation's.
  */
 
 /** `wide`: the feature of the forms with VEX.L; `register`: that of register forms, of either width. */

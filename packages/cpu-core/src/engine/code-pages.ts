@@ -1,6 +1,6 @@
 /**
- * Which host pages hold code that has been decoded, and the blocks on them. Such a page has no write tag in any TLB, so that every
- * store to it comes by here; a store to a 64-byte line with code drops the blocks that touch the line.
+ * Which host pages hold code that has been decoded, and the blocks on them. Such a page has no write tag in any TLB, so
+ * that every store to it comes by here; a store to a 64-byte line with code drops the blocks that touch the line.
  */
 import * as L from '../layout.ts';
 import type { Views } from '../state.ts';
@@ -16,7 +16,10 @@ const NO_ENTRY = 0;
 /** Several TLB entries may: all are searched. */
 const MANY_ENTRIES = -1;
 
-/** A decoded block, as TypeScript keeps it beside its records. Small whole numbers only: there are many, and all are long-lived. */
+/**
+ * A decoded block, as TypeScript keeps it beside its records. Small whole numbers only: there are many, and all are
+ * long-lived.
+ */
 export class Block {
   /** Host offset of its header in the op cache. */
   host = 0;
@@ -56,8 +59,8 @@ export class Block {
 }
 
 /**
- * High half, signed, of a RIP in the block's mode: its low half, not yet cut to 32 bits, is the block's and a few hundred bytes.
- * RIP wraps at 4 GiB outside 64-bit code.
+ * High half, signed, of a RIP in the block's mode: its low half, not yet cut to 32 bits, is the block's and a few
+ * hundred bytes. RIP wraps at 4 GiB outside 64-bit code.
  */
 export function highRip(block: Block, low: number): number {
   if ((block.mode & L.MODE_CODE_MASK) !== 2) return 0;
@@ -129,7 +132,10 @@ export class CodePages {
     return this.#isCode[host >>> 12] === 1;
   }
 
-  /** The page of `host` can now be written: by the TLB entry at host offset `entry` without coming by here, unless that is 0. */
+  /**
+   * The page of `host` can now be written: by the TLB entry at host offset `entry` without coming by here, unless that
+   * is 0.
+   */
   noteWritable(host: number, entry: number): void {
     const number = host >>> 12;
     this.touched[number] = 1;
@@ -301,7 +307,10 @@ export class CodePages {
     for (const b of tails) markLines(lines, 0, b.tail);
   }
 
-  /** Drops everything that was ever decoded. No jump cache leads into the op cache afterwards, so that its space can be used anew. */
+  /**
+   * Drops everything that was ever decoded. No jump cache leads into the op cache afterwards, so that its space can be
+   * used anew.
+   */
   clear(): void {
     for (const number of this.#pages.keys()) this.#isCode[number] = 0;
     this.#pages.clear();

@@ -26,8 +26,9 @@ const MINIMUM_CACHE = 65_536;
 const SETS_LIMIT = 256;
 
 /**
- * How instructions are executed. `translator`: the generated interpreter, and code made at run time for what is hot; `interpreter`: the
- * generated interpreter alone (tier 0); `evaluator`: one description after another, in plain TypeScript. The guest cannot tell them apart.
+ * How instructions are executed. `translator`: the generated interpreter, and code made at run time for what is hot;
+ * `interpreter`: the generated interpreter alone (tier 0); `evaluator`: one description after another, in plain
+ * TypeScript. The guest cannot tell them apart.
  */
 export type TierName = 'translator' | 'interpreter' | 'evaluator';
 
@@ -85,7 +86,10 @@ export class Engine {
   #builder: BlockBuilder | undefined;
   readonly #generated = new Map<'translator' | 'interpreter', GeneratedCode>();
 
-  /** @throws SmmError `ENGINE_LAYOUT` if the engine's part is misaligned or outside the window, `OPTION_VALUE` for translator options that are no counts. */
+  /**
+   * @throws SmmError `ENGINE_LAYOUT` if the engine's part is misaligned or outside the window, `OPTION_VALUE` for
+   * translator options that are no counts.
+   */
   constructor(options: EngineOptions) {
     const { window, cacheOffset, cacheSize, translator } = options;
     if (translator?.threshold !== undefined)
@@ -113,7 +117,8 @@ export class Engine {
 
   /**
    * Makes a processor in its power-up state.
-   * @throws SmmError `ENGINE_FULL` if the engine's memory is too small for one more, `OPTION_VALUE` for an index or a tier that is none.
+   * @throws SmmError `ENGINE_FULL` if the engine's memory is too small for one more, `OPTION_VALUE` for an index or a
+   * tier that is none.
    */
   createProcessor(options: CreateProcessorOptions): Processor {
     wholeNumber('the index of a processor', options.index, 0, 0xffff);
@@ -216,8 +221,8 @@ export class Engine {
   }
 
   /**
-   * One byte per 4 KiB host page: 1 if a processor may have written it, or {@link written} named it, since the byte was last cleared by the caller (who
-   * then also flushes all processors, or it may stay 0).
+   * One byte per 4 KiB host page: 1 if a processor may have written it, or {@link written} named it, since the byte was
+   * last cleared by the caller (who then also flushes all processors, or it may stay 0).
    */
   get touchedPages(): Uint8Array {
     return this.#code.touched;
@@ -225,8 +230,8 @@ export class Engine {
 }
 
 /**
- * Chooses the TLB by privilege; drops translations where RFLAGS.AC, which SMAP looks at, is another; and empties the jump cache where the code segment
- * moved: it knows RIPs only.
+ * Chooses the TLB by privilege; drops translations where RFLAGS.AC, which SMAP looks at, is another; and empties the
+ * jump cache where the code segment moved: it knows RIPs only.
  */
 function modeHook(core: Core, memory: GuestMemory): () => void {
   let base = Number.NaN;

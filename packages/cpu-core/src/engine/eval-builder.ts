@@ -1,4 +1,7 @@
-/** The back end that runs a description at once, on BigInts. Slow and plain: for single steps, odd cases, debugging and as an oracle. */
+/**
+ * The back end that runs a description at once, on BigInts. Slow and plain: for single steps, odd cases, debugging and
+ * as an oracle.
+ */
 import { GP_VECTOR, SEG_CS, SEG_SS } from '@smm/x86-defs';
 import { type Insn, K_IMM, K_MEM, K_REG, REG_NONE, REG_RIP } from '../insn.ts';
 import * as L from '../layout.ts';

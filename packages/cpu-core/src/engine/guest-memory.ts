@@ -1,4 +1,7 @@
-/** Memory by linear address: TLB first, then the translator; page crossings, devices and code pages here and nowhere else. */
+/**
+ * Memory by linear address: TLB first, then the translator; page crossings, devices and code pages here and nowhere
+ * else.
+ */
 import { CR0_PG, CR4_PAE, EFER_LMA, PF_VECTOR } from '@smm/x86-defs';
 import * as L from '../layout.ts';
 import {
@@ -31,7 +34,9 @@ import {
 
 const RFLAGS_AC = 0x0004_0000;
 type Size = 1 | 2 | 4;
-/** Pages of code that are known at a time: a guest that executes ever other addresses must not fill the host's memory. */
+/**
+ * Pages of code that are known at a time: a guest that executes ever other addresses must not fill the host's memory.
+ */
 const FETCHED_LIMIT = 65_536;
 
 /** {@link LinearMemory} of one processor. */
@@ -42,7 +47,10 @@ export class GuestMemory implements LinearMemory {
   readonly #result: TranslateResult;
   /** Guest-physical page of the last device translation. */
   #devicePage = 0;
-  /** Device pages this instruction has asked about, by ACCESS_*: linear page and guest-physical page. One walk per instruction. */
+  /**
+   * Device pages this instruction has asked about, by ACCESS_*: linear page and guest-physical page. One walk per
+   * instruction.
+   */
   readonly #deviceLinear = new Float64Array(3).fill(Number.NaN);
   readonly #deviceGpa = new Float64Array(3);
   #deviceKnown = false;
@@ -103,8 +111,8 @@ export class GuestMemory implements LinearMemory {
   }
 
   /**
-   * As {@link translate}, for an access that runs into the next page: -1 too if the two pages do not lie one behind the other. Faults are those of the
-   * lower page first.
+   * As {@link translate}, for an access that runs into the next page: -1 too if the two pages do not lie one behind the
+   * other. Faults are those of the lower page first.
    */
   translateAcross(linear: number, size: number, access: number, user: boolean): number {
     const inFirst = 0x1000 - (linear & 0xfff);
@@ -311,8 +319,8 @@ export class GuestMemory implements LinearMemory {
   }
 
   /**
-   * As {@link hostOffset} for an instruction fetch. A page that was fetched from is known until translations are dropped: however code is
-   * executed, the translator hears of each page once, and at the same instruction.
+   * As {@link hostOffset} for an instruction fetch. A page that was fetched from is known until translations are
+   * dropped: however code is executed, the translator hears of each page once, and at the same instruction.
    */
   fetchOffset(linear: number, user: boolean): number {
     const page = fetchKey(linear, user);

@@ -1,6 +1,7 @@
 /**
- * Jump cache of a processor: from RIP and mode word to a block's host offset, direct-mapped. An entry is 16 bytes: RIP (64 bit),
- * mode word (32 bit), block (32 bit; 0 = empty). It bypasses translation, so it is emptied whenever translations are.
+ * Jump cache of a processor: from RIP and mode word to a block's host offset, direct-mapped. An entry is 16 bytes: RIP
+ * (64 bit), mode word (32 bit), block (32 bit; 0 = empty). It bypasses translation, so it is emptied whenever
+ * translations are.
  */
 
 /** Entries. */

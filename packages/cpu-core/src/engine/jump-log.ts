@@ -1,6 +1,7 @@
 /**
- * Jump log of a processor: its last indirect jumps, calls and returns as the interpreter ran them, a ring. An entry is 16 bytes: target RIP (64 bit),
- * host offset of the jump's record (32 bit), 4 unused. Only the translator reads it, as a hint: entries outlive the blocks that they tell of.
+ * Jump log of a processor: its last indirect jumps, calls and returns as the interpreter ran them, a ring. An entry is
+ * 16 bytes: target RIP (64 bit), host offset of the jump's record (32 bit), 4 unused. Only the translator reads it, as
+ * a hint: entries outlive the blocks that they tell of.
  */
 
 /** Entries. */

@@ -4,7 +4,10 @@ import { OP } from '../ops.ts';
 import type { Processor } from '../processor.ts';
 import { isUser, operandAddress } from '../system/operands.ts';
 
-/** MOV of up to 4 bytes between memory and a register, or of an immediate to memory: true if that is what the instruction is. */
+/**
+ * MOV of up to 4 bytes between memory and a register, or of an immediate to memory: true if that is what the
+ * instruction is.
+ */
 export function moveNumber(cpu: Processor, insn: Insn): boolean {
   const size = insn.size0;
   if (insn.op !== OP.MOV || (size !== 4 && size !== 2 && size !== 1)) return false;

@@ -5,8 +5,8 @@ import type { Processor } from '../processor.ts';
 export type HostRange = readonly [offset: number, length: number];
 
 /**
- * Hash of a processor's architectural state (registers, status flags evaluated, latches, instructions retired) and of parts of
- * the window, as 16 hexadecimal digits. Equal states give equal hashes in every tier. Not cryptographic.
+ * Hash of a processor's architectural state (registers, status flags evaluated, latches, instructions retired) and of
+ * parts of the window, as 16 hexadecimal digits. Equal states give equal hashes in every tier. Not cryptographic.
  */
 export function stateHash(cpu: Processor, ranges: readonly HostRange[] = []): string {
   const { fields } = cpu.save();

@@ -56,7 +56,10 @@ export class Stepper {
     return this.after();
   }
 
-  /** Executes one instruction, the one after which is at `next`, without touching the budget. RIP is left on it if it faults. */
+  /**
+   * Executes one instruction, the one after which is at `next`, without touching the budget. RIP is left on it if it
+   * faults.
+   */
   execute(insn: Insn, rip: bigint, next: bigint): number {
     const { state, cpu } = this.#core;
     cpu.insnRip = rip;

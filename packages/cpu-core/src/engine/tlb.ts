@@ -1,7 +1,7 @@
 /**
- * Software TLBs: direct-mapped, two per processor (supervisor, user). An entry is 32 bytes: read, write and execute tag (the
- * linear page address, 64 bit), the addend from linear address to host offset (32 bit, wrapping), and whether the page is guarded. A tag of -1 never
- * matches.
+ * Software TLBs: direct-mapped, two per processor (supervisor, user). An entry is 32 bytes: read, write and execute tag
+ * (the linear page address, 64 bit), the addend from linear address to host offset (32 bit, wrapping), and whether the
+ * page is guarded. A tag of -1 never matches.
  */
 
 /** Entries of one TLB: 16 MiB of pages. */
@@ -18,7 +18,10 @@ export const TLB_WRITE_TAG = 8;
 export const TLB_EXEC_TAG = 16;
 /** Offset of the addend in an entry. */
 export const TLB_ADDEND = 24;
-/** Offset of a word in an entry: 1 if the page of its read tag may be written, but has no write tag because it holds decoded code. */
+/**
+ * Offset of a word in an entry: 1 if the page of its read tag may be written, but has no write tag because it holds
+ * decoded code.
+ */
 export const TLB_GUARDED = 28;
 
 /** Low 32 bits of a linear address as a signed number. */

@@ -1,4 +1,7 @@
-/** 128-bit vectors as BigInts, lane by lane: the vector part of the evaluator. Intel SDM Vol. 2, the instructions' pages. */
+/**
+ * 128-bit vectors as BigInts, lane by lane: the vector part of the evaluator. Intel SDM Vol. 2, the instructions'
+ * pages.
+ */
 import type { Width } from '../semantics/builder.ts';
 import { LANE_BITS, unpackLanes, type VectorOp, type VectorShift } from '../semantics/vector-ops.ts';
 

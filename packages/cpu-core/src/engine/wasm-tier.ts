@@ -25,7 +25,10 @@ const BACK_BUDGET = 16;
 const BACK_STEP = 17;
 /** Look up RIP again: the mode changed, or code did. */
 const BACK_CONTINUE = 18;
-/** Budget of one stay in generated code: V8 replaces a running function by its optimised code only when it is entered again. */
+/**
+ * Budget of one stay in generated code: V8 replaces a running function by its optimised code only when it is entered
+ * again.
+ */
 const CHUNK = 500_000;
 
 /** Runs a processor with generated code; the evaluator executes what that leaves. */
@@ -203,7 +206,8 @@ export class WasmTier implements Tier, Imports {
   }
 
   lookup(_state: number, slot: number): number {
-    // Nothing may be fetched for an instruction that this run does not reach: the translator would hear of it too early.
+    // Nothing may be fetched for an instruction that this run does not reach: the translator would hear of it too
+    // early.
     if (this.#budget <= 0) return 0;
     const { generation } = this.#builder;
     const block = this.#find();
@@ -236,7 +240,10 @@ export class WasmTier implements Tier, Imports {
     return this.#access(this.#rewind(record), access);
   }
 
-  /** Finds the host offset for an access of the instruction at RIP; -1 leaves it to the evaluator. `rest`: budget to take again if it goes on. */
+  /**
+   * Finds the host offset for an access of the instruction at RIP; -1 leaves it to the evaluator. `rest`: budget to
+   * take again if it goes on.
+   */
   #access(rest: number, access: number): number {
     const core = this.#core;
     const { cpu, state } = core;

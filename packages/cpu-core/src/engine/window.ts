@@ -5,8 +5,8 @@ import type { RamWindow } from '../ports.ts';
 const WASM_PAGE = 65536;
 
 /**
- * Makes a window of at least `bytes` bytes at its final size (a `WebAssembly.Memory`, initial = maximum): it never grows.
- * Pages are committed by the host when first touched.
+ * Makes a window of at least `bytes` bytes at its final size (a `WebAssembly.Memory`, initial = maximum): it never
+ * grows. Pages are committed by the host when first touched.
  *
  * @throws SmmError `ENGINE_WINDOW` if it is larger than 4 GiB or the host refuses.
  */

@@ -1,4 +1,6 @@
-/** Moves, the stack, flags, strings, ports, caches and hints. CBW is CBW, CWDE or CDQE by size, CWD is CWD, CDQ or CQO. */
+/**
+ * Moves, the stack, flags, strings, ports, caches and hints. CBW is CBW, CWDE or CDQE by size, CWD is CWD, CDQ or CQO.
+ */
 import { type Encoding, KEEPS, operations } from './operation.ts';
 
 /** Rows. */

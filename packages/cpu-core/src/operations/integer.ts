@@ -1,4 +1,7 @@
-/** Integer arithmetic and logic. Intel SDM Vol. 2, "One-Byte Opcode Map", "Opcode Extensions for One- And Two-byte Opcodes". */
+/**
+ * Integer arithmetic and logic. Intel SDM Vol. 2, "One-Byte Opcode Map", "Opcode Extensions for One- And Two-byte
+ * Opcodes".
+ */
 import { type Encoding, KEEPS, operations, SETS } from './operation.ts';
 
 const SHIFTS = { flags: 'sets unless count 0', mayFault: false } as const;

@@ -92,8 +92,8 @@ export function productFlags<V, C>(b: Builder<V, C>, w: Width, low: V, x: V, y: 
 }
 
 /**
- * `divideWide` of a back end whose {@link Builder.faultIf} leaves the instruction to the evaluator: dividends of 64 bits here; the evaluator does the others,
- * and raises the faults.
+ * `divideWide` of a back end whose {@link Builder.faultIf} leaves the instruction to the evaluator: dividends of 64
+ * bits here; the evaluator does the others, and raises the faults.
  */
 export function divideNarrow<V, C>(b: Builder<V, C>, signed: boolean): void {
   const divisor = b.read(0);

@@ -5,7 +5,10 @@ import { CC_LOGIC } from '../layout.ts';
 import { OP } from '../ops.ts';
 import type { Builder, Width } from './builder.ts';
 
-/** BT, BTS, BTR, BTC. Only CF changes (OF SF AF PF are undefined, ZF is kept). A register offset reaches beyond the operand in memory. */
+/**
+ * BT, BTS, BTR, BTC. Only CF changes (OF SF AF PF are undefined, ZF is kept). A register offset reaches beyond the
+ * operand in memory.
+ */
 export function bitTest<V, C>(b: Builder<V, C>, insn: Insn): void {
   const w = insn.size0 as Width;
   const offset = b.read(1);
@@ -25,7 +28,10 @@ export function bitTest<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.flags.change(RFLAGS_CF, carry);
 }
 
-/** BSF, BSR: with a zero source ZF is set and the destination keeps its value (AMD documents it, Intel processors do it). */
+/**
+ * BSF, BSR: with a zero source ZF is set and the destination keeps its value (AMD documents it, Intel processors do
+ * it).
+ */
 export function bitScan<V, C>(b: Builder<V, C>, insn: Insn): void {
   const w = insn.size0 as Width;
   const x = b.read(1);

@@ -1,4 +1,7 @@
-/** What an instruction's meaning is written against. One description, many back ends: the evaluator runs it, the wasm tier compiles it. */
+/**
+ * What an instruction's meaning is written against. One description, many back ends: the evaluator runs it, the wasm
+ * tier compiles it.
+ */
 
 import type { VectorOp, VectorShift } from './vector-ops.ts';
 
@@ -6,17 +9,24 @@ import type { VectorOp, VectorShift } from './vector-ops.ts';
 export type Width = 1 | 2 | 4 | 8;
 
 /**
- * A back end. `V` is a value of up to 64 bit, always zero-extended from its width, or a vector of 128 bit; `C` is a truth value.
- * A back end may generate code, so a description never branches on values in JavaScript: it uses {@link Builder.if_} and
- * {@link Builder.select}. Rule of precision: everything that may fault (reads, {@link Builder.readForWrite}, the first
- * write to memory, {@link Builder.faultIf}, the checks) comes before the first change of a register or flag.
+ * A back end. `V` is a value of up to 64 bit, always zero-extended from its width, or a vector of 128 bit; `C` is a
+ * truth value. A back end may generate code, so a description never branches on values in JavaScript: it uses
+ * {@link Builder.if_} and {@link Builder.select}. Rule of precision: everything that may fault (reads,
+ * {@link Builder.readForWrite}, the first write to memory, {@link Builder.faultIf}, the checks) comes before the first
+ * change of a register or flag.
  */
 export interface Builder<V, C> {
   /** Operand `n` at its own width; immediates at the instruction's operand size. May fault on memory. */
   read(n: number): V;
-  /** As {@link read}, for a destination: memory is checked for writing first, so that a later {@link write} cannot fault. */
+  /**
+   * As {@link read}, for a destination: memory is checked for writing first, so that a later {@link write} cannot
+   * fault.
+   */
   readForWrite(n: number): V;
-  /** Writes operand `n`. A 32-bit register write clears the upper half. Memory not read by {@link readForWrite} may fault. */
+  /**
+   * Writes operand `n`. A 32-bit register write clears the upper half. Memory not read by {@link readForWrite} may
+   * fault.
+   */
   write(n: number, value: V): void;
   /** Moves the memory operand by a signed byte distance, before it is accessed (BT with a register offset). */
   displace(bytes: V): void;
@@ -114,7 +124,10 @@ export interface Builder<V, C> {
   jumpTo(rip: V): void;
   /** 64-bit DIV or IDIV of RDX:RAX by a value: a helper shared by all back ends. */
   divideWide(signed: boolean): void;
-  /** SGDT and SIDT: limit and base, from fields of the state page, to the memory operand, all or nothing. #GP(0) as CR4.UMIP wants it. */
+  /**
+   * SGDT and SIDT: limit and base, from fields of the state page, to the memory operand, all or nothing. #GP(0) as
+   * CR4.UMIP wants it.
+   */
   storeTable(limitAt: number, baseAt: number): void;
 
   /** The immediate byte, zero-extended. */
@@ -151,7 +164,10 @@ export interface Flags<V, C> {
 export interface Vectors<V> {
   /** #UD and #NM as an SSE instruction raises them. Before anything else. */
   check(): void;
-  /** Operand `n`, an XMM register or 16 bytes of memory. `aligned` (the default): #GP unless its address is a multiple of 16. */
+  /**
+   * Operand `n`, an XMM register or 16 bytes of memory. `aligned` (the default): #GP unless its address is a multiple
+   * of 16.
+   */
   read(n: number, aligned?: boolean): V;
   /** Writes operand `n`, as {@link read}; nothing of the instruction comes after it. */
   write(n: number, value: V, aligned?: boolean): void;

@@ -1,7 +1,7 @@
 /**
  * Shifts and rotates. Intel SDM Vol. 2, "SAL/SAR/SHL/SHR" and "RCL/RCR/ROL/ROR". A masked count of 0 changes no flag.
- * Undefined flags: OF for counts other than 1 is computed as if the last step were the only one; AF is 0; CF of SHL and SHR
- * with counts above the width is 0.
+ * Undefined flags: OF for counts other than 1 is computed as if the last step were the only one; AF is 0; CF of SHL and
+ * SHR with counts above the width is 0.
  */
 import { RFLAGS_CF, RFLAGS_OF } from '@smm/x86-defs';
 import type { Insn } from '../insn.ts';

@@ -1,4 +1,7 @@
-/** Decimal adjustments. Intel SDM Vol. 2, "DAA", "DAS", "AAA", "AAS", "AAM", "AAD". Undefined flags as current processors leave them. */
+/**
+ * Decimal adjustments. Intel SDM Vol. 2, "DAA", "DAS", "AAA", "AAS", "AAM", "AAD". Undefined flags as current
+ * processors leave them.
+ */
 import { DE_VECTOR, RFLAGS_AF, RFLAGS_CF } from '@smm/x86-defs';
 import { STATUS_FLAGS } from '../flags.ts';
 import type { Insn } from '../insn.ts';

@@ -1,6 +1,7 @@
 /**
  * Delivery of exceptions and interrupts through the IVT or IDT.
- * Intel SDM Vol. 3, "Exception and Interrupt Handling", "64-Bit Mode Interrupt Handling"; Vol. 2, "INT n/INTO/INT3/INT1".
+ * Intel SDM Vol. 3, "Exception and Interrupt Handling", "64-Bit Mode Interrupt Handling"; Vol. 2, "INT
+ * n/INTO/INT3/INT1".
  */
 import {
   CR0_PE,
@@ -66,7 +67,10 @@ const RSP = L.ST_GPR + 4 * 8;
 
 const CONTRIBUTORY: ReadonlySet<number> = new Set([DE_VECTOR, TS_VECTOR, NP_VECTOR, SS_VECTOR, GP_VECTOR]);
 
-/** What comes of a second exception while the first is delivered. Intel SDM Vol. 3, "Conditions for Generating a Double Fault". */
+/**
+ * What comes of a second exception while the first is delivered. Intel SDM Vol. 3, "Conditions for Generating a Double
+ * Fault".
+ */
 function combine(first: number, second: number): 'serial' | 'double' | 'shutdown' {
   if (first === DF_VECTOR) return 'shutdown';
   const secondCounts = CONTRIBUTORY.has(second);
@@ -74,7 +78,10 @@ function combine(first: number, second: number): 'serial' | 'double' | 'shutdown
   return first === PF_VECTOR && (secondCounts || second === PF_VECTOR) ? 'double' : 'serial';
 }
 
-/** Delivers an event at RIP; faults met on the way become the second exception, #DF or shutdown. Used between instructions. */
+/**
+ * Delivers an event at RIP; faults met on the way become the second exception, #DF or shutdown. Used between
+ * instructions.
+ */
 export function deliverEvent(
   cpu: Processor,
   firstVector: number,

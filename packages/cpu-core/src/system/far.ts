@@ -1,4 +1,7 @@
-/** Far JMP, CALL and RET. Intel SDM Vol. 2, "JMP", "CALL", "RET"; Vol. 3, "Privilege Level Checking When Transferring Program Control". */
+/**
+ * Far JMP, CALL and RET. Intel SDM Vol. 2, "JMP", "CALL", "RET"; Vol. 3, "Privilege Level Checking When Transferring
+ * Program Control".
+ */
 import {
   DESC_TYPE_CALL_GATE,
   DESC_TYPE_CALL_GATE16,
@@ -37,7 +40,10 @@ import { tssRsp, tssStack } from './tss.ts';
 
 const RSP = 4;
 
-/** The far pointer that JMPF and CALLF name: in the instruction or in memory, offset first (signed if 64-bit; exact where canonical). */
+/**
+ * The far pointer that JMPF and CALLF name: in the instruction or in memory, offset first (signed if 64-bit; exact
+ * where canonical).
+ */
 function farPointer(cpu: Processor, insn: Insn): { selector: number; offset: number } {
   if (insn.kind0 === K_FAR) {
     const offset = insn.imm >>> 0;

@@ -70,7 +70,10 @@ export function isCanonicalRange(linear: number, size: number): boolean {
   return (linear >= 0 && end < CANONICAL_END) || (linear >= -CANONICAL_END && end < 0);
 }
 
-/** In 64-bit mode: adds the base of FS or GS, checks that all bytes are canonical. `offset` is the 64-bit effective address. */
+/**
+ * In 64-bit mode: adds the base of FS or GS, checks that all bytes are canonical. `offset` is the 64-bit effective
+ * address.
+ */
 function longAddress(cpu: Processor, segment: number, offset: bigint, size: number): number {
   let linear = offset;
   if (segment >= SEG_FS) linear += cpu.state.get64(L.ST_SEG_BASE + segment * 8);

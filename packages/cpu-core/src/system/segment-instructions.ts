@@ -1,4 +1,7 @@
-/** Instructions on segment registers, LDTR, TR and descriptors. Intel SDM Vol. 2, "LAR", "LSL", "LLDT", "LTR", "VERR/VERW", "ARPL". */
+/**
+ * Instructions on segment registers, LDTR, TR and descriptors. Intel SDM Vol. 2, "LAR", "LSL", "LLDT", "LTR",
+ * "VERR/VERW", "ARPL".
+ */
 import {
   DESC_TYPE_LDT,
   DESC_TYPE_TSS_AVAIL,

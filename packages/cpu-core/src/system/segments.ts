@@ -1,4 +1,7 @@
-/** Descriptors and segment register loads with their checks. Intel SDM Vol. 3, "Segment Descriptors", "Privilege Level Checking". */
+/**
+ * Descriptors and segment register loads with their checks. Intel SDM Vol. 3, "Segment Descriptors", "Privilege Level
+ * Checking".
+ */
 import {
   CR0_PE,
   GP_VECTOR,

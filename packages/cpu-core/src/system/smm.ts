@@ -1,4 +1,7 @@
-/** SMI entry and RSM. Intel SDM Vol. 3, "System Management Mode"; save-state layouts come from the {@link SaveStateCodec}. */
+/**
+ * SMI entry and RSM. Intel SDM Vol. 3, "System Management Mode"; save-state layouts come from the
+ * {@link SaveStateCodec}.
+ */
 import {
   CR0_CD,
   CR0_EM,
@@ -46,7 +49,9 @@ const SMM_DATA_SEGMENTS: readonly number[] = [SEG_ES, SEG_SS, SEG_DS, SEG_FS, SE
 /** Segments in a save state: SEG_* numbers are its order. */
 const SEGMENTS = 8;
 
-/** A processor's room for a state on its way between registers and memory: as words, and as the bytes of the save area. */
+/**
+ * A processor's room for a state on its way between registers and memory: as words, and as the bytes of the save area.
+ */
 export class SaveRoom {
   /** The state: `SAVE_WORD` says what is where. */
   readonly words: Uint32Array = new Uint32Array(SAVE_STATE_WORDS);
@@ -92,7 +97,10 @@ function captureState(cpu: Processor, halted: boolean, words: Uint32Array): void
   words[SAVE_WORD.interruptShadow] = shadow;
 }
 
-/** True if the layout has EFER. The legacy 32-bit one (revision low half 0) has not: SMM then leaves EFER alone, as KVM does. */
+/**
+ * True if the layout has EFER. The legacy 32-bit one (revision low half 0) has not: SMM then leaves EFER alone, as KVM
+ * does.
+ */
 function savesEfer(cpu: Processor): boolean {
   return (cpu.ports.saveState.revision & 0xffff) !== 0;
 }
@@ -133,8 +141,8 @@ export function enterSmm(cpu: Processor, halted: boolean): void {
 }
 
 /**
- * Why RSM would shut the processor down; undefined if the state is good. Intel SDM Vol. 3, "Exiting From SMM"; for EFER, which that does not name,
- * AMD APM Vol. 2, "Leaving SMM".
+ * Why RSM would shut the processor down; undefined if the state is good. Intel SDM Vol. 3, "Exiting From SMM"; for
+ * EFER, which that does not name, AMD APM Vol. 2, "Leaving SMM".
  */
 function invalidState(cpu: Processor, words: Uint32Array): string | undefined {
   const cr0 = words[SAVE_WORD.cr0]!;
@@ -162,8 +170,8 @@ function applyWords(words: Uint32Array, from: number, cpu: Processor, offset: nu
 }
 
 /**
- * Cuts bases to what their registers hold, whatever the save state says: 32 bits, and in long mode canonical addresses for the registers whose bases
- * count in 64-bit mode. The manuals leave open what RSM does with others.
+ * Cuts bases to what their registers hold, whatever the save state says: 32 bits, and in long mode canonical addresses
+ * for the registers whose bases count in 64-bit mode. The manuals leave open what RSM does with others.
  */
 function cutBases(cpu: Processor): void {
   const s = cpu.state;

@@ -8,7 +8,9 @@ import { type FieldClass, stretches } from '../state-page.ts';
 export interface ProcessorSnapshot {
   /** Changes with the fields and their order. */
   version: 2;
-  /** The architectural fields of the state page and its counters, in its order, little-endian; status flags in RFLAGS. */
+  /**
+   * The architectural fields of the state page and its counters, in its order, little-endian; status flags in RFLAGS.
+   */
   fields: Uint8Array;
 }
 

@@ -18,7 +18,10 @@ interface StackSegment {
 export class Stack {
   readonly #cpu: Processor;
   readonly #width: 2 | 4 | 8;
-  /** 64-bit stacks: signed, exact where canonical, and nothing is accessed where not. Others: ESP, unsigned, whatever the width. */
+  /**
+   * 64-bit stacks: signed, exact where canonical, and nothing is accessed where not. Others: ESP, unsigned, whatever
+   * the width.
+   */
   #pointer: number;
   readonly #user: boolean;
   readonly #other: StackSegment | undefined;
@@ -121,7 +124,10 @@ export class Stack {
     return memory.low;
   }
 
-  /** Pops 2, 4 or 8 bytes; the former as an unsigned number, 8 as a signed one that is exact where canonical: instruction pointers. */
+  /**
+   * Pops 2, 4 or 8 bytes; the former as an unsigned number, 8 as a signed one that is exact where canonical:
+   * instruction pointers.
+   */
   popOffset(size: number): number {
     const low = this.pop(size);
     return size === 8 ? (this.#cpu.memory.high | 0) * 0x1_0000_0000 + low : low;

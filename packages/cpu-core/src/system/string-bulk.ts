@@ -1,6 +1,6 @@
 /**
- * Iterations of MOVS, STOS, CMPS and SCAS in plain RAM, many at once and without BigInts. Never faults but where a page is
- * translated; whatever needs care (a limit, a page's edge, a device, a code page) is left to the single iteration.
+ * Iterations of MOVS, STOS, CMPS and SCAS in plain RAM, many at once and without BigInts. Never faults but where a page
+ * is translated; whatever needs care (a limit, a page's edge, a device, a code page) is left to the single iteration.
  */
 import { SEG_ES, SEG_FS } from '@smm/x86-defs';
 import { type Insn, REP_F2 } from '../insn.ts';
@@ -49,8 +49,8 @@ function linearOf(cpu: Processor, segment: number, offset: number): number {
 }
 
 /**
- * How many of `wanted` iterations, the first at `offset` and `linear`, stay in their page, the address size and the segment.
- * 0 if not even the first does.
+ * How many of `wanted` iterations, the first at `offset` and `linear`, stay in their page, the address size and the
+ * segment. 0 if not even the first does.
  */
 function roomFor(
   cpu: Processor,
@@ -82,7 +82,10 @@ function roomFor(
   return fits ? n : 0;
 }
 
-/** Copies as so many single moves of `size` bytes would, upwards. False if they overlap so closely that only single moves are right. */
+/**
+ * Copies as so many single moves of `size` bytes would, upwards. False if they overlap so closely that only single
+ * moves are right.
+ */
 function copyUp(u8: Uint8Array, src: number, dst: number, bytes: number, size: number): boolean {
   const distance = dst - src;
   if (distance > 0 && distance < size) return false;
@@ -150,7 +153,10 @@ function equalPart(data: DataView, left: number, right: number, bytes: number): 
   return at;
 }
 
-/** How many of the elements before the last of `n`, upwards, are passed over without looking at each: the host finds the frequent cases faster. */
+/**
+ * How many of the elements before the last of `n`, upwards, are passed over without looking at each: the host finds the
+ * frequent cases faster.
+ */
 function passOver(
   { u8, data }: Views,
   left: number,
@@ -168,7 +174,10 @@ function passOver(
   return found < 0 ? bytes : found;
 }
 
-/** Compares up to `n` elements and returns how many: the last is the first that is equal, or unequal, as `equal` says, if there is one. */
+/**
+ * Compares up to `n` elements and returns how many: the last is the first that is equal, or unequal, as `equal` says,
+ * if there is one.
+ */
 function search(
   views: Views,
   left: number,
@@ -222,8 +231,8 @@ function compare(cpu: Processor, left: number, right: number, size: number): voi
 }
 
 /**
- * Does up to `wanted` iterations at once and returns how many; 0: one must be done by itself. Comparisons stop where the
- * prefix says. Pointers are advanced, the count is not.
+ * Does up to `wanted` iterations at once and returns how many; 0: one must be done by itself. Comparisons stop where
+ * the prefix says. Pointers are advanced, the count is not.
  */
 export function bulk(cpu: Processor, insn: Insn, wanted: number, down: boolean): number {
   const { op, size, addressSize, segment } = insn;

@@ -1,6 +1,7 @@
 /**
- * String instructions. One iteration is one unit of budget; registers are exact after every iteration, so that a fault or the
- * end of the budget in the middle leaves RIP on the instruction and the rest to do. Intel SDM Vol. 2, "REP/REPE/REPZ/REPNE/REPNZ".
+ * String instructions. One iteration is one unit of budget; registers are exact after every iteration, so that a fault
+ * or the end of the budget in the middle leaves RIP on the instruction and the rest to do. Intel SDM Vol. 2,
+ * "REP/REPE/REPZ/REPNE/REPNZ".
  */
 import { RFLAGS_DF, SEG_ES } from '@smm/x86-defs';
 import { type Insn, REP_F2, REP_NONE } from '../insn.ts';

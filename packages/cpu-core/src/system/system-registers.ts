@@ -1,4 +1,7 @@
-/** Control and debug registers, descriptor-table registers. Intel SDM Vol. 3, "Control Registers", "Initializing IA-32e Mode". */
+/**
+ * Control and debug registers, descriptor-table registers. Intel SDM Vol. 3, "Control Registers", "Initializing IA-32e
+ * Mode".
+ */
 import {
   CR0_CD,
   CR0_EM,
@@ -95,8 +98,8 @@ export function requireCpl0(cpu: Processor): void {
 const PDPTE_RESERVED_LOW = 0x1e6;
 
 /**
- * Loads the PDPTE registers where PAE paging with these registers does. False if an entry has a reserved bit: none is loaded then.
- * Intel SDM Vol. 3, "PDPTE Registers".
+ * Loads the PDPTE registers where PAE paging with these registers does. False if an entry has a reserved bit: none is
+ * loaded then. Intel SDM Vol. 3, "PDPTE Registers".
  */
 export function loadPdptes(cpu: Processor, cr0: number, cr3: number, cr4: number, efer: number): boolean {
   if (!(cr0 & CR0_PG && cr4 & CR4_PAE) || efer & EFER_LMA || !cpu.behaviour.checkPdptes) return true;
@@ -311,7 +314,10 @@ function loadTable(cpu: Processor, insn: Insn, baseAt: number, limitAt: number):
   s.set32(limitAt, Number(limit));
 }
 
-/** SGDT, SIDT: from these fields of the state page. Nothing is written if anything faults; the page of the limit is the first that may. */
+/**
+ * SGDT, SIDT: from these fields of the state page. Nothing is written if anything faults; the page of the limit is the
+ * first that may.
+ */
 export function storeTable(cpu: Processor, insn: Insn, limitAt: number, baseAt: number): void {
   checkUmip(cpu);
   const s = cpu.state;

@@ -25,7 +25,9 @@ export function unmodelled(
   );
 }
 
-/** #UD or #NM as CR0 and CR4 ask for an SSE instruction. Intel SDM Vol. 3, "Checking for Intel SSE Extension Support". */
+/**
+ * #UD or #NM as CR0 and CR4 ask for an SSE instruction. Intel SDM Vol. 3, "Checking for Intel SSE Extension Support".
+ */
 export function checkSse(cpu: Processor): void {
   const { cr0, cr4 } = cpu.state;
   if (cr0 & CR0_EM || !(cr4 & CR4_OSFXSR)) cpu.fault(UD_VECTOR);

@@ -163,7 +163,9 @@ const STRINGS: readonly (readonly [name: string, opcode: number])[] = [
   ['SCAS', 0xae],
 ];
 
-/** A string instruction: operands that overlap or not, upwards or downwards, on both pages, with few different bytes. */
+/**
+ * A string instruction: operands that overlap or not, upwards or downwards, on both pages, with few different bytes.
+ */
 function stringVector(random: Random): Vector {
   const [name, opcode] = random.pick(STRINGS);
   const size = random.pick([1, 2, 4, 8]);

@@ -1,4 +1,7 @@
-/** Random programs that never fault and never end: arithmetic, memory around a page border, calls, loops, self-modification. */
+/**
+ * Random programs that never fault and never end: arithmetic, memory around a page border, calls, loops,
+ * self-modification.
+ */
 import type { Bits } from './flat-machine.ts';
 import type { Random } from './random.ts';
 

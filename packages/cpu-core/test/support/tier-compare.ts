@@ -26,7 +26,10 @@ export interface Tally {
   ended: number;
 }
 
-/** Machines of one number of processors, the reference first; they are used for all cases, so that each finds what the last one left. */
+/**
+ * Machines of one number of processors, the reference first; they are used for all cases, so that each finds what the
+ * last one left.
+ */
 export class Comparison {
   readonly #interpreter: Interpreter;
   readonly #reference: Variant;

@@ -1,4 +1,7 @@
-/** Sequences of random programs with vector instructions, encoded here: all operands that the engine tells apart, and the faults. */
+/**
+ * Sequences of random programs with vector instructions, encoded here: all operands that the engine tells apart, and
+ * the faults.
+ */
 import { PlainLeaves } from './tier-leaves-plain.ts';
 import * as M from './tier-map.ts';
 import type { Item } from './tier-program.ts';

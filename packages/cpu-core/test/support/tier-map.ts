@@ -1,4 +1,7 @@
-/** Where things lie for the tier comparison. All addresses are linear and below 64 KiB where 16-bit code must reach them. */
+/**
+ * Where things lie for the tier comparison. All addresses are linear and below 64 KiB where 16-bit code must reach
+ * them.
+ */
 import { ALL_RIGHTS, type PageRights } from './flat-machine.ts';
 
 /** RAM of the machine, bytes. */

@@ -1,11 +1,14 @@
-/** Programs of the tier comparison as data: trees of items that can be taken apart one by one, and their rendering as NASM text. */
+/**
+ * Programs of the tier comparison as data: trees of items that can be taken apart one by one, and their rendering as
+ * NASM text.
+ */
 import { assemble } from '@smm/asm';
 import type { Bits } from './flat-machine.ts';
 import * as M from './tier-map.ts';
 
 /**
- * A piece of code. In its lines `%` stands for a label prefix of its own, `@name` for a label that another item gives, and `#` for
- * the count. An item that needs a label which is no longer in the program renders as nothing.
+ * A piece of code. In its lines `%` stands for a label prefix of its own, `@name` for a label that another item gives,
+ * and `#` for the count. An item that needs a label which is no longer in the program renders as nothing.
  */
 export interface Item {
   /** Lines before the body. */

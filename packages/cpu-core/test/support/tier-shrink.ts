@@ -29,8 +29,8 @@ class Shrinker {
   }
 
   /**
-   * Smaller versions of a list, as long as `accept` takes one: without runs of entries, halves first; then with entries replaced by
-   * one of their own smaller forms. `read` gives the list as it stands.
+   * Smaller versions of a list, as long as `accept` takes one: without runs of entries, halves first; then with entries
+   * replaced by one of their own smaller forms. `read` gives the list as it stands.
    */
   list<T>(
     read: () => readonly T[],

@@ -1,4 +1,7 @@
-/** What lies around a program of the tier comparison: descriptor tables, handlers that let it go on after every fault, fixed subroutines. */
+/**
+ * What lies around a program of the tier comparison: descriptor tables, handlers that let it go on after every fault,
+ * fixed subroutines.
+ */
 import { assemble } from '@smm/asm';
 import * as L from '../../src/layout.ts';
 import type { Processor } from '../../src/processor.ts';
@@ -13,8 +16,9 @@ const SELECTOR_USER_CODE = 0x18;
 const SELECTOR_USER_DATA = 0x20;
 
 /**
- * The handlers. A program that is about to fault pushes where it wants to go on; `recover` sends it there. #PF on the demand page and
- * on the page of changing rights puts the page right and repeats the instruction. Everything else counts and returns.
+ * The handlers. A program that is about to fault pushes where it wants to go on; `recover` sends it there. #PF on the
+ * demand page and on the page of changing rights puts the page right and repeats the instruction. Everything else
+ * counts and returns.
  */
 function handlers(bits: Bits, user: boolean): string {
   const wide = bits === 64 ? 'rax' : 'eax';

@@ -1,4 +1,7 @@
-/** A machine that runs cases of the tier comparison one after another, and notes everything that a guest or its surroundings can notice. */
+/**
+ * A machine that runs cases of the tier comparison one after another, and notes everything that a guest or its
+ * surroundings can notice.
+ */
 import type { TierName, TranslatorOptions } from '../../src/engine/engine.ts';
 import { type HostRange, stateHash } from '../../src/engine/state-hash.ts';
 import type { Interpreter } from '../../src/engine/wasm/interpreter.ts';
@@ -67,7 +70,8 @@ export class TierWorld {
     this.#pending = Array.from({ length: processors }, () => -1);
     this.machine.map = (page, { processor, access }) => {
       const to = this.#map(page);
-      // How often a page is asked for depends on what a tier knows of it; when it first is, when it faults and when it is a device do not.
+      // How often a page is asked for depends on what a tier knows of it; when it first is, when it faults and when it
+      // is a device do not.
       const key = processor * 0x10_0000 + (page >>> 12);
       if (!this.#walked.has(key) || to < 0 || to === DEVICE) {
         this.#walked.add(key);

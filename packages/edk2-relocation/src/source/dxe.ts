@@ -1,4 +1,6 @@
-/** The image in normal RAM: wakes the APs, starts the SMM image, closes TSEG, raises the first normal SMI and reports. */
+/**
+ * The image in normal RAM: wakes the APs, starts the SMM image, closes TSEG, raises the first normal SMI and reports.
+ */
 import { ESMRAMC_TSEG_SIZE } from '../layout.ts';
 import type { FirmwareVariant } from '../variant.ts';
 import { apCode, wakeAps } from './ap-startup.ts';

@@ -1,4 +1,6 @@
-/** The SMM image: PiSmmCpuDxeSmm's entry point, which for the 2015 shape relocates, and then installs the SMI handlers. */
+/**
+ * The SMM image: PiSmmCpuDxeSmm's entry point, which for the 2015 shape relocates, and then installs the SMI handlers.
+ */
 import type { FirmwareVariant } from '../variant.ts';
 import { apicLibrary } from './apic.ts';
 import { debugPrintLibrary, hex, print } from './debug-print.ts';

@@ -18,8 +18,8 @@ SmmStartupNoNx:
 }
 
 /**
- * The template that is copied to 38000h and SmmStartup, which runs with CS base 30000h and EIP above 64 KiB: until the far jump it
- * must not branch.
+ * The template that is copied to 38000h and SmmStartup, which runs with CS base 30000h and EIP above 64 KiB: until the
+ * far jump it must not branch.
  */
 export function smmStartup(variant: FirmwareVariant): string {
   return variant.bitness === 32 ? startup32(variant) : startup64(variant);

@@ -1,6 +1,6 @@
 /**
- * The `tcg` accelerator: one address space that decodes by the requester's mode; the local APIC is a device in it. As QEMU's TCG
- * does it; SMM itself is cpu-core's and follows the SDM.
+ * The `tcg` accelerator: one address space that decodes by the requester's mode; the local APIC is a device in it. As
+ * QEMU's TCG does it; SMM itself is cpu-core's and follows the SDM.
  */
 import { newResolution, type PhysicalAddressSpace, TX_DEBUG, TX_SMM, type TxAttrs } from '@smm/bus';
 import {
@@ -45,8 +45,8 @@ export interface TcgPorts {
 const THROUGH_BUS = 2 ** 52;
 
 /**
- * Page tables as one mode sees them. A walk reads and writes what an explicit access would: registers answer, and flags written to ROM
- * are dropped, to flash are command cycles. Intel SDM Vol. 3, "Accessed and Dirty Flags".
+ * Page tables as one mode sees them. A walk reads and writes what an explicit access would: registers answer, and flags
+ * written to ROM are dropped, to flash are command cycles. Intel SDM Vol. 3, "Accessed and Dirty Flags".
  */
 class SpaceTables implements TableMemory {
   smm = false;

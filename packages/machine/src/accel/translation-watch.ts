@@ -1,6 +1,7 @@
 /**
- * Sits between processors and the accelerator's translator: marks written pages, makes SMBASE stores visible, and on request counts
- * stores and collects what is read. It sees a page at the first access after a flush, which is all that it needs.
+ * Sits between processors and the accelerator's translator: marks written pages, makes SMBASE stores visible, and on
+ * request counts stores and collects what is read. It sees a page at the first access after a flush, which is all that
+ * it needs.
  */
 import {
   ACCESS_EXEC,

@@ -9,10 +9,11 @@ export const APIC_PAGE = 0xfee0_0000;
 export const APIC_REGION_SIZE = 0x10_0000;
 
 /**
- * Routes accesses to FEE00000h..FEEFFFFFh. A processor's go to its own APIC in the first page, its writes beyond that are MSIs. A device
- * reaches no APIC: each dword that it writes is an interrupt message, to whatever destination; narrower writes are none, reads give all-ones.
- * IA32_APIC_BASE does not move the page, as in QEMU (7.2 measured); an in-kernel APIC that moves is the kvm accelerator's. So it never lies
- * over SMRAM, as hardware before SMRR let it (the "memory sinkhole" of 2015).
+ * Routes accesses to FEE00000h..FEEFFFFFh. A processor's go to its own APIC in the first page, its writes beyond that
+ * are MSIs. A device reaches no APIC: each dword that it writes is an interrupt message, to whatever destination;
+ * narrower writes are none, reads give all-ones. IA32_APIC_BASE does not move the page, as in QEMU (7.2 measured); an
+ * in-kernel APIC that moves is the kvm accelerator's. So it never lies over SMRAM, as hardware before SMRR let it (the
+ * "memory sinkhole" of 2015).
  */
 export class ApicPage implements MmioDevice {
   readonly name = 'lapic';

@@ -1,6 +1,6 @@
 /**
- * The way from a processor to devices, shared by all accelerators: brings virtual time up to date, makes the access, and records
- * what the guest can notice (local APIC accesses, SMBASE writes).
+ * The way from a processor to devices, shared by all accelerators: brings virtual time up to date, makes the access,
+ * and records what the guest can notice (local APIC accesses, SMBASE writes).
  */
 import type { IoPortSpace, PhysicalAddressSpace } from '@smm/bus';
 import { TX_DEBUG, TX_SMM, txInitiator } from '@smm/bus';

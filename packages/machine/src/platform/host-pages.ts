@@ -1,4 +1,7 @@
-/** Host pages that are not guest RAM: KVM's private slots, EPT and shadow tables. They lie in the machine's memory, outside guest RAM. */
+/**
+ * Host pages that are not guest RAM: KVM's private slots, EPT and shadow tables. They lie in the machine's memory,
+ * outside guest RAM.
+ */
 import { SmmError } from '@smm/x86-defs';
 
 const PAGE = 4096;

@@ -1,6 +1,7 @@
 /**
- * Every attacker program of this folder in all six configurations and on real QEMU: it prints what its header says, and the secret in SMRAM
- * reaches neither the debug port nor registers nor memory outside SMRAM. Secure flash keeps every byte.
+ * Every attacker program of this folder in all six configurations and on real QEMU: it prints what its header says, and
+ * the secret in SMRAM reaches neither the debug port nor registers nor memory outside SMRAM. Secure flash keeps every
+ * byte.
  */
 import { describe, expect, it } from 'vitest';
 import { type Attack, attacks, SECRET } from './support/attack.ts';

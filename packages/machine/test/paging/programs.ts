@@ -1,6 +1,7 @@
 /**
- * What the SDM says that a processor remembers of page tables, and when it must forget, as guest programs. Each prints what it sees; `expected` follows from
- * Intel SDM Vol. 3A, "Caching Translation Information": where that lets a processor choose, no program looks.
+ * What the SDM says that a processor remembers of page tables, and when it must forget, as guest programs. Each prints
+ * what it sees; `expected` follows from Intel SDM Vol. 3A, "Caching Translation Information": where that lets a
+ * processor choose, no program looks.
  */
 import {
   CR4,
@@ -25,7 +26,8 @@ export interface PagingRule extends PagingProgram {
   readonly source: string;
   readonly expected: string;
   /**
-   * Where QEMU 7.2's TCG prints something else: what (nothing: it depends on hashes, and is not compared) and why that is no example.
+   * Where QEMU 7.2's TCG prints something else: what (nothing: it depends on hashes, and is not compared) and why that
+   * is no example.
    */
   readonly qemu?: { readonly prints?: string; readonly why: string };
 }
@@ -459,7 +461,8 @@ const registers: readonly PagingRule[] = [
     source: INVALIDATE,
     expected: 'ABA',
     steps: (g) => [
-      // The same bits: a 4 MiB page at 400000h, or a table at 400000h, whose first entry is made to lead to B. The code lies in a page of its own table.
+      // The same bits: a 4 MiB page at 400000h, or a table at 400000h, whose first entry is made to lead to B. The code
+      // lies in a page of its own table.
       g.set(REGION.A, REGION.B + PLAIN),
       `mov ebp, ${TABLE.spare}
        mov eax, ${PLAIN}

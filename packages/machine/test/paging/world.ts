@@ -1,8 +1,9 @@
 /**
- * A world for guest programs about paging: a ROM that enters one of the paging modes with an identity map and prints what a program sees.
+ * A world for guest programs about paging: a ROM that enters one of the paging modes with an identity map and prints
+ * what a program sees.
  *
- * Linear 40000000h is the window that programs map and remap. Guest-physical 400000h, 800000h and C00000h begin the 4 MiB regions A, B and C: each of their
- * 4 KiB pages holds the region's letter, and at 10h a function that returns it.
+ * Linear 40000000h is the window that programs map and remap. Guest-physical 400000h, 800000h and C00000h begin the 4
+ * MiB regions A, B and C: each of their 4 KiB pages holds the region's letter, and at 10h a function that returns it.
  */
 import { assemble } from '@smm/asm';
 
@@ -15,7 +16,9 @@ export type PagingFormat = (typeof PAGING_FORMATS)[number];
 export const WINDOW = 0x4000_0000;
 /** Guest-physical start of a region. */
 export const REGION = { A: 0x40_0000, B: 0x80_0000, C: 0xc0_0000 } as const;
-/** Guest-physical tables. In 32-bit paging `directory` is the root, and the window's entries begin at `windowDirectory`. */
+/**
+ * Guest-physical tables. In 32-bit paging `directory` is the root, and the window's entries begin at `windowDirectory`.
+ */
 export const TABLE = {
   root: 0x1_0000,
   pdpt: 0x1_1000,
@@ -60,13 +63,19 @@ export class Steps {
     return `step${this.#labels++}`;
   }
 
-  /** `text`, whose fault is printed as `#` and the error code (`i` first if its fetch bit is set), and goes on behind it. */
+  /**
+   * `text`, whose fault is printed as `#` and the error code (`i` first if its fetch bit is set), and goes on behind
+   * it.
+   */
   #guarded(text: string): string {
     const next = this.#label();
     return `mov dword [${RESUME}], 0xf0000 + ${next}\n${text}\n${next}:`;
   }
 
-  /** Address of the entry for page `index` of the window in a table of large pages: PDE or, in 32-bit paging, PDE of 4 MiB. */
+  /**
+   * Address of the entry for page `index` of the window in a table of large pages: PDE or, in 32-bit paging, PDE of 4
+   * MiB.
+   */
   large(index = 0): number {
     return this.format === '32-bit' ? TABLE.root + (256 + index) * 4 : TABLE.window + index * 8;
   }
@@ -197,7 +206,10 @@ function idt(wide: boolean): string {
     ${missing.repeat(0x80 - 15)}${gate('back', 0xee00)}`;
 }
 
-/** One program, from the state that the last one left: registers and tables as it expects them, then its steps, then the end of its line. */
+/**
+ * One program, from the state that the last one left: registers and tables as it expects them, then its steps, then the
+ * end of its line.
+ */
 function program(guest: Steps, { steps, supervisor = false }: PagingProgram, number: number): string {
   const { r, format } = guest;
   const wide = format === '4-level';
@@ -222,7 +234,10 @@ function program(guest: Steps, { steps, supervisor = false }: PagingProgram, num
     out dx, al`;
 }
 
-/** Programs of one format, one after another, as a 64 KiB image for the top of the address space. Each prints a line; then HLT. */
+/**
+ * Programs of one format, one after another, as a 64 KiB image for the top of the address space. Each prints a line;
+ * then HLT.
+ */
 export function pagingRom(format: PagingFormat, programs: readonly PagingProgram[]): Uint8Array {
   const wide = format === '4-level';
   const r = wide ? 'r' : 'e';

@@ -1,5 +1,5 @@
-; Puts distinct values into every register, takes an SMI, and ends QEMU from the handler: the save-state area stays in RAM.
-; With -DLONG in 64-bit mode, else in 32-bit protected mode without paging.
+; Puts distinct values into every register, takes an SMI, and ends QEMU from the handler: the save-state area stays in
+; RAM. With -DLONG in 64-bit mode, else in 32-bit protected mode without paging.
 bits 16
 org 0
 HANDLER equ 0x38000

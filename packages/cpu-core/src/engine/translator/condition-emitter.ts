@@ -1,4 +1,7 @@
-/** The part of the translator's back end for condition codes: plain comparisons where it is known what the flags come from, else of the evaluated flags. */
+/**
+ * The part of the translator's back end for condition codes: plain comparisons where it is known what the flags come
+ * from, else of the evaluated flags.
+ */
 import { RFLAGS_OF } from '@smm/x86-defs';
 import * as L from '../../layout.ts';
 import type { Flags, Width } from '../../semantics/builder.ts';

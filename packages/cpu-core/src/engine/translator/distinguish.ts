@@ -1,6 +1,9 @@
 /** How a region tells the targets of an indirect jump apart. */
 
-/** A field of the low 32 bits of RIP that differs in all of them, as small as can be found, and which one each value of it stands for (their number: none). */
+/**
+ * A field of the low 32 bits of RIP that differs in all of them, as small as can be found, and which one each value of
+ * it stands for (their number: none).
+ */
 export function distinguish(rips: readonly bigint[]): { shift: number; bits: number; slots: number[] } {
   const low = rips.map((rip) => Number(BigInt.asUintN(32, rip)));
   for (let bits = 0; bits < 8; bits++) {

@@ -1,6 +1,7 @@
 /**
- * The part of the translator's back end for status flags. Between instructions they are in three locals (result, source, operation);
- * while the operation is known at translation time its local is not even set, and conditions become plain comparisons.
+ * The part of the translator's back end for status flags. Between instructions they are in three locals (result,
+ * source, operation); while the operation is known at translation time its local is not even set, and conditions become
+ * plain comparisons.
  */
 import { RFLAGS_AF, RFLAGS_CF, RFLAGS_OF } from '@smm/x86-defs';
 import { STATUS_FLAGS } from '../../flags.ts';
@@ -40,7 +41,10 @@ const CARRIED = (1 << L.CC_INC) | (1 << L.CC_DEC) | (1 << L.CC_GIVEN);
 const GIVEN_FLAGS = RFLAGS_CF | RFLAGS_OF | RFLAGS_AF;
 /** FLAGS_OP while the state page has the flags as they are. */
 const IN_STATE_PAGE = -1;
-/** The state page has the flags (and FLAGS_OP says so), but for CF or OF or both, which are in FLAGS_SOURCE: ROL and the like may go on so for long. */
+/**
+ * The state page has the flags (and FLAGS_OP says so), but for CF or OF or both, which are in FLAGS_SOURCE: ROL and the
+ * like may go on so for long.
+ */
 export const OVERRIDDEN = -2;
 /** Known of the flags: that the state page has them. */
 export const PAGE: KnownFlags = { kind: IN_STATE_PAGE, w: 1 };
@@ -348,7 +352,10 @@ export class FlagEmitter {
   carry(): Value {
     return this.carryTruth() ?? this.#unknownCarry();
   }
-  /** CF of flags that come from anywhere: at once where FLAGS_SOURCE has it, which a loop that counts down finds but once. */
+  /**
+   * CF of flags that come from anywhere: at once where FLAGS_SOURCE has it, which a loop that counts down finds but
+   * once.
+   */
   #unknownCarry(): Value {
     const { e } = this.b;
     const page = this.known === PAGE;
@@ -373,7 +380,10 @@ export class FlagEmitter {
   #pushPageCarry(): void {
     this.b.e.get(STATE).mem(this.b.native === 64 ? W.i64_load : W.i32_load, L.ST_CC_SRC);
   }
-  /** With all flags in the state page: puts CF into ST_CC_SRC, which makes the others wrong unless it was there: INC or DEC sets them next. */
+  /**
+   * With all flags in the state page: puts CF into ST_CC_SRC, which makes the others wrong unless it was there: INC or
+   * DEC sets them next.
+   */
   #carryToPage(): void {
     const { e } = this.b;
     e.i32(CARRIED).get(STATE).mem(W.i32_load8_u, L.ST_CC_OP).op(W.i32_shr_u).i32(1).op(W.i32_and, W.i32_eqz);

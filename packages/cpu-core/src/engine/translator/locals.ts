@@ -5,7 +5,10 @@ import { I32, I64, V128 } from '../wasm/emitter.ts';
 export const STATE = 0;
 /** Budget left. */
 export const BUDGET = 1;
-/** How the function is left: 0 if TypeScript has put state and budget in order, so that there is only spilling to do; or EXIT_STOP, EXIT_CHAIN. */
+/**
+ * How the function is left: 0 if TypeScript has put state and budget in order, so that there is only spilling to do; or
+ * EXIT_STOP, EXIT_CHAIN.
+ */
 export const EXIT_MODE = 2;
 /** Link word or site that the exit is about. */
 export const EXIT_ARGUMENT = 3;

@@ -234,13 +234,19 @@ export class OperandEmitter extends ValueEmitter {
     return this.pop(wide ? 64 : 32, i.addressSize * 8);
   }
 
-  /** Local with the host offset of the memory operand, `w` bytes. `aligned`: the evaluator faults unless its address is a multiple of that. */
+  /**
+   * Local with the host offset of the memory operand, `w` bytes. `aligned`: the evaluator faults unless its address is
+   * a multiple of that.
+   */
   translateOperand(w: number, write: boolean, aligned = false): number {
     const { segment, base } = this.insn;
     const stack = base === RSP || base === RBP;
     return this.#translateIn(segment, this.effectiveAddress(), w, write, stack, aligned);
   }
-  /** Local with the host offset of an access at an offset in a segment. `stack`: it probably hits the page that the stack is on. */
+  /**
+   * Local with the host offset of an access at an offset in a segment. `stack`: it probably hits the page that the
+   * stack is on.
+   */
   #translateIn(
     segment: number,
     offset: Value,

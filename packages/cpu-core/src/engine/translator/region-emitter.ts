@@ -242,7 +242,10 @@ export class RegionEmitter extends OperandEmitter implements Builder<Value, Valu
     else if (!ENDS_BLOCK.has(last.op)) throw new RangeError('translator: a node without an end');
   }
 
-  /** Goes to one of a node's targets by EXIT_RIP, or leaves. Never more than one comparison: a field of the RIP tells the targets apart. */
+  /**
+   * Goes to one of a node's targets by EXIT_RIP, or leaves. Never more than one comparison: a field of the RIP tells
+   * the targets apart.
+   */
   #dispatch(node: RegionNode): void {
     const { e } = this;
     const { targets } = node;
@@ -290,7 +293,10 @@ export class RegionEmitter extends OperandEmitter implements Builder<Value, Valu
     e.brIf(this.depth);
   }
 
-  /** What may do without TypeScript (`shortcutKey`), without it where that may be; else as any other instruction that it executes. */
+  /**
+   * What may do without TypeScript (`shortcutKey`), without it where that may be; else as any other instruction that it
+   * executes.
+   */
   #shortcut(edge: Edge): void {
     const { e } = this;
     const { insn } = this.#at;

@@ -202,7 +202,10 @@ export class RegionFinder {
     return ['branch', context];
   }
 
-  /** An edge to the node that chooses among the targets which an indirect jump or call has had; undefined if none are known. */
+  /**
+   * An edge to the node that chooses among the targets which an indirect jump or call has had; undefined if none are
+   * known.
+   */
   #dispatch(from: RegionNode, context: CallContext | undefined): Edge | undefined {
     for (const rip of this.#logged(from.block)) {
       const edge = this.#edge(from.block, rip, context, 0, false);
@@ -210,7 +213,10 @@ export class RegionFinder {
     }
     return this.#edgeToDispatcher(context);
   }
-  /** As {@link #dispatch} for RET, but among what is part of the region anyway: a callee is not to be translated with all its callers. */
+  /**
+   * As {@link #dispatch} for RET, but among what is part of the region anyway: a callee is not to be translated with
+   * all its callers.
+   */
   #dispatchReturn(node: RegionNode): void {
     const nodes = this.#nodes.get(undefined);
     for (const rip of this.#logged(node.block)) {
@@ -257,14 +263,17 @@ export class RegionFinder {
     const near = this.#onSamePage(from, rip);
     const block = near ?? this.#cached(from, rip);
     const deep = (context?.depth ?? 0) > CALL_DEPTH;
-    // What has a region of its own is entered there, unless it is a callee: translating it again costs more than going over.
+    // What has a region of its own is entered there, unless it is a callee: translating it again costs more than going
+    // over.
     const elsewhere =
       block !== undefined && context === undefined && block !== this.#entry && this.#ports.isEntry(block);
     const to = block === undefined || deep || elsewhere ? undefined : this.#node(block, context);
     return { to, rip, link, guarded: guarded || near === undefined };
   }
 
-  /** The block at a RIP on the page of another, as tier 0 links them; undefined if there is none or the page is another. */
+  /**
+   * The block at a RIP on the page of another, as tier 0 links them; undefined if there is none or the page is another.
+   */
   #onSamePage(from: Block, rip: bigint): Block | undefined {
     const distance = rip - from.rip;
     const page = from.start & ~0xfff;
@@ -294,7 +303,9 @@ export class RegionFinder {
     const block = this.#ports.builder.blockAt(this.#core, header);
     return block.dead || block.limit !== like.limit ? undefined : block;
   }
-  /** Host offset of a link word of a block's last record, 0 if tier 0 has none there. `link`: offset from that record. */
+  /**
+   * Host offset of a link word of a block's last record, 0 if tier 0 has none there. `link`: offset from that record.
+   */
   #linkWord({ block, insns }: RegionNode, link: number): number {
     const { u16, i32 } = this.#core.views;
     const count = i32[(block.host + R.H_TAKEN) >>> 2]!;
@@ -327,8 +338,9 @@ export class RegionFinder {
 }
 
 /**
- * So much of a block is executed by TypeScript that spilling the region's registers each time costs more than translation gains. One such instruction at the
- * end is no harm: IN, CLI and the like end many a block of translated code.
+ * So much of a block is executed by TypeScript that spilling the region's registers each time costs more than
+ * translation gains. One such instruction at the end is no harm: IN, CLI and the like end many a block of translated
+ * code.
  */
 function mostlyExternal(insns: readonly NodeInsn[]): boolean {
   let external = 0;

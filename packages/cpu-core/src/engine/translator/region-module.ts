@@ -1,6 +1,7 @@
 /**
- * A module of several regions. It imports the memory and a table of tier 0's functions, through which regions call TypeScript and go on in other regions.
- * An import of a function would cost more to set up than many a region to compile, and its address a register in every region.
+ * A module of several regions. It imports the memory and a table of tier 0's functions, through which regions call
+ * TypeScript and go on in other regions. An import of a function would cost more to set up than many a region to
+ * compile, and its address a register in every region.
  */
 import { Emitter, W } from '../wasm/emitter.ts';
 import { ModuleBuilder } from '../wasm/module.ts';
@@ -9,8 +10,8 @@ import type { RegionCode } from './region-emitter.ts';
 import type { RegionFunctions } from './value-emitter.ts';
 
 /**
- * The table that a module imports. Each has its own: V8 keeps all instances that import a table for as long as that lives, and with each a copy of the
- * table. `functions`: exports of the generated module.
+ * The table that a module imports. Each has its own: V8 keeps all instances that import a table for as long as that
+ * lives, and with each a copy of the table. `functions`: exports of the generated module.
  */
 export function tableOfCalls(functions: WebAssembly.Exports): WebAssembly.Table {
   const table = new WebAssembly.Table({ element: 'anyfunc', initial: REGION_CALLS.length });

@@ -42,7 +42,10 @@ export interface Edge {
   readonly guarded: boolean;
 }
 
-/** How a node ends. `fall`: at another block; `external`: TypeScript decides, `next` is likely; `shortcut`: mostly at `next`; `dispatch`: see there. */
+/**
+ * How a node ends. `fall`: at another block; `external`: TypeScript decides, `next` is likely; `shortcut`: mostly at
+ * `next`; `dispatch`: see there.
+ */
 export type NodeEnd =
   | 'fall'
   | 'branch'
@@ -60,9 +63,15 @@ export interface RegionNode {
   readonly context: CallContext | undefined;
   insns: NodeInsn[];
   end: NodeEnd;
-  /** Edge of a taken branch, of JMP and CALL; edge of a predicted RET; of an indirect jump the edge to a node that dispatches. */
+  /**
+   * Edge of a taken branch, of JMP and CALL; edge of a predicted RET; of an indirect jump the edge to a node that
+   * dispatches.
+   */
   taken: Edge | undefined;
-  /** Of a node without instructions, `dispatch`: edges to choose from by EXIT_RIP; if it is none of them, the region is left. */
+  /**
+   * Of a node without instructions, `dispatch`: edges to choose from by EXIT_RIP; if it is none of them, the region is
+   * left.
+   */
   readonly targets: Edge[];
   /** Edge to the next instruction. */
   next: Edge | undefined;

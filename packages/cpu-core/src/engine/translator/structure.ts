@@ -1,7 +1,8 @@
 /**
- * Finds the structure of a region's graph: reverse postorder, dominators, loops. Edges that go back to a node which does not dominate their
- * start would need a dispatcher; they leave the region instead. Sources: K. Cooper, T. Harvey, K. Kennedy, "A Simple, Fast Dominance Algorithm"
- * (2001); N. Ramsey, "Beyond Relooper" (2022), for what the emitter does with it.
+ * Finds the structure of a region's graph: reverse postorder, dominators, loops. Edges that go back to a node which
+ * does not dominate their start would need a dispatcher; they leave the region instead. Sources: K. Cooper, T. Harvey,
+ * K. Kennedy, "A Simple, Fast Dominance Algorithm" (2001); N. Ramsey, "Beyond Relooper" (2022), for what the emitter
+ * does with it.
  */
 import { innerEdges, type RegionNode } from './region.ts';
 

@@ -1,4 +1,7 @@
-/** Tier 1: translates hot regions to WebAssembly modules at run time, and takes them back when their code changes or space runs out. */
+/**
+ * Tier 1: translates hot regions to WebAssembly modules at run time, and takes them back when their code changes or
+ * space runs out.
+ */
 import * as L from '../../layout.ts';
 import type { Views } from '../../state.ts';
 import type { BlockBuilder } from '../block-builder.ts';
@@ -145,7 +148,10 @@ export class Translator {
     return heat < 0 ? this.#threshold : this.#threshold - heat;
   }
 
-  /** A block has run often enough: makes regions of it and of what runs with it, several at a time, for a module costs as much as a region. */
+  /**
+   * A block has run often enough: makes regions of it and of what runs with it, several at a time, for a module costs
+   * as much as a region.
+   */
   hot(core: Core, block: Block): void {
     const heat = (block.host + R.H_HEAT) >>> 2;
     if (block.tail || block.dead || block.mode & L.MODE_WIDE) {

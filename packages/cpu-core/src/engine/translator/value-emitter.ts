@@ -1,4 +1,6 @@
-/** Emits computations on {@link Value}s: the part of the translator's back end that knows neither registers nor memory. */
+/**
+ * Emits computations on {@link Value}s: the part of the translator's back end that knows neither registers nor memory.
+ */
 import type { Width } from '../../semantics/builder.ts';
 import { type Emitter, VOID, W } from '../wasm/emitter.ts';
 import type { Locals } from './locals.ts';

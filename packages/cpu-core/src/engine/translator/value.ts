@@ -1,4 +1,6 @@
-/** Values of translated code: constants, or WebAssembly locals of 32 or 64 bits, zero-extended from what they stand for. */
+/**
+ * Values of translated code: constants, or WebAssembly locals of 32 or 64 bits, zero-extended from what they stand for.
+ */
 
 /** A value. Its local may be a guest register's own: a reference, good until that register is written. */
 export class Value {

@@ -1,4 +1,7 @@
-/** The part of the translator's back end that moves and computes vectors. XMM registers live in locals, as general ones do. */
+/**
+ * The part of the translator's back end that moves and computes vectors. XMM registers live in locals, as general ones
+ * do.
+ */
 import { K_XMM } from '../../insn.ts';
 import type { Vectors, Width } from '../../semantics/builder.ts';
 import type { VectorOp, VectorShift } from '../../semantics/vector-ops.ts';

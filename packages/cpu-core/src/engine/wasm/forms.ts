@@ -1,4 +1,7 @@
-/** Which instruction forms get a handler of their own in the generated code. Others are executed by TypeScript: right, but slower. */
+/**
+ * Which instruction forms get a handler of their own in the generated code. Others are executed by TypeScript: right,
+ * but slower.
+ */
 import { Insn, K_IMM, K_MEM, K_NONE, K_REG, K_REL, K_XMM, REG_NONE } from '../../insn.ts';
 import { OP, type OpName, opsWith, opTable } from '../../ops.ts';
 import type { Model } from './convention.ts';
@@ -24,7 +27,9 @@ export function formShape(i: Insn, noFlags: boolean, indexed = i.index !== REG_N
   );
 }
 
-/** What tells one handler from another: operation and {@link formShape}. Below 2^44: no bit operation reaches its top. */
+/**
+ * What tells one handler from another: operation and {@link formShape}. Below 2^44: no bit operation reaches its top.
+ */
 export function formKey(i: Insn, noFlags: boolean, indexed = i.index !== REG_NONE): number {
   return i.op * SHAPES + formShape(i, noFlags, indexed);
 }

@@ -9,7 +9,9 @@ export interface Compiled {
   readonly module: WebAssembly.Module;
 }
 
-/** Holds the interpreter's code. Give the same one to several engines: it is generated and compiled when first needed. */
+/**
+ * Holds the interpreter's code. Give the same one to several engines: it is generated and compiled when first needed.
+ */
 export class Interpreter {
   readonly #compiled = new Map<string, Compiled>();
 

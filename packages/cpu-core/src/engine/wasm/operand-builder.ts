@@ -1,4 +1,7 @@
-/** The part of the WebAssembly back end that reaches registers, memory and the stack, with operands read from the record. */
+/**
+ * The part of the WebAssembly back end that reaches registers, memory and the stack, with operands read from the
+ * record.
+ */
 import { CR4_UMIP, SEG_SS } from '@smm/x86-defs';
 import { K_IMM, K_MEM, K_REG, REG_RIP } from '../../insn.ts';
 import * as L from '../../layout.ts';
@@ -17,7 +20,10 @@ export class OperandBuilder extends ValueBuilder {
   protected field(opcode: number, offset: number): void {
     this.e.get(LOCAL_RECORD).mem(opcode, this.recordOffset + offset);
   }
-  /** Pushes the host address of the register whose offset is in a record byte: worked out once where all of the handler runs. */
+  /**
+   * Pushes the host address of the register whose offset is in a record byte: worked out once where all of the handler
+   * runs.
+   */
   registerAddress(field: number): void {
     const known = this.addresses.get(field);
     if (known !== undefined) {
@@ -129,7 +135,10 @@ export class OperandBuilder extends ValueBuilder {
     return this.new64();
   }
 
-  /** Host offset (an i32 local) of the memory operand, `w` bytes. `aligned`: the evaluator faults unless its address is a multiple of that. */
+  /**
+   * Host offset (an i32 local) of the memory operand, `w` bytes. `aligned`: the evaluator faults unless its address is
+   * a multiple of that.
+   */
   translateOperand(w: number, write: boolean, aligned = false): number {
     let linear = this.effectiveAddress();
     if (this.model === 'general') {
@@ -151,7 +160,10 @@ export class OperandBuilder extends ValueBuilder {
     const segment = (): void => void this.e.i32(SEG_SS);
     return this.#translate(this.#inSegment(segment, pointer, w, write), w, write);
   }
-  /** Linear address of an access in the segment whose number is pushed by `segment`; leaves to the evaluator if it may fault. */
+  /**
+   * Linear address of an access in the segment whose number is pushed by `segment`; leaves to the evaluator if it may
+   * fault.
+   */
   #inSegment(segment: () => void, offset: number, w: number, write: boolean): number {
     const e = this.e;
     e.get(LOCAL_STATE);

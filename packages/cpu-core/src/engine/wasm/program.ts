@@ -39,9 +39,13 @@ import { WasmBuilder } from './wasm-builder.ts';
 /** The models, in the order of the exported functions. */
 const MODELS: readonly Model[] = ['flat32', 'flat64', 'general'];
 
-/** What TypeScript provides to the generated code. All offsets are host offsets; -1 or 0 as described makes it return. */
+/**
+ * What TypeScript provides to the generated code. All offsets are host offsets; -1 or 0 as described makes it return.
+ */
 export interface Imports {
-  /** Host offset for an access that the TLB does not answer (linear address at ENGINE_LINEAR; size | write << 8), or -1. */
+  /**
+   * Host offset for an access that the TLB does not answer (linear address at ENGINE_LINEAR; size | write << 8), or -1.
+   */
   slow(state: number, record: number, access: number): number;
   /** Executes the record's instruction; 0 to go on, else return. */
   execute(state: number, record: number): number;
@@ -51,7 +55,10 @@ export interface Imports {
   abort(state: number, record: number): void;
   /** A block has run often: translates what is around it, and writes the block's H_HEAT anew. */
   hot(state: number, block: number): void;
-  /** As {@link slow}, {@link abort} and {@link execute} for a site of a region, with the region's budget in the state page. */
+  /**
+   * As {@link slow}, {@link abort} and {@link execute} for a site of a region, with the region's budget in the state
+   * page.
+   */
   regionAccess(state: number, site: number, access: number): number;
   regionAbort(state: number, site: number): void;
   regionExecute(state: number, site: number): number;
@@ -103,7 +110,9 @@ export const REGION_SIGNATURES: Readonly<Record<(typeof REGION_CALLS)[number], S
 /** A region: (state) -> block to go on at, or 0 to leave. */
 export const REGION_SIGNATURE: Signature = { params: [I32], results: [I32] };
 
-/** Generates the module, for memories of any size. `translator`: its loops count how often blocks run, and run regions. */
+/**
+ * Generates the module, for memories of any size. `translator`: its loops count how often blocks run, and run regions.
+ */
 export function generate(shared: boolean, translator: boolean): Program {
   const m = new ModuleBuilder();
   const three = { params: [I32, I32, I32], results: [I32] };
@@ -270,7 +279,10 @@ function runFunction(model: Model, forms: Form[], fused: Pair[], functions: Func
   };
 }
 
-/** Counts down to the translation of the block, or runs its region. Labels outside: the loop over blocks, then the function's block. */
+/**
+ * Counts down to the translation of the block, or runs its region. Labels outside: the loop over blocks, then the
+ * function's block.
+ */
 function countOrEnter(e: Emitter, { hot, type }: { hot: number; type: number }): void {
   const heat = LOCAL_RECORD; // not in use here
   e.get(LOCAL_BLOCK).mem(W.i32_load, R.H_HEAT).tee(heat).i32(0).op(W.i32_gt_s, W.if, VOID);

@@ -1,8 +1,8 @@
 /**
  * The op cache: blocks of decoded-instruction records as the generated code reads them. All offsets in bytes.
  *
- * A block is a header, then one record per instruction. A record that may jump is followed by an extension record. A block
- * that does not end in a jump ends with a record that costs no budget and goes on at the next RIP.
+ * A block is a header, then one record per instruction. A record that may jump is followed by an extension record. A
+ * block that does not end in a jump ends with a record that costs no budget and goes on at the next RIP.
  */
 
 /** Header: RIP of the first instruction, 64 bit. */
@@ -14,8 +14,8 @@ export const H_INDEX = 12;
 /** Header: budget taken by the stay that is under way, 32 bit: outlives the block's being dropped. */
 export const H_TAKEN = 16;
 /**
- * Header: runs until the block is hot, 32 bit; when it is translated, minus the index of its region in the table of regions.
- * Only code generated for the translator looks at it.
+ * Header: runs until the block is hot, 32 bit; when it is translated, minus the index of its region in the table of
+ * regions. Only code generated for the translator looks at it.
  */
 export const H_HEAT = 20;
 /** H_HEAT of a block that is never to be translated. */
@@ -39,9 +39,15 @@ export const R_BASE = 11;
 export const R_INDEX = 12;
 /** Record: log2 of the index scale, 8 bit. */
 export const R_SCALE = 13;
-/** Record: state-page offset, divided by 8, of the segment base to add (ST_ZERO for none), 8 bit. Only functions look at it. */
+/**
+ * Record: state-page offset, divided by 8, of the segment base to add (ST_ZERO for none), 8 bit. Only functions look at
+ * it.
+ */
 export const R_SEGMENT = 14;
-/** Record of code that is not flat: bits by which the address size falls short of 32, 8 bit. Its R_SEGMENT is the segment's number. */
+/**
+ * Record of code that is not flat: bits by which the address size falls short of 32, 8 bit. Its R_SEGMENT is the
+ * segment's number.
+ */
 export const R_UNUSED_BITS = 15;
 /** Record: immediate, 32 bit; or index of the instruction object. */
 export const R_IMM = 16;

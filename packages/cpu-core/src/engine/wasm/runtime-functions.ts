@@ -36,8 +36,8 @@ export function withBudget(signature: Signature, target: number): Body {
 }
 
 /**
- * (state, rip, link) -> block to go on at, or 0 to leave: finds the block, through a link word if there is one and it is made, and goes
- * straight into its region if it has one. `region`: type of regions.
+ * (state, rip, link) -> block to go on at, or 0 to leave: finds the block, through a link word if there is one and it
+ * is made, and goes straight into its region if it has one. `region`: type of regions.
  */
 export function chainFunction(signature: Signature, follow: number, region: number): Body {
   const e = new Emitter();
@@ -153,7 +153,10 @@ export function lazyFlagsFunction(): Body {
   };
 }
 
-/** Pushes the truth of 'the jump cache knows where the RIP in a local leads', and puts the entry's host offset into `entry`. */
+/**
+ * Pushes the truth of 'the jump cache knows where the RIP in a local leads', and puts the entry's host offset into
+ * `entry`.
+ */
 export function probeJumpCache(e: Emitter, state: number, rip: number, entry: number): void {
   e.get(rip).op(W.i32_wrap_i64).get(rip).op(W.i32_wrap_i64).i32(11).op(W.i32_shr_u, W.i32_xor);
   e.i32(JUMP_CACHE_ENTRIES - 1)
@@ -207,7 +210,10 @@ export function logJumpFunction(): Body {
   return { signature: { params: [I32, I32, I64], results: [] }, locals: [[2, I32]] as const, code: e.bytes };
 }
 
-/** (state, segment, offset, size | write << 8) -> linear address or -1: what `legacyAddress` lets pass, expand-down segments apart. */
+/**
+ * (state, segment, offset, size | write << 8) -> linear address or -1: what `legacyAddress` lets pass, expand-down
+ * segments apart.
+ */
 export function segmentFunction(): Body {
   const e = new Emitter();
   const [state, segment, offset, access, attributes] = [0, 1, 2, 3, 4] as const;

@@ -1,6 +1,7 @@
 /**
- * Functions of the generated module for what a processor may do without asking its surroundings (see `Shortcuts`): IN from a counter of virtual time, RDTSC,
- * PAUSE; CLI and STI where nothing depends on them; string instructions in plain memory. Where that is not allowed, or not simply so, they hand the record to TypeScript.
+ * Functions of the generated module for what a processor may do without asking its surroundings (see `Shortcuts`): IN
+ * from a counter of virtual time, RDTSC, PAUSE; CLI and STI where nothing depends on them; string instructions in plain
+ * memory. Where that is not allowed, or not simply so, they hand the record to TypeScript.
  */
 import {
   CR0_PE,
@@ -46,7 +47,10 @@ function inKey(size: number, immediate: boolean): number {
   return OP.IN * VARIANTS + (immediate ? 8 : 0) + size;
 }
 
-/** Adds the functions to a module: `timeIn`, `timeTsc` and `string` by these names, the handlers in the table. Returns the latter by {@link shortcutKey}. */
+/**
+ * Adds the functions to a module: `timeIn`, `timeTsc` and `string` by these names, the handlers in the table. Returns
+ * the latter by {@link shortcutKey}.
+ */
 export function addShortcuts(m: ModuleBuilder, callees: Callees): ReadonlyMap<number, number> {
   const [now, timeIn, timeTsc] = [m.reserve(), m.reserve(), m.reserve()];
   m.define(now, nowFunction());
@@ -78,8 +82,8 @@ export const TIME_TSC: Signature = { params: [I32, I32], results: [I64] };
 const STATE = 0;
 
 /**
- * (state, rest) -> virtual nanoseconds: `Machine`'s time at the current instruction, by the same operations in the same order. `rest`: instructions from
- * the current one on that ST_BUDGET has already been charged for.
+ * (state, rest) -> virtual nanoseconds: `Machine`'s time at the current instruction, by the same operations in the same
+ * order. `rest`: instructions from the current one on that ST_BUDGET has already been charged for.
  */
 function nowFunction(): Body {
   const e = new Emitter();
@@ -107,7 +111,10 @@ function countRead(e: Emitter): void {
     .mem(W.i64_store, L.ST_TIME_READS);
 }
 
-/** (state, port, size, rest) -> value of the counter there, or -1: another port, or an access that is not simply allowed. */
+/**
+ * (state, port, size, rest) -> value of the counter there, or -1: another port, or an access that is not simply
+ * allowed.
+ */
 function timeInFunction(now: number): Body {
   const e = new Emitter();
   const [port, size, rest, ns, seconds] = [1, 2, 3, 4, 5] as const;
@@ -150,7 +157,10 @@ function timeInFunction(now: number): Body {
   };
 }
 
-/** (state, rest) -> time-stamp counter, or -1: not simply allowed. A counter with the sign bit set goes the long way too. */
+/**
+ * (state, rest) -> time-stamp counter, or -1: not simply allowed. A counter with the sign bit set goes the long way
+ * too.
+ */
 function timeTscFunction(now: number): Body {
   const e = new Emitter();
   const [rest, tsc] = [1, 2] as const;
@@ -165,7 +175,10 @@ function timeTscFunction(now: number): Body {
   return { signature: TIME_TSC, locals: [[1, I64]] as const, code: e.bytes };
 }
 
-/** Handlers are (state, record) -> 0 to go on, 1 to leave, or the next block; a 64-bit and a 32-bit local follow the parameters. */
+/**
+ * Handlers are (state, record) -> 0 to go on, 1 to leave, or the next block; a 64-bit and a 32-bit local follow the
+ * parameters.
+ */
 const RECORD = 1;
 const VALUE = 2;
 const BLOCK = 3;
@@ -249,8 +262,8 @@ function simpleHandler(op: number, { execute, follow }: Callees): Body {
 }
 
 /**
- * Pushes whether TypeScript must execute a PAUSE, CLI or STI: somebody watches; CPL is not 0, so that IOPL matters; interrupts become possible. The state
- * page is at the local `state`.
+ * Pushes whether TypeScript must execute a PAUSE, CLI or STI: somebody watches; CPL is not 0, so that IOPL matters;
+ * interrupts become possible. The state page is at the local `state`.
  */
 export function pushSimpleRefusal(e: Emitter, state: number, op: number): void {
   if (op === OP.PAUSE) {

@@ -1,6 +1,7 @@
 /**
- * MOVS, STOS, CMPS and SCAS, with or without REP, where all is plain: operands in flat segments and each within one page that is in the TLB, upwards, all
- * iterations within the budget, no copy onto what is still to be read. The rest is `system/strings.ts`'s.
+ * MOVS, STOS, CMPS and SCAS, with or without REP, where all is plain: operands in flat segments and each within one
+ * page that is in the TLB, upwards, all iterations within the budget, no copy onto what is still to be read. The rest
+ * is `system/strings.ts`'s.
  */
 import { RFLAGS_DF } from '@smm/x86-defs';
 import { type Insn, REP_F2, REP_NONE } from '../../insn.ts';
@@ -56,7 +57,10 @@ export function stringShape({ op, size, addressSize, segment, rep }: Insn): numb
   );
 }
 
-/** Type of the function: (state, shape) -> 1 if it has executed the instruction, whose own budget was taken before; else nothing has changed. */
+/**
+ * Type of the function: (state, shape) -> 1 if it has executed the instruction, whose own budget was taken before; else
+ * nothing has changed.
+ */
 export const STRING: Signature = { params: [I32, I32], results: [I32] };
 
 const [STATE, SHAPE] = [0, 1] as const;
@@ -172,7 +176,10 @@ function advance(e: Emitter, register: number): void {
   e.mem(W.i64_store, L.ST_GPR + register * 8);
 }
 
-/** Sets `host` to the host offset of the bytes that a register points to; refuses unless they are on one page with that tag. */
+/**
+ * Sets `host` to the host offset of the bytes that a register points to; refuses unless they are on one page with that
+ * tag.
+ */
 function locate(e: Emitter, register: number, tag: number, host: number): void {
   pushRegister(e, register);
   e.tee(LINEAR).op(W.i32_wrap_i64).i32(0xfff).op(W.i32_and).get(BYTES).op(W.i32_add);
@@ -234,8 +241,8 @@ function step(e: Emitter, by: number): void {
 }
 
 /**
- * Compares elements from FROM (or LEFT, for SCAS) and TO until the prefix says stop, and leaves the flags of the last comparison. BYTES and COUNT become
- * those of the iterations done.
+ * Compares elements from FROM (or LEFT, for SCAS) and TO until the prefix says stop, and leaves the flags of the last
+ * comparison. BYTES and COUNT become those of the iterations done.
  */
 function compare(e: Emitter): void {
   // Elements are read with the bytes before them, so as to be at the top of 64 bits, where lazy flags want them.

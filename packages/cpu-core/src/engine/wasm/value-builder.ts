@@ -14,8 +14,8 @@ import {
 import { type Emitter, I64, VOID, W } from './emitter.ts';
 
 /**
- * Values are locals of type i64 (or constants, as negative numbers), truths are locals of type i32. Every value is zero-extended
- * from its width.
+ * Values are locals of type i64 (or constants, as negative numbers), truths are locals of type i32. Every value is
+ * zero-extended from its width.
  */
 export class ValueBuilder {
   readonly e: Emitter;
@@ -245,8 +245,8 @@ export class ValueBuilder {
     return this.new64();
   }
   /**
-   * Emits code that calls a function, where the host puts what hardly ever runs: it then keeps the other handlers' registers
-   * across nothing but their own code. `type`: of the value that `body` leaves on the stack.
+   * Emits code that calls a function, where the host puts what hardly ever runs: it then keeps the other handlers'
+   * registers across nothing but their own code. `type`: of the value that `body` leaves on the stack.
    */
   apart(body: () => void, type: number = VOID): void {
     const e = this.e;

@@ -1,4 +1,6 @@
-/** The back end that compiles a description into a handler: code that reads its operands from the record at run time. */
+/**
+ * The back end that compiles a description into a handler: code that reads its operands from the record at run time.
+ */
 import { SEG_CS } from '@smm/x86-defs';
 import type { Insn } from '../../insn.ts';
 import * as L from '../../layout.ts';

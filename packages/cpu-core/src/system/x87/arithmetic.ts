@@ -1,6 +1,7 @@
 /**
  * x87 arithmetic on operands, exactly rounded. Pure: values in, value and exceptions out.
- * Intel SDM Vol. 2, FADD, FMUL, FDIV, FSQRT, FPREM, FPREM1, FRNDINT, FSCALE, FXTRACT; Vol. 1, "Floating-Point Exceptions".
+ * Intel SDM Vol. 2, FADD, FMUL, FDIV, FSQRT, FPREM, FPREM1, FRNDINT, FSCALE, FXTRACT; Vol. 1, "Floating-Point
+ * Exceptions".
  */
 import {
   bitLength,

@@ -35,7 +35,9 @@ export interface Float80 {
   readonly significand: bigint;
 }
 
-/** What an operand is. Pseudo-denormals count as denormal; unnormals, pseudo-infinities and pseudo-NaNs are unsupported. */
+/**
+ * What an operand is. Pseudo-denormals count as denormal; unnormals, pseudo-infinities and pseudo-NaNs are unsupported.
+ */
 export type Kind = 'zero' | 'denormal' | 'normal' | 'infinity' | 'quiet' | 'signaling' | 'unsupported';
 
 /** An operand taken apart: its value is (-1)^sign * magnitude * 2^scale where `kind` is finite. */

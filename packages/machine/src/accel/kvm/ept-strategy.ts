@@ -160,8 +160,9 @@ export class EptStrategy implements KvmMmu {
   }
 
   /**
-   * What KVM's instruction emulator does for one access: it walks the guest's tables in software, through the slots. Flags in ROM and flash are left
-   * alone, a table without a slot is a page fault. Nothing of it goes into tables or TLBs. Linux 4.4 arch/x86/kvm/paging_tmpl.h, walk_addr_generic.
+   * What KVM's instruction emulator does for one access: it walks the guest's tables in software, through the slots.
+   * Flags in ROM and flash are left alone, a table without a slot is a page fault. Nothing of it goes into tables or
+   * TLBs. Linux 4.4 arch/x86/kvm/paging_tmpl.h, walk_addr_generic.
    */
   #emulate(paging: PagingState, request: TranslateRequest, answer: KvmAnswer): void {
     const { exits, slots } = this.#parts;
@@ -196,7 +197,9 @@ export class EptStrategy implements KvmMmu {
     this.#tdp.restore(state as TdpMmuState);
   }
 
-  /** Unpaged guest code runs on KVM's identity page table; in the SMM address space of old kernels that table is zero. */
+  /**
+   * Unpaged guest code runs on KVM's identity page table; in the SMM address space of old kernels that table is zero.
+   */
   #brokenIdentityMap(request: TranslateRequest, answer: KvmAnswer, errorCode: number): void {
     const { exits } = this.#parts;
     if (!request.debug)

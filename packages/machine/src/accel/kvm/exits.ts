@@ -21,7 +21,10 @@ export const VMX_EXIT = {
   WBINVD: 54,
 } as const;
 
-/** Name of a VMX basic exit reason, as `perf kvm stat` and the tracepoints spell it; the number for one that the model does not raise. */
+/**
+ * Name of a VMX basic exit reason, as `perf kvm stat` and the tracepoints spell it; the number for one that the model
+ * does not raise.
+ */
 export function vmxExitName(reason: number): string {
   return Object.entries(VMX_EXIT).find(([, number]) => number === reason)?.[0] ?? String(reason);
 }

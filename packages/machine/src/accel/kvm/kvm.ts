@@ -1,6 +1,6 @@
 /**
- * The `kvm` accelerator: memory slots in two address spaces, EPT or shadow paging filled lazily, the APIC-access page, exits and
- * trace events. The guest, the processors and the chipset are the same objects as under `tcg`.
+ * The `kvm` accelerator: memory slots in two address spaces, EPT or shadow paging filled lazily, the APIC-access page,
+ * exits and trace events. The guest, the processors and the chipset are the same objects as under `tcg`.
  */
 import { type PhysicalAddressSpace, TX_DMA } from '@smm/bus';
 import {
@@ -46,7 +46,9 @@ export interface KvmPorts {
   readonly recorder: Recorder;
   /** A processor by index. */
   readonly processor: (index: number) => Processor;
-  /** Guest-physical page of a processor's local APIC registers as IA32_APIC_BASE has it, or -1 while none is decoded. */
+  /**
+   * Guest-physical page of a processor's local APIC registers as IA32_APIC_BASE has it, or -1 while none is decoded.
+   */
   readonly apicPage: (index: number) => number;
   /** RIP of the instruction that a processor executes. */
   readonly rip: (index: number) => bigint;
@@ -82,7 +84,9 @@ export class KvmAccelerator implements Accelerator, Translator {
   #slots: MemorySlots = new MemorySlots();
   #mmu!: KvmMmu;
   readonly #answer = new KvmAnswer();
-  /** How the last translation of a page ended, by page number (plus 2^40 in SMM): what {@link memory} is then asked for. */
+  /**
+   * How the last translation of a page ended, by page number (plus 2^40 in SMM): what {@link memory} is then asked for.
+   */
   readonly #kinds = new Map<number, { kind: number; hostPage: number }>();
 
   constructor(ports: KvmPorts) {
@@ -127,7 +131,8 @@ export class KvmAccelerator implements Accelerator, Translator {
       case KVM_RAM:
         out.gpaPage = answer.gpaPage;
         if (answer.gpaPage === APIC_PAGE) {
-          // A private slot's page that is not the APIC-access page: plain memory, but watched, so that the trace can tell.
+          // A private slot's page that is not the APIC-access page: plain memory, but watched, so that the trace can
+          // tell.
           this.#remember(request.smm, answer.gpaPage, KVM_RAM, answer.hostPage);
           out.outcome = TRANSLATED_DEVICE;
           return;
@@ -275,8 +280,8 @@ export class KvmAccelerator implements Accelerator, Translator {
   }
 
   /**
-   * An in-kernel local APIC answers where IA32_APIC_BASE says, but memory slots come first: it never lies over RAM. With the APICs in user
-   * space the page stays where it is. Linux 4.4 arch/x86/kvm/lapic.c, apic_mmio_in_range.
+   * An in-kernel local APIC answers where IA32_APIC_BASE says, but memory slots come first: it never lies over RAM.
+   * With the APICs in user space the page stays where it is. Linux 4.4 arch/x86/kvm/lapic.c, apic_mmio_in_range.
    */
   #busAddress(vcpu: number, gpa: number): number {
     const offset = gpa % 4096;

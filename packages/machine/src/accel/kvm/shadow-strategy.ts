@@ -1,4 +1,6 @@
-/** Shadow paging (`ept=0`): the processor runs on tables that the hypervisor makes from the guest's, one page per fault. */
+/**
+ * Shadow paging (`ept=0`): the processor runs on tables that the hypervisor makes from the guest's, one page per fault.
+ */
 import type { TranslateRequest } from '@smm/cpu-core';
 import {
   RIGHT_EXEC,

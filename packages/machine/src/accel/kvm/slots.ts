@@ -1,8 +1,14 @@
-/** Memory slots from the address map, as QEMU's two KVM memory listeners keep them: one address space for normal mode, one for SMM. */
+/**
+ * Memory slots from the address map, as QEMU's two KVM memory listeners keep them: one address space for normal mode,
+ * one for SMM.
+ */
 import type { FlatPiece, PhysicalAddressSpace } from '@smm/bus';
 import { AS_NORMAL, AS_SMM, KVM_USER_MEM_SLOTS, type MemorySlot, type MemorySlots } from '@smm/mmu-ept';
 
-/** Brings the user slots of both address spaces in line with the map. Returns true if a slot went away: then all mappings are stale. */
+/**
+ * Brings the user slots of both address spaces in line with the map. Returns true if a slot went away: then all
+ * mappings are stale.
+ */
 export function synchronizeSlots(slots: MemorySlots, space: PhysicalAddressSpace): boolean {
   let removed = false;
   for (const asId of [AS_NORMAL, AS_SMM] as const) {
@@ -39,7 +45,10 @@ function slotOf(piece: FlatPiece): Range[] {
   ];
 }
 
-/** One range for neighbours that lie one behind the other in host memory too, as QEMU's flat views have them: SMRAM in SMM is no slot of its own. */
+/**
+ * One range for neighbours that lie one behind the other in host memory too, as QEMU's flat views have them: SMRAM in
+ * SMM is no slot of its own.
+ */
 function joined(ranges: readonly Range[]): Range[] {
   const list: Range[] = [];
   for (const next of ranges) {

@@ -53,7 +53,10 @@ export interface KvmMmuParts {
 export interface KvmMmu {
   /** Translates one page, taking and handling exits on the way. */
   translate(request: TranslateRequest, answer: KvmAnswer): void;
-  /** A processor flushed its TLB for the page tables at `cr3`. Nothing to do where the processor walks the guest's own tables. */
+  /**
+   * A processor flushed its TLB for the page tables at `cr3`. Nothing to do where the processor walks the guest's own
+   * tables.
+   */
   flushed?(cr3: number): void;
   /** A processor executed INVLPG. */
   invlpg?(cr3: number, linear: number): void;

@@ -1,6 +1,6 @@
 /**
- * Finds a hang in firmware that nobody here wrote: the only processor that can run repeats, interrupts aside, one loop that stores
- * nothing and touches no device or clock, and what it reads has not changed for long virtual time.
+ * Finds a hang in firmware that nobody here wrote: the only processor that can run repeats, interrupts aside, one loop
+ * that stores nothing and touches no device or clock, and what it reads has not changed for long virtual time.
  */
 
 import type { Machine } from '../../machine.ts';
@@ -20,7 +20,10 @@ export interface BusyWait {
   readonly sinceNs: number;
 }
 
-/** Virtual time for which a loop must last. The shell's countdown and a prompt poll devices, so they are never candidates. */
+/**
+ * Virtual time for which a loop must last. The shell's countdown and a prompt poll devices, so they are never
+ * candidates.
+ */
 export const BUSY_WAIT_NS = 2_000_000_000;
 /** Times that it must be seen in that time. */
 const SIGHTINGS = 4;

@@ -1,6 +1,7 @@
 /**
- * Explains a boot that hangs: runs it and a reference that relocates, finds where the two part in what the guest notices, says what the
- * trace shows, and takes known faults away one at a time. Runs end at the relocation, so that each takes half a boot.
+ * Explains a boot that hangs: runs it and a reference that relocates, finds where the two part in what the guest
+ * notices, says what the trace shows, and takes known faults away one at a time. Runs end at the relocation, so that
+ * each takes half a boot.
  */
 import {
   type Diagnosis,

@@ -1,7 +1,8 @@
 /**
- * Firmware volumes as they lie in guest memory: which file is where, by the names that their user-interface sections give.
- * Encapsulated sections (compressed or GUID-defined) are not unpacked: the guest does that itself, and the result is found in RAM.
- * Source: UEFI Platform Initialization Specification volume 3, "Firmware Volumes" and "Firmware File Sections".
+ * Firmware volumes as they lie in guest memory: which file is where, by the names that their user-interface sections
+ * give. Encapsulated sections (compressed or GUID-defined) are not unpacked: the guest does that itself, and the result
+ * is found in RAM. Source: UEFI Platform Initialization Specification volume 3, "Firmware Volumes" and "Firmware File
+ * Sections".
  */
 
 /** Kinds of files that hold code. */

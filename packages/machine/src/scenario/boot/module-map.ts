@@ -1,6 +1,6 @@
 /**
- * Names the firmware module that an address belongs to: files that run in place, and PE images that the guest has loaded, recognised by
- * the header of the file they came from. Looks at guest memory only, without side effects.
+ * Names the firmware module that an address belongs to: files that run in place, and PE images that the guest has
+ * loaded, recognised by the header of the file they came from. Looks at guest memory only, without side effects.
  */
 import { type FirmwareFile, type FirmwareFileKind, findFirmwareFiles } from './firmware-volumes.ts';
 
@@ -56,7 +56,10 @@ export class ModuleMap {
     this.#peek = peek;
   }
 
-  /** Looks for volumes in these ranges; call it again when the guest has unpacked more. Returns how many files are known. */
+  /**
+   * Looks for volumes in these ranges; call it again when the guest has unpacked more. Returns how many files are
+   * known.
+   */
   learn(ranges: readonly VolumeRange[]): number {
     this.#unknown.clear();
     for (const { start, sizeBytes } of ranges) {
@@ -75,8 +78,8 @@ export class ModuleMap {
   }
 
   /**
-   * The module at a linear address that maps to the same guest-physical one, or undefined. A page without a module is not looked at
-   * again before the next {@link ModuleMap.learn}.
+   * The module at a linear address that maps to the same guest-physical one, or undefined. A page without a module is
+   * not looked at again before the next {@link ModuleMap.learn}.
    */
   find(address: number): ModuleLocation | undefined {
     const inPlace = this.#known.find(

@@ -1,6 +1,6 @@
 /**
- * How far a firmware is: the phase by the kind of module that the boot processor runs (the shell by its banner), and the SMIs that
- * each phase raised.
+ * How far a firmware is: the phase by the kind of module that the boot processor runs (the shell by its banner), and
+ * the SMIs that each phase raised.
  */
 import type { ModuleLocation } from './module-map.ts';
 

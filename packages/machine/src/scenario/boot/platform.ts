@@ -1,4 +1,7 @@
-/** The devices of a booting machine: two flash chips, fw_cfg with SMI features, serial port, keyboard, hot-plug registers, interrupt controllers and timers. */
+/**
+ * The devices of a booting machine: two flash chips, fw_cfg with SMI features, serial port, keyboard, hot-plug
+ * registers, interrupt controllers and timers.
+ */
 import type { PeripheralOptions } from '@smm/chipset-q35';
 import type { PeripheralParts } from '../../machine-options.ts';
 

@@ -3,10 +3,11 @@ import type { ModuleLocation } from './module-map.ts';
 import type { BootPhase } from './phase.ts';
 
 /**
- * One word for a boot. `shell`, `relocated`, `text`: what was asked for. `stuck`: one processor waits for ever ({@link BootStuck});
- * `idle`: every processor is halted and nothing is pending; `lost`: a processor executes memory that holds no code; `shutdown`: a triple
- * fault or its like; `powered-off`: the guest turned itself off; `reset`: it asked for a reset that was not wanted; `unmodelled`: it did
- * what is not modelled; `budget`: neither within the instructions or the time given; `left`: whoever ran it had enough.
+ * One word for a boot. `shell`, `relocated`, `text`: what was asked for. `stuck`: one processor waits for ever
+ * ({@link BootStuck}); `idle`: every processor is halted and nothing is pending; `lost`: a processor executes memory
+ * that holds no code; `shutdown`: a triple fault or its like; `powered-off`: the guest turned itself off; `reset`: it
+ * asked for a reset that was not wanted; `unmodelled`: it did what is not modelled; `budget`: neither within the
+ * instructions or the time given; `left`: whoever ran it had enough.
  */
 export type BootOutcome =
   | 'shell'

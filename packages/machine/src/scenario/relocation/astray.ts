@@ -15,7 +15,9 @@ const TEMPLATE_SIZE = 0x20;
 /** Bytes of an SMI handler template at most. edk2 PiSmmCpuDxeSmm. */
 const HANDLER_SIZE = 0x400;
 
-/** Indices of the CPUs that run and are outside all code of `firmware`; `smbases` are the planned ones, guest-physical. */
+/**
+ * Indices of the CPUs that run and are outside all code of `firmware`; `smbases` are the planned ones, guest-physical.
+ */
 export function strayCpus(machine: Machine, firmware: Firmware, smbases: readonly number[]): number[] {
   const tolud = machine.chipset.memoryMap.ram.belowBytes;
   const dxe = tolud - firmware.tsegMb * 0x10_0000 - DXE_IMAGE_SIZE;

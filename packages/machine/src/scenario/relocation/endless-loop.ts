@@ -1,6 +1,7 @@
 /**
- * Proof that a machine hangs. Each processor that can run is stepped until its registers are what they were before, while nobody
- * stores, no device or clock is touched and no alarm is armed. Then nothing that any of them reads can ever change: it goes on for ever.
+ * Proof that a machine hangs. Each processor that can run is stepped until its registers are what they were before,
+ * while nobody stores, no device or clock is touched and no alarm is armed. Then nothing that any of them reads can
+ * ever change: it goes on for ever.
  */
 import type { Processor } from '@smm/cpu-core';
 import type { Machine } from '../../machine.ts';
@@ -9,7 +10,10 @@ import type { LoopProof } from './outcome.ts';
 /** Longest loop that is looked for, in instructions. */
 const LONGEST_LOOP = 4096;
 
-/** Tries to prove that the machine hangs; undefined when it does not, or not provably. Runs the guest on by some instructions. */
+/**
+ * Tries to prove that the machine hangs; undefined when it does not, or not provably. Runs the guest on by some
+ * instructions.
+ */
 export function proveEndlessLoop(machine: Machine): LoopProof | undefined {
   if (machine.clock.nextExpiry() !== Number.POSITIVE_INFINITY) return undefined;
   const runnable = machine.runnable();
@@ -46,7 +50,8 @@ export interface Loop {
 }
 
 /**
- * Steps a processor until its state is what it was; undefined when they are not within a few thousand instructions, or when `giveUp` says so.
+ * Steps a processor until its state is what it was; undefined when they are not within a few thousand instructions, or
+ * when `giveUp` says so.
  */
 export function findLoop(
   machine: Machine,

@@ -1,10 +1,11 @@
 /** What became of a relocation: one word, what each processor does, and the proof when it hangs. */
 
 /**
- * One word for a run. `relocated`: every CPU has its planned SMBASE, whatever the first normal SMI then loses ({@link RelocationReport.firstSmi});
- * `ended`: a ROM of the user's ran until every CPU halted, and nothing says what SMBASEs it planned;
- * `wrong-smbase`: the firmware believes that it is done and a CPU has another SMBASE, whatever that leads to; `stuck`: nothing will ever go on;
- * `budget-exhausted`: given up, because the budget is used up or a CPU runs where the firmware has no code.
+ * One word for a run. `relocated`: every CPU has its planned SMBASE, whatever the first normal SMI then loses
+ * ({@link RelocationReport.firstSmi}); `ended`: a ROM of the user's ran until every CPU halted, and nothing says what
+ * SMBASEs it planned; `wrong-smbase`: the firmware believes that it is done and a CPU has another SMBASE, whatever that
+ * leads to; `stuck`: nothing will ever go on; `budget-exhausted`: given up, because the budget is used up or a CPU runs
+ * where the firmware has no code.
  */
 export type RelocationOutcome =
   | 'relocated'

@@ -2,7 +2,10 @@
 import { Interpreter } from '@smm/cpu-core';
 import { buildFirmware, type Firmware, type FirmwareOptions } from '@smm/edk2-relocation';
 
-/** Builds firmware and interpreter when first needed. Give one object to several relocations: those after the first start sooner. */
+/**
+ * Builds firmware and interpreter when first needed. Give one object to several relocations: those after the first
+ * start sooner.
+ */
 export class RelocationParts {
   /** The generated interpreter. */
   readonly interpreter: Interpreter = new Interpreter();

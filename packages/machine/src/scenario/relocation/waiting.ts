@@ -1,4 +1,7 @@
-/** What a processor waits for, in words: from its state, the firmware's own wait loops, and the addresses that an endless loop reads. */
+/**
+ * What a processor waits for, in words: from its state, the firmware's own wait loops, and the addresses that an
+ * endless loop reads.
+ */
 import type { Firmware, WaitLoop } from '@smm/edk2-relocation';
 import { SEG_CS } from '@smm/x86-defs';
 import { ACT_HALTED, ACT_SHUTDOWN, ACT_SMI_PENDING, ACT_WAIT_SIPI } from '../../activity.ts';

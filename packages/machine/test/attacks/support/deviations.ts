@@ -1,4 +1,6 @@
-/** Where an attack ends otherwise than its header says, and why that is right there. Nothing here may leak the secret. */
+/**
+ * Where an attack ends otherwise than its header says, and why that is right there. Nothing here may leak the secret.
+ */
 import type { Configuration } from './run-here.ts';
 
 /** One difference. */

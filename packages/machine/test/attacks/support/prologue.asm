@@ -1,13 +1,15 @@
 ; What every attack starts from. Assembled in front of the attack, run from a copy in RAM at 10000h.
 ;
-; It leaves: 32-bit flat protected mode, paging off, an IDT whose handlers print; each processor's SMI handler in TSEG; SMIs on and locked; SMRAM closed
-; (and locked unless LOCK is 0); a secret in TSEG, in the compatible range, and with LOCK in the window at 30000h. Then it calls `attack`, with two processors
-; also `ap_attack` on the second, once `attack` has set [go] to 1. It prints `end` when `attack` returns.
+; It leaves: 32-bit flat protected mode, paging off, an IDT whose handlers print; each processor's SMI handler in TSEG;
+; SMIs on and locked; SMRAM closed (and locked unless LOCK is 0); a secret in TSEG, in the compatible range, and with
+; LOCK in the window at 30000h. Then it calls `attack`, with two processors also `ap_attack` on the second, once
+; `attack` has set [go] to 1. It prints `end` when `attack` returns.
 ;
-; Given from outside: TSEG, COMPAT (where SMM sees the compatible range), LOCK, HIGH, CPUS, FLASH (bytes of variables below the ROM), SECRET0-3, each XOR MASK.
-; Routines for attacks, all of them keep all registers but results: print (the text behind the call), putc (AL), hex32 (EAX), newline, smi (command AL),
-; pci_read32 (EBX: CONFIG_ADDRESS; gives EAX), pci_write32 (EBX, EAX), pci_write8 (EBX, AL), catch (see there).
-; `payload` is what attacks want run in SMM, 16-bit: it prints PWNED and the secret. While an SMI runs, every real-mode vector leads there.
+; Given from outside: TSEG, COMPAT (where SMM sees the compatible range), LOCK, HIGH, CPUS, FLASH (bytes of variables
+; below the ROM), SECRET0-3, each XOR MASK. Routines for attacks, all of them keep all registers but results: print (the
+; text behind the call), putc (AL), hex32 (EAX), newline, smi (command AL), pci_read32 (EBX: CONFIG_ADDRESS; gives EAX),
+; pci_write32 (EBX, EAX), pci_write8 (EBX, AL), catch (see there). `payload` is what attacks want run in SMM, 16-bit: it
+; prints PWNED and the secret. While an SMI runs, every real-mode vector leads there.
 bits 16
 MASK    equ 0x5a5a5a5a
 MCH     equ 0x80000000
@@ -209,7 +211,8 @@ smi:    pushad
         popad
         ret
 
-; Faults print `#vector/code` and go on at [resume] with the stack of the `catch` before it: mov eax, .label / call catch.
+; Faults print `#vector/code` and go on at [resume] with the stack of the `catch` before it: mov eax, .label / call
+; catch.
 catch:  mov [resume], eax
         mov [resume_esp], esp
         add dword [resume_esp], 4

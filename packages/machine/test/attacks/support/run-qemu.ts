@@ -29,7 +29,10 @@ export interface QemuOutcome {
   readonly flash: Uint8Array;
 }
 
-/** Runs until the log ends with `end`, has `lines` lines and stands still, or QEMU ends (a triple fault) or `timeoutMs` are over. */
+/**
+ * Runs until the log ends with `end`, has `lines` lines and stands still, or QEMU ends (a triple fault) or `timeoutMs`
+ * are over.
+ */
 export async function runQemu(attack: Attack, lines: number, timeoutMs = 20_000): Promise<QemuOutcome> {
   const folder = mkdtempSync(join(tmpdir(), 'smm-attack-'));
   const [code, vars, log, ram] = ['code', 'vars', 'log', 'ram'].map((name) => join(folder, name)) as [
