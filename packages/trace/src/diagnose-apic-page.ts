@@ -56,6 +56,10 @@ interface Touch {
 /** Accesses to the APIC's page in SMM that no APIC saw. */
 function touchesOf(facts: TraceFacts, episode: SmmEpisode, machine: boolean): Touch[] {
   const touches: Touch[] = [];
+  const lastReach = machine
+    ? -1
+    : episode.inside.map((index) => reachesApic(facts.at(index))).lastIndexOf(true);
+  const rips = machine || episode.leave !== undefined ? undefined : ripsOf(facts, episode);
   for (const [i, index] of episode.inside.entries()) {
     const event = facts.at(index);
     if (machine) {
@@ -68,24 +72,35 @@ function touchesOf(facts: TraceFacts, episode: SmmEpisode, machine: boolean): To
     const address = faultAddress(event);
     if (!isApicPage(address)) continue;
     // A fixed KVM also faults once, to map the APIC-access page; then the access exits and is emulated.
-    const later = episode.inside.slice(i + 1);
-    if (later.some((after) => reachesApic(facts.at(after)))) continue;
-    if (episode.leave === undefined && !wentOn(facts, episode.inside.slice(0, i + 1), later)) continue;
+    if (lastReach > i) continue;
+    if (rips?.goesOnAfter(i) === false) continue;
     const write = event.name === 'kvm_page_fault' && ((event.errorCode ?? 0n) & 2n) !== 0n;
     touches.push({ episode, index, address, write });
   }
   return touches;
 }
 
-/** True if the VCPU is seen at another instruction after its access: what the access shows is over then. */
-function wentOn(facts: TraceFacts, before: readonly number[], after: readonly number[]): boolean {
-  const rips = (indices: readonly number[]) =>
-    indices.flatMap((index) => {
-      const event = facts.at(index);
-      return event.name === 'kvm_exit' && event.guestRip !== undefined ? [event.guestRip] : [];
-    });
-  const here = rips(before).at(-1);
-  return rips(after).some((rip) => rip !== here);
+/**
+ * Whether the VCPU is seen at another instruction after the `i`th event of a stay: what an access before shows is over
+ * then.
+ */
+function ripsOf(facts: TraceFacts, episode: SmmEpisode): { readonly goesOnAfter: (i: number) => boolean } {
+  const ripAt = (i: number): bigint | undefined => {
+    const event = facts.at(episode.inside[i]!);
+    return event.name === 'kvm_exit' ? event.guestRip : undefined;
+  };
+  const here: (bigint | undefined)[] = [];
+  let rip: bigint | undefined;
+  for (const i of episode.inside.keys()) {
+    rip = ripAt(i) ?? rip;
+    here.push(rip);
+  }
+  // The last exit, and the last one at another instruction.
+  let last = here.length - 1;
+  while (last >= 0 && ripAt(last) === undefined) last--;
+  let other = last;
+  while (other >= 0 && (ripAt(other) ?? rip) === rip) other--;
+  return { goesOnAfter: (i) => (i < last && rip !== here[i]) || i < other };
 }
 
 /** The VM exit and the MMU fault of an access, which a trace has only the first time. */

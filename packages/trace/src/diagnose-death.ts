@@ -16,6 +16,8 @@ const VALID = 0x8000_0000;
 const FETCH = 1n << 4n;
 /** Events of one VCPU that a death is looked at with. */
 const BEFORE = 6;
+/** Deaths that are told. */
+const MOST_DEATHS = 4;
 
 /** How a VCPU ends. */
 interface Death {
@@ -189,6 +191,7 @@ export function cpuDied(facts: TraceFacts): Finding[] {
     const death = deathOf(event);
     const vcpu = vcpuOf(event);
     if (!death || inSmm.has(vcpu) || found.has(vcpu)) continue;
+    if (found.size === MOST_DEATHS) break;
     const recent = before(facts, vcpu, index, BEFORE);
     const { words, rip = death.rip } = lastDeeds(facts, recent);
     const at = death.rip ?? rip;
@@ -214,7 +217,7 @@ export function cpuDied(facts: TraceFacts): Finding[] {
       confidence: 'proved',
     });
   }
-  return [...found.values()].slice(0, 4);
+  return [...found.values()];
 }
 
 /** Instructions that KVM failed to emulate and then gave the guest an exception for. */

@@ -3,7 +3,7 @@ import type { Finding, TraceFacts } from './diagnosis.ts';
 import { hexOf } from './diagnosis.ts';
 import type { TraceEvent } from './events.ts';
 import { isHalt } from './exit-kind.ts';
-import { DEFAULT_SMBASE, vcpuOf } from './smm-episodes.ts';
+import { DEFAULT_SMBASE, lastByVcpu, vcpuOf } from './smm-episodes.ts';
 
 const SMI_DELIVERY_MODE = 2;
 
@@ -17,45 +17,53 @@ function smiTarget(event: TraceEvent, machine: boolean): number | undefined {
   return isSmi ? event.apicid : undefined;
 }
 
-/** Index of the HLT that a VCPU stands in at `index`, if it does. */
-function haltBefore(facts: TraceFacts, vcpu: number, index: number): number | undefined {
-  for (let i = index - 1; i >= 0; i--) {
-    const event = facts.at(i);
-    if (vcpuOf(event) !== vcpu) continue;
-    if (event.name === 'smm_halt') return i;
-    if (event.name === 'kvm_exit') return isHalt(event) ? i : undefined;
-    if (['smm_wake', 'smm_enter', 'smm_rsm', 'smm_init', 'smm_sipi', 'kvm_entry'].includes(event.name))
-      return undefined;
-  }
-  return undefined;
+/** Where a VCPU stands, as the trace is gone through. */
+interface Standing {
+  /** Index of the HLT that it stands in. */
+  halt?: number | undefined;
+  /** It got INIT, and no SIPI since. */
+  waitsForSipi: boolean;
 }
 
-function waitsForSipi(facts: TraceFacts, vcpu: number, index: number): boolean {
-  for (let i = index - 1; i >= 0; i--) {
-    const event = facts.at(i);
-    if (event.name === 'smm_init' && event.vcpu === vcpu) return true;
-    if (event.name === 'smm_sipi' && event.vcpu === vcpu) return false;
-  }
-  return false;
+const GETS_ON: ReadonlySet<string> = new Set([
+  'smm_wake',
+  'smm_enter',
+  'smm_rsm',
+  'smm_init',
+  'smm_sipi',
+  'kvm_entry',
+]);
+
+/** Notes what an event does to its VCPU. */
+function follow(standing: Standing, event: TraceEvent, index: number): void {
+  if (event.name === 'smm_halt' || (event.name === 'kvm_exit' && isHalt(event))) standing.halt = index;
+  else if (event.name === 'kvm_exit' || GETS_ON.has(event.name)) standing.halt = undefined;
+  if (event.name === 'smm_init') standing.waitsForSipi = true;
+  if (event.name === 'smm_sipi') standing.waitsForSipi = false;
 }
 
 /** An SMI that a VCPU never takes: Q2 if the VCPU is halted. */
 export function smiNeverTaken(facts: TraceFacts): Finding[] {
   const machine = facts.events.some(({ name }) => name === 'smm_smi');
   if (!facts.complete) return [];
+  const standings = new Map<number, Standing>();
+  const standingOf = (vcpu: number): Standing => {
+    const standing = standings.get(vcpu) ?? { waitsForSipi: false };
+    standings.set(vcpu, standing);
+    return standing;
+  };
+  const lastEnter = new Map<number, number>();
+  for (const { vcpu, enter = -1 } of facts.episodes) {
+    lastEnter.set(vcpu, Math.max(lastEnter.get(vcpu) ?? -1, enter));
+  }
   for (const [index, event] of facts.events.entries()) {
+    follow(standingOf(vcpuOf(event)), event, index);
     const vcpu = smiTarget(event, machine);
     if (vcpu === undefined) continue;
-    const entersLater = facts.episodes.some((each) => each.vcpu === vcpu && (each.enter ?? -1) > index);
-    const inSmm = facts.episodes.some(
-      (each) =>
-        each.vcpu === vcpu && (each.enter ?? -1) < index && (each.leave ?? Number.POSITIVE_INFINITY) > index,
-    );
-    if (entersLater || inSmm || waitsForSipi(facts, vcpu, index) || !facts.goesOnLongAfter(index)) continue;
-    const halt = haltBefore(facts, vcpu, index);
-    const wakes = facts.events
-      .slice(index + 1)
-      .some((later) => vcpuOf(later) === vcpu && RUNS.has(later.name));
+    const { halt, waitsForSipi } = standingOf(vcpu);
+    const taken = (lastEnter.get(vcpu) ?? -1) > index || facts.inSmm(vcpu, index);
+    if (taken || waitsForSipi || !facts.goesOnLongAfter(index)) continue;
+    const wakes = (lastByVcpu(facts.events, RUNS).get(vcpu) ?? -1) > index;
     const stuck = facts.context.outcome === 'stuck';
     if (halt !== undefined && !wakes) {
       return [

@@ -91,9 +91,8 @@ function standstill(facts: TraceFacts, one: SmmEpisode, next: SmmEpisode): bigin
   if (one.leave === undefined || next.enter === undefined) return undefined;
   if (facts.timed && facts.at(next.enter).ts - facts.at(one.leave).ts > STORM_GAP) return undefined;
   const rips = new Set<bigint>();
-  for (let index = one.leave; index <= next.enter; index++) {
+  for (const index of facts.between(one.vcpu, one.leave, next.enter)) {
     const event = facts.at(index);
-    if (vcpuOf(event) !== one.vcpu) continue;
     if (event.name === 'kvm_entry' && event.rip !== undefined) rips.add(event.rip);
     if (event.name === 'kvm_exit' && event.guestRip !== undefined) rips.add(event.guestRip);
     if (event.name === 'smm_enter' || event.name === 'smm_rsm') rips.add(event.rip);

@@ -164,22 +164,32 @@ export function duplicateApicId(facts: TraceFacts): Finding[] {
 export function sharedSmbase(facts: TraceFacts): Finding[] {
   const end = facts.events.length;
   if (!facts.complete) return [];
-  for (const [i, one] of facts.episodes.entries()) {
-    for (const other of facts.episodes.slice(i + 1)) {
-      if (one.enter === undefined || other.enter === undefined) continue;
-      if (one.vcpu === other.vcpu || one.smbase === undefined || one.smbase !== other.smbase) continue;
-      if (other.enter >= (one.leave ?? end)) continue;
+  // Of each SMBASE, the stay of each VCPU that ends last; stays come in order of their entries.
+  const at = new Map<bigint, Map<number, SmmEpisode>>();
+  for (const other of facts.episodes) {
+    const { enter, smbase, vcpu } = other;
+    if (enter === undefined || smbase === undefined) continue;
+    const stays = at.get(smbase) ?? new Map<number, SmmEpisode>();
+    at.set(smbase, stays);
+    for (const one of stays.values()) {
+      if (enter >= (one.leave ?? end)) {
+        stays.delete(one.vcpu);
+        continue;
+      }
+      if (one.vcpu === vcpu) continue;
       return [
         {
           id: 'shared-smbase',
           title: 'Two CPUs share one save area',
-          sentence: `VCPU ${other.vcpu} entered SMM at SMBASE ${hexOf(one.smbase)} while VCPU ${one.vcpu} was there: each overwrites the state that the other saved. The sender of the SMIs did not wait for the first CPU to leave.`,
-          vcpu: other.vcpu,
-          evidence: facts.evidence([one.enter, other.enter, one.leave, other.leave]),
+          sentence: `VCPU ${vcpu} entered SMM at SMBASE ${hexOf(smbase)} while VCPU ${one.vcpu} was there: each overwrites the state that the other saved. The sender of the SMIs did not wait for the first CPU to leave.`,
+          vcpu,
+          evidence: facts.evidence([one.enter, enter, one.leave, other.leave]),
           confidence: 'likely',
         },
       ];
     }
+    const own = stays.get(vcpu);
+    if (own === undefined || own.leave !== undefined) stays.set(vcpu, other);
   }
   return [];
 }

@@ -2,7 +2,7 @@
 import type { Finding, TraceFacts } from './diagnosis.ts';
 import { hexOf, known, who } from './diagnosis.ts';
 import type { TraceEvent } from './events.ts';
-import { vcpuOf } from './smm-episodes.ts';
+import { lastByVcpu, vcpuOf } from './smm-episodes.ts';
 
 const INIT = 5;
 const SIPI = 6;
@@ -15,28 +15,44 @@ function accepted(event: TraceEvent): { vcpu: number; mode: number; vector: numb
   return { vcpu: event.apicid, mode: (event.dm >> 8) & 7, vector: event.vec };
 }
 
-function runsAfter(facts: TraceFacts, vcpu: number, index: number): boolean {
-  return facts.events.slice(index + 1).some((event) => vcpuOf(event) === vcpu && RUNS.has(event.name));
+interface Startup {
+  readonly mode: number;
+  readonly vector: number;
+  readonly index: number;
+}
+
+/** Takes off what lies before `end`, and gives what lies behind `enter`; `own` is in order, the first one last. */
+function takeBetween(own: Startup[], enter: number, end: number): Startup[] {
+  const taken: Startup[] = [];
+  for (let next = own.at(-1); next && next.index < end; next = own.at(-1)) {
+    if (next.index > enter) taken.push(next);
+    own.pop();
+  }
+  return taken;
 }
 
 /** A SIPI that comes while its processor is in SMM, which loses it (Q18, edk2 issue 10293). */
 export function sipiInSmm(facts: TraceFacts): Finding[] {
   if (!facts.complete) return [];
-  const startups = facts.events.flatMap((event, index) => {
+  const startups = new Map<number, Startup[]>();
+  for (const [index, event] of facts.events.entries()) {
     const irq = accepted(event);
-    return irq?.mode === SIPI || irq?.mode === INIT ? [{ ...irq, index }] : [];
-  });
-  if (startups.length === 0) return [];
+    if (irq?.mode !== SIPI && irq?.mode !== INIT) continue;
+    const own = startups.get(irq.vcpu) ?? [];
+    startups.set(irq.vcpu, own);
+    own.push({ ...irq, index });
+  }
+  if (startups.size === 0) return [];
+  for (const own of startups.values()) own.reverse();
+  const lastRun = lastByVcpu(facts.events, RUNS);
   for (const episode of facts.episodes) {
     const { vcpu, enter, leave } = episode;
     const end = leave ?? facts.events.length;
-    const startup = startups.filter(
-      (irq) => irq.vcpu === vcpu && enter !== undefined && irq.index > enter && irq.index < end,
-    );
+    const startup = enter === undefined ? [] : takeBetween(startups.get(vcpu) ?? [], enter, end);
     const sipis = startup.filter(({ mode }) => mode === SIPI);
     const last = sipis.at(-1);
     if (!last || leave === undefined || leave + 1 >= facts.events.length) continue;
-    if (runsAfter(facts, vcpu, leave)) continue;
+    if ((lastRun.get(vcpu) ?? -1) > leave) continue;
     return [
       {
         id: 'sipi-in-smm',
@@ -55,16 +71,15 @@ export function sipiInSmm(facts: TraceFacts): Finding[] {
 /** An AP that gets INIT and SIPI outside SMM and never runs. */
 export function apNeverStarts(facts: TraceFacts): Finding[] {
   if (!facts.complete || facts.machine) return [];
+  const lastRun = lastByVcpu(facts.events, RUNS);
+  const seen = new Set(facts.events.map(vcpuOf));
   for (const [index, event] of facts.events.entries()) {
     const irq = accepted(event);
-    if (irq?.mode !== SIPI || runsAfter(facts, irq.vcpu, index) || !facts.goesOnLongAfter(index)) continue;
+    if (irq?.mode !== SIPI || (lastRun.get(irq.vcpu) ?? -1) > index || !facts.goesOnLongAfter(index))
+      continue;
     const { vcpu, vector } = irq;
-    const inSmm = facts.episodes.some(
-      (each) =>
-        each.vcpu === vcpu && (each.enter ?? -1) < index && (each.leave ?? facts.events.length) > index,
-    );
     // A VCPU that never shows by any event may have a thread that was not recorded.
-    if (inSmm || !facts.events.some((each) => vcpuOf(each) === vcpu)) continue;
+    if (facts.inSmm(vcpu, index) || !seen.has(vcpu)) continue;
     return [
       {
         id: 'ap-never-starts',

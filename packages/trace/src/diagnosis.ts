@@ -126,6 +126,8 @@ export class TraceFacts {
   readonly complete: boolean;
   readonly #planned: ReadonlyMap<number, bigint>;
   readonly #apicIds: ReadonlyMap<number, ShownId>;
+  #byVcpu: ReadonlyMap<number, readonly number[]> | undefined;
+  #spans: ReturnType<typeof spansOf> | undefined;
 
   constructor(events: readonly TraceEvent[], context: DiagnosisContext) {
     this.events = events;
@@ -207,6 +209,20 @@ export class TraceFacts {
     return this.events[index]!;
   }
 
+  /** Indices of a VCPU's events from `first` to `last`, both included. */
+  between(vcpu: number, first: number, last: number): number[] {
+    this.#byVcpu ??= indicesByVcpu(this.events);
+    const own = this.#byVcpu.get(vcpu) ?? [];
+    return own.slice(firstAbove(own, first - 1), firstAbove(own, last));
+  }
+
+  /** True if a VCPU is in SMM at the event at `index`, as far as the trace shows it. */
+  inSmm(vcpu: number, index: number): boolean {
+    this.#spans ??= spansOf(this.episodes, this.events.length);
+    const { begins, ends } = this.#spans.get(vcpu) ?? { begins: [], ends: [] };
+    return (ends[firstAbove(begins, index - 1) - 1] ?? -1) > index;
+  }
+
   /** Evidence lines of the given indices, in order, each once. */
   evidence(indices: Iterable<number | undefined>): Evidence[] {
     const form = this.context.form ?? '2015';
@@ -285,4 +301,41 @@ function apicIdsOf(events: readonly TraceEvent[]): Map<number, ShownId> {
     if (id !== undefined) ids.set(vcpu, { id, at });
   }
   return ids;
+}
+
+/** Position of the first of ascending numbers above `limit`; their count if there is none. */
+function firstAbove(numbers: readonly number[], limit: number): number {
+  let low = 0;
+  let high = numbers.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (numbers[middle]! > limit) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function indicesByVcpu(events: readonly TraceEvent[]): Map<number, number[]> {
+  const all = new Map<number, number[]>();
+  for (const [index, event] of events.entries()) {
+    const own = all.get(vcpuOf(event));
+    if (own) own.push(index);
+    else all.set(vcpuOf(event), [index]);
+  }
+  return all;
+}
+
+/** Where each VCPU's stays begin, and where those that have begun by then are all over. */
+function spansOf(
+  episodes: readonly SmmEpisode[],
+  end: number,
+): Map<number, { readonly begins: number[]; readonly ends: number[] }> {
+  const spans = new Map<number, { readonly begins: number[]; readonly ends: number[] }>();
+  for (const { vcpu, enter = -1, leave = end } of episodes) {
+    const own = spans.get(vcpu) ?? { begins: [], ends: [] };
+    spans.set(vcpu, own);
+    own.begins.push(Math.max(enter, own.begins.at(-1) ?? -1));
+    own.ends.push(Math.max(leave, own.ends.at(-1) ?? -1));
+  }
+  return spans;
 }

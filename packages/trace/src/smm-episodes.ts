@@ -48,12 +48,25 @@ function settleSmbases(episodes: readonly SmmEpisode[]): void {
     ({ smbase, left }) => smbase !== undefined && left !== undefined && smbase !== left,
   );
   if (showsNew) return;
-  for (const [i, episode] of episodes.entries()) {
+  const nexts = new Map<number, bigint | undefined>();
+  for (let i = episodes.length - 1; i >= 0; i--) {
+    const episode = episodes[i]!;
+    const next = nexts.get(episode.vcpu);
+    nexts.set(episode.vcpu, episode.smbase);
     if (episode.left === undefined || episode.smbase === undefined) continue;
-    const next = episodes.slice(i + 1).find(({ vcpu }) => vcpu === episode.vcpu)?.smbase;
     if (next === undefined) delete episode.left;
     else episode.left = next;
   }
+}
+
+/** Index of each VCPU's last event with one of these names. */
+export function lastByVcpu(
+  events: readonly TraceEvent[],
+  names: ReadonlySet<string>,
+): ReadonlyMap<number, number> {
+  const last = new Map<number, number>();
+  for (const [index, event] of events.entries()) if (names.has(event.name)) last.set(vcpuOf(event), index);
+  return last;
 }
 
 /** All stays in SMM, in order of their entries. The machine's own events are preferred to KVM's. */
