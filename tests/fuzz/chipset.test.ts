@@ -79,34 +79,60 @@ function access(random: Random): Access {
 }
 
 /** HLT at the reset vector, for time to pass in. */
-function boot(): Boot {
+function boot(accelerator: 'tcg' | 'kvm' = 'tcg'): Boot {
   const code = new Uint8Array(0x1000).fill(0xf4);
-  return new Boot({ code, vars: new Uint8Array(0x1000).fill(0xff), memoryMiB: 32, tier: 'interpreter' });
+  const vars = new Uint8Array(0x1000).fill(0xff);
+  return new Boot({ code, vars, memoryMiB: 32, tier: 'interpreter', accelerator });
 }
+
+/** Does the accesses; false when the model refused one by name. */
+function carryOut(boot: Boot, accesses: readonly Access[]): boolean {
+  const { ports, space } = boot.machine;
+  try {
+    for (const [what, at, size, value] of accesses) {
+      const masked = size === 4 ? value : value & (2 ** (8 * size) - 1);
+      if (what === 'run') boot.run(at);
+      else if (what === 'in') expectWithin(ports.in(at, size, 0), size);
+      else if (what === 'out') ports.out(at, size, masked, 0);
+      else if (what === 'read') expectWithin(space.read(at, size, 0), size);
+      else space.write(at, size, masked, 0);
+    }
+    return true;
+  } catch (error) {
+    if (!(error instanceof SmmError)) throw error;
+    return false;
+  }
+}
+
+const input = (random: Random) => Array.from({ length: 60 }, () => access(random));
+const show = (accesses: readonly Access[]) => JSON.stringify(accesses);
 
 it('whatever a guest does to devices', () => {
   let machine = boot();
   const { taken } = fuzz<readonly Access[]>({
     runs: [800, 50_000],
-    make: (random) => Array.from({ length: 60 }, () => access(random)),
+    make: input,
     use: (accesses) => {
       machine.restart();
-      for (const [what, at, size, value] of accesses) {
-        const { ports, space } = machine.machine;
-        const masked = size === 4 ? value : value & (2 ** (8 * size) - 1);
-        try {
-          if (what === 'run') machine.run(at);
-          else if (what === 'in') expectWithin(ports.in(at, size, 0), size);
-          else if (what === 'out') ports.out(at, size, masked, 0);
-          else if (what === 'read') expectWithin(space.read(at, size, 0), size);
-          else space.write(at, size, masked, 0);
-        } catch (error) {
-          if (!(error instanceof SmmError)) throw error;
-          machine = boot();
-        }
-      }
+      if (!carryOut(machine, accesses)) machine = boot();
     },
-    show: (input) => JSON.stringify(input),
+    show,
+  });
+  expect(taken).toBeGreaterThan(0);
+});
+
+it.each(['tcg', 'kvm'] as const)('power-on leaves nothing of what a guest did under %s', (accelerator) => {
+  const machine = boot(accelerator);
+  const fresh = machine.machine.save();
+  const { taken } = fuzz<readonly Access[]>({
+    runs: [30, 5_000],
+    make: input,
+    use: (accesses) => {
+      carryOut(machine, accesses);
+      machine.machine.reset();
+      expect(machine.machine.save()).toEqual(fresh);
+    },
+    show,
   });
   expect(taken).toBeGreaterThan(0);
 });

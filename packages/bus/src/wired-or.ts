@@ -16,6 +16,11 @@ export class WiredOr {
     this.#out = out;
   }
 
+  /** Whether any driver asserts it. */
+  get level(): boolean {
+    return this.#asserted > 0;
+  }
+
   /** A new input, for one driver alone. */
   input(): InterruptLine {
     let level = false;

@@ -19,6 +19,7 @@ import { device, eisaId, name } from './acpi/aml.ts';
 import type { AcpiDescription } from './acpi/description.ts';
 import { irq, ports, resources } from './acpi/resources.ts';
 import { type CivilTime, civilFromSeconds, secondsFromCivil } from './civil-time.ts';
+import type { ResetKind } from './part.ts';
 import { RTC_IRQ, RTC_UPDATE, RtcInterrupts } from './rtc-interrupts.ts';
 import { requireVersion1 } from './snapshot.ts';
 
@@ -107,6 +108,9 @@ export class CmosRtc implements PioDevice, Snapshottable<CmosRtcState> {
   // wiring
   readonly #clock: Clock;
   readonly #interrupts: RtcInterrupts;
+  /** What the battery has kept at power-on. */
+  readonly #initial = new Uint8Array(128);
+  readonly #startSeconds: number;
   // architectural state
   #index = 0;
   #bytes = new Uint8Array(128);
@@ -125,11 +129,13 @@ export class CmosRtc implements PioDevice, Snapshottable<CmosRtcState> {
       running: () => !this.#stopped(),
       alarmAt: (second) => this.#alarmAt(second),
     });
-    this.#secondsAtZero = secondsFromCivil(start);
-    this.#bytes[REG_A] = 0x26;
-    this.#bytes[REG_B] = REG_B_24H;
-    this.#bytes[REG_D] = REG_D_VALID;
-    for (const [index, value] of cmosFill(contents)) this.#bytes[index] = value;
+    this.#startSeconds = secondsFromCivil(start);
+    this.#secondsAtZero = this.#startSeconds;
+    this.#initial[REG_A] = 0x26;
+    this.#initial[REG_B] = REG_B_24H;
+    this.#initial[REG_D] = REG_D_VALID;
+    for (const [index, value] of cmosFill(contents)) this.#initial[index] = value;
+    this.#bytes.set(this.#initial);
   }
 
   /** Registers both ports. */
@@ -170,13 +176,22 @@ export class CmosRtc implements PioDevice, Snapshottable<CmosRtcState> {
     return untilNext <= UPDATE_NS ? stored | REG_A_UIP : stored;
   }
 
-  /** Sets a byte from outside, as a battery-backed value would have been: the shutdown status, for example. */
+  /**
+   * Sets a byte from outside, as a battery-backed value would have been: the shutdown status, for example. The next
+   * power-on finds it too.
+   */
   setByte(index: number, value: number): void {
+    this.#initial[index] = value;
     this.#bytes[index] = value;
   }
 
-  /** RESET keeps time and RAM, and clears the interrupt enables. */
-  reset(): void {
+  /** RESET keeps time and RAM, and clears the interrupt enables; power-on undoes what the guest wrote as well. */
+  reset(kind: ResetKind): void {
+    if (kind === 'power-on') {
+      this.#index = 0;
+      this.#bytes.set(this.#initial);
+      this.#secondsAtZero = this.#startSeconds;
+    }
     this.#bytes[REG_B]! &= ~REG_B_INTERRUPTS;
     this.#interrupts.reset();
   }

@@ -47,7 +47,7 @@ export type { EcamWindow, MchOptions, MchPorts } from './mch.ts';
 export { Mch, mchRegisters } from './mch.ts';
 export type { Backing, RamLayout } from './memory-map.ts';
 export { Q35MemoryMap, q35RamLayout } from './memory-map.ts';
-export type { Board, Part, PartState } from './part.ts';
+export type { Board, Part, PartState, ResetKind } from './part.ts';
 export { statelessPart } from './part.ts';
 export type { PciBar } from './pci-bars.ts';
 export { PCI_COMMAND_IO, PCI_COMMAND_MEMORY } from './pci-bars.ts';

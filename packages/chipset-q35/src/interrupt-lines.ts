@@ -18,26 +18,26 @@ const NOWHERE: InterruptLine = { set: () => {} };
 export class InterruptLines {
   readonly #isa: readonly WiredOr[];
   readonly #pins: readonly WiredOr[];
+  /** Each wire with the input of the controller at its end. */
+  readonly #ends: (readonly [wire: WiredOr, end: InterruptLine])[] = [];
   #quiet = false;
 
   /** Without controllers the wires end nowhere. */
   constructor(pic: I8259Pair | undefined, ioapic: IoApic | undefined) {
-    const audible = (out: InterruptLine): WiredOr =>
-      new WiredOr({
+    const audible = (end: InterruptLine, pin?: InterruptLine): WiredOr => {
+      const wire = new WiredOr({
         set: (level) => {
-          if (!this.#quiet) out.set(level);
+          if (!this.#quiet) end.set(level);
+          pin?.set(level);
         },
       });
+      this.#ends.push([wire, end]);
+      return wire;
+    };
     this.#pins = Array.from({ length: IOAPIC_PINS }, (_, n) => audible(ioapic?.pin(n) ?? NOWHERE));
     this.#isa = Array.from({ length: ISA_LINES }, (_, n) => {
-      const request = pic?.line(n) ?? NOWHERE;
       const pin = this.pin(n === PIT_IRQ ? PIT_PIN : n);
-      return new WiredOr({
-        set: (level) => {
-          if (!this.#quiet) request.set(level);
-          pin.set(level);
-        },
-      });
+      return audible(pic?.line(n) ?? NOWHERE, pin);
     });
   }
 
@@ -49,6 +49,15 @@ export class InterruptLines {
   /** A new input to I/O APIC pin 0 to 23; there are no others. */
   pin(pin: number): InterruptLine {
     return this.#pins[pin]?.input() ?? NOWHERE;
+  }
+
+  /**
+   * Runs a reset at power-on: the controllers see every wire low before it, and those that drivers hold rise after it.
+   */
+  poweringOn(work: () => void): void {
+    for (const [, end] of this.#ends) end.set(false);
+    this.quietly(work);
+    for (const [wire, end] of this.#ends) if (wire.level) end.set(true);
   }
 
   /**

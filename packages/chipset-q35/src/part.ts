@@ -14,6 +14,12 @@ export interface PartState {
 }
 
 /**
+ * What resets: `power-on` is the state of a board just built; `system` is RST_CNT, the watchdog or a hot reset, over
+ * which the resume well and what a battery feeds keep their contents (Intel 316972, "Power Planes and Resets").
+ */
+export type ResetKind = 'power-on' | 'system';
+
+/**
  * A device as the chipset knows it. Being in the list of parts is all: the chipset maps, resets, saves and restores
  * it, and puts it on the PCI bus if it is a `PciFunction`. Everything else that it reaches it was given when it was
  * made.
@@ -25,8 +31,8 @@ export interface Part {
   map?(io: IoPortSpace, memory: PhysicalAddressSpace): void;
   /** What the ACPI tables say of it. Left out: nothing. Asked when the tables are made, at run time. */
   acpi?(): AcpiDescription;
-  /** System reset. */
-  reset(): void;
+  /** To its state after a reset. Most parts have the same after both kinds. */
+  reset(kind: ResetKind): void;
   /** Copies the architectural state out. */
   save(): PartState;
   /** Puts a saved state back and drives its lines again. Throws `SmmError` `SNAPSHOT_VERSION` for another version. */

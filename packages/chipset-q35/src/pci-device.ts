@@ -14,7 +14,7 @@ import {
   type RegisterWrite,
   TX_DMA,
 } from '@smm/bus';
-import type { PartState } from './part.ts';
+import type { PartState, ResetKind } from './part.ts';
 import { barRegisters, type PciBar, PciBars } from './pci-bars.ts';
 import { capabilityRegisters, type PciCapability } from './pci-capabilities.ts';
 import { type PciBusPorts, PciFunction, type PciIdentity, type PciPlace, pciHeader } from './pci-function.ts';
@@ -79,7 +79,7 @@ export abstract class PciDevice extends PciFunction {
         get: (name) => this.config.get(name),
         set: (name, value) => this.config.set(name, value),
         send: (high, low, data) => this.#send(physicalAddress(high, low), data),
-        reset: () => this.reset(),
+        reset: () => this.reset('system'),
       });
     }
   }
@@ -94,10 +94,10 @@ export abstract class PciDevice extends PciFunction {
     if (this.#pin !== 0) this.#line = bus.intx(this.#pin);
   }
 
-  override reset(): void {
+  override reset(kind: ResetKind): void {
     this.#intx = false;
     for (const capability of this.#capabilities) capability.reset?.();
-    super.reset();
+    super.reset(kind);
   }
 
   override save(): PciDeviceState {

@@ -11,7 +11,7 @@ import {
   type RegisterWrite,
   type TxAttrs,
 } from '@smm/bus';
-import type { Part, PartState } from './part.ts';
+import type { Part, PartState, ResetKind } from './part.ts';
 
 /** Size in bytes of a conventional configuration space. */
 export const PCI_CONFIG_SIZE = 0x100;
@@ -134,8 +134,8 @@ export abstract class PciFunction implements Part {
     return this.config.get(name);
   }
 
-  /** Puts every register to its reset value. */
-  reset(): void {
+  /** Puts every register to its reset value. A function-level or hot reset is `system`. */
+  reset(_kind: ResetKind): void {
     this.config.reset();
     this.applied();
   }

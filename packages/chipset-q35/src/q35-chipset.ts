@@ -7,7 +7,7 @@
 import type { Snapshottable } from '@smm/bus';
 import { SmmError } from '@smm/x86-defs';
 import type { Q35MemoryMap } from './memory-map.ts';
-import type { Board, Part, PartState } from './part.ts';
+import type { Board, Part, PartState, ResetKind } from './part.ts';
 import { PciFunction } from './pci-function.ts';
 import type { Q35Options, Q35Ports } from './q35-options.ts';
 import { type Q35Parts, q35Parts } from './q35-parts.ts';
@@ -59,7 +59,7 @@ export class Q35Chipset implements Snapshottable<Q35State> {
       part.map?.(ports.io, ports.memory);
       if (part instanceof PciFunction) parts.pciHost.attach(part);
     }
-    this.reset();
+    this.reset('power-on');
   }
 
   /** Interrupt acknowledge cycle of the 8259 pair: the vector. Throws `SmmError` `NO_8259` when there is none. */
@@ -78,9 +78,16 @@ export class Q35Chipset implements Snapshottable<Q35State> {
     this.devices.ioapic?.endOfInterrupt(vector);
   }
 
-  /** System reset: every register to its reset value, memory map included. RAM, CMOS RAM and time stay. */
-  reset(): void {
-    for (const part of this.parts) part.reset();
+  /**
+   * Every register to its reset value, memory map included; RAM and virtual time are the owner's. A system reset keeps
+   * CMOS RAM, the calendar and the watchdog's resume well; after power-on all of it is as it was when built.
+   */
+  reset(kind: ResetKind = 'system'): void {
+    const all = (): void => {
+      for (const part of this.parts) part.reset(kind);
+    };
+    if (kind === 'power-on') this.#lines.poweringOn(all);
+    else all();
   }
 
   /** Copies the state of all parts out. */

@@ -22,7 +22,7 @@ import {
 } from '@smm/bus';
 import { ICH9_PMBASE_OFS_TCO, ICH9_TCO_SIZE } from '@smm/x86-defs';
 import type { SmiTarget } from './apm.ts';
-import type { Part } from './part.ts';
+import type { Part, ResetKind } from './part.ts';
 import { requireVersion1 } from './snapshot.ts';
 
 /** The timer's step, nanoseconds. */
@@ -124,12 +124,10 @@ export class Tco implements Part, PioDevice {
     this.#registers.write(port % ICH9_TCO_SIZE, size, value, attrs);
   }
 
-  reset(): void {
-    const kept = KEPT.map((name) => this.#registers.get(name));
+  reset(kind: ResetKind): void {
+    const kept = kind === 'system' ? KEPT.map((name) => [name, this.#registers.get(name)] as const) : [];
     this.#registers.reset();
-    KEPT.forEach((name, i) => {
-      this.#registers.set(name, kept[i]!);
-    });
+    for (const [name, value] of kept) this.#registers.set(name, value);
     this.#ranOut = false;
     this.#arm(null);
   }

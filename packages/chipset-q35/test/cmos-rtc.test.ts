@@ -121,7 +121,7 @@ describe('CmosRtc', () => {
     const a = device();
     a.write(0x0f, 0xfe);
     a.write(0x7f, 0x42);
-    a.rtc.reset();
+    a.rtc.reset('system');
     expect(a.read(0x0f)).toBe(0xfe);
     const saved = structuredClone(a.rtc.save());
     const b = device(64);

@@ -164,7 +164,7 @@ describe('interrupt pins', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 20 }), (steps) => {
         const levels = [false, false, false];
-        for (const probe of all) probe.reset();
+        for (const probe of all) probe.reset('system');
         for (const { which, level } of steps) {
           all[which]!.intx(level);
           levels[which] = level;

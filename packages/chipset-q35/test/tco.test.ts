@@ -59,6 +59,17 @@ function compare(accesses: readonly Access[]): void {
 
 const ON_QEMU = `as on QEMU ${missing ?? ''}`;
 
+it('the resume well is kept over a system reset, and empty at power-on', () => {
+  const model = build();
+  const kept = [inp(STS2), inp(0x0c, 1), inp(0x0d, 1), inp(0x0e, 1)];
+  run([...ON, ...REBOOT, ...start(2), wait(2600), ...ON], model);
+  run([out(0x0c, 0x5a, 1), out(0x0d, 0xa5, 1), out(0x0e, 0x3c, 1)], model);
+  model.chipset.reset('system');
+  expect(run([...ON, ...kept], model)).toEqual([6, 0x5a, 0xa5, 0x3c]);
+  model.chipset.reset('power-on');
+  expect(run([...ON, ...kept], model)).toEqual([0, 0, 0, 0]);
+});
+
 describe.skipIf(missing !== undefined)(`the watchdog ${ON_QEMU}`, () => {
   it('has its registers', () => {
     const words = [RLD, STS1, STS2, CNT1, CNT2, TMR];

@@ -93,8 +93,8 @@ function rowsOf(p: StatefulParts): StateRow[] {
     {
       name: 'chipset', // it draws the address map, while the accelerator still has its old tables to give back
       key: 'chipset',
-      powerOn: () => p.chipset.reset(),
-      systemReset: () => p.chipset.reset(),
+      powerOn: () => p.chipset.reset('power-on'),
+      systemReset: () => p.chipset.reset('system'),
       save: () => p.chipset.save(),
       restore: ({ chipset }) => p.chipset.restore(chipset),
     },

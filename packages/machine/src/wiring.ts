@@ -48,6 +48,8 @@ export class Wiring {
   readonly accelerator: Accelerator;
   readonly chipset: Q35Chipset;
   readonly #options: MachineOptions;
+  /** Level of INTR, from the 8259 pair to every LINT0: it is up before there are local APICs to hear of it. */
+  #intr = false;
 
   /** Throws `SmmError`s for options that make no sense or do not fit together. */
   constructor(options: MachineOptions) {
@@ -123,6 +125,7 @@ export class Wiring {
       this.driver.mapChanged();
     });
     for (let index = 0; index < cpus; index++) this.#addProcessor(index, apicBus);
+    for (const apic of this.apics) apic.setLint(0, this.#intr);
     this.driver.wakeFirstAlone();
     this.#declareCounter();
     this.accelerator.mapChanged();
@@ -229,6 +232,7 @@ export class Wiring {
           },
           intr: {
             set: (level) => {
+              this.#intr = level;
               for (const apic of this.apics) apic.setLint(0, level);
             },
           },
