@@ -10,7 +10,7 @@ const cpu = engine.createProcessor({
   model: cpuModel('qemu64'),
   ports: {
     // linear = guest-physical = host; the reset vector's top 64 KiB is the last of the first MiB
-    translator: {
+    pageWalker: {
       translate: ({ linear }, result) => {
         result.outcome = 0;
         result.gpaPage = result.hostPage = linear & 0xf_f000;

@@ -51,7 +51,7 @@ export const TRANSLATED_FAULT = 2;
 /** The processor cannot go on: it enters shutdown; `reason` says why. */
 export const TRANSLATED_SHUTDOWN = 3;
 
-/** Answer of a {@link Translator}, filled in place. */
+/** Answer of a {@link PageWalker}, filled in place. */
 export interface TranslateResult {
   /** `TRANSLATED_*`. */
   outcome: number;
@@ -61,7 +61,7 @@ export interface TranslateResult {
   gpaPage: number;
   /**
    * RAM: bytes of the page that the guest's tables map; INVLPG in any part of it drops all of it. 4096 unless the
-   * translator sets it.
+   * page walker sets it.
    */
   pageSize: number;
   /** RAM: this privilege class may read without asking again. */
@@ -75,14 +75,14 @@ export interface TranslateResult {
   /** Shutdown: why, one sentence. */
   reason: string;
   /**
-   * The walk went to devices: what is decoded, mapped or due may have changed. Left alone by a translator whose walks
+   * The walk went to devices: what is decoded, mapped or due may have changed. Left alone by a page walker whose walks
    * never do.
    */
   deviceTouched: boolean;
 }
 
 /** Linear to host translation: guest paging, slots or decoding, EPT: whatever the accelerator does. */
-export interface Translator {
+export interface PageWalker {
   /** Translates one page. Called on every TLB miss. */
   translate(request: TranslateRequest, result: TranslateResult): void;
 }

@@ -20,12 +20,12 @@ import {
   type IoPort,
   type LocalApicPort,
   type MemoryPort,
+  type PageWalker,
   type ProcessorBehaviour,
   type ProcessorObserver,
   type SaveStateCodec,
   SDM_BEHAVIOUR,
   type TimePort,
-  type Translator,
 } from './ports.ts';
 import { Shortcuts } from './shortcuts.ts';
 import type { CpuState } from './state.ts';
@@ -46,7 +46,7 @@ import type { LinearMemory, Tier } from './tier.ts';
 /** Everything a processor reaches outside itself. */
 export interface ProcessorPorts {
   /** Linear to host translation. */
-  translator: Translator;
+  pageWalker: PageWalker;
   /** Guest-physical devices, and blocks for save states. */
   memory: MemoryPort;
   /** I/O ports. */

@@ -6,9 +6,9 @@ import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { seedOf, sized } from '../../../tests/support/form.ts';
 import type { TierName } from '../src/engine/engine.ts';
+import { GeneratedTier } from '../src/engine/generated-tier.ts';
 import { stateHash } from '../src/engine/state-hash.ts';
 import { Interpreter } from '../src/engine/wasm/interpreter.ts';
-import { WasmTier } from '../src/engine/wasm-tier.ts';
 import { assemble } from './support/assemble.ts';
 import { type Bits, FlatMachine } from './support/flat-machine.ts';
 
@@ -138,7 +138,10 @@ describe('string instructions in plain memory', () => {
     const s: Setting = { bits, steps, slice: 1 };
     const code = assemble(source(s), { bits, org: PROGRAM });
     const m = machine(tier, s, code);
-    const calls = [vi.spyOn(WasmTier.prototype, 'execute'), vi.spyOn(WasmTier.prototype, 'regionExecute')];
+    const calls = [
+      vi.spyOn(GeneratedTier.prototype, 'execute'),
+      vi.spyOn(GeneratedTier.prototype, 'regionExecute'),
+    ];
     m.cpu.run(100_000);
     for (const call of calls) {
       expect(call.mock.calls.length).toBeLessThan(20);

@@ -1,5 +1,5 @@
 /** Turns what happens in the machine into trace events with time, processor and thread filled in. */
-import type { TraceEvent, TraceSink } from '@smm/trace';
+import { FIRST_VCPU_PID, type TraceEvent, type TraceSink } from '@smm/trace';
 
 /** An event without what the recorder fills in. */
 export type BareEvent = TraceEvent extends infer E
@@ -7,9 +7,6 @@ export type BareEvent = TraceEvent extends infer E
     ? Omit<E, 'ts' | 'cpu' | 'pid' | 'comm'>
     : never
   : never;
-
-/** First thread id of the VCPU threads in a trace. */
-const FIRST_VCPU_PID = 22_085;
 
 /** Records events into a sink, or nothing when there is none. */
 export class Recorder {

@@ -291,7 +291,7 @@ export class Wiring {
       bsp: index === 0,
       ...(tier === undefined ? {} : { tier }),
       ports: {
-        translator: this.watch.translator(this.accelerator.translator),
+        pageWalker: this.watch.pageWalker(this.accelerator.pageWalker),
         memory: this.accelerator.memory,
         io: this.accelerator.io,
         apic: localApicPort(apic, {

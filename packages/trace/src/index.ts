@@ -36,6 +36,13 @@ export { couldHideFailure, type NameCount, type ReadCounts } from './read-counts
 export { readTrace, type TraceFile } from './read-trace.ts';
 export { filterSink, TRACE_BUFFER_CAPACITY, TraceBuffer, TraceRing, teeSink } from './sinks.ts';
 export { EVENT_NAMES } from './table.ts';
-export { formatEvent, formatMessage, formatTrace, inReportOrder, type TextOptions } from './text-format.ts';
+export {
+  FIRST_VCPU_PID,
+  formatEvent,
+  formatMessage,
+  formatTrace,
+  inReportOrder,
+  type TextOptions,
+} from './text-format.ts';
 export { type Note, type ParsedText, type ParseOptions, parseTraceText } from './text-parse.ts';
 export { inferVcpus } from './vcpus.ts';

@@ -19,8 +19,8 @@ export interface TextOptions {
   readonly cpus?: number;
 }
 
-/** Thread id of VCPU 0's thread where events carry none; the other VCPUs follow. */
-const FIRST_PID = 22084;
+/** Thread id of VCPU 0's thread where nobody knows a real one; the other VCPUs follow. Those of the trace of 2015. */
+export const FIRST_VCPU_PID = 22_084;
 /** The name that a QEMU of 2015 gave to its threads, cut to 15 characters by the kernel. */
 const COMM = 'qemu-system-i38';
 /** Width of the event name's column. Measured on trace-cmd 3.1.6. */
@@ -33,7 +33,7 @@ export function threadOf(event: TraceEvent): {
   /** Thread name. */
   readonly comm: string;
 } {
-  return { pid: event.pid ?? FIRST_PID + (event.vcpu ?? event.cpu), comm: event.comm ?? COMM };
+  return { pid: event.pid ?? FIRST_VCPU_PID + (event.vcpu ?? event.cpu), comm: event.comm ?? COMM };
 }
 
 /** Seconds, at least 5 wide, with 6 or 9 digits after the point. */

@@ -19,6 +19,7 @@ import {
   SmmError,
 } from '@smm/x86-defs';
 import type { ApicMode } from './apic-base.ts';
+import type { ApicRegisterFile } from './apic-register-file.ts';
 import type { ApicBehaviour } from './behaviour.ts';
 import { type LintPin, LintPins } from './lint-pins.ts';
 import type { Acceptance, ApicMessage, ProcessorSink } from './messages.ts';
@@ -30,7 +31,6 @@ import {
   isLevelTriggered,
   requestVector,
 } from './priorities.ts';
-import type { RegisterFile } from './register-file.ts';
 import { SLOT_ESR, SLOT_LVTERR, SLOT_SVR } from './slots.ts';
 
 /** Answer of `pendingVector` while an ExtINT waits: only the 8259 knows its vector. */
@@ -41,7 +41,7 @@ export interface InterruptPorts {
   /** Switches in force. */
   readonly behaviour: ApicBehaviour;
   /** The words it works on. */
-  readonly file: RegisterFile;
+  readonly file: ApicRegisterFile;
   /** The processor. */
   readonly processor: ProcessorSink;
   /** The 8259 pair, if wired. */
@@ -73,7 +73,7 @@ export class InterruptUnit {
   readonly #ports: InterruptPorts;
   readonly #behaviour: ApicBehaviour;
   readonly #processor: ProcessorSink;
-  readonly #file: RegisterFile;
+  readonly #file: ApicRegisterFile;
   readonly #words: Uint32Array;
   readonly #pins: LintPins;
   #mode: ApicMode = 'xapic';

@@ -27,13 +27,13 @@ import {
 } from '@smm/x86-defs';
 import { type ApicMode, apicModeOf, hasReservedBits, isLegalTransition } from './apic-base.ts';
 import type { ApicBus } from './apic-bus.ts';
+import { ApicRegisterFile } from './apic-register-file.ts';
 import type { ApicBehaviour } from './behaviour.ts';
 import { InterruptUnit } from './interrupt-unit.ts';
 import type { LintPin } from './lint-pins.ts';
 import type { Acceptance, ApicMessage } from './messages.ts';
 import type { LocalApicOptions, LocalApicState } from './options.ts';
 import { processorPriority } from './priorities.ts';
-import { RegisterFile } from './register-file.ts';
 import { type ApicRegister, type ApicRegisterName, apicRegister } from './registers.ts';
 import { SLOT_DFR, SLOT_ICR, SLOT_ICR2, SLOT_ID, SLOT_LDR, SLOT_LVT0, SLOT_LVTT, SLOT_TPR } from './slots.ts';
 import { ApicTimer, timerDivisor, timerModeOf } from './timer.ts';
@@ -54,7 +54,7 @@ export class LocalApic implements MmioDevice, Snapshottable<LocalApicState> {
   #mode: ApicMode = 'xapic';
 
   // Architectural state.
-  readonly #file: RegisterFile;
+  readonly #file: ApicRegisterFile;
   readonly #words: Uint32Array;
   readonly #interrupts: InterruptUnit;
   readonly #timer: ApicTimer;
@@ -72,7 +72,7 @@ export class LocalApic implements MmioDevice, Snapshottable<LocalApicState> {
     this.#bus = options.bus;
     options.bus.register(this);
     this.#behaviour = options.bus.behaviour;
-    this.#file = new RegisterFile(options, this.#behaviour);
+    this.#file = new ApicRegisterFile(options, this.#behaviour);
     this.#words = this.#file.words;
     this.#interrupts = new InterruptUnit({
       behaviour: this.#behaviour,

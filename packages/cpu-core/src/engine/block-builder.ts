@@ -13,7 +13,7 @@ import { codeSize, type Fetcher } from './fetch.ts';
 import { FLAGS_KEEPS, FLAGS_SETS, flagUse } from './flag-use.ts';
 import { FormIndex, NO_HANDLER } from './form-index.ts';
 import type { Translator } from './translator/translator.ts';
-import type { Model } from './wasm/convention.ts';
+import type { Addressing } from './wasm/convention.ts';
 import type { Program } from './wasm/program.ts';
 import * as R from './wasm/record.ts';
 import { shortcutKey } from './wasm/shortcut-functions.ts';
@@ -24,8 +24,8 @@ export const BLOCK_LIMIT = 32;
 const BLOCK_BYTES = R.HEADER_SIZE + (BLOCK_LIMIT + 2) * R.RECORD_SIZE;
 const TWO_POW_32 = 0x1_0000_0000;
 
-/** Addressing model of a mode word. */
-export function modelOf(mode: number): Model {
+/** Addressing of a mode word. */
+export function addressingOf(mode: number): Addressing {
   const code = mode & L.MODE_CODE_MASK;
   if (code === 2) return 'flat64';
   const flat = L.MODE_FLAT_CODE | L.MODE_FLAT_DATA | L.MODE_SS32;
@@ -57,7 +57,7 @@ export interface Executable {
 export class BlockBuilder {
   readonly #views: Views;
   readonly #code: CodePages;
-  readonly #forms: Readonly<Record<Model, FormIndex>>;
+  readonly #forms: Readonly<Record<Addressing, FormIndex>>;
   /** Functions of instructions for TypeScript that may do without it. */
   readonly #shortcuts: Program['shortcuts'];
   readonly #start: number;
@@ -198,8 +198,8 @@ export class BlockBuilder {
     const { i32 } = core.views;
     const list = this.#scratch;
     const last = list[count - 1]!;
-    const model = modelOf(block.mode);
-    const forms = this.#forms[model];
+    const addressing = addressingOf(block.mode);
+    const forms = this.#forms[addressing];
     const header = block.host >>> 2;
     for (let at = header; at < header + (R.HEADER_SIZE >>> 2); at++) i32[at] = 0;
     i32[header + (R.H_RIP >>> 2)] = block.ripLow;
@@ -213,7 +213,7 @@ export class BlockBuilder {
     let jumps = false;
     for (let k = 0; k < count; k++) {
       const { length } = list[k]!;
-      jumps = this.#record(core, block, model, forms, k, record >>> 2, offset);
+      jumps = this.#record(core, block, addressing, forms, k, record >>> 2, offset);
       offset += length;
       record += R.RECORD_SIZE;
     }
@@ -253,7 +253,7 @@ export class BlockBuilder {
   #record(
     core: Core,
     block: Block,
-    model: Model,
+    addressing: Addressing,
     forms: FormIndex,
     k: number,
     at: number,
@@ -277,13 +277,13 @@ export class BlockBuilder {
         targetHigh = (high + (insn.imm >> 31) + carry) | 0;
       } else if (insn.size === 2 && core.cpu.behaviour.truncateNearBranchTo16) targetLow &= 0xffff;
     }
-    const general = model === 'general';
+    const general = addressing === 'general';
     const far = !general && memory && insn.op !== OP.LEA && segment >= SEG_FS;
     let handler = NO_HANDLER;
     let called = 0;
     if (
       traits & T_SEMANTICS &&
-      (traits & T_IDLE || this.#eligible(block, model, insn, memory, targetLow, targetHigh))
+      (traits & T_IDLE || this.#eligible(block, addressing, insn, memory, targetLow, targetHigh))
     ) {
       const slot = forms.slot(insn);
       this.#slots[k] = slot;
@@ -369,26 +369,26 @@ export class BlockBuilder {
   /** The generated handlers assume this of the operands. */
   #eligible(
     block: Block,
-    model: Model,
+    addressing: Addressing,
     i: Insn,
     memory: boolean,
     targetLow: number,
     targetHigh: number,
   ): boolean {
-    const native = model === 'flat64' ? 8 : 4;
+    const native = addressing === 'flat64' ? 8 : 4;
     const traits = TRAITS[i.op]!;
     if (traits & T_VECTOR && !hasVectorCode(i, block.mode)) return false;
     if (memory) {
-      if (i.addressSize !== native && model !== 'general') return false;
+      if (i.addressSize !== native && addressing !== 'general') return false;
       if (i.op !== OP.LEA) {
-        if (model === 'flat32' && i.segment !== SEG_DS && i.segment !== SEG_SS && i.segment !== SEG_ES)
+        if (addressing === 'flat32' && i.segment !== SEG_DS && i.segment !== SEG_SS && i.segment !== SEG_ES)
           return false;
         if (traits & T_BIT_TEST && i.kind1 !== K_IMM) return false;
       }
     }
     if (traits & T_LOOPS && i.addressSize !== native) return false;
     if (i.kind0 !== K_REL) return true;
-    if (model !== 'flat64') return targetLow >>> 0 <= block.limit;
+    if (addressing !== 'flat64') return targetLow >>> 0 <= block.limit;
     const sign = targetHigh >> 15; // canonical: bits 63 to 47 are equal
     return sign === 0 || sign === -1;
   }

@@ -13,12 +13,12 @@ import { CORE_SIZE, Core } from './core.ts';
 import { Evaluator } from './evaluator.ts';
 import { Fetcher } from './fetch.ts';
 import { GeneratedCode } from './generated-code.ts';
+import { GeneratedTier } from './generated-tier.ts';
 import { GuestMemory } from './guest-memory.ts';
 import { Stepper } from './stepper.ts';
 import { TLB_SIZE } from './tlb.ts';
 import type { TranslationStatistics } from './translator/translator.ts';
 import { Interpreter } from './wasm/interpreter.ts';
-import { WasmTier } from './wasm-tier.ts';
 
 /** Bytes of decoded code without which there is no point in running. */
 const MINIMUM_CACHE = 65_536;
@@ -145,7 +145,7 @@ export class Engine {
     cpu.tier =
       tier === 'evaluator'
         ? new Evaluator(core, fetcher, stepper)
-        : new WasmTier(core, memory, fetcher, stepper, this.#code, this.#generate(tier));
+        : new GeneratedTier(core, memory, fetcher, stepper, this.#code, this.#generate(tier));
     memory.flush();
     cpu.onModeChanged = modeHook(core, memory);
     this.#cores.push(core);

@@ -1,6 +1,6 @@
 /** The generated code's handlers by instruction form, in flat arrays: one look-up per decoded instruction. */
 import type { Insn } from '../insn.ts';
-import type { Model } from './wasm/convention.ts';
+import type { Addressing } from './wasm/convention.ts';
 import { FORM_INDEXED, FORM_NO_FLAGS, formShape, JUMP_KEYS, jumpKey, SHAPES, withBit } from './wasm/forms.ts';
 import type { Program } from './wasm/program.ts';
 
@@ -9,7 +9,7 @@ export const NO_HANDLER = -1;
 /** Shape of an empty place: no form has it. */
 const EMPTY = -1;
 
-/** An open-addressing hash table from operation and shape to slots, for one addressing model. */
+/** An open-addressing hash table from operation and shape to slots, for one addressing. */
 export class FormIndex {
   /** Handler by slot. */
   readonly handler: Int16Array;
@@ -24,10 +24,10 @@ export class FormIndex {
   readonly #row: Int16Array;
   readonly #jumps: Int16Array;
 
-  constructor(program: Program, model: Model) {
-    const handlers = program.handlers[model];
-    const functions = program.functions[model];
-    const pairs = program.pairs[model];
+  constructor(program: Program, addressing: Addressing) {
+    const handlers = program.handlers[addressing];
+    const functions = program.functions[addressing];
+    const pairs = program.pairs[addressing];
     const keys = new Set<number>();
     for (const key of handlers.keys()) keys.add(withBit(key, FORM_NO_FLAGS, false));
     for (const key of functions.keys()) keys.add(key).add(withBit(key, FORM_INDEXED, false));

@@ -5,14 +5,16 @@
 import type { Views } from '../state.ts';
 import type { BlockBuilder } from './block-builder.ts';
 import type { CodePages } from './code-pages.ts';
+import type { GeneratedTier } from './generated-tier.ts';
 import { Translator } from './translator/translator.ts';
-import type { Model } from './wasm/convention.ts';
+import type { Addressing } from './wasm/convention.ts';
 import type { Compiled } from './wasm/interpreter.ts';
 import type { Imports } from './wasm/program.ts';
-import type { WasmTier } from './wasm-tier.ts';
 
 /** The generated loops: state base, 0, block header. */
-export type RunFunctions = Readonly<Record<Model, (state: number, record: number, block: number) => void>>;
+export type RunFunctions = Readonly<
+  Record<Addressing, (state: number, record: number, block: number) => void>
+>;
 
 /** Where generated code runs, and for whom. */
 export interface GeneratedCodeOptions {
@@ -36,14 +38,14 @@ export class GeneratedCode {
   /** Absent for tier 0 alone. */
   readonly translator: Translator | undefined;
   /** The tier that runs now: calls from generated code are for it. */
-  running: WasmTier | undefined;
+  running: GeneratedTier | undefined;
   /** Entry points. */
   readonly functions: RunFunctions;
 
   constructor(options: GeneratedCodeOptions) {
     const { memory, interpreter, builder, views, code } = options;
     this.builder = builder;
-    const running = (): WasmTier => this.running!;
+    const running = (): GeneratedTier => this.running!;
     const imports: Imports = {
       slow: (state, record, access) => running().slow(state, record >>> 0, access),
       execute: (state, record) => running().execute(state, record >>> 0),

@@ -166,7 +166,7 @@ export class GuestMemory implements LinearMemory {
     request.rflagsAc = (state.get32(L.ST_EFLAGS) & RFLAGS_AC) !== 0;
     request.pdptes = usesPdptes(request) && cpu.behaviour.checkPdptes ? this.#pdptes : null;
     result.pageSize = 0x1000;
-    cpu.ports.translator.translate(request, result);
+    cpu.ports.pageWalker.translate(request, result);
     if (result.deviceTouched) this.#core.leaveBlock = true;
     if (result.outcome === TRANSLATED_FAULT) {
       // Intel SDM Vol. 3, "Operations that Invalidate TLBs and Paging-Structure Caches": so does a page fault.

@@ -144,7 +144,7 @@ export class FlatMachine {
 
   #ports(): ProcessorPorts {
     return {
-      translator: { translate: (request, result) => this.#translate(request, result) },
+      pageWalker: { translate: (request, result) => this.#translate(request, result) },
       memory: {
         read: (address, size) => {
           const value = size === 4 ? this.deviceValue : this.deviceValue & (size === 2 ? 0xffff : 0xff);

@@ -1,12 +1,12 @@
 /** What an accelerator gives to the machine: the same guest, CPU and chipset run under each. */
-import type { IoPort, MemoryPort, ProcessorObserver, Translator } from '@smm/cpu-core';
+import type { IoPort, MemoryPort, PageWalker, ProcessorObserver } from '@smm/cpu-core';
 
 /** A strategy for running guest code. */
 export interface Accelerator {
   /** `tcg` or `kvm`. */
   readonly name: 'tcg' | 'kvm';
   /** Translation of linear addresses to host pages. */
-  readonly translator: Translator;
+  readonly pageWalker: PageWalker;
   /** Guest-physical accesses that are not plain RAM. */
   readonly memory: MemoryPort;
   /** Port I/O. */

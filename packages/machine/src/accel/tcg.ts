@@ -6,13 +6,13 @@ import { newResolution, type PhysicalAddressSpace, TX_DEBUG, TX_SMM, type TxAttr
 import {
   type IoPort,
   type MemoryPort,
+  type PageWalker,
   TRANSLATED_DEVICE,
   TRANSLATED_FAULT,
   TRANSLATED_RAM,
   TRANSLATED_SHUTDOWN,
   type TranslateRequest,
   type TranslateResult,
-  type Translator,
 } from '@smm/cpu-core';
 import {
   GuestWalker,
@@ -89,12 +89,12 @@ class SpaceTables implements TableMemory {
 }
 
 /** The TCG-like accelerator. */
-export class TcgAccelerator implements Accelerator, Translator {
+export class TcgAccelerator implements Accelerator, PageWalker {
   readonly name = 'tcg';
   readonly saveStates = {};
   readonly hidesTimeReads = true;
   readonly exitCounts: ReadonlyMap<number, number> = new Map();
-  readonly translator: Translator = this;
+  readonly pageWalker: PageWalker = this;
   readonly memory: MemoryPort;
   readonly io: IoPort;
   readonly #ports: TcgPorts;

@@ -1,15 +1,15 @@
 /**
- * Sits between processors and the accelerator's translator: marks written pages, makes SMBASE stores visible, and on
+ * Sits between processors and the accelerator's page walker: marks written pages, makes SMBASE stores visible, and on
  * request counts stores and collects what is read. It sees a page at the first access after a flush, which is all that
  * it needs.
  */
 import {
   ACCESS_EXEC,
   ACCESS_WRITE,
+  type PageWalker,
   TRANSLATED_DEVICE,
   TRANSLATED_RAM,
   type TranslateRequest,
-  type Translator,
 } from '@smm/cpu-core';
 import type { TouchedPages } from '../platform/touched-pages.ts';
 
@@ -52,8 +52,8 @@ export class TranslationWatch {
     return { stores: this.stores, reads: this.#reads };
   }
 
-  /** A translator that asks `inner` and watches. */
-  translator(inner: Translator): Translator {
+  /** A page walker that asks `inner` and watches. */
+  pageWalker(inner: PageWalker): PageWalker {
     return {
       translate: (request, result) => {
         inner.translate(request, result);

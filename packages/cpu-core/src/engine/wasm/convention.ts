@@ -1,7 +1,7 @@
 /** What the functions of the generated module share: addressing models, local variables, functions to call. */
 
 /** Which addressing a set of handlers is for. */
-export type Model = 'flat32' | 'flat64' | 'general';
+export type Addressing = 'flat32' | 'flat64' | 'general';
 
 /** Indices of the functions that handlers call. */
 export interface Functions {

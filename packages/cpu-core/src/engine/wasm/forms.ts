@@ -4,7 +4,7 @@
  */
 import { Insn, K_IMM, K_MEM, K_NONE, K_REG, K_REL, K_XMM, REG_NONE } from '../../insn.ts';
 import { OP, type OpName, opsWith, opTable } from '../../ops.ts';
-import type { Model } from './convention.ts';
+import type { Addressing } from './convention.ts';
 import { type Operand, vectorForms } from './vector-forms.ts';
 
 /**
@@ -108,12 +108,12 @@ class FormList {
   }
 }
 
-/** All forms of a model. */
-export function formsOf(model: Model): Form[] {
-  const list = new FormList(model === 'general' ? [] : [REG_NONE, 0]);
-  const general = model === 'general';
-  const native = model === 'flat64' ? 8 : 4;
-  const sizes = model === 'flat64' ? [1, 4, 8] : general ? [1, 2, 4] : [1, 4];
+/** All forms of an addressing. */
+export function formsOf(addressing: Addressing): Form[] {
+  const list = new FormList(addressing === 'general' ? [] : [REG_NONE, 0]);
+  const general = addressing === 'general';
+  const native = addressing === 'flat64' ? 8 : 4;
+  const sizes = addressing === 'flat64' ? [1, 4, 8] : general ? [1, 2, 4] : [1, 4];
   const wide = sizes.filter((w) => w > 1);
 
   const both = (op: OpName, size: number, operands: Operand[]): void => {
@@ -197,7 +197,7 @@ export function formsOf(model: Model): Form[] {
     }
     if (!general) list.add('LEA', w, [r(w), { kind: K_MEM, size: w }]);
   }
-  if (model === 'flat64') {
+  if (addressing === 'flat64') {
     list.add('MOVSX', 8, [r(8), r(4)]);
     list.add('MOVSX', 8, [r(8), m(4)]);
     list.add('MOV', 8, [r(8), imm], { immHigh: 1 });
@@ -273,10 +273,10 @@ const SIGNS: readonly number[] = [4, 5, 8, 9, 12, 13, 14, 15];
 const ZERO_AND_SIGN: readonly number[] = [4, 5, 8, 9];
 
 /** Pairs that get a handler. */
-export function pairsOf(model: Model): Pair[] {
+export function pairsOf(addressing: Addressing): Pair[] {
   const pairs: Pair[] = [];
-  const sizes = model === 'flat64' ? [1, 4, 8] : model === 'flat32' ? [1, 4] : [];
-  const native = model === 'flat64' ? 8 : 4;
+  const sizes = addressing === 'flat64' ? [1, 4, 8] : addressing === 'flat32' ? [1, 4] : [];
+  const native = addressing === 'flat64' ? 8 : 4;
   const add = (op: OpName, w: number, operands: readonly Operand[], conditions: readonly number[]): void => {
     const list = new FormList([REG_NONE, 0]);
     list.add(op, w, operands);
@@ -300,11 +300,11 @@ export function pairsOf(model: Model): Pair[] {
 }
 
 /** Forms that get a function: those without a handler in the loop that a description can be compiled for. */
-export function coldFormsOf(model: Model): Form[] {
+export function coldFormsOf(addressing: Addressing): Form[] {
   const list = new FormList([0]);
-  const general = model === 'general';
-  const native = model === 'flat64' ? 8 : 4;
-  const sizes = model === 'flat64' ? [1, 2, 4, 8] : [1, 2, 4];
+  const general = addressing === 'general';
+  const native = addressing === 'flat64' ? 8 : 4;
+  const sizes = addressing === 'flat64' ? [1, 2, 4, 8] : [1, 2, 4];
   const memory = (w: number): Operand[] => [r(w), m(w)];
   for (const w of sizes) {
     for (const x of memory(w)) {
@@ -347,7 +347,7 @@ export function coldFormsOf(model: Model): Form[] {
     list.add('CWD', w, []);
     list.add('BSWAP', w, [r(w)]);
   }
-  for (const { op, operands } of vectorForms(model)) list.add(op, operands[0]!.size, operands);
+  for (const { op, operands } of vectorForms(addressing)) list.add(op, operands[0]!.size, operands);
   for (const op of ['LAHF', 'SAHF'] as const) list.add(op, 1, []);
   for (const op of ['SGDT', 'SIDT'] as const)
     for (const w of general ? [2, 4] : [native]) list.add(op, w, [m(w === 8 ? 10 : 6)]);

@@ -105,7 +105,7 @@ export class OperandBuilder extends ValueBuilder {
   effectiveAddress(): number {
     const e = this.e;
     const i = this.insn;
-    const wide = this.model === 'flat64';
+    const wide = this.addressing === 'flat64';
     if (i.base === REG_RIP)
       throw new RangeError('wasm: RIP-relative operands are made absolute in the record');
     this.registerAddress(R.R_BASE);
@@ -125,7 +125,7 @@ export class OperandBuilder extends ValueBuilder {
     if (wide) e.op(W.i64_add);
     else {
       e.op(W.i32_add);
-      if (this.model === 'general') {
+      if (this.addressing === 'general') {
         e.i32(-1);
         this.field(W.i32_load8_u, R.R_UNUSED_BITS);
         e.op(W.i32_shr_u, W.i32_and);
@@ -141,7 +141,7 @@ export class OperandBuilder extends ValueBuilder {
    */
   translateOperand(w: number, write: boolean, aligned = false): number {
     let linear = this.effectiveAddress();
-    if (this.model === 'general') {
+    if (this.addressing === 'general') {
       const segment = (): void => this.field(W.i32_load8_u, R.R_SEGMENT);
       linear = this.#inSegment(segment, linear, w, write);
     }
@@ -156,7 +156,7 @@ export class OperandBuilder extends ValueBuilder {
     return this.#translate(linear, w, write);
   }
   #translateStack(pointer: number, w: Width, write: boolean): number {
-    if (this.model !== 'general') return this.#translate(pointer, w, write);
+    if (this.addressing !== 'general') return this.#translate(pointer, w, write);
     const segment = (): void => void this.e.i32(SEG_SS);
     return this.#translate(this.#inSegment(segment, pointer, w, write), w, write);
   }
@@ -235,7 +235,7 @@ export class OperandBuilder extends ValueBuilder {
   }
 
   #stackWidth(): Width {
-    return this.model === 'flat64' ? 8 : 4;
+    return this.addressing === 'flat64' ? 8 : 4;
   }
   /** Pushes the truth of 'the stack pointer has 32 bits'. */
   #wideStack(): void {
@@ -243,7 +243,7 @@ export class OperandBuilder extends ValueBuilder {
   }
   /** In code of any kind the stack segment says at run time how wide the pointer is. */
   #stackCut(pointer: number): number {
-    if (this.model !== 'general') return pointer;
+    if (this.addressing !== 'general') return pointer;
     const e = this.e;
     this.put(pointer);
     e.i64(0xffff_ffffn).i64(0xffffn);
@@ -258,7 +258,7 @@ export class OperandBuilder extends ValueBuilder {
     return this.#stackCut(this.add(this.#stackWidth(), pointer, bytes));
   }
   setStackPointer(pointer: number): void {
-    if (this.model !== 'general') {
+    if (this.addressing !== 'general') {
       this.setReg(RSP, this.#stackWidth(), pointer);
       return;
     }

@@ -1,7 +1,8 @@
-/** Generates the interpreter: one module, with one loop per addressing model. */
+/** Generates the interpreter: one module, with one loop per Addressing. */
 import * as L from '../../layout.ts';
 import { SEMANTICS } from '../../semantics/semantics.ts';
 import {
+  type Addressing,
   type Functions,
   LOCAL_BLOCK,
   LOCAL_POOL32,
@@ -10,7 +11,6 @@ import {
   LOCAL_STATE,
   LOCAL_TLB,
   labelsAt,
-  type Model,
   POOL32,
   POOL64,
   POOL128,
@@ -37,7 +37,7 @@ import { STRING } from './string-function.ts';
 import { WasmBuilder } from './wasm-builder.ts';
 
 /** The models, in the order of the exported functions. */
-const MODELS: readonly Model[] = ['flat32', 'flat64', 'general'];
+const ADDRESSINGS: readonly Addressing[] = ['flat32', 'flat64', 'general'];
 
 /**
  * What TypeScript provides to the generated code. All offsets are host offsets; -1 or 0 as described makes it return.
@@ -84,12 +84,12 @@ export const REGION_CALLS = [
 export interface Program {
   /** The module. */
   readonly bytes: Uint8Array;
-  /** Handlers by form, one map per model. */
-  readonly handlers: Readonly<Record<Model, ReadonlyMap<number, number>>>;
-  /** Handlers of a comparison with the jump after it, one map per model. */
-  readonly pairs: Readonly<Record<Model, ReadonlyMap<number, number>>>;
-  /** Functions in the table by form with an index register (or no memory), one map per model. */
-  readonly functions: Readonly<Record<Model, ReadonlyMap<number, number>>>;
+  /** Handlers by form, one map per addressing. */
+  readonly handlers: Readonly<Record<Addressing, ReadonlyMap<number, number>>>;
+  /** Handlers of a comparison with the jump after it, one map per addressing. */
+  readonly pairs: Readonly<Record<Addressing, ReadonlyMap<number, number>>>;
+  /** Functions in the table by form with an index register (or no memory), one map per addressing. */
+  readonly functions: Readonly<Record<Addressing, ReadonlyMap<number, number>>>;
   /** Functions in the table that may do without TypeScript what it would execute, by `shortcutKey`. */
   readonly shortcuts: ReadonlyMap<number, number>;
 }
@@ -150,43 +150,43 @@ export function generate(shared: boolean, translator: boolean): Program {
   const region = m.type(REGION_SIGNATURE);
   if (translator)
     m.define(m.reserve(), chainFunction(REGION_SIGNATURES.chain, functions.follow, region), 'chain');
-  const handlers: Record<Model, Map<number, number>> = {
+  const handlers: Record<Addressing, Map<number, number>> = {
     flat32: new Map(),
     flat64: new Map(),
     general: new Map(),
   };
-  const pairs: Record<Model, Map<number, number>> = {
+  const pairs: Record<Addressing, Map<number, number>> = {
     flat32: new Map(),
     flat64: new Map(),
     general: new Map(),
   };
-  const table: Record<Model, Map<number, number>> = {
+  const table: Record<Addressing, Map<number, number>> = {
     flat32: new Map(),
     flat64: new Map(),
     general: new Map(),
   };
-  for (const model of MODELS) {
-    for (const form of coldFormsOf(model)) {
+  for (const addressing of ADDRESSINGS) {
+    for (const form of coldFormsOf(addressing)) {
       const key = formKey(form.insn, false);
-      if (table[model].has(key)) continue; // several encodings have it
+      if (table[addressing].has(key)) continue; // several encodings have it
       const index = m.reserve();
-      m.define(index, formFunction(model, form, functions));
-      table[model].set(key, m.inTable(index));
+      m.define(index, formFunction(addressing, form, functions));
+      table[addressing].set(key, m.inTable(index));
     }
   }
   const shortcuts = addShortcuts(m, { execute, follow: functions.follow });
   const indirect = m.type(HANDLER_SIGNATURE);
-  for (const model of MODELS) {
+  for (const addressing of ADDRESSINGS) {
     const forms = new Map<number, Form>();
-    for (const form of formsOf(model)) forms.set(formKey(form.insn, form.noFlags), form);
+    for (const form of formsOf(addressing)) forms.set(formKey(form.insn, form.noFlags), form);
     let next = R.HANDLER_FIRST;
-    for (const key of forms.keys()) handlers[model].set(key, next++);
-    const fused = pairsOf(model);
-    for (const { first, jump } of fused) pairs[model].set(pairKey(first.insn, jump), next++);
+    for (const key of forms.keys()) handlers[addressing].set(key, next++);
+    const fused = pairsOf(addressing);
+    for (const { first, jump } of fused) pairs[addressing].set(pairKey(first.insn, jump), next++);
     const regions = translator ? { hot, type: region } : undefined;
     const calls = { execute, indirect, table: m.ownTable, regions };
-    const code = runFunction(model, [...forms.values()], fused, functions, calls);
-    m.define(m.reserve(), code, model);
+    const code = runFunction(addressing, [...forms.values()], fused, functions, calls);
+    m.define(m.reserve(), code, addressing);
   }
   return { bytes: m.build(shared), handlers, pairs, functions: table, shortcuts };
 }
@@ -201,7 +201,13 @@ interface LoopCalls {
   readonly regions: { readonly hot: number; readonly type: number } | undefined;
 }
 
-function runFunction(model: Model, forms: Form[], fused: Pair[], functions: Functions, calls: LoopCalls) {
+function runFunction(
+  addressing: Addressing,
+  forms: Form[],
+  fused: Pair[],
+  functions: Functions,
+  calls: LoopCalls,
+) {
   const e = new Emitter();
   const count = R.HANDLER_FIRST + forms.length + fused.length;
   e.get(LOCAL_STATE).mem(W.i32_load, L.ST_TLB).set(LOCAL_TLB);
@@ -224,7 +230,7 @@ function runFunction(model: Model, forms: Form[], fused: Pair[], functions: Func
     e.op(W.end);
     const next = count - 1 - k;
     const labels = labelsAt(next + 1);
-    const b = new WasmBuilder(e, functions, model, labels);
+    const b = new WasmBuilder(e, functions, addressing, labels);
     if (k === R.HANDLER_EXIT) e.br(labels.exit);
     else if (k === R.HANDLER_EXECUTE) {
       b.apart(() => {
@@ -317,11 +323,11 @@ function closeLabels(e: Emitter, { follow, abort }: Functions): void {
 }
 
 /** A form as a function (state, record) -> 0 to go on, 1 to leave, or the next block. */
-function formFunction(model: Model, { insn }: Form, functions: Functions) {
+function formFunction(addressing: Addressing, { insn }: Form, functions: Functions) {
   const e = new Emitter();
   e.get(LOCAL_STATE).mem(W.i32_load, L.ST_TLB).set(LOCAL_TLB).op(W.block, VOID, W.block, VOID);
   openLabels(e);
-  const b = new WasmBuilder(e, functions, model, labelsAt(0));
+  const b = new WasmBuilder(e, functions, addressing, labelsAt(0));
   b.segmented = true;
   b.begin(insn);
   SEMANTICS.get(insn.op)!(b, insn);

@@ -2,12 +2,12 @@
 import type { Insn } from '../../insn.ts';
 import type { Width } from '../../semantics/builder.ts';
 import {
+  type Addressing,
   type Functions,
   type Labels,
   LOCAL_POOL32,
   LOCAL_POOL64,
   LOCAL_RECORD,
-  type Model,
   POOL32,
   POOL64,
 } from './convention.ts';
@@ -20,7 +20,7 @@ import { type Emitter, I64, VOID, W } from './emitter.ts';
 export class ValueBuilder {
   readonly e: Emitter;
   readonly functions: Functions;
-  protected readonly model: Model;
+  protected readonly addressing: Addressing;
   insn!: Insn;
   /** Host offset of the memory operand once translated for writing. */
   protected writeHost: number | undefined;
@@ -41,10 +41,10 @@ export class ValueBuilder {
   /** Add the segment base that the record names (64-bit FS and GS). */
   segmented = false;
 
-  constructor(emitter: Emitter, functions: Functions, model: Model, labels: Labels) {
+  constructor(emitter: Emitter, functions: Functions, addressing: Addressing, labels: Labels) {
     this.e = emitter;
     this.functions = functions;
-    this.model = model;
+    this.addressing = addressing;
     this.labels = labels;
   }
 

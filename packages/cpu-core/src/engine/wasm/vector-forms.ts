@@ -2,7 +2,7 @@
 import { K_IMM, K_MEM, K_REG, K_XMM } from '../../insn.ts';
 import type { Encoding } from '../../operations/operation.ts';
 import { OP_NAMES, OPERATIONS, type OpName, VECTOR_OPS } from '../../ops.ts';
-import type { Model } from './convention.ts';
+import type { Addressing } from './convention.ts';
 
 /** An operand of a form; width in bytes. */
 export interface Operand {
@@ -47,9 +47,9 @@ function choices(code: string, natives: readonly number[], where: string): reado
   throw new Error(`operand code ${code} of a vector instruction has no form`);
 }
 
-/** All vector forms of a model. */
-export function vectorForms(model: Model): VectorForm[] {
-  const natives = model === 'flat64' ? [4, 8] : [4];
+/** All vector forms of an addressing. */
+export function vectorForms(addressing: Addressing): VectorForm[] {
+  const natives = addressing === 'flat64' ? [4, 8] : [4];
   const list: VectorForm[] = [];
   const add = (op: OpName, codes: string, where: string): void => {
     let forms: (readonly Operand[])[] = [[]];
@@ -59,7 +59,7 @@ export function vectorForms(model: Model): VectorForm[] {
   };
   const addEncoding = (op: OpName, [where, codes = '', , , alternative]: Encoding): void => {
     add(op, codes, where);
-    if (alternative && model === 'flat64') add(alternative[0] as OpName, alternative[1], where);
+    if (alternative && addressing === 'flat64') add(alternative[0] as OpName, alternative[1], where);
   };
   for (const op of VECTOR_OPS)
     for (const encoding of OPERATIONS[op]!.at) addEncoding(OP_NAMES[op]!, encoding);

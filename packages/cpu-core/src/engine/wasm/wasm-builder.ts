@@ -30,9 +30,9 @@ export class WasmBuilder extends OperandBuilder implements Builder<number, numbe
     // Checked when the block was decoded: an instruction whose target is bad goes to the evaluator.
   }
   checkTarget(rip: number): void {
-    if (this.model === 'flat32') return; // the limit is 4 GiB in the flat model
+    if (this.addressing === 'flat32') return; // the limit is 4 GiB in the flat addressing
     const e = this.e;
-    if (this.model === 'general') {
+    if (this.addressing === 'general') {
       e.get(rip)
         .get(LOCAL_STATE)
         .mem(W.i64_load32_u, L.ST_SEG_LIMIT + SEG_CS * 4)

@@ -6,6 +6,7 @@ import { type PhysicalAddressSpace, TX_DMA } from '@smm/bus';
 import {
   type IoPort,
   type MemoryPort,
+  type PageWalker,
   type Processor,
   type ProcessorObserver,
   TRANSLATED_DEVICE,
@@ -14,7 +15,6 @@ import {
   TRANSLATED_SHUTDOWN,
   type TranslateRequest,
   type TranslateResult,
-  type Translator,
 } from '@smm/cpu-core';
 import { installPrivateSlots, MemorySlots, QEMU_IDENTITY_MAP_GPA, QEMU_TSS_GPA } from '@smm/mmu-ept';
 import { APIC_PAGE } from '../../platform/apic-page.ts';
@@ -64,16 +64,16 @@ export interface KvmPorts {
   readonly written: (hostOffset: number, sizeBytes: number) => void;
 }
 
-/** Pages that are no RAM whose kind is remembered: the guest may try all 2^40. */
+/** Pages that are no RAM whose kind is remembered: the guest may try all 2^40 page numbers. */
 const MOST_KINDS = 0x1_0000;
 
 /** The KVM-like accelerator. */
-export class KvmAccelerator implements Accelerator, Translator {
+export class KvmAccelerator implements Accelerator, PageWalker {
   readonly name = 'kvm';
   readonly saveStates = { clearUnused: true };
   /** Every IN is an exit. */
   readonly hidesTimeReads = false;
-  readonly translator: Translator = this;
+  readonly pageWalker: PageWalker = this;
   readonly memory: MemoryPort;
   readonly io: IoPort;
   readonly observer: ProcessorObserver;
@@ -85,7 +85,7 @@ export class KvmAccelerator implements Accelerator, Translator {
   #mmu!: KvmMmu;
   readonly #answer = new KvmAnswer();
   /**
-   * How the last translation of a page ended, by page number (plus 2^40 in SMM): what {@link memory} is then asked for.
+   * How the last translation of a page ended, by page number (plus 2^52 in SMM): what {@link memory} is then asked for.
    */
   readonly #kinds = new Map<number, { kind: number; hostPage: number }>();
 

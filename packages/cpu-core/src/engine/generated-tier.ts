@@ -4,7 +4,7 @@ import type { Insn } from '../insn.ts';
 import * as L from '../layout.ts';
 import { ACCESS_READ, ACCESS_WRITE } from '../ports.ts';
 import type { Tier } from '../tier.ts';
-import { BLOCK_LIMIT, type BlockBuilder, type Executable, modelOf } from './block-builder.ts';
+import { addressingOf, BLOCK_LIMIT, type BlockBuilder, type Executable } from './block-builder.ts';
 import { addLink, type Block, type CodePages, highRip } from './code-pages.ts';
 import type { Core } from './core.ts';
 import { peek, retiredNow } from './evaluator.ts';
@@ -14,7 +14,7 @@ import type { GuestMemory } from './guest-memory.ts';
 import { JUMP_CACHE_ENTRY_SIZE, jumpCacheIndex } from './jump-cache.ts';
 import type { Stepper } from './stepper.ts';
 import type { Site } from './translator/region-emitter.ts';
-import type { Model } from './wasm/convention.ts';
+import type { Addressing } from './wasm/convention.ts';
 import type { Imports } from './wasm/program.ts';
 import * as R from './wasm/record.ts';
 import { ENGINE_LINEAR } from './wasm/runtime-functions.ts';
@@ -32,7 +32,7 @@ const BACK_CONTINUE = 18;
 const CHUNK = 500_000;
 
 /** Runs a processor with generated code; the evaluator executes what that leaves. */
-export class WasmTier implements Tier, Imports {
+export class GeneratedTier implements Tier, Imports {
   readonly #core: Core;
   readonly #memory: GuestMemory;
   readonly #fetcher: Fetcher;
@@ -101,7 +101,7 @@ export class WasmTier implements Tier, Imports {
   #enter(block: Block): void {
     const core = this.#core;
     const { state, views } = core;
-    const run = this.#generated.functions[modelOf(block.mode)];
+    const run = this.#generated.functions[addressingOf(block.mode)];
     const header = block.host >>> 2;
     const count = views.i32[header + (R.H_COUNT >>> 2)]!;
     const budget = this.#budget;
@@ -120,7 +120,7 @@ export class WasmTier implements Tier, Imports {
   }
 
   /** The tail of a budget: the block with flags exact everywhere and an exit where the budget ends. */
-  #tail(block: Block, run: RunFunctions[Model], count: number, budget: number): void {
+  #tail(block: Block, run: RunFunctions[Addressing], count: number, budget: number): void {
     const { state, views } = this.#core;
     const { i32, u16 } = views;
     const at = (k: number): number => block.host + R.HEADER_SIZE + k * R.RECORD_SIZE;

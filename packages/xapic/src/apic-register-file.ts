@@ -12,7 +12,7 @@ import { APIC_REGISTER_BY_SLOT, APIC_REGISTERS, APIC_SLOTS, type ApicRegister } 
 import { SLOT_ID, SLOT_LVR, SLOT_SVR } from './slots.ts';
 
 /** Words, rows and masks by register slot (byte offset / 16). */
-export class RegisterFile {
+export class ApicRegisterFile {
   /** Stored values; ID in xAPIC form. */
   readonly words = new Uint32Array(APIC_SLOTS);
   readonly #rows: (ApicRegister | undefined)[] = [...APIC_REGISTER_BY_SLOT];
