@@ -333,7 +333,7 @@ export const INSN_ROWS: KvmRows<
     ),
     others: [
       {
-        of: 'Linux 5.13 and later',
+        of: 'Linux 5.17 and later',
         print: [
           'code 0x',
           hex('code', '%x'),

@@ -85,6 +85,7 @@ export const NESTED_ROWS: KvmRows<
       ],
     ),
     otherNames: ['kvm_nested_vmenter'],
+    readOnly: [['bool', 'tdp_enabled', 'npt']],
     others: [
       {
         of: 'kvm_nested_vmenter of Linux 6.2 and later',

@@ -1,6 +1,6 @@
 /**
  * SVM exit codes and both of their names: the kernel's and that of trace-cmd's plugin.
- * Sources: AMD64 APM volume 2, appendix "SVM Intercept Exit Codes"; Linux `uapi/asm/svm.h`, 3.10 to 6.13; the
+ * Sources: AMD64 APM volume 2, appendix "SVM Intercept Exit Codes"; Linux `uapi/asm/svm.h`, 3.10 to 6.18; the
  * plugin's names are measured on trace-cmd 3.1.6.
  */
 import type { Symbols } from './template.ts';
@@ -28,8 +28,8 @@ const EXCEPTIONS = 'DE DB NMI BP OF BR UD NM DF 9 TS NP SS GP PF 15 MF AC MC XF'
 /** Vectors of {@link EXCEPTIONS} that no kernel names. */
 const NAMELESS = [2, 9, 15];
 
-/** Codes from 60h on: the kernel's name, and the plugin's without `EXIT_` where it is another. */
-const SERVICES: readonly (readonly [code: number, kernel: string, plugin?: string])[] = [
+/** Codes from 60h on: the kernel's name, if it has one, and the plugin's without `EXIT_` where it is another. */
+const SERVICES: readonly (readonly [code: number, kernel: string | undefined, plugin?: string])[] = [
   [0x60, 'interrupt', 'INTR'],
   [0x61, 'nmi'],
   [0x62, 'smi'],
@@ -74,17 +74,15 @@ const SERVICES: readonly (readonly [code: number, kernel: string, plugin?: strin
   [0x89, 'wbinvd'],
   [0x8a, 'monitor'],
   [0x8b, 'mwait'],
-  [0x8c, 'mwait_cond'],
+  [0x8c, undefined, 'MWAIT_COND'],
   [0x8d, 'xsetbv'],
-  [0x8e, 'rdpru'],
-  [0x8f, 'efer_write_trap'],
+  [0x8f, 'write_efer_trap'],
   [0x90, 'write_cr0_trap'],
   [0x94, 'write_cr4_trap'],
   [0x98, 'write_cr8_trap'],
   [0xa2, 'invpcid'],
-  [0xa3, 'invlpgb'],
-  [0xa5, 'bus_lock'],
-  [0xa6, 'idle_hlt', 'IDLE_HLT'],
+  [0xa5, 'buslock'],
+  [0xa6, 'idle-halt', 'IDLE_HLT'],
   [0x400, 'npf'],
   [0x401, 'avic_incomplete_ipi'],
   [0x402, 'avic_unaccelerated_access'],
@@ -120,7 +118,7 @@ const NAMED_EXCEPTIONS = EXCEPTIONS.map((name, vector) => [vector, name] as cons
 export const SVM_EXIT_REASONS: Symbols = [
   ...ACCESSES,
   ...NAMED_EXCEPTIONS.map(([vector, name]) => [0x40 + vector, `${name} excp`] as const),
-  ...SERVICES.map(([code, name]) => [code, name] as const),
+  ...SERVICES.flatMap(([code, name]) => (name === undefined ? [] : [[code, name] as const])),
 ];
 
 /** Exit codes as trace-cmd's plugin names them. It knows CR2, the newest exits and SEV's not. */
@@ -130,7 +128,7 @@ export const SVM_EXIT_REASONS_PLUGIN: Symbols = [
   ),
   ...NAMED_EXCEPTIONS.map(([vector, name]) => [0x40 + vector, `EXIT_EXCP_${name}`] as const),
   ...SERVICES.filter(([code]) => code < 0x8e || (code >= 0x400 && code <= 0x402) || code > 0xffff_0000).map(
-    ([code, name, plugin]) => [code, `EXIT_${plugin ?? name.toUpperCase()}`] as const,
+    ([code, name = '', plugin]) => [code, `EXIT_${plugin ?? name.toUpperCase()}`] as const,
   ),
 ];
 
@@ -140,9 +138,8 @@ export const SVM_EXIT_ALIASES: Symbols = [
   [0x6d, 'write_tr'],
   [0x02, 'EXIT_READ_CR2'],
   [0x12, 'EXIT_WRITE_CR2'],
-  [0xa6, 'idle-halt'],
   ...NAMED_EXCEPTIONS.map(([vector, name]) => [0x40 + vector, `excp_${name.toLowerCase()}`] as const),
-  ...SERVICES.filter(([, , plugin]) => plugin !== undefined).map(
-    ([code, name]) => [code, `EXIT_${name.toUpperCase()}`] as const,
+  ...SERVICES.flatMap(([code, name, plugin]) =>
+    plugin === undefined || name === undefined ? [] : [[code, `EXIT_${name.toUpperCase()}`] as const],
   ),
 ];

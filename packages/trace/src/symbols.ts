@@ -1,4 +1,7 @@
-/** Names of numbers in KVM's print formats. Source: Linux `trace.h`, `vmx.h` and `kvm.h`, of 4.4 and of 6.12. */
+/**
+ * Names of numbers in KVM's print formats. Source: Linux `trace.h`, `vmx.h` and `kvm.h`, of 4.4 and of 6.12, with the
+ * exits of 6.18.
+ */
 import type { Symbols } from './template.ts';
 
 const VMX_EXIT_REASONS_COMMON: Symbols = [
@@ -82,6 +85,9 @@ export const VMX_EXIT_REASONS: Symbols = [
   [68, 'TPAUSE'],
   [74, 'BUS_LOCK'],
   [75, 'NOTIFY'],
+  [77, 'TDCALL'],
+  [84, 'MSR_READ_IMM'],
+  [85, 'MSR_WRITE_IMM'],
 ];
 
 /** VMX basic exit reason numbers that this package looks at. Intel SDM, "VMX Basic Exit Reasons". */
@@ -236,6 +242,8 @@ export const USERSPACE_EXITS: Symbols = [
   'MEMORY_FAULT',
   'TDX',
   'ARM_SEA',
+  'ARM_LDST64B',
+  'SNP_REQ_CERTS',
 ].map((name, number) => [number, `KVM_EXIT_${name}`] as const);
 
 /** KVM_EXIT_x numbers that this package looks at. */
