@@ -1,4 +1,6 @@
-/** The work of every rule of `diagnose` grows with the trace, not with its square: looks at stays and events, counted. */
+/**
+ * The work of every rule of `diagnose` grows with the trace, not with its square: looks at stays and events, counted.
+ */
 import { describe, expect, it } from 'vitest';
 import * as apicPage from '../src/diagnose-apic-page.ts';
 import * as death from '../src/diagnose-death.ts';

@@ -1,4 +1,6 @@
-/** Words of newer kernels, to the letter of Linux `trace.h`, `uapi/asm/svm.h`, `uapi/asm/vmx.h` and `uapi/linux/kvm.h`. */
+/**
+ * Words of newer kernels, to the letter of Linux `trace.h`, `uapi/asm/svm.h`, `uapi/asm/vmx.h` and `uapi/linux/kvm.h`.
+ */
 import { formatMessage, parseTraceText, type TraceEvent } from '@smm/trace';
 import { expect, it } from 'vitest';
 
