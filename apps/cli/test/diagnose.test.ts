@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { cli, MAIL, scratch } from './support.ts';
+import { cli, fitsSchema, MAIL, scratch } from './support.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -49,6 +49,7 @@ describe('traces of our own runs', () => {
     await cli(`relocate ${options} --trace ${file}`);
     const { out, code } = await cli(`diagnose ${file} --json`);
     expect(code).toBe(0);
+    fitsSchema('diagnose', JSON.parse(out));
     return (JSON.parse(out) as { diagnoses: { id: string; quirk: string | null }[] }).diagnoses;
   }
 
@@ -106,7 +107,9 @@ describe('what was read is said', () => {
     const { out } = await cli('diagnose -', { input });
     expect(out).toContain('my_probe 1 (first in line 2: one)');
     const { out: answer } = await cli('diagnose - --json', { input });
-    expect(JSON.parse(answer)).toMatchObject({ counts: { lines: 2, events: 1, passedOver: 1 } });
+    expect(fitsSchema('diagnose', JSON.parse(answer))).toMatchObject({
+      counts: { lines: 2, events: 1, passedOver: 1 },
+    });
   });
 
   it('evidence has a blank behind the longest name', async () => {
@@ -125,4 +128,17 @@ describe('what was read is said', () => {
     expect(out).toMatch(/possible: Q4/);
     expect(out).toMatch(/To know more: trace-cmd record/);
   });
+});
+
+it('what is diagnosed in a register dump, in a mail and in nothing is as the schema says', async () => {
+  const inputs = [
+    EXCERPT,
+    'kvm_entry: vcpu 0\n',
+    'kvm_entry: vcpu 0\nkvm_exit: garbage\n',
+    'KVM: entry failed, hardware error 0x80000021\nEIP=00008000 EFL=00000002 SMM=1 HLT=0\n',
+  ];
+  for (const input of inputs) {
+    const { out } = await cli('diagnose - --json', { input });
+    fitsSchema('diagnose', JSON.parse(out));
+  }
 });

@@ -1,8 +1,10 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { claimOutput, readBounded } from '@smm/files';
+import { Ajv } from 'ajv';
+import { expect } from 'vitest';
 import type { Io } from '../src/io.ts';
 import { smm } from '../src/program.ts';
 
@@ -44,6 +46,15 @@ export async function cli(
 export async function json<T>(command: string): Promise<T & { code: number }> {
   const { code, out } = await cli(`${command} --json`);
   return { ...(JSON.parse(out) as T), code };
+}
+
+/** Fails unless an object is as a schema of this package, `diagnose` or `boot`, says; gives the object. */
+export function fitsSchema(name: 'diagnose' | 'boot' | 'relocate', object: unknown): unknown {
+  const schema = JSON.parse(readFileSync(ofPackage(`schema/${name}.schema.json`), 'utf8')) as object;
+  const validate = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(schema);
+  validate(object);
+  expect(validate.errors, JSON.stringify(object, null, 1).slice(0, 2000)).toBeNull();
+  return object;
 }
 
 /** What the tests look at in `relocate --json`. */

@@ -21,6 +21,7 @@ $XDG_STATE_HOME/smm (~/.local/state/smm). --vars-out names another file, --no-sa
 --until or --explain starts from the empty store of --firmware and keeps nothing unless told to.
 
 Exit code 1 when the guest ends in any other way than asked for: stuck, idle, lost, shutdown, budget.
+The JSON is described by schema/boot.schema.json.
 
 Examples:
   smm boot --firmware x64                                      to the UEFI shell of the package ovmf

@@ -11,7 +11,8 @@ import { formOf, loadTrace } from '../trace-file.ts';
 const HELP = `
 Reads the text of trace-cmd report, ftrace, perf script or perf trace, whole or in pieces as pasted into mails; a
 trace.dat; a .jsonl; and, alone or beside a trace, QEMU's register dump and the firmware's debug log.
-'-' is standard input. Exit code 0 if the trace could be read, whatever it shows.
+'-' is standard input. Exit code 0 if the trace could be read, whatever it shows. The JSON is described by
+schema/diagnose.schema.json.
 
 Each diagnosis says how sure it is: proved (nothing else makes this trace), likely, or possible. The first lines
 count what was read, what was not understood and what was passed over.
