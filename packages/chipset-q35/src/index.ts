@@ -51,6 +51,8 @@ export type { Board, Part, PartState, ResetKind } from './part.ts';
 export { statelessPart } from './part.ts';
 export type { PciBar } from './pci-bars.ts';
 export { PCI_COMMAND_IO, PCI_COMMAND_MEMORY } from './pci-bars.ts';
+export type { PciBridgeOptions, PciBridgeState } from './pci-bridge.ts';
+export { PCI_BRIDGE_CTL_BUS_RESET, PciBridge } from './pci-bridge.ts';
 export type { CapabilityHost, PciCapability } from './pci-capabilities.ts';
 export { advancedFeatures, expressCapability, PCI_CAP_ID_AF, PCI_CAP_ID_EXP } from './pci-capabilities.ts';
 export type { PciDeviceOptions, PciDeviceState } from './pci-device.ts';
@@ -61,7 +63,7 @@ export {
   PciDevice,
 } from './pci-device.ts';
 export type { PciBusPorts, PciIdentity, PciPlace, PciSubsystem } from './pci-function.ts';
-export { PCI_CONFIG_SIZE, PciFunction, pciHeader, withScratch } from './pci-function.ts';
+export { PCI_CONFIG_SIZE, PciFunction, pciHeader, ROOT_BUS, withScratch } from './pci-function.ts';
 export type { PciHostState } from './pci-host.ts';
 export {
   ICH9_RST_CNT_PORT,

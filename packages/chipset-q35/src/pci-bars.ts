@@ -19,6 +19,7 @@ import {
 } from '@smm/bus';
 import { SmmError } from '@smm/x86-defs';
 import { PRIORITY } from './memory-map.ts';
+import type { PciBusPorts } from './pci-function.ts';
 
 /** COMMAND: I/O ranges are decoded. */
 export const PCI_COMMAND_IO = 0x0001;
@@ -85,7 +86,7 @@ export function barRegisters(bars: readonly PciBar[]): RegisterSpec[] {
 /** The ranges of one function in the address spaces. */
 export class PciBars {
   readonly #bars: readonly PciBar[];
-  readonly #moves: ((command: number, config: RegisterFile) => void)[] = [];
+  readonly #moves: ((command: number, config: RegisterFile, decodes: PciBusPorts['decodes']) => void)[] = [];
   #memory: PhysicalAddressSpace | undefined;
 
   constructor(bars: readonly PciBar[]) {
@@ -99,21 +100,21 @@ export class PciBars {
       const own = `${name}-bar${bar.index}`;
       if (bar.kind === 'io') {
         const handle = io.add({ name: own, ...ioRange(bar), enabled: false, priority: IO_PRIORITY });
-        this.#moves.push((command, config) => moveIo(bar, handle, command, config));
+        this.#moves.push((...where) => moveIo(bar, handle, ...where));
       } else {
         const { sizeBytes, device } = bar;
         const place = { start: 0, sizeBytes, priority: PRIORITY.bar, enabled: false };
         const handle = memory.add({ kind: 'mmio', name: own, ...place, device });
-        this.#moves.push((command, config) => moveMemory(bar, handle, command, config));
+        this.#moves.push((...where) => moveMemory(bar, handle, ...where));
       }
     }
   }
 
-  /** Puts the ranges where COMMAND and the registers say. */
-  apply(config: RegisterFile): void {
+  /** Puts the ranges where COMMAND and the registers say, as far as the bridges above pass accesses on. */
+  apply(config: RegisterFile, decodes: PciBusPorts['decodes']): void {
     const command = config.get('COMMAND');
     this.#memory?.update(() => {
-      for (const move of this.#moves) move(command, config);
+      for (const move of this.#moves) move(command, config, decodes);
     });
   }
 }
@@ -131,20 +132,34 @@ function ioRange({ sizeBytes, device }: PciBar) {
   };
 }
 
-function moveIo(bar: PciBar, handle: PortHandle, command: number, config: RegisterFile): void {
+function moveIo(
+  bar: PciBar,
+  handle: PortHandle,
+  command: number,
+  config: RegisterFile,
+  decodes: PciBusPorts['decodes'],
+): void {
   const first = (config.get(`BAR${bar.index}`) & ~3) >>> 0;
-  const enabled = (command & PCI_COMMAND_IO) !== 0 && first !== 0 && first + bar.sizeBytes <= IO_PORT_COUNT;
+  const placed = (command & PCI_COMMAND_IO) !== 0 && first !== 0 && first + bar.sizeBytes <= IO_PORT_COUNT;
+  const enabled = placed && decodes('io', first, bar.sizeBytes);
   const { range } = handle;
   if (range.enabled === enabled && (!enabled || range.first === first)) return;
   handle.set(enabled ? { enabled, first } : { enabled });
 }
 
-function moveMemory(bar: PciBar, handle: RegionHandle, command: number, config: RegisterFile): void {
+function moveMemory(
+  bar: PciBar,
+  handle: RegionHandle,
+  command: number,
+  config: RegisterFile,
+  decodes: PciBusPorts['decodes'],
+): void {
   const wide = bar.kind === 'memory64';
   const low = (config.get(`BAR${bar.index}`) & ~0xf) >>> 0;
   const start = wide ? physicalAddress(config.get(`BAR${bar.index + 1}`), low) : low;
   const end = start + bar.sizeBytes;
   const limit = wide ? PHYSICAL_ADDRESS_LIMIT : 2 ** 32 - 1;
-  const enabled = (command & PCI_COMMAND_MEMORY) !== 0 && start !== 0 && end <= limit;
+  const placed = (command & PCI_COMMAND_MEMORY) !== 0 && start !== 0 && end <= limit;
+  const enabled = placed && decodes('memory', start, bar.sizeBytes);
   handle.set(enabled ? { enabled, start } : { enabled });
 }

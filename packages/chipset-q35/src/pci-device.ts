@@ -2,8 +2,8 @@
  * A PCI function with ranges, interrupts and bus-master DMA: what devices derive from.
  *
  * Registers outside the header and the capabilities read 0. A power-on, a system reset and a function-level reset are
- * the same here: no register is sticky. Sources: PCI Local Bus Specification, "Configuration Space Organization",
- * "Interrupt Pins".
+ * the same here, and so is a hot reset: no register is sticky. Sources: PCI Local Bus Specification, "Configuration
+ * Space Organization", "Interrupt Pins".
  */
 import {
   type InterruptLine,
@@ -17,7 +17,14 @@ import {
 import type { PartState, ResetKind } from './part.ts';
 import { barRegisters, type PciBar, PciBars } from './pci-bars.ts';
 import { capabilityRegisters, type PciCapability } from './pci-capabilities.ts';
-import { type PciBusPorts, PciFunction, type PciIdentity, type PciPlace, pciHeader } from './pci-function.ts';
+import {
+  type PciBusPorts,
+  PciFunction,
+  type PciIdentity,
+  type PciPlace,
+  pciHeader,
+  ROOT_BUS,
+} from './pci-function.ts';
 import { requireVersion1 } from './snapshot.ts';
 
 /** COMMAND: the function may be a bus master. */
@@ -33,7 +40,7 @@ const STATUS_CAPABILITIES = 0x0010;
 export interface PciDeviceOptions extends PciIdentity {
   /** Short name for traces, snapshots and regions. */
   readonly name: string;
-  /** Where on bus 0. */
+  /** Where on its bus. */
   readonly place: PciPlace;
   /** Its ranges. */
   readonly bars?: readonly PciBar[];
@@ -66,6 +73,7 @@ export abstract class PciDevice extends PciFunction {
   readonly #pin: number;
   #memory: PhysicalAddressSpace | undefined;
   #line: InterruptLine | undefined;
+  #bus: Omit<PciBusPorts, 'intx'> = ROOT_BUS;
   // architectural state
   #intx = false;
 
@@ -85,12 +93,13 @@ export abstract class PciDevice extends PciFunction {
   }
 
   /** Registers the ranges. */
-  map(io: IoPortSpace, memory: PhysicalAddressSpace): void {
+  override map(io: IoPortSpace, memory: PhysicalAddressSpace): void {
     this.#memory = memory;
     this.#bars.map(this.name, io, memory);
   }
 
   override connect(bus: PciBusPorts): void {
+    this.#bus = bus;
     if (this.#pin !== 0) this.#line = bus.intx(this.#pin);
   }
 
@@ -155,18 +164,18 @@ export abstract class PciDevice extends PciFunction {
   }
 
   protected override applied(): void {
-    this.#bars.apply(this.config);
+    this.#bars.apply(this.config, this.#bus.decodes);
     this.#driveIntx();
     for (const capability of this.#capabilities) capability.applied?.();
   }
 
   #mayMaster(): boolean {
-    return (this.config.get('COMMAND') & PCI_COMMAND_MASTER) !== 0;
+    return (this.config.get('COMMAND') & PCI_COMMAND_MASTER) !== 0 && this.#bus.mayMaster();
   }
 
   /** Attributes of its transactions: the initiator is the requester id, bus, device and function. */
   #attrs(): number {
-    return TX_DMA | (this.place.device << 3) | this.place.function;
+    return TX_DMA | (this.#bus.busNumber() << 8) | (this.place.device << 3) | this.place.function;
   }
 
   #send(gpa: number, data: number): void {

@@ -5,6 +5,8 @@
 import {
   type AccessSize,
   type InterruptLine,
+  type IoPortSpace,
+  type PhysicalAddressSpace,
   RegisterFile,
   type RegisterFileState,
   type RegisterSpec,
@@ -82,7 +84,7 @@ export function withScratch(rows: readonly RegisterSpec[]): RegisterSpec[] {
   return [...rows, ...free];
 }
 
-/** Where a function is on PCI bus 0. */
+/** Where a function is on its bus. */
 export interface PciPlace {
   /** Device number, 0 to 31. */
   readonly device: number;
@@ -94,7 +96,20 @@ export interface PciPlace {
 export interface PciBusPorts {
   /** The wire of interrupt pin 1 (INTA) to 4 (INTD): a new input. */
   readonly intx: (pin: number) => InterruptLine;
+  /** The number of the bus, 8 bit; bridges have theirs from software. */
+  readonly busNumber: () => number;
+  /** Whether every bridge above passes on what bus masters write and read. */
+  readonly mayMaster: () => boolean;
+  /** Whether every bridge above passes on accesses to all of a range. `start` is a port or guest-physical address. */
+  readonly decodes: (space: 'io' | 'memory', start: number, sizeBytes: number) => boolean;
 }
+
+/** What bus 0 gives, but for its interrupt wires: nothing stands above it. */
+export const ROOT_BUS: Omit<PciBusPorts, 'intx'> = {
+  busNumber: () => 0,
+  mayMaster: () => true,
+  decodes: () => true,
+};
 
 /** A function on a PCI bus. Devices derive from it and react in {@link PciFunction.configWrite}. */
 export abstract class PciFunction implements Part {
@@ -113,8 +128,21 @@ export abstract class PciFunction implements Part {
     });
   }
 
+  /** Registers the addresses that it answers, once. */
+  map?(io: IoPortSpace, memory: PhysicalAddressSpace): void;
+
   /** Called once, when the function is put on its bus. */
   connect(_bus: PciBusPorts): void {}
+
+  /** The bridge above changed what it passes on: derive mappings again. */
+  busChanged(): void {
+    this.applied();
+  }
+
+  /** For bridges: the function behind it at a bus number and `device << 3 | function`, if that is reached through it. */
+  route(_busNumber: number, _deviceFunction: number): PciFunction | undefined {
+    return undefined;
+  }
 
   /** Reads configuration space at a byte offset, unsigned. From 100h on there is none: all-ones. */
   readConfig(offset: number, size: AccessSize, attrs: TxAttrs): number {

@@ -12,8 +12,8 @@ import type {
   Snapshottable,
   TxAttrs,
 } from '@smm/bus';
-import { SmmError } from '@smm/x86-defs';
-import type { PciFunction } from './pci-function.ts';
+import { PciBus } from './pci-bus.ts';
+import { type PciFunction, ROOT_BUS } from './pci-function.ts';
 import { requireVersion1 } from './snapshot.ts';
 
 /** First port of the configuration mechanism. */
@@ -47,7 +47,7 @@ export class PciHost implements PioDevice, MmioDevice, Snapshottable<PciHostStat
   /** Name in traces. */
   readonly name = 'pci-host';
   // wiring
-  readonly #functions = new Map<number, PciFunction>();
+  readonly #bus = new PciBus('00');
   readonly #reset: (kind: 'system' | 'cpu') => void;
   readonly #intx: (device: number, pin: number) => InterruptLine;
   // architectural state
@@ -66,27 +66,9 @@ export class PciHost implements PioDevice, MmioDevice, Snapshottable<PciHostStat
 
   /** Puts a function on bus 0. Throws `SmmError` `PCI_SLOT` when its place is taken or is none. */
   attach(pciFunction: PciFunction): void {
-    const { device, function: fn } = pciFunction.place;
-    const key = (device << 3) | fn;
-    if (device !== ((key >>> 3) & 0x1f) || fn !== (key & 7)) {
-      throw new SmmError(
-        'PCI_SLOT',
-        `${pciFunction.name} asks for PCI device ${device}, function ${fn}, which a bus does not have`,
-        'Give device numbers 0 to 31 and function numbers 0 to 7.',
-        { device, function: fn },
-      );
-    }
-    const other = this.#functions.get(key);
-    if (other !== undefined) {
-      throw new SmmError(
-        'PCI_SLOT',
-        `PCI 00:${device.toString(16)}.${fn} is taken by ${other.name}`,
-        'Give each function its own device and function number.',
-        { device, function: fn, other: other.name },
-      );
-    }
-    this.#functions.set(key, pciFunction);
-    pciFunction.connect({ intx: (pin) => this.#intx(device, pin) });
+    this.#bus.attach(pciFunction);
+    const { device } = pciFunction.place;
+    pciFunction.connect({ ...ROOT_BUS, intx: (pin) => this.#intx(device, pin) });
   }
 
   /** Registers the ports. ECAM is where the MCH says. */
@@ -149,10 +131,16 @@ export class PciHost implements PioDevice, MmioDevice, Snapshottable<PciHostStat
   }
 
   #read(busDeviceFunction: number, offset: number, size: AccessSize, attrs: TxAttrs): number {
-    return this.#functions.get(busDeviceFunction)?.readConfig(offset, size, attrs) ?? 0xffff_ffff;
+    return (
+      this.#bus
+        .route(0, busDeviceFunction >>> 8, busDeviceFunction & 0xff)
+        ?.readConfig(offset, size, attrs) ?? 0xffff_ffff
+    );
   }
 
   #write(busDeviceFunction: number, offset: number, size: AccessSize, value: number, attrs: TxAttrs): void {
-    this.#functions.get(busDeviceFunction)?.writeConfig(offset, size, value, attrs);
+    this.#bus
+      .route(0, busDeviceFunction >>> 8, busDeviceFunction & 0xff)
+      ?.writeConfig(offset, size, value, attrs);
   }
 }

@@ -5,43 +5,22 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { sized } from '../../../tests/support/form.ts';
-import type { Board, Part } from '../src/index.ts';
-import { buildModel, configRead, configWrite, runOnModel } from './support/model.ts';
-import { E1000eShape, Edu, FakeApic, NvmeShape, TestDev } from './support/pci-models.ts';
-import { type Access, oracleMissing, runOnQemu, type Size } from './support/qemu-oracle.ts';
+import type { Part } from '../src/index.ts';
+import { configRead, configWrite, runOnModel } from './support/model.ts';
+import { CONTROLLERS, entry, inp, ioapic, model, read, write } from './support/pci-board.ts';
+import { E1000eShape, Edu, NvmeShape, TestDev } from './support/pci-models.ts';
+import { type Access, oracleMissing, runOnQemu } from './support/qemu-oracle.ts';
 
 vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const LPC = 0xf8;
 const SLOT = 3;
 const BDF = SLOT << 3;
-const RAM = 0x400_0000;
 const E1000E = 'e1000e,romfile=,netdev=net';
 const missing = oracleMissing();
 const runs = sized(8, 60);
 
-const inp = (port: number, size: Size = 1): Access => ({ kind: 'in', port, size });
-const out = (port: number, value: number, size: Size = 1): Access => ({ kind: 'out', port, size, value });
-const read = (gpa: number): Access => ({ kind: 'read', gpa, size: 4 });
-const write = (gpa: number, value: number): Access => ({ kind: 'write', gpa, size: 4, value });
-const ioapic = (register: number, value: number): Access[] => [
-  write(0xfec0_0000, register),
-  write(0xfec0_0010, value),
-];
-const entry = (pin: number): Access[] => [write(0xfec0_0000, 0x10 + 2 * pin), read(0xfec0_0010)];
 const command = (value: number): Access[] => configWrite(BDF, 4, 2, value);
-
-function model(parts: (board: Board) => readonly Part[]) {
-  const apic = new FakeApic();
-  const interrupts = {
-    deliver: (message: Parameters<FakeApic['deliver']>[0]) => apic.deliver(message),
-    intr: { set: () => {} },
-  };
-  const built = buildModel(RAM, undefined, { parts, peripherals: { interrupts } });
-  const place = { start: 0xfee0_0000, sizeBytes: 0x10_0000, priority: 100 };
-  built.memory.add({ kind: 'mmio', name: 'lapic', ...place, device: apic });
-  return { ...built, apic };
-}
 
 /** What both read. In the PCI hole QEMU reads 0 where nothing is; this model reads all-ones. */
 function compare(accesses: readonly Access[], device: string, parts: () => readonly Part[]): void {
@@ -50,19 +29,6 @@ function compare(accesses: readonly Access[], device: string, parts: () => reado
   const real = runOnQemu(accesses, ['-m', '64', ...network, '-device', `${device},addr=${SLOT}`]).map(hex);
   expect(runOnModel(accesses, model(parts)).map(hex)).toEqual(real);
 }
-
-/** PICs initialized, all masked, lines 10 and 11 level; the local APIC on; pins 10 and 23 open, level. */
-const CONTROLLERS: Access[] = [
-  ...[out(0x20, 0x11), out(0x21, 0x08), out(0x21, 0x04), out(0x21, 0x01), out(0x21, 0xff)],
-  ...[out(0xa0, 0x11), out(0xa1, 0x70), out(0xa1, 0x02), out(0xa1, 0x01), out(0xa1, 0xff)],
-  ...[out(0x4d1, 0x0c), out(0xa0, 0x0a), write(0xfee0_00f0, 0x1ff)],
-  ...[
-    ...ioapic(0x11 + 20, 0),
-    ...ioapic(0x10 + 20, 0x8050),
-    ...ioapic(0x11 + 46, 0),
-    ...ioapic(0x10 + 46, 0x8061),
-  ],
-];
 
 describe.skipIf(missing !== undefined)(`PCI functions equal QEMU's ${missing ?? ''}`, () => {
   const everyDword = Array.from({ length: 16 }, (_, i) => configRead(BDF, 4 * i, 4)).flat();
