@@ -53,4 +53,16 @@ describe('large pages', () => {
     pages.clear();
     expect(pages.take(0)).toBe(0x1000);
   });
+
+  it('what was forgotten with all others takes no room', () => {
+    const pages = new LargePages();
+    for (let life = 0; life < 100; life++) {
+      for (let i = 0; i < 1000; i++) pages.add((life * 1000 + i) * 2 * MIB, 2 * MIB);
+      // With no room left, an address that was never added would be answered by a large page.
+      expect(pages.take(-2 * MIB)).toBe(0x1000);
+      expect(pages.take((life * 1000 + 999) * 2 * MIB)).toBe(2 * MIB);
+      pages.clear();
+      expect(pages.take(life * 1000 * 2 * MIB)).toBe(0x1000);
+    }
+  });
 });

@@ -4,7 +4,7 @@
  */
 import { SEG_CS } from '@smm/x86-defs';
 import { describe, expect, it } from 'vitest';
-import { BENCHES, rsmBench } from './rsm/bench.ts';
+import { BENCHES, NMI_HANDLER, rsmBench } from './rsm/bench.ts';
 
 const HANDLER_RIP = 0x8000n;
 
@@ -43,6 +43,35 @@ describe.each(BENCHES)('$name', ({ name, layout }) => {
     expect(state.smm).toBe(false);
     expect(state.gpr32(5)).toBe(init ? 0 : 0x1234);
     expect(state.smbase).toBe(0x3_0000);
+  });
+
+  it('NMIs that came in SMM are one, taken right after RSM by the guest, which blocks the next until IRET', () => {
+    bench.stay((processor) => processor.raiseNmi());
+    bench.processor.raiseNmi();
+    bench.stayOn();
+    expect(state.rip).toBe(HANDLER_RIP);
+    bench.leave();
+    expect(state.smm).toBe(false);
+    expect(state.rip).toBe(BigInt(NMI_HANDLER));
+    const stack = state.gpr32(4);
+    bench.processor.raiseNmi();
+    bench.stayOn();
+    expect(state.rip).toBe(BigInt(NMI_HANDLER));
+    expect(state.gpr32(4)).toBe(stack);
+  });
+
+  it('an NMI handler that an SMI interrupts is still in NMI after RSM', () => {
+    bench.stay((processor) => processor.raiseNmi());
+    bench.leave();
+    const stack = state.gpr32(4);
+    const entries = bench.smmEntries;
+    bench.processor.raiseSmi();
+    bench.processor.raiseNmi();
+    bench.stayOn();
+    expect(bench.smmEntries).toBe(entries + 1);
+    expect(state.smm).toBe(false);
+    expect(state.rip).toBe(BigInt(NMI_HANDLER));
+    expect(state.gpr32(4)).toBe(stack);
   });
 
   it('an SMI that came in SMM enters it again right after RSM', () => {

@@ -11,6 +11,11 @@ const LINE_SHIFT = 6;
 const LINE_BYTES = 1 << LINE_SHIFT;
 /** Lines of a page. */
 const LINES = 4096 / LINE_BYTES;
+/**
+ * Blocks that may start in one line: all that a program has, but not all the linear addresses under which a guest can
+ * execute one line, for they are searched one after another.
+ */
+const CHAIN_LIMIT = 256;
 /** No TLB holds a write tag. */
 const NO_ENTRY = 0;
 /** Several TLB entries may: all are searched. */
@@ -168,9 +173,10 @@ export class CodePages {
     return this.#last;
   }
 
-  /** Makes a block known. */
+  /** Makes a block known. Where that makes too many in its line, the others are dropped. */
   add(block: Block): void {
     const offset = block.start & 0xfff;
+    this.#thin(block.start >>> 12, offset >>> LINE_SHIFT);
     const page = this.#register(block.start >>> 12);
     markLines(page.lines, offset, block.length);
     block.chained = page.chains[offset >>> LINE_SHIFT];
@@ -179,6 +185,21 @@ export class CodePages {
     const second = this.#register(block.tailPage >>> 12);
     markLines(second.lines, 0, block.tail);
     second.tails.push(block);
+  }
+
+  /** Drops the blocks of a line if they are as many as may be. */
+  #thin(number: number, line: number): void {
+    const first = this.#page(number)?.chains[line];
+    let many = 0;
+    for (let b = first; b !== undefined; b = b.chained) many++;
+    if (many < CHAIN_LIMIT) return;
+    const changed = new Set<CodePage>();
+    for (let b = first; b !== undefined; ) {
+      const { chained } = b;
+      this.#drop(b, changed);
+      b = chained;
+    }
+    for (const each of changed) this.#settle(each);
   }
 
   /** The page, for one more block that has a part there. */

@@ -13,8 +13,12 @@ export function pageStart(linear: number, size: number): number {
 
 /** The large pages of one processor, by linear address. */
 export class LargePages {
-  /** First addresses of pages, each plus its index in {@link SIZES}. */
-  readonly #pages = new Set<number>();
+  /**
+   * First addresses of pages, each plus its index in {@link SIZES}, with the value of {@link #life} when it was added:
+   * pages of an earlier one are no more. A loop of CR3 loads would else empty and fill a set again and again.
+   */
+  readonly #pages = new Map<number, number>();
+  #life = 0;
   /** Sizes in it, added up. */
   #sizes = 0;
   #overflowed = false;
@@ -28,8 +32,16 @@ export class LargePages {
     if (index < 0 || page === this.#last) return;
     this.#last = page;
     this.#sizes |= size;
-    if (this.#pages.size >= LIMIT) this.#overflowed = true;
-    else this.#pages.add(page);
+    this.#pages.set(page, this.#life);
+    if (this.#pages.size > LIMIT) this.#tidy(page);
+  }
+
+  /** Forgets pages of earlier lives; the last page too if that is not enough. */
+  #tidy(last: number): void {
+    for (const [page, life] of this.#pages) if (life !== this.#life) this.#pages.delete(page);
+    if (this.#pages.size <= LIMIT) return;
+    this.#pages.delete(last);
+    this.#overflowed = true;
   }
 
   /** Bytes of the largest page around `linear` that was added, which is forgotten; 4096 if there is none. */
@@ -40,7 +52,10 @@ export class LargePages {
     for (let index = 0; index < SIZES.length; index++) {
       const size = SIZES[index]!;
       if ((this.#sizes & size) === 0) continue;
-      if (this.#pages.delete(pageStart(linear, size) + index) || this.#overflowed) largest = size;
+      const page = pageStart(linear, size) + index;
+      const held = this.#pages.get(page) === this.#life;
+      if (held) this.#pages.delete(page);
+      if (held || this.#overflowed) largest = size;
     }
     return largest;
   }
@@ -48,7 +63,7 @@ export class LargePages {
   /** Nothing is in the TLBs. */
   clear(): void {
     if (this.#sizes === 0) return;
-    this.#pages.clear();
+    this.#life++;
     this.#sizes = 0;
     this.#overflowed = false;
     this.#last = Number.NaN;
