@@ -32,6 +32,7 @@ export class LargePages {
     if (index < 0 || page === this.#last) return;
     this.#last = page;
     this.#sizes |= size;
+    if (this.#overflowed) return;
     this.#pages.set(page, this.#life);
     if (this.#pages.size > LIMIT) this.#tidy(page);
   }
