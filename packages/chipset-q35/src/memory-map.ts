@@ -168,12 +168,14 @@ export class Q35MemoryMap {
     this.#space.update(() => {
       for (const [name, { inside, outside }] of this.#smram) {
         const range = ranges.find((r) => r.name === name);
+        // A guest may put TSEG where there is no RAM, in whole or in part: nobody finds any there.
+        const backed = range?.inSmm === true ? this.ram.belowBytes - range.ramStart : 0;
         inside.set(
-          range?.inSmm === true
+          range !== undefined && backed > 0
             ? {
                 enabled: true,
                 start: range.start,
-                sizeBytes: range.sizeBytes,
+                sizeBytes: Math.min(range.sizeBytes, backed),
                 hostOffset: this.#ramOffset + range.ramStart,
                 visible: range.outside === 'ram' ? 'always' : 'smm-only',
               }

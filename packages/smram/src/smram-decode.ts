@@ -26,14 +26,15 @@ const MIB = 0x10_0000;
 const COMPATIBLE_SMRAM_START = 0xa_0000;
 const COMPATIBLE_SMRAM_SIZE = 0x2_0000;
 const HIGH_SMRAM_START = 0xfeda_0000;
+const GIB4 = 2 ** 32;
 
 /** How the platform places TSEG. */
 export interface SmramDecodeOptions {
   /** Top of RAM below 4 GiB, guest-physical: where QEMU puts the end of TSEG, whatever TSEGMB and TOLUD say. */
   readonly topOfLowRam: number;
   /**
-   * `qemu` (default): TSEG ends at `topOfLowRam`. `datasheet`: TSEG starts at TSEGMB. Firmware that programs TSEGMB to
-   * match sees no difference.
+   * `qemu` (default): TSEG ends at `topOfLowRam`, and is nowhere if RAM is smaller (measured). `datasheet`: TSEG starts
+   * at TSEGMB and ends at 4 GiB at the latest. Firmware that programs TSEGMB to match sees no difference.
    */
   readonly tsegPlacement?: 'qemu' | 'datasheet';
 }
@@ -91,15 +92,10 @@ export function decodeSmram(registers: SmramRegisters, options: SmramDecodeOptio
       options.tsegPlacement === 'datasheet'
         ? (registers.tsegmb & 0xfff0_0000) >>> 0
         : options.topOfLowRam - tsegSize;
-    ranges.push({
-      name: 'tseg',
-      start,
-      sizeBytes: tsegSize,
-      ramStart: start,
-      inSmm: true,
-      outside: 'hole',
-      locked,
-    });
+    if (start >= 0) {
+      const sizeBytes = Math.min(tsegSize, GIB4 - start);
+      ranges.push({ name: 'tseg', start, sizeBytes, ramStart: start, inSmm: true, outside: 'hole', locked });
+    }
   }
   if ((registers.defaultSmbaseCtl & MCH_DEFAULT_SMBASE_LCK) !== 0) {
     ranges.push({

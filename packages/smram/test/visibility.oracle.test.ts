@@ -83,4 +83,44 @@ describe.skipIf(missing !== undefined)(`SMRAM visibility equals QEMU's q35 ${mis
     expect(runOnModel(accesses, buildModel(RAM, decodeSmram))).toEqual(expected);
     expect(runOnQemu(accesses, QEMU_ARGS)).toEqual(expected);
   });
+
+  it.each([4, 12])('with_%i_MiB_of_RAM_and_more_TSEG', (mib) => {
+    const inside = [0x20_0000, mib * 0x10_0000 - 4];
+    for (const esmramc of [0x01, 0x03, 0x05, 0x07]) {
+      const accesses: Access[] = [
+        ...inside.map((gpa): Access => ({ kind: 'write', gpa, size: 4, value: 0xc500_0000 + gpa / 4 })),
+        ...configWrite(MCH, 0x9e, 1, esmramc),
+        ...configWrite(MCH, 0x9d, 1, 0x18),
+        ...inside.map((gpa): Access => ({ kind: 'read', gpa, size: 4 })),
+      ];
+      const model = buildModel(mib * 0x10_0000, decodeSmram);
+      const expected = runOnQemu(accesses, ['-m', String(mib), '-device', 'VGA']);
+      expect(seen(runOnModel(accesses, model))).toEqual(seen(expected));
+    }
+  });
+});
+
+it('TSEG_where_the_guest_says_is_no_error_wherever_that_is', () => {
+  const placed: typeof decodeSmram = (registers, options) =>
+    decodeSmram(registers, { ...options, tsegPlacement: 'datasheet' });
+  const MIB = 0x10_0000;
+  const seenThere: string[] = [];
+  for (const mib of [0, 1, 12, 15, 16, 17, 0x800, 0xffa, 0xfff]) {
+    const model = buildModel(16 * MIB, placed);
+    new DataView(model.window.buffer).setUint32(15 * MIB, 0xc500_0001, true);
+    const read = (kind: 'read' | 'smm-read'): Access => ({ kind, gpa: 15 * MIB, size: 4 });
+    const accesses: Access[] = [
+      ...configWrite(MCH, 0xac, 4, mib * MIB),
+      ...configWrite(MCH, 0x9e, 1, 0x05), // 8 MiB
+      ...configWrite(MCH, 0x9d, 1, 0x18),
+      read('read'),
+      read('smm-read'),
+    ];
+    seenThere.push(`${mib}: ${seen(runOnModel(accesses, model)).join(', ')}`);
+  }
+  expect(seenThere).toEqual([
+    ...['0: c5000001, c5000001', '1: c5000001, c5000001'],
+    ...['12: no RAM, c5000001', '15: no RAM, c5000001'],
+    ...[16, 17, 0x800, 0xffa, 0xfff].map((mib) => `${mib}: c5000001, c5000001`),
+  ]);
 });
