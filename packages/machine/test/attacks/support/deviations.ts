@@ -87,16 +87,26 @@ export const DEVIATIONS: readonly Deviation[] = [
     log: ['s', 's'],
     reason: 'TSEG as a command is all-ones, a transfer of 4 GiB, at which QEMU is busy for minutes',
   },
+  ...['smbase-nowhere', 'smbase-at-apic'].flatMap((attack): Deviation[] => [
+    {
+      attack,
+      where: ['qemu'],
+      log: undefined,
+      reason: 'QEMU ends itself when code is fetched from where nothing is',
+    },
+    {
+      attack,
+      where: ['kvm', 'kvm,ept=0'],
+      log: [],
+      reason: 'KVM enters SMM with an empty IDT: the fault has no gate, and the processor shuts down',
+    },
+  ]),
   {
-    attack: 'smbase-nowhere',
-    where: ['qemu'],
-    log: undefined,
-    reason: 'QEMU ends itself when code is fetched from where nothing is',
-  },
-  {
-    attack: 'smbase-nowhere',
-    where: ['kvm', 'kvm,ept=0'],
+    attack: 'smbase-in-plain-flash',
+    where: ['tcg'],
     log: [],
-    reason: 'KVM enters SMM with an empty IDT: the fault has no gate, and the processor shuts down',
+    reason:
+      'in which order and widths a save state is stored no manual says; stored in ascending order its last cycles leave ' +
+      'the chip showing status, which is no handler',
   },
 ];

@@ -1,11 +1,13 @@
 /** Runs an attack on this machine. */
-import { cpuModel } from '@smm/cpu-core';
+import type { Part } from '@smm/chipset-q35';
+import { cpuModel, stateHash } from '@smm/cpu-core';
 import { SAVE_STATE_AMD64 } from '@smm/x86-defs';
 import {
   DEFAULT_KVM_OPTIONS,
   DEFAULT_SCHEDULE,
   Machine,
   type MachineStop,
+  memoryHash,
   resolveSwitches,
 } from '../../../src/index.ts';
 import { parts } from '../../runs.ts';
@@ -33,10 +35,16 @@ export interface Outcome {
   readonly leaks: readonly string[];
   /** Flash at the end, variables first. */
   readonly flash: Uint8Array;
+  /** Of processors, memory and time: the same for both tiers. */
+  readonly state: readonly string[];
 }
 
 /** The machine, powered on. */
-function machineFor(attack: Attack, { accelerator, tier }: Configuration): Machine {
+export function machineFor(
+  attack: Attack,
+  { accelerator, tier }: Configuration,
+  added: readonly Part[] = [],
+): Machine {
   const kvm = accelerator !== 'tcg';
   const switches = resolveSwitches({ accelerator: kvm ? 'kvm' : 'tcg', quirks: [] });
   const ept = accelerator === 'kvm';
@@ -50,6 +58,7 @@ function machineFor(attack: Attack, { accelerator, tier }: Configuration): Machi
     behaviour: switches.behaviour,
     schedule: { ...DEFAULT_SCHEDULE, slice: 1_000 },
     comm: 'attack',
+    parts: () => added,
     interpreter: parts.interpreter,
     tier,
     translator: { threshold: 1 },
@@ -82,6 +91,10 @@ export function runHere(attack: Attack, configuration: Configuration): Outcome {
       ...leaksInRegisters(machine),
     ],
     flash: machine.bytes.slice(romOffset, romOffset + attack.varsBytes + ROM_BYTES),
+    state: [
+      ...machine.processors.map((processor) => stateHash(processor)),
+      ...[memoryHash(machine), machine.retired, machine.clock.now(), machine.deviceAccesses].map(String),
+    ],
   };
 }
 
