@@ -13,6 +13,7 @@ import { relocateCommand } from './commands/relocate.ts';
 import { traceCommand } from './commands/trace.ts';
 import type { Context } from './context.ts';
 import { helpAsked } from './help.ts';
+import { inputsApart } from './inputs-apart.ts';
 import { EXIT, type Io } from './io.ts';
 import { colours } from './render/text.ts';
 import { paragraphOf } from './usage-error.ts';
@@ -36,9 +37,15 @@ Each subcommand's help has more: smm help explain. The known faults: smm help qu
 /** Runs the program; returns the exit code. Files that it wrote are others' again at the end. */
 export async function smm(args: readonly string[], outside: Io): Promise<number> {
   const claimed: Output[] = [];
+  const apart = inputsApart();
   const io: Io = {
     ...outside,
+    readFile: (what, path, limit) => {
+      if (path !== 0) apart.reads(what, path);
+      return outside.readFile(what, path, limit);
+    },
     claim: (what, path, options) => {
+      apart.writes(what, path);
       const output = outside.claim(what, path, options);
       claimed.push(output);
       return output;

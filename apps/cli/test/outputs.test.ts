@@ -3,7 +3,17 @@
  * once.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { assemble } from '@smm/asm';
 import { claimOutput } from '@smm/files';
@@ -115,3 +125,34 @@ describe.skipIf(!hasFull)(
     });
   },
 );
+
+describe('a file that a command reads is not written over by it', () => {
+  const rom = readFileSync(path('code'));
+  const trace = '{"format":"smm-trace"}\n';
+  it.each([
+    ['relocate --rom FILE --trace NAME', rom],
+    ['boot --code FILE --vars VARS --no-save --serial file:NAME', rom],
+    ['boot --code FILE --vars VARS --vars-out NAME', rom],
+    ['boot --code CODE --vars FILE --no-save --serial file:NAME', rom],
+    ['boot --code FILE --vars NAME', rom],
+    ['trace convert FILE NAME', trace],
+  ] as const)('smm %s', async (command, content) => {
+    const file = path('input.jsonl');
+    for (const [name, link] of [
+      ['input.jsonl', () => undefined],
+      ['link.jsonl', symlinkSync],
+      ['hard.jsonl', linkSync],
+    ] as const) {
+      writeFileSync(file, content);
+      if (!existsSync(path(name))) link(file, path(name));
+      const words = { FILE: file, NAME: path(name), CODE: path('code'), VARS: path('vars') };
+      const line = command.replace(/FILE|NAME|CODE|VARS/g, (word) => words[word as keyof typeof words]);
+      const { code, err } = await cli(`${line}${command.startsWith('boot') ? ' --budget 1000' : ''}`);
+      expect(err.replaceAll(/\s+/g, ' ')).toMatch(
+        /would be written over .*Name another file for one of them/,
+      );
+      expect(code).toBe(2);
+      expect(readFileSync(file)).toEqual(Buffer.from(content));
+    }
+  });
+});

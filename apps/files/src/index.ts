@@ -2,4 +2,5 @@
 export { FileError, fileError } from './file-error.ts';
 export { readBounded } from './input.ts';
 export { type ClaimOptions, type Content, claimOutput, type Output } from './output.ts';
+export { sameFile } from './same-file.ts';
 export { type StreamExits, watchStandardStreams } from './standard-streams.ts';
