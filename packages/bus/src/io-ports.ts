@@ -47,7 +47,7 @@ export interface PortCounter extends TickCounter {
 export interface UnclaimedPortAccess {
   /** Port number. */
   readonly port: number;
-  /** Bytes. */
+  /** Width of the access. */
   readonly sizeBytes: AccessSize;
   /** The value of a dropped OUT; undefined for IN. */
   readonly value: number | undefined;

@@ -52,7 +52,7 @@ export interface MmioRegion extends RegionPlacement {
  * Nothing answers here, whatever lies below in priority: reads give all-ones, writes are dropped, both are reported.
  */
 export interface HoleRegion extends RegionPlacement {
-  /** Nothing. */
+  /** Hides what lies below it; nobody answers. */
   readonly kind: 'hole';
 }
 

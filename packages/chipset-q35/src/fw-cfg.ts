@@ -86,7 +86,7 @@ export interface FwCfgState {
   files: {
     /** Name in the directory. */
     name: string;
-    /** Content. */
+    /** All its bytes. */
     data: Uint8Array;
   }[];
 }

@@ -44,7 +44,7 @@ export interface I8259ChipState {
   lines: number;
   /** Interrupt request register. */
   irr: number;
-  /** Mask. */
+  /** Mask: bit per line, 1 keeps its interrupt back. */
   imr: number;
   /** In-service register. */
   isr: number;

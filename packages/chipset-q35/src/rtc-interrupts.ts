@@ -9,7 +9,7 @@ import type { Alarm, Clock, InterruptLine } from '@smm/bus';
 export const RTC_IRQ = 8;
 /** Periodic: flag in register C, enable in register B. */
 const RTC_PERIODIC = 0x40;
-/** Alarm. */
+/** Alarm interrupt: AIE in register B, AF in register C. */
 const RTC_ALARM = 0x20;
 /** Update-ended. */
 export const RTC_UPDATE = 0x10;

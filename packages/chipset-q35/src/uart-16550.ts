@@ -97,7 +97,7 @@ export interface UartState {
   lsr: number;
   /** Modem status. */
   msr: number;
-  /** Scratch. */
+  /** Scratch register, which nothing looks at. */
   scr: number;
   /** Baud-rate divisor, 16 bit. */
   divisor: number;

@@ -108,7 +108,7 @@ export class Processor {
   readonly index: number;
   /** Registers. After changing segments, control registers or RFLAGS.VM from outside, call {@link modeChanged}. */
   readonly state: CpuState;
-  /** Surroundings. */
+  /** What it reaches outside itself. */
   readonly ports: ProcessorPorts;
   /** What it may do without asking them. */
   readonly shortcuts: Shortcuts;
@@ -349,7 +349,7 @@ export class Processor {
    * Runs up to `budget` instructions (REP iterations count). Events are taken between instructions; an event that
    * becomes possible with the last instruction of the budget is taken at the start of the next call.
    * What retires nothing takes time too, so that every run ends: a fault on the first instruction of a fault's
-   * handler, and each {@link EVENTS_AT_ONCE} events in a row, count as an instruction. When a port throws, the
+   * handler, and each 32 events in a row, count as an instruction. When a port throws, the
    * instruction that asked it has not happened: the next call executes it anew. Throws `SmmError` `OPTION_VALUE` for
    * a budget that is no count, `CPU_REENTERED` when called from inside a run.
    */

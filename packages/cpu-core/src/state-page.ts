@@ -21,7 +21,7 @@ export interface StateField {
   readonly offset: number;
   /** Bytes of one element. */
   readonly width: number;
-  /** Elements. */
+  /** Elements one behind the other, each as wide as the row says. */
   readonly count: number;
 }
 

@@ -6,7 +6,7 @@ import type { RamWindow } from './ports.ts';
 
 /** Views of the whole engine memory; valid for ever because it never grows. */
 export class Views {
-  /** Bytes. */
+  /** The whole memory by host offset, in bytes. */
   readonly u8: Uint8Array;
   /** Unsigned 16-bit words; index = host offset / 2. */
   readonly u16: Uint16Array;

@@ -31,7 +31,7 @@ export interface TurnListener {
 }
 
 /** A turn that has begun. */
-interface Turn {
+export interface Turn {
   /** Whose it is. */
   processor: number;
   /** Instructions that it has left. */
@@ -40,7 +40,7 @@ interface Turn {
   preempted: boolean;
 }
 
-/** What a snapshot holds of a {@link Driver}. */
+/** What a snapshot holds of a `Driver`. */
 export interface DriverState {
   /** Layout version of this object. */
   readonly version: 1;

@@ -65,7 +65,7 @@ export function findHost(name: string): HostProfile {
 
 /** What decides the switches. */
 export interface SwitchChoice {
-  /** Accelerator. */
+  /** With `tcg` no host counts, and quirks that are about KVM alone are refused. */
   readonly accelerator: 'tcg' | 'kvm';
   /** Host profile name; default {@link DEFAULT_HOST}. */
   readonly host?: string | undefined;

@@ -141,7 +141,7 @@ export interface MachineSnapshot {
   readonly processors: readonly ProcessorSnapshot[];
   /** Local APICs by index. */
   readonly apics: readonly LocalApicState[];
-  /** Devices. */
+  /** State of the chipset: each part by name, in the order of the list. */
   readonly chipset: ReturnType<Q35Chipset['save']>;
   /** Pool of host pages. */
   readonly hostPages: HostPagesState;

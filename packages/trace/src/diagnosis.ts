@@ -59,7 +59,7 @@ export interface PossibleCause {
 
 /** What went wrong, with what proves it. */
 export interface Diagnosis {
-  /** Name. */
+  /** Which failure it is. */
   readonly id: DiagnosisId;
   /** Entry of the quirks catalogue whose symptom this is, such as `Q1`; absent if it fits none. */
   readonly quirk?: string;

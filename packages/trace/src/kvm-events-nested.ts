@@ -3,7 +3,6 @@ import type { KvmApicAcceptIrq, KvmEoi, KvmEventBase } from './kvm-events.ts';
 
 /** A guest enters a guest of its own. `kvm_nested_vmenter` since Linux 6.2. */
 export interface KvmNestedVmrun extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_nested_vmrun';
   /** RIP of the VMRUN or VMLAUNCH, 64 bits. */
   readonly rip: bigint;
@@ -21,7 +20,6 @@ export interface KvmNestedVmrun extends KvmEventBase {
 
 /** A VM exit while an inner guest ran. */
 export interface KvmNestedVmexit extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_nested_vmexit';
   /** Exit reason, as in {@link KvmExit}. */
   readonly exitReason: number;
@@ -43,7 +41,6 @@ export interface KvmNestedVmexit extends KvmEventBase {
 
 /** A VM exit that is handed to the guest that runs the inner guest. */
 export interface KvmNestedVmexitInject extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_nested_vmexit_inject';
   /** Exit reason, as in {@link KvmExit}. */
   readonly exitReason: number;
@@ -61,7 +58,6 @@ export interface KvmNestedVmexitInject extends KvmEventBase {
 
 /** What the guest intercepts of its inner guest, by SVM. */
 export interface KvmNestedIntercepts extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_nested_intercepts';
   /** Reads of control registers, a bit each. */
   readonly crRead: number;
@@ -79,19 +75,18 @@ export interface KvmNestedIntercepts extends KvmEventBase {
 
 /** End of interrupt by the paravirtual flag, without an exit. */
 export interface KvmPvEoi extends Omit<KvmEoi, 'name'> {
-  /** Discriminator. */
+  /** Nothing else tells it from a `kvm_eoi`. */
   readonly name: 'kvm_pv_eoi';
 }
 
 /** An interrupt is posted to a VCPU whose local APIC the processor virtualises. Linux 5.17. */
 export interface KvmApicvAcceptIrq extends Omit<KvmApicAcceptIrq, 'name'> {
-  /** Discriminator. */
+  /** Nothing else tells it from a `kvm_apic_accept_irq`. */
   readonly name: 'kvm_apicv_accept_irq';
 }
 
 /** AVIC could not deliver an IPI by itself. */
 export interface KvmAvicIncompleteIpi extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_avic_incomplete_ipi';
   /** ICR bits 63:32. */
   readonly icrHigh: number;
@@ -105,7 +100,6 @@ export interface KvmAvicIncompleteIpi extends KvmEventBase {
 
 /** An access to the local APIC that AVIC leaves to KVM. */
 export interface KvmAvicUnacceleratedAccess extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_avic_unaccelerated_access';
   /** Register: offset in the APIC page in bytes. */
   readonly offset: number;
@@ -119,9 +113,8 @@ export interface KvmAvicUnacceleratedAccess extends KvmEventBase {
 
 /** A hypercall of Hyper-V's interface. */
 export interface KvmHvHypercall extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_hv_hypercall';
-  /** Repetitions. */
+  /** Elements that a rep hypercall works on; 0 of a simple one. */
   readonly repCount: number;
   /** First repetition. */
   readonly repIndex: number;
@@ -137,7 +130,6 @@ export interface KvmHvHypercall extends KvmEventBase {
 
 /** A store to an address that an eventfd waits on. */
 export interface KvmFastMmio extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_fast_mmio';
   /** Guest-physical address, 64 bits. */
   readonly gpa: bigint;

@@ -9,6 +9,8 @@ import type { KvmVirtualisationEvent } from './kvm-events-nested.ts';
 
 /** What every event carries. */
 export interface EventBase {
+  /** Which event it is: of KVM's, the tracepoint's name in the kernels of 2015. */
+  readonly name: string;
   /** Virtual time in nanoseconds since the machine started; for a real trace, the trace clock. */
   readonly ts: number;
   /** Host CPU that recorded the event. The model gives every VCPU a host CPU of its own. */
@@ -27,7 +29,6 @@ export interface KvmEventBase extends EventBase {
 
 /** VM entry. */
 export interface KvmEntry extends EventBase {
-  /** Discriminator. */
   readonly name: 'kvm_entry';
   /** Index of the VCPU. */
   readonly vcpu: number;
@@ -45,7 +46,6 @@ export interface KvmEntry extends EventBase {
 
 /** VM exit. */
 export interface KvmExit extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_exit';
   /** With VMX bits 15:0 the basic reason, bit 31 a failed VM entry; with SVM the exit code's low 32 bits. */
   readonly exitReason: number;
@@ -69,7 +69,6 @@ export interface KvmExit extends KvmEventBase {
 
 /** A fault that KVM's MMU handles: an EPT violation, or a #PF under shadow paging. */
 export interface KvmPageFault extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_page_fault';
   /** Guest RIP, 64 bits. Not in 2015. */
   readonly guestRip?: bigint;
@@ -83,7 +82,6 @@ export interface KvmPageFault extends KvmEventBase {
 
 /** A VCPU enters or leaves SMM. Today's kernels call the event `kvm_smm_transition`. */
 export interface KvmEnterSmm extends EventBase {
-  /** Discriminator. */
   readonly name: 'kvm_enter_smm';
   /** Index of the VCPU. */
   readonly vcpu: number;
@@ -95,7 +93,6 @@ export interface KvmEnterSmm extends EventBase {
 
 /** An access to the in-kernel local APIC. */
 export interface KvmApic extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_apic';
   /** True for a write. */
   readonly write: boolean;
@@ -107,7 +104,6 @@ export interface KvmApic extends KvmEventBase {
 
 /** An interprocessor interrupt leaves a local APIC. Recorded by the sender. */
 export interface KvmApicIpi extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_apic_ipi';
   /** ICR bits 31:0. */
   readonly icrLow: number;
@@ -117,7 +113,6 @@ export interface KvmApicIpi extends KvmEventBase {
 
 /** A local APIC accepts an interrupt. Recorded by the thread that delivers. */
 export interface KvmApicAcceptIrq extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_apic_accept_irq';
   /** APIC id (the kernel writes the VCPU id) of the accepting local APIC. */
   readonly apicid: number;
@@ -131,7 +126,6 @@ export interface KvmApicAcceptIrq extends KvmEventBase {
 
 /** An external interrupt is injected. */
 export interface KvmInjVirq extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_inj_virq';
   /** Vector, 8 bits. */
   readonly vector: number;
@@ -143,7 +137,6 @@ export interface KvmInjVirq extends KvmEventBase {
 
 /** An exception is injected. */
 export interface KvmInjException extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_inj_exception';
   /** Vector, 0 to 31. */
   readonly exception: number;
@@ -157,7 +150,6 @@ export interface KvmInjException extends KvmEventBase {
 
 /** End of interrupt. */
 export interface KvmEoi extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_eoi';
   /** APIC id (the kernel writes the VCPU id). */
   readonly apicid: number;
@@ -167,7 +159,6 @@ export interface KvmEoi extends KvmEventBase {
 
 /** An access that KVM emulates or hands to user space as MMIO. */
 export interface KvmMmio extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_mmio';
   /** 0 read that waits for user space, 1 read, 2 write. */
   readonly type: number;
@@ -181,7 +172,6 @@ export interface KvmMmio extends KvmEventBase {
 
 /** A port access. */
 export interface KvmPio extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_pio';
   /** True for OUT. */
   readonly write: boolean;
@@ -189,7 +179,7 @@ export interface KvmPio extends KvmEventBase {
   readonly port: number;
   /** Width in bytes. */
   readonly size: number;
-  /** Repetitions. */
+  /** Accesses that one exit stands for: REP INS and OUTS. */
   readonly count: number;
   /** First value, 32 bits. */
   readonly val: number;
@@ -197,7 +187,6 @@ export interface KvmPio extends KvmEventBase {
 
 /** A CPUID instruction. */
 export interface KvmCpuid extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_cpuid';
   /** Leaf (EAX on entry). */
   readonly function: number;
@@ -219,13 +208,12 @@ export interface KvmCpuid extends KvmEventBase {
 
 /** RDMSR or WRMSR. */
 export interface KvmMsr extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_msr';
   /** True for WRMSR. */
   readonly write: boolean;
   /** MSR number (ECX). */
   readonly ecx: number;
-  /** EDX:EAX, 64 bits. */
+  /** Value read or written, 64 bits. */
   readonly data: bigint;
   /** The access raised #GP. */
   readonly exception: boolean;
@@ -233,7 +221,6 @@ export interface KvmMsr extends KvmEventBase {
 
 /** A control register access. */
 export interface KvmCr extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_cr';
   /** True for a write. */
   readonly write: boolean;
@@ -245,7 +232,6 @@ export interface KvmCr extends KvmEventBase {
 
 /** KVM's instruction emulator runs one instruction. */
 export interface KvmEmulateInsn extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_emulate_insn';
   /** RIP, 64 bits, relative to the code segment base. */
   readonly rip: bigint;
@@ -261,7 +247,6 @@ export interface KvmEmulateInsn extends KvmEventBase {
 
 /** VMCALL. */
 export interface KvmHypercall extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_hypercall';
   /** Number (RAX). */
   readonly nr: bigint;
@@ -277,7 +262,6 @@ export interface KvmHypercall extends KvmEventBase {
 
 /** KVM_RUN returns to user space. */
 export interface KvmUserspaceExit extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_userspace_exit';
   /** KVM_EXIT_x number; meaningless where errno is negative. */
   readonly reason: number;
@@ -287,7 +271,6 @@ export interface KvmUserspaceExit extends KvmEventBase {
 
 /** A blocked VCPU stops waiting. */
 export interface KvmVcpuWakeup extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_vcpu_wakeup';
   /** Time spent, in nanoseconds. */
   readonly ns: bigint;
@@ -299,7 +282,6 @@ export interface KvmVcpuWakeup extends KvmEventBase {
 
 /** An interrupt line changes. */
 export interface KvmSetIrq extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_set_irq';
   /** Global system interrupt. */
   readonly gsi: number;
@@ -311,21 +293,19 @@ export interface KvmSetIrq extends KvmEventBase {
 
 /** A message-signalled interrupt. */
 export interface KvmMsiSetIrq extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_msi_set_irq';
   /** Address: FEExxxxxh, upper destination bits in 63:40. */
   readonly address: bigint;
-  /** Data. */
+  /** Message data: vector, delivery mode, trigger mode. */
   readonly data: bigint;
 }
 
 /** An IOAPIC pin is delivered. */
 export interface KvmIoapicSetIrq extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_ioapic_set_irq';
   /** Redirection table entry, 64 bits. */
   readonly e: bigint;
-  /** Pin, 0 to 23. */
+  /** Input of the I/O APIC, 0-based. */
   readonly pin: number;
   /** An earlier one was not yet acknowledged. */
   readonly coalesced: boolean;
@@ -333,21 +313,19 @@ export interface KvmIoapicSetIrq extends KvmEventBase {
 
 /** An interrupt controller sees an acknowledge. */
 export interface KvmAckIrq extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_ack_irq';
   /** 0 PIC master, 1 PIC slave, 2 IOAPIC. */
   readonly irqchip: number;
-  /** Pin. */
+  /** Input of the interrupt controller, 0-based. */
   readonly pin: number;
 }
 
 /** A pin of the 8259 pair changes. */
 export interface KvmPicSetIrq extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_pic_set_irq';
   /** 0 master, 1 slave. */
   readonly chip: number;
-  /** Pin, 0 to 7. */
+  /** Input of the interrupt controller, 0-based. */
   readonly pin: number;
   /** Edge/level register; text shows the bit of the pin alone. */
   readonly elcr: number;
@@ -359,7 +337,6 @@ export interface KvmPicSetIrq extends KvmEventBase {
 
 /** Guest FPU state is loaded or unloaded. */
 export interface KvmFpu extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'kvm_fpu';
   /** True for load. */
   readonly load: boolean;
@@ -367,7 +344,6 @@ export interface KvmFpu extends KvmEventBase {
 
 /** An access hits the cache of the last MMIO address. */
 export interface VcpuMatchMmio extends KvmEventBase {
-  /** Discriminator. */
   readonly name: 'vcpu_match_mmio';
   /** Linear address, 64 bits. */
   readonly gva: bigint;

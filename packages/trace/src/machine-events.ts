@@ -13,7 +13,6 @@ export interface MachineEventBase extends EventBase {
 
 /** An SMI is requested for `vcpu`. */
 export interface SmmSmi extends MachineEventBase {
-  /** Discriminator. */
   readonly name: 'smm_smi';
   /** Index of the VCPU that sent it, -1 for the chipset. */
   readonly source: number;
@@ -21,7 +20,6 @@ export interface SmmSmi extends MachineEventBase {
 
 /** A VCPU has entered SMM. */
 export interface SmmEnter extends MachineEventBase {
-  /** Discriminator. */
   readonly name: 'smm_enter';
   /** SMBASE: guest-physical base of the state-save area and handler. */
   readonly smbase: bigint;
@@ -31,7 +29,6 @@ export interface SmmEnter extends MachineEventBase {
 
 /** A VCPU has left SMM by RSM. */
 export interface SmmRsm extends MachineEventBase {
-  /** Discriminator. */
   readonly name: 'smm_rsm';
   /** SMBASE before. */
   readonly oldSmbase: bigint;
@@ -43,7 +40,6 @@ export interface SmmRsm extends MachineEventBase {
 
 /** A store to the SMBASE field of the state-save area that this VCPU's RSM will load. */
 export interface SmmSmbaseWrite extends MachineEventBase {
-  /** Discriminator. */
   readonly name: 'smm_smbase_write';
   /** Guest-physical address of the field. */
   readonly gpa: bigint;
@@ -58,7 +54,6 @@ export type ApicReach = 'apic' | 'memory';
 
 /** A read of the local APIC's page, as the guest sees it. */
 export interface SmmApicRead extends MachineEventBase {
-  /** Discriminator. */
   readonly name: 'smm_apic_read';
   /** Offset in the page in bytes. */
   readonly register: number;
@@ -74,7 +69,6 @@ export interface SmmApicRead extends MachineEventBase {
 
 /** A write to the local APIC's page, as the guest sees it. */
 export interface SmmApicWrite extends MachineEventBase {
-  /** Discriminator. */
   readonly name: 'smm_apic_write';
   /** Offset in the page in bytes. */
   readonly register: number;
@@ -90,7 +84,6 @@ export interface SmmApicWrite extends MachineEventBase {
 
 /** An interprocessor interrupt leaves the local APIC of `vcpu`. */
 export interface SmmIpi extends MachineEventBase {
-  /** Discriminator. */
   readonly name: 'smm_ipi';
   /** ICR bits 31:0. */
   readonly icrLow: number;
@@ -100,13 +93,11 @@ export interface SmmIpi extends MachineEventBase {
 
 /** A VCPU takes INIT. */
 export interface SmmInit extends MachineEventBase {
-  /** Discriminator. */
   readonly name: 'smm_init';
 }
 
 /** A VCPU takes a start-up IPI. */
 export interface SmmSipi extends MachineEventBase {
-  /** Discriminator. */
   readonly name: 'smm_sipi';
   /** Vector: the VCPU starts at vector x 1000h. */
   readonly vector: number;
@@ -114,7 +105,6 @@ export interface SmmSipi extends MachineEventBase {
 
 /** A VCPU halts. */
 export interface SmmHalt extends MachineEventBase {
-  /** Discriminator. */
   readonly name: 'smm_halt';
   /** RIP after HLT. */
   readonly rip: bigint;
@@ -122,13 +112,11 @@ export interface SmmHalt extends MachineEventBase {
 
 /** A halted or waiting VCPU runs again. */
 export interface SmmWake extends MachineEventBase {
-  /** Discriminator. */
   readonly name: 'smm_wake';
 }
 
 /** A VCPU shuts down, by a triple fault or by a failed RSM. */
 export interface SmmShutdown extends MachineEventBase {
-  /** Discriminator. */
   readonly name: 'smm_shutdown';
   /** RIP at the shutdown. */
   readonly rip: bigint;
@@ -136,7 +124,6 @@ export interface SmmShutdown extends MachineEventBase {
 
 /** The guest finished a line on the debug port. */
 export interface SmmDebugcon extends MachineEventBase {
-  /** Discriminator. */
   readonly name: 'smm_debugcon';
   /** The line, without its end. */
   readonly text: string;
@@ -144,7 +131,6 @@ export interface SmmDebugcon extends MachineEventBase {
 
 /** An access that no device and no memory claims. */
 export interface SmmUnclaimed extends MachineEventBase {
-  /** Discriminator. */
   readonly name: 'smm_unclaimed';
   /** Address space of the access. */
   readonly space: 'memory' | 'io';
@@ -158,7 +144,6 @@ export interface SmmUnclaimed extends MachineEventBase {
 
 /** A remark of the machine for the reader. */
 export interface SmmNote extends MachineEventBase {
-  /** Discriminator. */
   readonly name: 'smm_note';
   /** One sentence. */
   readonly text: string;

@@ -32,7 +32,7 @@ export class ProtoWriter {
     return this.bytes(field, new TextEncoder().encode(value));
   }
 
-  /** Bytes. */
+  /** A field of bytes, a string or a message: its length, then these. */
   bytes(field: number, value: Uint8Array): this {
     this.#key(field, WIRE.BYTES);
     this.#varint(BigInt(value.length));

@@ -2,7 +2,7 @@
 
 /** Divide error. */
 export const DE_VECTOR = 0;
-/** Debug. */
+/** #DB: single step, data and instruction breakpoints. */
 export const DB_VECTOR = 1;
 /** Non-maskable interrupt. */
 export const NMI_VECTOR = 2;

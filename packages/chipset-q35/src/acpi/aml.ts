@@ -70,7 +70,7 @@ export function scope(at: string, ...terms: readonly Aml[]): Aml {
   return [0x10, ...sized([...path(at), ...terms.flat()])];
 }
 
-/** Device. */
+/** Device: a new one, with what describes it. */
 export function device(at: string, ...terms: readonly Aml[]): Aml {
   return [0x5b, 0x82, ...sized([...path(at), ...terms.flat()])];
 }
@@ -80,17 +80,17 @@ export function method(at: string, args: number, ...terms: readonly Aml[]): Aml 
   return [0x14, ...sized([...path(at), args | 8, ...terms.flat()])];
 }
 
-/** Return. */
+/** Return: ends a method with a value. */
 export function returns(value: Aml): Aml {
   return [0xa4, ...value];
 }
 
-/** If. */
+/** If: terms for a condition that is not zero. */
 export function when(condition: Aml, ...terms: readonly Aml[]): Aml {
   return [0xa0, ...sized([...condition, ...terms.flat()])];
 }
 
-/** Store. */
+/** Store: a value into a target. */
 export function store(value: Aml, target: Aml): Aml {
   return [0x70, ...value, ...target];
 }

@@ -10,7 +10,7 @@ import { VectorLanes } from './vector-lanes.ts';
 const TWO_POW_32 = 0x1_0000_0000;
 const MASK64 = 0xffff_ffff_ffff_ffffn;
 
-/** Vectors. */
+/** Vectors of the evaluator: values are bigints of 128 bit. */
 export class EvalVectors extends VectorLanes implements Vectors<bigint> {
   readonly #b: EvalBuilder;
 

@@ -4,7 +4,7 @@
  * translations are.
  */
 
-/** Entries. */
+/** A power of two: the generated code masks with it. */
 export const JUMP_CACHE_ENTRIES = 2048;
 /** Bytes of an entry. */
 export const JUMP_CACHE_ENTRY_SIZE = 16;

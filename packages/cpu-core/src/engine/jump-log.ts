@@ -4,7 +4,7 @@
  * a hint: entries outlive the blocks that they tell of.
  */
 
-/** Entries. */
+/** The last so many jumps are kept. */
 const JUMP_LOG_ENTRIES = 256;
 /** Bytes of an entry. */
 export const JUMP_LOG_ENTRY_SIZE = 16;

@@ -3,7 +3,7 @@
  */
 import { type Encoding, KEEPS, operations } from './operation.ts';
 
-/** Rows. */
+/** Operations that move data: between registers and memory, on the stack, in strings, through ports. */
 export const DATA = operations({
   MOV: {
     does: 'move.mov',

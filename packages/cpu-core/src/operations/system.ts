@@ -1,7 +1,7 @@
 /** Segments, control registers, descriptor tables and the rest of what systems software uses. */
 import { operations } from './operation.ts';
 
-/** Rows. */
+/** Operations on system registers, descriptors, time and processor modes. */
 export const SYSTEM = operations({
   MOV_SREG: { helper: 'segments.execMovToSegment', ends: true, at: [['8E', 'Sw,Ew']] },
   MOV_FROM_SREG: { helper: 'segments.execMovFromSegment', at: [['8C', 'Ev/Mw,Sw']] },

@@ -37,7 +37,7 @@ export interface Builder<V, C> {
   /** Writes a general register by number. */
   setReg(register: number, width: Width, value: V): void;
 
-  /** Constant. */
+  /** A value known when the code is made; up to 64 bit, two's complement. */
   const(value: bigint): V;
   /** a + b, truncated to the width. */
   add(w: Width, a: V, b: V): V;
@@ -81,11 +81,11 @@ export interface Builder<V, C> {
   below(a: V, b: V): C;
   /** a < b as signed 64-bit values. */
   less(a: V, b: V): C;
-  /** Both. */
+  /** a and b, both computed. */
   both(a: C, b: C): C;
-  /** Either. */
+  /** a or b, both computed. */
   either(a: C, b: C): C;
-  /** Negation. */
+  /** True where c is false. */
   not(c: C): C;
   /** 1 or 0. */
   toValue(c: C): V;

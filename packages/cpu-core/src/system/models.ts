@@ -23,7 +23,7 @@ export interface CpuModel {
   readonly family: number;
   /** Display model. */
   readonly model: number;
-  /** Stepping. */
+  /** Stepping id, as CPUID leaf 1 has it in EAX bits 3:0. */
   readonly stepping: number;
   /** Highest basic leaf. */
   readonly level: number;

@@ -47,7 +47,7 @@ import type { CpuModel } from './models.ts';
 
 /** One MSR. */
 export interface MsrRow {
-  /** ECX. */
+  /** What RDMSR and WRMSR find in ECX. */
   readonly number: number;
   /** The SDM's name. */
   readonly name: string;

@@ -9,7 +9,7 @@ import { W } from '../wasm/emitter.ts';
 import { FlagEmitter, OVERRIDDEN, PAGE } from './flag-emitter.ts';
 import type { Value } from './value.ts';
 
-/** Conditions. */
+/** Conditions of a region: from the flags that are known at translation time where that is shorter. */
 export class ConditionEmitter extends FlagEmitter implements Flags<Value, Value> {
   condition(): Value {
     const { cc } = this.b.insn;

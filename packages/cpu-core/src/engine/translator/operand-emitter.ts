@@ -35,7 +35,7 @@ export interface RegisterUse {
   written: number;
 }
 
-/** Operands. */
+/** Operands of a region: registers in locals, memory through the TLB, the stack past it where it can. */
 export class OperandEmitter extends ValueEmitter {
   /** Mode word of the code. */
   protected readonly mode: number;

@@ -125,7 +125,7 @@ export class Translator {
     return this.#threshold;
   }
 
-  /** Figures. */
+  /** Counts since the engine was made, and what is in use now. */
   get statistics(): TranslationStatistics {
     return {
       regions: this.#regions.size,

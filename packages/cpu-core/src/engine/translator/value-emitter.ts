@@ -30,7 +30,7 @@ export interface RegionFunctions {
   readonly string: number;
 }
 
-/** Computes. */
+/** Arithmetic of a region: works out constants itself, emits the rest. */
 export class ValueEmitter {
   readonly e: Emitter;
   readonly functions: RegionFunctions;

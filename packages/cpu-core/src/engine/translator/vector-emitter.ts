@@ -10,7 +10,7 @@ import * as code from '../wasm/vector-code.ts';
 import { type OperandEmitter, XMM_BIT } from './operand-emitter.ts';
 import { Value } from './value.ts';
 
-/** Vectors. */
+/** Vectors of a region: XMM registers are wasm locals while the region runs. */
 export class VectorEmitter implements Vectors<Value> {
   readonly #b: OperandEmitter;
 

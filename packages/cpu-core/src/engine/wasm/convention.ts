@@ -26,7 +26,7 @@ export interface Labels {
   readonly abort: number;
   /** Go on with the block in LOCAL_BLOCK. */
   readonly go: number;
-  /** Leave. */
+  /** Leave the loop: back to TypeScript. */
   readonly exit: number;
 }
 

@@ -9,7 +9,7 @@ import type { OperandBuilder } from './operand-builder.ts';
 import * as R from './record.ts';
 import * as code from './vector-code.ts';
 
-/** Vectors. */
+/** Vectors of the interpreter: values are locals of 128 bit, operands come from the record. */
 export class VectorBuilder implements Vectors<number> {
   readonly #b: OperandBuilder;
   #next128 = 0;

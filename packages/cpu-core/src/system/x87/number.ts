@@ -9,9 +9,9 @@ export const X87_IE = 0x01;
 export const X87_DE = 0x02;
 /** Division by zero. */
 export const X87_ZE = 0x04;
-/** Overflow. */
+/** Overflow: the result is too large for its format. */
 export const X87_OE = 0x08;
-/** Underflow. */
+/** Underflow: the result is tiny; masked, only where it is inexact too. */
 export const X87_UE = 0x10;
 /** Inexact result (precision). */
 export const X87_PE = 0x20;
@@ -42,7 +42,7 @@ export type Kind = 'zero' | 'denormal' | 'normal' | 'infinity' | 'quiet' | 'sign
 
 /** An operand taken apart: its value is (-1)^sign * magnitude * 2^scale where `kind` is finite. */
 export interface Operand {
-  /** Class. */
+  /** What the other members mean depends on it. */
   readonly kind: Kind;
   /** Sign bit. */
   readonly sign: number;
@@ -81,9 +81,9 @@ const EXTENDED53: Format = { ...FORMAT80, precision: 53 };
 /** The quiet NaN that masked invalid operations return ("real indefinite"). */
 export const INDEFINITE: Float80 = { sign: 1, exponent: 0x7fff, significand: TOP | QUIET };
 
-/** Zero. */
+/** 0 with this sign bit. */
 export const zero = (sign: number): Float80 => ({ sign, exponent: 0, significand: 0n });
-/** Infinity. */
+/** Infinity with this sign bit. */
 export const infinity = (sign: number): Float80 => ({ sign, exponent: 0x7fff, significand: TOP });
 
 /** Format that the precision-control field selects; the reserved value 1 means 64 bits. */

@@ -39,7 +39,7 @@ interface Known {
 export interface VolumeRange {
   /** First address. */
   readonly start: number;
-  /** Bytes. */
+  /** Length of the image in memory, bytes. */
   readonly sizeBytes: number;
 }
 
