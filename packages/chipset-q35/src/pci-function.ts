@@ -139,7 +139,9 @@ export abstract class PciFunction implements Part {
     this.applied();
   }
 
-  /** For bridges: the function behind it at a bus number and `device << 3 | function`, if that is reached through it. */
+  /**
+   * For bridges: the function behind it at a bus number and `device << 3 | function`, if that is reached through it.
+   */
   route(_busNumber: number, _deviceFunction: number): PciFunction | undefined {
     return undefined;
   }
