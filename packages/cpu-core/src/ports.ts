@@ -75,6 +75,11 @@ export interface TranslateResult {
   /** Shutdown: why, one sentence. */
   reason: string;
   /**
+   * Device: an opaque number that comes back with each access to the page, see {@link MemoryPort}; 0 unless the
+   * translator sets it.
+   */
+  route: number;
+  /**
    * The walk went to devices: what is decoded, mapped or due may have changed. Left alone by a page walker whose walks
    * never do.
    */
@@ -89,10 +94,13 @@ export interface PageWalker {
 
 /** Guest-physical accesses that are not plain RAM, and blocks for save states. */
 export interface MemoryPort {
-  /** Reads from a device page; unsigned. `attrs` as in `@smm/bus` TxAttrs. */
-  read(gpa: number, size: 1 | 2 | 4, attrs: number): number;
+  /**
+   * Reads from a device page; unsigned. `attrs` as in `@smm/bus` TxAttrs, `route` as the translation of the page
+   * answered it.
+   */
+  read(gpa: number, size: 1 | 2 | 4, attrs: number, route: number): number;
   /** Writes to a device page. */
-  write(gpa: number, size: 1 | 2 | 4, value: number, attrs: number): void;
+  write(gpa: number, size: 1 | 2 | 4, value: number, attrs: number, route: number): void;
   /** Reads bytes of guest-physical memory as the initiator sees it. */
   readBlock(gpa: number, into: Uint8Array, attrs: number): void;
   /** Writes bytes of guest-physical memory as the initiator sees it. */

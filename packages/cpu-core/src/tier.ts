@@ -1,5 +1,6 @@
 /** The seam inside cpu-core between executing instructions (src/engine) and architecture around them (src/system). */
 import type { Insn } from './insn.ts';
+import type { TranslateResult } from './ports.ts';
 
 /**
  * Memory by linear address, through the TLB, with page faults raised as `GuestFault`. No segmentation. Values unsigned.
@@ -34,6 +35,11 @@ export interface LinearMemory {
   written(hostOffset: number, length: number): void;
   /** Drops cached translations of one page (INVLPG) or all (`undefined`); global pages too when `global`. */
   flush(linear?: number, global?: boolean): void;
+  /**
+   * Where `linear` lies for a debugger's eye in SMM or not: by the page tables in force, whatever they permit, without
+   * any effect on guest, TLB or traces.
+   */
+  look(linear: number, smm: boolean): Readonly<TranslateResult>;
 }
 
 /** Runs decoded instructions. Returns with ST_EXIT set; the instructions used are in the change of ST_BUDGET. */

@@ -7,6 +7,7 @@ export type { Accelerator } from './accel/accelerator.ts';
 export { vmxExitName } from './accel/kvm/exits.ts';
 export { DEFAULT_KVM_OPTIONS, type KvmOptions } from './accel/kvm/options.ts';
 export type { WatchedAccesses } from './accel/translation-watch.ts';
+export { DebugPort, type DebugPorts, type DebugView } from './debug-port.ts';
 export type { DriverState, Turn } from './driver.ts';
 export {
   DEFAULT_HOST,

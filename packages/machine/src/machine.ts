@@ -1,7 +1,7 @@
 /**
  * The machine: processors, local APICs, memory and chipset under an accelerator, driven by a deterministic scheduler.
  */
-import { type IoPortSpace, type PhysicalAddressSpace, TX_DEBUG, TX_SMM, type VirtualClock } from '@smm/bus';
+import type { IoPortSpace, PhysicalAddressSpace, VirtualClock } from '@smm/bus';
 import type { Q35Chipset } from '@smm/chipset-q35';
 import type { Processor, TranslationStatistics } from '@smm/cpu-core';
 import { wholeNumber } from '@smm/x86-defs';
@@ -9,6 +9,7 @@ import type { LocalApic } from '@smm/xapic';
 import type { Accelerator } from './accel/accelerator.ts';
 import type { WatchedAccesses } from './accel/translation-watch.ts';
 import { ACT_HALTED, ACT_SHUTDOWN, ACT_WAIT_SIPI } from './activity.ts';
+import { DebugPort } from './debug-port.ts';
 import {
   identityOf,
   type MachineIdentity,
@@ -45,6 +46,8 @@ export class Machine {
   readonly chipset: Q35Chipset;
   /** Accelerator. */
   readonly accelerator: Accelerator;
+  /** A debugger's way to memory. */
+  readonly debug: DebugPort;
   /** Virtual nanoseconds per instruction. */
   readonly nsPerInstruction: number;
   readonly #schedule: Schedule;
@@ -65,6 +68,13 @@ export class Machine {
     this.chipset = parts.chipset;
     this.accelerator = parts.accelerator;
     this.nsPerInstruction = parts.nsPerInstruction;
+    this.debug = new DebugPort({
+      processors: parts.processors,
+      space: parts.space,
+      memory: parts.accelerator.memory,
+      buffer: parts.buffer,
+      written: (at, size) => parts.written(at, size),
+    });
     const written = (at: number, size: number): void => parts.engine.written(at, size);
     let identity: MachineIdentity | undefined;
     this.#state = new MachineState({ ...partsWithState(parts), written }, () => {
@@ -190,18 +200,9 @@ export class Machine {
     this.#parts.written(hostOffset, sizeBytes);
   }
 
-  /**
-   * Reads guest-physical memory without side effects, as a processor in or out of SMM sees it. Throws `SmmError`
-   * `OPTION_VALUE` for an address or size that is none; all-ones where nothing is.
-   */
+  /** Short for {@link DebugPort.readPhysical}. */
   peek(gpa: number, sizeBytes: number, smm = false): Uint8Array {
-    const bytes = new Uint8Array(wholeNumber('the size to peek at', sizeBytes, 0, LARGEST_PEEK));
-    this.space.readBlock(
-      wholeNumber('the address to peek at', gpa, 0, 2 ** 64),
-      bytes,
-      TX_DEBUG | (smm ? TX_SMM : 0),
-    );
-    return bytes;
+    return this.debug.readPhysical(gpa, sizeBytes, smm ? 'smm' : 'normal');
   }
 
   /** Starts to count stores and to collect read addresses: drops every TLB so that each page is asked for anew. */
@@ -220,9 +221,6 @@ export class Machine {
     return this.#parts.watch.stores;
   }
 }
-
-/** Bytes that {@link Machine.peek} copies at most. */
-const LARGEST_PEEK = 2 ** 31;
 
 function partsWithState(parts: Wiring) {
   const { clock, chipset, driver, console, counters, touched, pages, accelerator, apics, processors } = parts;

@@ -184,9 +184,6 @@ export class Wiring {
       rip: (index) => this.processors[index]!.insnRip,
       options: accelerator.options,
       switches: accelerator.switches,
-      flushAll: () => {
-        for (const processor of this.processors) processor.flushAll();
-      },
     });
   }
 

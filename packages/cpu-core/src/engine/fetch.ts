@@ -93,7 +93,7 @@ export class Fetcher {
       if (host >= 0) this.#buffer[i] = views.u8[host + i - from]!;
       else {
         const gpa = this.#memory.deviceAddress(linear) + i - from;
-        this.#buffer[i] = cpu.ports.memory.read(gpa, 1, cpu.attrs());
+        this.#buffer[i] = cpu.ports.memory.read(gpa, 1, cpu.attrs(), this.#memory.deviceRoute);
       }
     }
   }

@@ -47,12 +47,15 @@ export class GuestMemory implements LinearMemory {
   readonly #result: TranslateResult;
   /** Guest-physical page of the last device translation. */
   #devicePage = 0;
+  /** The translator's route to it. */
+  deviceRoute = 0;
   /**
-   * Device pages this instruction has asked about, by ACCESS_*: linear page and guest-physical page. One walk per
+   * Device pages this instruction has asked about, by ACCESS_*: linear page, guest-physical page, route. One walk per
    * instruction.
    */
   readonly #deviceLinear = new Float64Array(3).fill(Number.NaN);
   readonly #deviceGpa = new Float64Array(3);
+  readonly #deviceRoutes = new Float64Array(3);
   #deviceKnown = false;
   /** Host page of each page that instructions were fetched from. The jump cache leads to no others. */
   readonly #fetched = new Map<number, number>();
@@ -65,32 +68,8 @@ export class GuestMemory implements LinearMemory {
     this.#core = core;
     this.#code = code;
     this.#pdptes = core.views.u32.subarray((core.state.base + L.ST_PDPTE) >>> 2).subarray(0, 8);
-    this.#request = {
-      processor: 0,
-      linear: 0,
-      access: 0,
-      user: false,
-      smm: false,
-      debug: false,
-      cr0: 0,
-      cr3: 0,
-      cr4: 0,
-      efer: 0,
-      rflagsAc: false,
-      pdptes: null,
-    };
-    this.#result = {
-      outcome: 0,
-      hostPage: 0,
-      gpaPage: 0,
-      pageSize: 0x1000,
-      readable: false,
-      writable: false,
-      executable: false,
-      errorCode: 0,
-      reason: '',
-      deviceTouched: false,
-    };
+    this.#request = newRequest();
+    this.#result = newResult();
   }
 
   /**
@@ -146,26 +125,45 @@ export class GuestMemory implements LinearMemory {
     if (access === ACCESS_READ && this.#deviceLinear[known] !== page) known = ACCESS_WRITE;
     if (this.#deviceLinear[known] !== page) return false;
     this.#devicePage = this.#deviceGpa[known];
+    this.deviceRoute = this.#deviceRoutes[known]!;
     return true;
   }
 
-  #miss(linear: number, access: number, user: boolean, entry: number): number {
-    if (this.#deviceKnown && this.#sameDevice(linear, access)) return -1;
-    const { cpu, state, views } = this.#core;
-    const request = this.#request;
-    const result = this.#result;
+  look(linear: number, smm: boolean): Readonly<TranslateResult> {
+    const request = newRequest();
+    const result = newResult();
+    this.#describe(request, linear, ACCESS_READ, false);
+    request.smm = smm;
+    request.debug = true;
+    request.rflagsAc = true; // SMAP hides nothing
+    this.#core.cpu.ports.pageWalker.translate(request, result);
+    return result;
+  }
+
+  /** Fills in a request, but for the mode. */
+  #describe(request: TranslateRequest, linear: number, access: number, user: boolean): void {
+    const { cpu, state } = this.#core;
     request.processor = cpu.index;
     request.linear = linear;
     request.access = access;
     request.user = user;
-    request.smm = state.smm;
     request.cr0 = state.cr0;
     request.cr3 = state.cr3;
     request.cr4 = state.cr4;
     request.efer = state.efer;
     request.rflagsAc = (state.get32(L.ST_EFLAGS) & RFLAGS_AC) !== 0;
     request.pdptes = usesPdptes(request) && cpu.behaviour.checkPdptes ? this.#pdptes : null;
+  }
+
+  #miss(linear: number, access: number, user: boolean, entry: number): number {
+    if (this.#deviceKnown && this.#sameDevice(linear, access)) return -1;
+    const { cpu, views } = this.#core;
+    const request = this.#request;
+    const result = this.#result;
+    this.#describe(request, linear, access, user);
+    request.smm = this.#core.state.smm;
     result.pageSize = 0x1000;
+    result.route = 0;
     cpu.ports.pageWalker.translate(request, result);
     if (result.deviceTouched) this.#core.leaveBlock = true;
     if (result.outcome === TRANSLATED_FAULT) {
@@ -176,9 +174,11 @@ export class GuestMemory implements LinearMemory {
     if (result.outcome === TRANSLATED_SHUTDOWN) return cpu.faultShutdown(result.reason);
     if (result.outcome === TRANSLATED_DEVICE || (access === ACCESS_WRITE && !result.writable)) {
       this.#devicePage = result.gpaPage;
+      this.deviceRoute = result.route;
       this.#deviceKnown = true;
       this.#deviceLinear[access] = linear - (linear & 0xfff);
       this.#deviceGpa[access] = result.gpaPage;
+      this.#deviceRoutes[access] = result.route;
       return -1;
     }
     const page = low32(linear) & ~0xfff;
@@ -216,7 +216,7 @@ export class GuestMemory implements LinearMemory {
     if (host < 0) {
       this.#core.leaveBlock = true;
       const { cpu } = this.#core;
-      return cpu.ports.memory.read(this.deviceAddress(linear), size, cpu.attrs()) >>> 0;
+      return cpu.ports.memory.read(this.deviceAddress(linear), size, cpu.attrs(), this.deviceRoute) >>> 0;
     }
     const { views } = this.#core;
     if (size === 1) return views.u8[host]!;
@@ -252,7 +252,7 @@ export class GuestMemory implements LinearMemory {
     if (host < 0) {
       this.#core.leaveBlock = true;
       const { cpu } = this.#core;
-      cpu.ports.memory.write(this.deviceAddress(linear), size, value >>> 0, cpu.attrs());
+      cpu.ports.memory.write(this.deviceAddress(linear), size, value >>> 0, cpu.attrs(), this.deviceRoute);
       return;
     }
     const { views } = this.#core;
@@ -378,6 +378,39 @@ export class GuestMemory implements LinearMemory {
     else for (const key of fetched.keys()) if (key >= first && key < end) fetched.delete(key);
     if (fetched.size !== before) this.#core.jumpFilled.clear();
   }
+}
+
+function newRequest(): TranslateRequest {
+  return {
+    processor: 0,
+    linear: 0,
+    access: 0,
+    user: false,
+    smm: false,
+    debug: false,
+    cr0: 0,
+    cr3: 0,
+    cr4: 0,
+    efer: 0,
+    rflagsAc: false,
+    pdptes: null,
+  };
+}
+
+function newResult(): TranslateResult {
+  return {
+    outcome: 0,
+    hostPage: 0,
+    gpaPage: 0,
+    pageSize: 0x1000,
+    readable: false,
+    writable: false,
+    executable: false,
+    errorCode: 0,
+    reason: '',
+    route: 0,
+    deviceTouched: false,
+  };
 }
 
 /** PAE paging is on: its page-directory-pointer table is looked up in registers. */

@@ -96,7 +96,8 @@ export class EptStrategy implements KvmMmu {
       );
       answer.gpaPage = t.gpa - (t.gpa & 0xfff);
       if (t.outcome === TRANSLATE_OK) {
-        answer.kind = KVM_RAM;
+        const apicAccess = t.hostPage === this.#parts.apicAccessHostPage; // a debug walk looks through it
+        answer.kind = apicAccess ? KVM_APIC_ACCESS : KVM_RAM;
         answer.hostPage = t.hostPage;
         answer.pageSize = t.pageSizeBytes;
         answer.readable = (t.tlbRights & RIGHT_READ) !== 0;

@@ -2,7 +2,7 @@
  * The `kvm` accelerator: memory slots in two address spaces, EPT or shadow paging filled lazily, the APIC-access page,
  * exits and trace events. The guest, the processors and the chipset are the same objects as under `tcg`.
  */
-import { type PhysicalAddressSpace, TX_DMA } from '@smm/bus';
+import { type PhysicalAddressSpace, TX_DEBUG, TX_DMA } from '@smm/bus';
 import {
   type IoPort,
   type MemoryPort,
@@ -58,14 +58,19 @@ export interface KvmPorts {
   readonly options: KvmOptions;
   /** History. */
   readonly switches: KvmSwitches;
-  /** Drops the TLBs of all processors. */
-  readonly flushAll: () => void;
   /** Told of host memory that KVM wrote for the guest (accessed and dirty bits). */
   readonly written: (hostOffset: number, sizeBytes: number) => void;
 }
 
-/** Pages that are no RAM whose kind is remembered: the guest may try all 2^40 page numbers. */
-const MOST_KINDS = 0x1_0000;
+// Routes of device accesses: the low 12 bits say how, the rest is the host page where there is one.
+/** Memory that the machine watches: straight to the bus, no exit. */
+const ROUTE_BUS = 0;
+/** No slot: the instruction is emulated. */
+const ROUTE_MMIO = 1;
+/** The APIC-access page. */
+const ROUTE_APIC_ACCESS = 2;
+/** A private slot's page where the local APIC would be. */
+const ROUTE_MEMORY = 3;
 
 /** The KVM-like accelerator. */
 export class KvmAccelerator implements Accelerator, PageWalker {
@@ -84,10 +89,6 @@ export class KvmAccelerator implements Accelerator, PageWalker {
   #slots: MemorySlots = new MemorySlots();
   #mmu!: KvmMmu;
   readonly #answer = new KvmAnswer();
-  /**
-   * How the last translation of a page ended, by page number (plus 2^52 in SMM): what {@link memory} is then asked for.
-   */
-  readonly #kinds = new Map<number, { kind: number; hostPage: number }>();
 
   constructor(ports: KvmPorts) {
     this.#p = ports;
@@ -100,8 +101,8 @@ export class KvmAccelerator implements Accelerator, PageWalker {
     this.reset();
     const { bus, space } = ports;
     this.memory = {
-      read: (gpa, size, attrs) => this.#read(gpa, size, attrs),
-      write: (gpa, size, value, attrs) => this.#write(gpa, size, value, attrs),
+      read: (gpa, size, attrs, route) => this.#read(gpa, size, attrs, route),
+      write: (gpa, size, value, attrs, route) => this.#write(gpa, size, value, attrs, route),
       readBlock: (gpa, into, attrs) => space.readBlock(gpa, into, attrs),
       writeBlock: (gpa, bytes, attrs) => space.writeBlock(gpa, bytes, attrs),
     };
@@ -133,7 +134,7 @@ export class KvmAccelerator implements Accelerator, PageWalker {
         if (answer.gpaPage === APIC_PAGE) {
           // A private slot's page that is not the APIC-access page: plain memory, but watched, so that the trace can
           // tell.
-          this.#remember(request.smm, answer.gpaPage, KVM_RAM, answer.hostPage);
+          out.route = answer.hostPage + ROUTE_MEMORY;
           out.outcome = TRANSLATED_DEVICE;
           return;
         }
@@ -150,7 +151,7 @@ export class KvmAccelerator implements Accelerator, PageWalker {
         return;
       case KVM_MMIO:
       case KVM_APIC_ACCESS:
-        this.#remember(request.smm, answer.gpaPage, answer.kind, 0);
+        out.route = answer.kind === KVM_MMIO ? ROUTE_MMIO : ROUTE_APIC_ACCESS;
         out.outcome = TRANSLATED_DEVICE;
         out.gpaPage = answer.gpaPage;
         return;
@@ -162,7 +163,6 @@ export class KvmAccelerator implements Accelerator, PageWalker {
 
   mapChanged(): void {
     if (synchronizeSlots(this.#slots, this.#p.space)) this.#mmu.zapAll();
-    this.#kinds.clear();
   }
 
   turnStarts(processor: number): void {
@@ -194,7 +194,6 @@ export class KvmAccelerator implements Accelerator, PageWalker {
       apicAccessHostPage: privateSlots.apicAccessHostPage,
     };
     this.#mmu = options.ept ? new EptStrategy(shared) : new ShadowStrategy(shared);
-    this.#kinds.clear();
     this.exits.restore({ inGuest: [], counts: [] });
     synchronizeSlots(this.#slots, this.#p.space);
   }
@@ -208,31 +207,23 @@ export class KvmAccelerator implements Accelerator, PageWalker {
     this.#slots.restore(saved.slots);
     this.#mmu.restore(saved.mmu);
     this.exits.restore(saved.exits);
-    this.#kinds.clear();
   }
 
-  #remember(smm: boolean, gpaPage: number, kind: number, hostPage: number): void {
-    if (this.#kinds.size >= MOST_KINDS) {
-      // Whatever is still in a TLB must come here again before it is used.
-      this.#kinds.clear();
-      this.#p.flushAll();
-    }
-    this.#kinds.set(gpaPage + (smm ? 2 ** 52 : 0), { kind, hostPage });
-  }
-
-  #read(gpa: number, size: 1 | 2 | 4, attrs: number): number {
+  #read(gpa: number, size: 1 | 2 | 4, attrs: number, route: number): number {
     const page = gpa - (gpa % 4096);
     const { bus } = this.#p;
     const vcpu = attrs & 0xffff;
-    const at = this.#kinds.get(page + (attrs & 0x1_0000 ? 2 ** 52 : 0));
-    if (at?.kind === KVM_RAM) {
+    const kind = route % 4096;
+    if (kind === ROUTE_MEMORY) {
       let value = 0;
-      for (let i = size - 1; i >= 0; i--) value = value * 256 + this.#words8[at.hostPage + (gpa - page) + i]!;
+      for (let i = size - 1; i >= 0; i--)
+        value = value * 256 + this.#words8[route - kind + (gpa - page) + i]!;
       bus.apicRead(gpa, value, attrs, 'memory');
       return value;
     }
-    if (at === undefined) return bus.read(gpa, size, attrs); // RAM that the machine watches: no exit
-    if (at.kind === KVM_APIC_ACCESS) this.exits.exit(vcpu, VMX_EXIT.APIC_ACCESS, BigInt(gpa & 0xfff));
+    if (kind === ROUTE_BUS) return bus.read(gpa, size, attrs);
+    if (attrs & TX_DEBUG) return bus.read(this.#busAddress(vcpu, gpa), size, attrs);
+    if (kind === ROUTE_APIC_ACCESS) this.exits.exit(vcpu, VMX_EXIT.APIC_ACCESS, BigInt(gpa & 0xfff));
     this.exits.emulate(vcpu);
     const value = bus.read(this.#busAddress(vcpu, gpa), size, attrs | this.#busAttrs(vcpu, page));
     this.#mmio(vcpu, false, gpa, size, value);
@@ -241,23 +232,23 @@ export class KvmAccelerator implements Accelerator, PageWalker {
     return value;
   }
 
-  #write(gpa: number, size: 1 | 2 | 4, value: number, attrs: number): void {
+  #write(gpa: number, size: 1 | 2 | 4, value: number, attrs: number, route: number): void {
     const page = gpa - (gpa % 4096);
     const { bus } = this.#p;
     const vcpu = attrs & 0xffff;
-    const at = this.#kinds.get(page + (attrs & 0x1_0000 ? 2 ** 52 : 0));
-    if (at?.kind === KVM_RAM) {
-      const host = at.hostPage + (gpa - page);
+    const kind = route % 4096;
+    if (kind === ROUTE_MEMORY) {
+      const host = route - kind + (gpa - page);
       for (let i = 0; i < size; i++) this.#words8[host + i] = value >>> (8 * i);
       this.#p.written(host, size);
       bus.apicWrite(gpa, value, attrs, 'memory');
       return;
     }
-    if (at === undefined) {
+    if (kind === ROUTE_BUS) {
       bus.write(gpa, size, value, attrs);
       return;
     }
-    const apicAccess = at.kind === KVM_APIC_ACCESS;
+    const apicAccess = kind === ROUTE_APIC_ACCESS;
     if (apicAccess) this.exits.exit(vcpu, VMX_EXIT.APIC_ACCESS, BigInt(0x1000 | (gpa & 0xfff)));
     // The end-of-interrupt register has a fast path without the emulator.
     if (!apicAccess || (gpa & 0xff0) !== 0xb0) this.exits.emulate(vcpu);

@@ -65,7 +65,8 @@ export class ShadowStrategy implements KvmMmu {
     for (let tries = 0; tries < MAX_FAULTS; tries++) {
       const t = this.#shadow.translate(paging, smm, linear, access, user, request.debug);
       if (t.outcome === TRANSLATE_OK) {
-        answer.kind = KVM_RAM;
+        const apicAccess = t.hostPage === this.#parts.apicAccessHostPage; // a debug walk looks through it
+        answer.kind = apicAccess ? KVM_APIC_ACCESS : KVM_RAM;
         answer.gpaPage = t.gpa;
         answer.hostPage = t.hostPage;
         answer.pageSize = t.pageSizeBytes;
@@ -82,6 +83,11 @@ export class ShadowStrategy implements KvmMmu {
       if (t.outcome === TRANSLATE_PAGE_FAULT) {
         answer.kind = KVM_FAULT; // debug walks only
         answer.errorCode = t.errorCode;
+        return;
+      }
+      if (request.debug) {
+        answer.kind = KVM_MMIO; // a debugger must not cause exits
+        answer.gpaPage = t.gpa - (t.gpa % 4096);
         return;
       }
       const { errorCode } = t;

@@ -62,9 +62,7 @@ export class BusyWaitDetector {
     // An interrupt in between makes this look worthless, not the wait: keep what is known.
     if (loop === undefined || stores > 0 || machine.deviceAccesses !== accesses) return undefined;
     const addresses = [...new Set(reads.get(processor) ?? [])];
-    const contents = addresses
-      .map((address) => hexBytes(machine.peek(address >>> 0, 8, machine.processors[processor]!.state.smm)))
-      .join();
+    const contents = addresses.map((address) => contentsAt(machine, processor, address)).join();
     const known = this.#candidate;
     const rip = loop.rips.values().next().value!;
     const same =
@@ -87,6 +85,12 @@ export class BusyWaitDetector {
       ? this.#candidate
       : undefined;
   }
+}
+
+/** Up to eight bytes of the page, as hexadecimal; what was read last may have been unmapped since. */
+function contentsAt(machine: Machine, processor: number, linear: number): string {
+  if (machine.debug.physicalOf(processor, linear) === undefined) return 'unmapped';
+  return hexBytes(machine.debug.readLinear(processor, linear, Math.min(8, 0x1000 - (linear & 0xfff))));
 }
 
 function hexBytes(bytes: Uint8Array): string {

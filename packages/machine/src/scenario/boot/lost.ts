@@ -2,7 +2,7 @@
 import { SEG_CS } from '@smm/x86-defs';
 import type { Machine } from '../../machine.ts';
 
-/** Bytes around the instruction pointer that must be equal. */
+/** Bytes around the instruction pointer, within its page, that must be equal. */
 const WINDOW = 256;
 /** Looks in a row before it counts. */
 const SIGHTINGS = 3;
@@ -27,11 +27,14 @@ export class LostDetector {
 
   #emptyAt(id: number): string | undefined {
     const { state } = this.#machine.processors[id]!;
-    // Firmware maps its memory one to one, and what is empty is no less empty at another address.
-    const at = Number(BigInt.asUintN(32, state.rip + BigInt(state.segBase(SEG_CS))));
-    const bytes = this.#machine.peek(Math.max(0, at - WINDOW / 2), WINDOW, state.smm);
+    const { debug } = this.#machine;
+    const at = state.rip + BigInt(state.segBase(SEG_CS));
+    if (debug.physicalOf(id, at) === undefined) return undefined; // the next fetch says so
+    const offset = Number(at & 0xfffn);
+    const before = Math.min(offset, WINDOW / 2);
+    const bytes = debug.readLinear(id, at - BigInt(before), before + Math.min(0x1000 - offset, WINDOW / 2));
     const [first] = bytes;
     if ((first !== 0 && first !== 0xff) || bytes.some((byte) => byte !== first)) return undefined;
-    return `CPU ${id} executes at 0x${at.toString(16)}, where every byte is ${first === 0 ? '00' : 'FF'}: there is no code`;
+    return `CPU ${id} executes at 0x${BigInt.asUintN(64, at).toString(16)}, where every byte is ${first === 0 ? '00' : 'FF'}: there is no code`;
   }
 }
