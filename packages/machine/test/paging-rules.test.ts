@@ -9,6 +9,8 @@ import { PAGING_FORMATS, type PagingFormat, pagingRom } from './paging/world.ts'
 import { parts } from './runs.ts';
 
 const CPU = 'qemu64,+pdpe1gb,+smep,+smap';
+/** What TCG has not. */
+const MODEL = `${CPU},+pcid`;
 const ACCELERATORS = ['tcg', 'kvm', 'kvm,ept=0'] as const;
 const TIERS = ['interpreter', 'translator'] as const;
 
@@ -24,7 +26,7 @@ function run(
   const machine = new Machine({
     cpus: 1,
     memoryMiB: 64,
-    model: cpuModel(CPU),
+    model: cpuModel(MODEL),
     flash,
     saveState: SAVE_STATE_AMD64,
     accelerator: kvm ? { options, switches: switches.kvm } : 'tcg',

@@ -704,6 +704,57 @@ const pdptes: readonly PagingRule[] = [
   },
 ];
 
+const inSmm = (['32-bit', 'pae'] as const).map(
+  (format): PagingRule => ({
+    name: 'INVLPG and the accessed and dirty flags are in SMM what they are elsewhere',
+    format,
+    source: INVALIDATE,
+    expected: 'AAABa-adBad',
+    steps: (g) => [
+      g.set(g.large(), REGION.A + LARGE),
+      g.read(WINDOW),
+      g.smi(
+        g.smmRead(WINDOW),
+        g.smmRead(WINDOW + 0x5000),
+        `mov dword [dword ${g.large()}], ${REGION.B + LARGE}\ninvlpg [dword ${WINDOW + 0x3000}]`,
+        g.smmRead(WINDOW + 0x5000),
+        g.smmFlags(g.large()),
+        `mov byte [dword ${WINDOW + 0x40}], 1`,
+        g.smmFlags(g.large()),
+      ),
+      g.invlpg(WINDOW),
+      g.read(WINDOW),
+      g.flags(g.large()),
+    ],
+  }),
+);
+
+const CR4_PCIDE = 0x2_0000;
+const pcid: readonly PagingRule[] = [
+  {
+    name: 'with PCIDs, MOV to CR3 with bit 63 clear drops what its PCID had, and INVLPG what the current one has',
+    format: '4-level',
+    source: INVALIDATE,
+    expected: 'ABCA',
+    qemu: { why: 'TCG has no PCID' },
+    steps: (g) => [
+      g.control('cr4', CR4_PCIDE),
+      g.set(g.large(), REGION.A + LARGE),
+      g.read(WINDOW),
+      g.set(g.large(), REGION.B + LARGE),
+      'mov rax, cr3\nor eax, 1\nmov cr3, rax',
+      g.read(WINDOW),
+      g.set(g.large(), REGION.C + LARGE),
+      g.invlpg(WINDOW),
+      g.read(WINDOW),
+      g.set(g.large(), REGION.A + LARGE),
+      'mov rax, cr3\nand eax, 0xfffff000\nmov cr3, rax',
+      g.read(WINDOW),
+      g.control('cr4', 0, CR4_PCIDE),
+    ],
+  },
+];
+
 /** All rows. */
 export const PAGING_RULES: readonly PagingRule[] = [
   ...invlpg,
@@ -711,4 +762,6 @@ export const PAGING_RULES: readonly PagingRule[] = [
   ...registers,
   ...flagsAndFaults,
   ...pdptes,
+  ...inSmm,
+  ...pcid,
 ];

@@ -156,6 +156,58 @@ export class Steps {
     return `mov ecx, 0xc0000080\nrdmsr\nor eax, ${set}\nand eax, ${~clear >>> 0}\nwrmsr`;
   }
 
+  /** Prints the byte at an address, and `a` and `d` for flags of an entry; for {@link smi}. */
+  smmRead(linear: number): string {
+    return `mov al, [dword ${linear}]\nmov dx, 0x402\nout dx, al`;
+  }
+
+  smmFlags(at: number): string {
+    return [
+      [0x20, 'a'],
+      [0x40, 'd'],
+    ]
+      .map(([bit, letter]) => {
+        const clear = this.#label();
+        return `mov al, '-'\ntest byte [dword ${at}], ${bit}\njz ${clear}\nmov al, '${letter}'\n${clear}:\nout dx, al`;
+      })
+      .join('\n');
+  }
+
+  /** Raises an SMI whose handler executes 16-bit `steps` with this program's paging on. Not for 4-level tables. */
+  smi(...steps: readonly string[]): string {
+    const [handler, over] = [this.#label(), this.#label()];
+    const pci = (register: number, value: number): string =>
+      `mov dx, 0xcf8\nmov eax, ${0x8000_f800 + register}\nout dx, eax\nmov dx, 0xcfc\nmov eax, ${value}\nout dx, eax`;
+    return `mov esi, 0xf0000 + ${handler}
+      mov edi, 0x38000
+      mov ecx, ${over} - ${handler}
+      rep movsb
+      ${pci(0x40, 0x601)}
+      ${pci(0x44, 0x80)}
+      mov dx, 0x630
+      mov eax, 0x21
+      out dx, eax
+      out 0xb2, al
+      jmp $ + 2
+      jmp $ + 2
+      jmp $ + 2
+      jmp near ${over}
+      bits 16
+      ${handler}:
+      mov eax, ${BASE_CR4[this.format]}
+      mov cr4, eax
+      mov eax, ${TABLE.root}
+      mov cr3, eax
+      mov eax, 0x80000011
+      mov cr0, eax
+      ${steps.join('\n')}
+      mov eax, 0x10
+      mov cr0, eax
+      rsm
+      ${over}:
+      bits 32`;
+  }
+
   /** A label in the output. */
   mark(letter: string): string {
     return `mov al, '${letter}'\ncall show`;
