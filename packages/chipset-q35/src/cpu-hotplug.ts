@@ -6,9 +6,11 @@
  * docs/specs/acpi_cpu_hotplug.rst; QEMU 7.2 measured.
  */
 import type { AccessSize, IoPortSpace, PioDevice, PortHandle, Snapshottable, TxAttrs } from '@smm/bus';
-import { ICH9_CPU_HOTPLUG_BASE } from '@smm/x86-defs';
+import { ICH9_CPU_HOTPLUG_BASE, wholeNumber } from '@smm/x86-defs';
 import { requireVersion1 } from './snapshot.ts';
 
+/** More than any machine has. */
+const MOST_PROCESSORS = 0x1_0000;
 /** Ports of the bitmap, until it is switched. */
 export const CPU_HOTPLUG_LEGACY_PORTS = 32;
 /** Ports of the selector registers. */
@@ -57,6 +59,7 @@ export class CpuHotplug implements PioDevice, Snapshottable<CpuHotplugState> {
   #command = CMD_NEXT_EVENT;
 
   constructor(cpuCount: number, options: CpuHotplugOptions = {}) {
+    wholeNumber('cpuCount', cpuCount, 1, MOST_PROCESSORS);
     this.#base = options.base ?? ICH9_CPU_HOTPLUG_BASE;
     this.#apicIds = options.apicIds ?? Array.from({ length: cpuCount }, (_, i) => i);
   }

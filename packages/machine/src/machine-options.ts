@@ -100,7 +100,8 @@ export type MachineStop = 'idle' | 'shutdown' | 'budget' | 'asked' | 'interrupte
 export interface RunLimits {
   /**
    * Instructions of all processors together; the turn in which they are used up is run to its end. Infinity for no
-   * limit.
+   * limit. Processors that are all halted while a timer runs retire none: where a guest may do that, give `until` or
+   * `interrupt` too.
    */
   readonly instructions: number;
   /** Asked after every round; true ends the run. */

@@ -1,5 +1,7 @@
 /** Option values and arguments that make no sense: each is refused by a sentence that names it, and nothing hangs. */
+import { CpuHotplug } from '@smm/chipset-q35';
 import { cpuModel, createWindow, Engine } from '@smm/cpu-core';
+import { FlatMemory } from '@smm/mmu-ept';
 import { SAVE_STATE_AMD64, SmmError } from '@smm/x86-defs';
 import { ApicBus, LocalApic } from '@smm/xapic';
 import fc from 'fast-check';
@@ -132,6 +134,14 @@ it('local APICs and engines of one’s own', () => {
   const window = createWindow(0x100_0000);
   for (const cacheSize of [Number.NaN, -1, 0, 2 ** 40, 0.5])
     expect(refusal(() => new Engine({ window, cacheOffset: 0, cacheSize }))).toContain(String(cacheSize));
+});
+
+it('parts of one’s own', () => {
+  for (const many of NO_COUNTS) {
+    expect(refusal(() => new CpuHotplug(many as number))).toContain('cpuCount');
+    expect(refusal(() => new FlatMemory(many as number))).toContain('sizeBytes');
+    expect(refusal(() => new FlatMemory(0x1000, many as number))).toContain('poolStart');
+  }
 });
 
 it('no number whatever makes a machine hang or fail otherwise', () => {

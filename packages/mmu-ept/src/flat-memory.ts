@@ -1,5 +1,5 @@
 /** A plain array as physical memory: for stand-alone use, examples and tests. */
-import { SmmError } from '@smm/x86-defs';
+import { SmmError, wholeNumber } from '@smm/x86-defs';
 import { PAGE_SIZE } from './paging-bits.ts';
 import { type HostTablePort, TABLE_ACCESS_FAILED, type TableMemory } from './table-memory.ts';
 
@@ -19,6 +19,8 @@ export class FlatMemory implements TableMemory, HostTablePort {
    * page-aligned) to the end; by default there is no pool.
    */
   constructor(sizeBytes: number, poolStart: number = sizeBytes) {
+    wholeNumber('sizeBytes', sizeBytes, 0, 2 ** 32);
+    wholeNumber('poolStart', poolStart, 0, 2 ** 32);
     if (sizeBytes % PAGE_SIZE !== 0 || poolStart % PAGE_SIZE !== 0 || poolStart > sizeBytes) {
       throw new SmmError(
         'MMU_FLAT_MEMORY',
