@@ -27,13 +27,11 @@ export function normaliseArguments(args: readonly string[], takesValue: Readonly
 }
 
 /** Options that name distribution firmware: with them, `explain` means the boot of it. */
-const FIRMWARE_OPTIONS = ['--firmware', '--code', '--drive'];
+const FIRMWARE_OPTIONS = /^--?(firmware|code|drive|pflash|blockdev)(=|$)/;
 
-/** `explain` of real firmware is `boot --explain`. Takes and gives normalised arguments. */
+/** `explain` of real firmware is `boot --explain`. */
 export function explainOfFirmware(args: readonly string[]): readonly string[] {
   const [command, ...rest] = args;
-  const named = rest.some((arg) =>
-    FIRMWARE_OPTIONS.some((name) => arg === name || arg.startsWith(`${name}=`)),
-  );
+  const named = rest.some((arg) => FIRMWARE_OPTIONS.test(arg));
   return command === 'explain' && named ? ['boot', ...rest, '--explain'] : args;
 }

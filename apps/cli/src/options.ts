@@ -61,13 +61,20 @@ export function guestOptions(command: Command): Command {
 
 /** Declares what describes the host: accelerator, kernel, quirks. */
 export function hostOptions(command: Command): Command {
+  return kernelOptions(
+    command
+      .option(
+        '--accel <name>',
+        "tcg, or kvm with options, '-accel kvm,ept=0' (default: tcg; kvm with --host)",
+        once('-accel'),
+      )
+      .option('--machine <type>', 'q35, with kernel_irqchip=on|off', once('-machine')),
+  );
+}
+
+/** Declares the host's kernel and its faults. */
+export function kernelOptions(command: Command): Command {
   return command
-    .option(
-      '--accel <name>',
-      "tcg, or kvm with options, '-accel kvm,ept=0' (default: tcg; kvm with --host)",
-      once('-accel'),
-    )
-    .option('--machine <type>', 'q35, with kernel_irqchip=on|off', once('-machine'))
     .option(
       '--host <name>',
       `${HOSTS.map(({ name }) => name).join(', ')} (default: linux-current)`,

@@ -15,6 +15,7 @@ import type { Context } from './context.ts';
 import { helpAsked } from './help.ts';
 import { inputsApart } from './inputs-apart.ts';
 import { EXIT, type Io } from './io.ts';
+import { bootIfQemu, QEMU_OPTION, sortArguments } from './qemu/command-line.ts';
 import { colours } from './render/text.ts';
 import { paragraphOf } from './usage-error.ts';
 import { VERSION } from './version.ts';
@@ -59,9 +60,9 @@ export async function smm(args: readonly string[], outside: Io): Promise<number>
     },
   });
   try {
-    const normal = normaliseArguments(args, optionsWithValue(program));
+    const normal = normalised(bootIfQemu(explainOfFirmware(args)), program);
     const page = helpAsked(normal, program);
-    if (page === undefined) await program.parseAsync(explainOfFirmware(normal), { from: 'user' });
+    if (page === undefined) await program.parseAsync(normal, { from: 'user' });
     else io.out(page);
     return code;
   } catch (error) {
@@ -106,6 +107,19 @@ function buildProgram(context: Context): Command {
   firmwareCommand(program, context);
   bootCommand(program, context);
   return program;
+}
+
+/** Arguments in the form of the parser; those of `boot` without QEMU's options, which it gets together. */
+function normalised(args: readonly string[], program: Command): readonly string[] {
+  const [name, ...rest] = args;
+  const boot = program.commands.find((command) => command.name() === 'boot')!;
+  if (name !== boot.name()) return normaliseArguments(args, optionsWithValue(program));
+  const known = new Map([['--help', false]]);
+  for (const { long, short, required } of boot.options) {
+    for (const flag of [long, short]) if (flag !== undefined) known.set(flag, required);
+  }
+  const { own, qemu } = sortArguments(rest, known.set('-h', false));
+  return [name, ...own, ...qemu.map((option) => `${QEMU_OPTION}=${option}`)];
 }
 
 /** Every option of every subcommand that takes a value, in both its forms. */

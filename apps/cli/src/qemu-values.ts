@@ -33,17 +33,26 @@ export function checkCpus(cpus: number): number {
   );
 }
 
-/** `-m 512`, `-m 512M`, `-m 2G`, `-m size=2G`: MiB. */
+/** `-m 512`, `-m 512M`, `-m 2G`, `-m size=2097152k`: MiB. */
 export function parseMemory(text: string): number {
-  const match = /^(?:size=)?(\d+)([MG]?)$/i.exec(text);
-  if (match === null) {
-    throw new UsageError(
-      `-m ${text} is not a memory size`,
-      'Write MiB (-m 2048), or a number with M or G (-m 2G).',
-    );
-  }
-  return Number(match[1]) * (match[2]?.toUpperCase() === 'G' ? 1024 : 1);
+  const [, digits = '', unit = ''] = /^(?:size=)?(\d+(?:\.\d+)?)([bkmgt]?)b?$/i.exec(text) ?? [];
+  const mib = digits === '' ? Number.NaN : Number(digits) * MIB_PER_UNIT[unit.toLowerCase()]!;
+  if (Number.isInteger(mib)) return mib;
+  throw new UsageError(
+    digits === '' ? `-m ${text} is not a memory size` : `-m ${text} is not a whole number of MiB`,
+    'Write MiB (-m 2048), or a number with M or G (-m 2G).',
+  );
 }
+
+/** QEMU's suffixes, docs/system "-m". */
+const MIB_PER_UNIT: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 2 ** -20,
+  k: 2 ** -10,
+  m: 1,
+  g: 2 ** 10,
+  t: 2 ** 20,
+};
 
 /** What `-accel` and `-machine` say. */
 export interface AcceleratorChoice {
@@ -81,7 +90,7 @@ export function parseMachine(text: string): AcceleratorChoice {
     const [key = '', value] = member.split('=');
     const name = value === undefined && index === 0 ? member : key === 'type' ? value : undefined;
     if (name !== undefined) {
-      if (!/^(pc-)?q35(-\d+\.\d+)?$/.test(name)) {
+      if (!/^(q35|pc-q35-[\w.+-]+)$/.test(name)) {
         throw new UsageError(
           `-machine ${name} is not modelled`,
           'Use -machine q35: SMM with TSEG needs its chipset.',

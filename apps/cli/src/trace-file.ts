@@ -60,6 +60,11 @@ export function claimTrace(path: string, io: Io, dat: DatOptions = {}): TraceOut
   };
 }
 
+/** Whether {@link claimTrace} would take this name. */
+export function namesTrace(path: string): boolean {
+  return path === '-' || WRITERS.some(({ endings }) => endings.some((ending) => path.endsWith(ending)));
+}
+
 function writerFor(path: string): (typeof WRITERS)[number] {
   if (path === '-') return WRITERS[WRITERS.length - 1]!;
   const found = WRITERS.find(({ endings }) => endings.some((ending) => path.endsWith(ending)));

@@ -141,8 +141,8 @@ describe('which firmware', () => {
       /cannot write the variables to \/ro\/VARS.fd: the disk is read-only/,
     ],
     [{ firmware: 'x64', save: false, varsOut: '/x' }, /contradict/],
-    [{ firmware: 'x64', serial: 'tcp:1' }, /-serial tcp:1/],
-    [{ firmware: 'x64', json: true, serial: 'stdio' }, /both write to standard output/],
+    [{ firmware: 'x64', qemu: ['-serial=tcp:1'] }, /-serial tcp:1/],
+    [{ firmware: 'x64', json: true, qemu: ['-serial=stdio'] }, /both write to standard output/],
     [{ firmware: 'x64', until: '' }, /is met before anything runs/],
     [{ firmware: 'x64', timeout: 'soon' }, /not a number of seconds/],
   ] as const)('%j is refused', (flags, message) => {
@@ -180,9 +180,9 @@ describe('where variables are kept', () => {
 
   it('drives in QEMU words name both chips', () => {
     const { files, varsOut } = request({
-      drive: [
-        'if=pflash,format=raw,unit=0,readonly=on,file=/fw/X64_CODE.fd',
-        'if=pflash,format=raw,unit=1,file=/my/VARS.fd',
+      qemu: [
+        '-drive=if=pflash,format=raw,unit=0,readonly=on,file=/fw/X64_CODE.fd',
+        '-drive=if=pflash,format=raw,unit=1,file=/my/VARS.fd',
       ],
     });
     expect(files).toEqual({ code: '/fw/X64_CODE.fd', vars: '/my/VARS.fd' });
@@ -193,15 +193,17 @@ describe('where variables are kept', () => {
     'if=virtio,file=x',
     'if=pflash',
     'if=pflash,unit=2,file=x',
-    'if=pflash,file=x,cache=none',
-    'if=pflash,file=x,file=y',
+    'if=pflash,format=qcow2,file=x',
+    'if=pflash,=x',
   ])('-drive %s is refused', (drive) => {
-    expect(() => request({ drive: [drive], vars: '/my/VARS.fd' })).toThrow(/^-drive /);
+    expect(() => request({ qemu: [`-drive=${drive}`], vars: '/my/VARS.fd' })).toThrow(/-drive /);
   });
 
   it('a comma in a path is written twice', () => {
     const files = { ...DISTRIBUTION, '/a,b': new Uint8Array(4096) };
-    expect(request({ drive: ['if=pflash,file=/a,,b'], vars: '/my/VARS.fd' }, files).files.code).toBe('/a,b');
+    expect(request({ qemu: ['-drive=if=pflash,file=/a,,b'], vars: '/my/VARS.fd' }, files).files.code).toBe(
+      '/a,b',
+    );
   });
 });
 
@@ -306,7 +308,7 @@ describe('a session', () => {
 
   it('echoes keys through the UART and ends by Ctrl-A X with exit code 0, the terminal closed', async () => {
     const outside = world(files);
-    const asked = bootRequest({ code: '/code', vars: '/vars', memory: '64' }, outside.io, outside.host);
+    const asked = bootRequest({ code: '/code', vars: '/vars', qemu: ['-m=64'] }, outside.io, outside.host);
     let step = 0;
     const io: Io = {
       ...outside.io,
@@ -380,7 +382,7 @@ describe('a session', () => {
   async function fed(code: Uint8Array, lines: string) {
     const outside = world({ ...files, '/code': code });
     const host = { ...outside.host, inputIsTerminal: false };
-    const asked = bootRequest({ code: '/code', vars: '/vars', memory: '64' }, outside.io, host);
+    const asked = bootRequest({ code: '/code', vars: '/vars', qemu: ['-m=64'] }, outside.io, host);
     const running = runSession(asked, outside.io, host);
     outside.input.bytes(lines);
     outside.input.end();
@@ -412,7 +414,7 @@ describe('a session', () => {
   it('gives up after --budget and says how many that were', async () => {
     const outside = world({ ...files, '/code': flash('again: in al, 0x61\njmp again') });
     const asked = bootRequest(
-      { code: '/code', vars: '/vars', memory: '64', budget: '1000', until: 'never', serial: 'none' },
+      { code: '/code', vars: '/vars', qemu: ['-m=64', '-serial=none'], budget: '1000', until: 'never' },
       outside.io,
       outside.host,
     );
@@ -426,7 +428,7 @@ describe('a session', () => {
   it('names the file of the variables only where it was written', async () => {
     const outside = world(files);
     const asked = bootRequest(
-      { code: '/code', vars: '/vars', memory: '64', until: 'never', budget: '1000', varsOut: '/out' },
+      { code: '/code', vars: '/vars', qemu: ['-m=64'], until: 'never', budget: '1000', varsOut: '/out' },
       outside.io,
       outside.host,
     );
@@ -441,7 +443,7 @@ describe('a session', () => {
   it('gives up after --timeout and says so', async () => {
     const outside = world({ ...files, '/code': flash('jmp $') });
     const asked = bootRequest(
-      { code: '/code', vars: '/vars', memory: '64', timeout: '3', until: 'never', serial: 'file:/log' },
+      { code: '/code', vars: '/vars', qemu: ['-m=64', '-serial=file:/log'], timeout: '3', until: 'never' },
       outside.io,
       outside.host,
     );

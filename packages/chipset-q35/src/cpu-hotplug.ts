@@ -40,7 +40,7 @@ export interface CpuHotplugState {
 export interface CpuHotplugOptions {
   /** First port; default 0CD8h. */
   readonly base?: number;
-  /** APIC id of each processor by index; default the index. */
+  /** APIC id of each processor by index, those included that may be plugged in; default the index, and none of the latter. */
   readonly apicIds?: readonly number[];
 }
 
@@ -50,6 +50,7 @@ export class CpuHotplug implements PioDevice, Snapshottable<CpuHotplugState> {
   readonly name = 'cpu-hotplug';
   // wiring
   readonly #base: number;
+  readonly #cpuCount: number;
   readonly #apicIds: readonly number[];
   #bitmap: PortHandle | undefined;
   #selected: PortHandle | undefined;
@@ -61,6 +62,7 @@ export class CpuHotplug implements PioDevice, Snapshottable<CpuHotplugState> {
   constructor(cpuCount: number, options: CpuHotplugOptions = {}) {
     wholeNumber('cpuCount', cpuCount, 1, MOST_PROCESSORS);
     this.#base = options.base ?? ICH9_CPU_HOTPLUG_BASE;
+    this.#cpuCount = cpuCount;
     this.#apicIds = options.apicIds ?? Array.from({ length: cpuCount }, (_, i) => i);
   }
 
@@ -75,13 +77,14 @@ export class CpuHotplug implements PioDevice, Snapshottable<CpuHotplugState> {
   in(port: number, _size: AccessSize, _attrs: TxAttrs): number {
     const offset = port - this.#base;
     if (!this.#modern) {
-      return this.#apicIds.reduce((bits, id) => (id >>> 3 === offset ? bits | (1 << (id & 7)) : bits), 0);
+      const there = this.#apicIds.slice(0, this.#cpuCount);
+      return there.reduce((bits, id) => (id >>> 3 === offset ? bits | (1 << (id & 7)) : bits), 0);
     }
     const apicId = this.#apicIds[this.#selector];
     if (apicId === undefined) return 0;
     switch (offset) {
       case FLAGS:
-        return FLAG_ENABLED;
+        return this.#selector < this.#cpuCount ? FLAG_ENABLED : 0;
       case DATA:
         return this.#command === CMD_NEXT_EVENT ? this.#selector : this.#command === CMD_ARCH_ID ? apicId : 0;
       default: // also "command data 2" at 0, the high half of an id of 64 bits

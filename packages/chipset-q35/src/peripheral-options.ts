@@ -67,7 +67,7 @@ export interface PeripheralOptions {
     /** The guest set the lights: bit 0 Scroll Lock, 1 Num Lock, 2 Caps Lock. */
     readonly leds?: (bits: number) => void;
   };
-  /** Processor hot-plug registers; APIC ids are the processors' indices. */
+  /** Processor hot-plug registers. */
   readonly cpuHotplug?: boolean;
   /** 8259 pair, I/O APIC, 8254 and HPET. Without them no device interrupts. */
   readonly interrupts?: InterruptOptions;

@@ -47,6 +47,8 @@ export interface Q35Options extends MchOptions {
   readonly rom: Backing;
   /** Number of processors, for CMOS. */
   readonly cpuCount: number;
+  /** APIC ids by index; those beyond `cpuCount` are of processors that may be plugged in. Default 0, 1, 2... */
+  readonly apicIds?: readonly number[];
   /**
    * Devices around the core: flash, fw_cfg, serial port, keyboard, hot-plug registers, interrupt controllers.
    * Default none.

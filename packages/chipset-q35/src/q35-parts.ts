@@ -155,7 +155,9 @@ export function q35Parts(ports: Q35Ports, options: Q35Options, described: () => 
   const serial = com1 && new Uart16550({ clock, irq: lines.isa(COM1_IRQ), ...com1 });
   const keyLines = { keyboardIrq: lines.isa(KEYBOARD_IRQ), mouseIrq: lines.isa(MOUSE_IRQ) };
   const keyboard = keys && new I8042({ ...keyLines, reset: resetProcessors, ...keys });
-  const cpuHotplug = plug ? new CpuHotplug(options.cpuCount) : undefined;
+  const cpuHotplug = plug
+    ? new CpuHotplug(options.cpuCount, { ...(options.apicIds && { apicIds: options.apicIds }) })
+    : undefined;
 
   return {
     /** The list. Interrupt controllers come before those that drive their lines. */

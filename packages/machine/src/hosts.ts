@@ -14,6 +14,8 @@ export interface HostProfile {
   readonly title: string;
   /** Quirks by id. */
   readonly quirks: readonly string[];
+  /** QEMU's name of its processor: what `-cpu host` is. */
+  readonly processor: string;
   /** History that is no fault of its own: trace forms and the like. */
   readonly kvm: Partial<KvmSwitches>;
 }
@@ -27,21 +29,30 @@ export const HOSTS: readonly HostProfile[] = [
     title:
       "the mail's host: RHEL 7 kernel 3.10.0-323 with 'clean up kvm_arch_vcpu_runnable' and 'fix SMI to halted VCPU'",
     quirks: ['Q1'],
+    processor: 'Haswell-noTSX',
     kvm: { ...in2015, apicIdOnInit: 'reset' },
   },
   {
     name: 'rhel7-3.10.0-323-stock',
     title: 'the same kernel without the two backports',
     quirks: ['Q1', 'Q2'],
+    processor: 'Haswell-noTSX',
     kvm: { ...in2015, apicIdOnInit: 'reset' },
   },
   {
     name: 'linux-4.4',
     title: 'Linux 4.4, January 2016: both faults fixed',
     quirks: [],
+    processor: 'Haswell-noTSX',
     kvm: in2015,
   },
-  { name: 'linux-current', title: 'a current Linux (6.12)', quirks: [], kvm: {} },
+  {
+    name: 'linux-current',
+    title: 'a current Linux (6.12)',
+    quirks: [],
+    processor: 'Icelake-Server',
+    kvm: {},
+  },
 ];
 
 /** The host used when none is named. */

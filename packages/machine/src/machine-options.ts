@@ -1,6 +1,13 @@
 /** What a machine is built from, how it is run, and what a snapshot of it holds. */
 import type { VirtualClockState } from '@smm/bus';
-import type { Board, InterruptOptions, Part, PeripheralOptions, Q35Chipset } from '@smm/chipset-q35';
+import type {
+  Board,
+  InterruptOptions,
+  Part,
+  PeripheralOptions,
+  Q35Chipset,
+  Q35Options,
+} from '@smm/chipset-q35';
 import type {
   CpuModel,
   Interpreter,
@@ -37,10 +44,26 @@ export interface PeripheralParts {
   readonly written: (hostOffset: number, sizeBytes: number) => void;
 }
 
+/** Where processors sit. */
+export interface ProcessorTopology {
+  /** APIC ids by index; ids beyond the processors are room for ones that are not there. */
+  readonly apicIds: readonly number[];
+  /** Logical processors of a package. */
+  readonly perPackage: number;
+  /** Logical processors of a core. */
+  readonly perCore: number;
+}
+
 /** What a machine is built from. */
 export interface MachineOptions {
-  /** Processors, 1 or more; APIC ids 0, 1, 2... */
+  /** Processors, 1 or more. */
   readonly cpus: number;
+  /** Where they sit. Default: cores of one package, APIC ids 0, 1, 2... */
+  readonly topology?: ProcessorTopology;
+  /** What the board has by default otherwise: {@link Q35Options}. */
+  readonly board?: Pick<Q35Options, 'extTsegMb' | 'startTime'>;
+  /** A byte was written to the debug port 402h. */
+  readonly debug?: (byte: number) => void;
   /** Guest RAM in MiB. */
   readonly memoryMiB: number;
   /** CPU model. */

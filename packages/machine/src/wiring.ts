@@ -218,7 +218,12 @@ export class Wiring {
       plan: this.plan,
       cpus,
       smi: (processor) => this.#chipsetSmi(processor),
-      debugByte: (byte) => this.console.write(byte),
+      debugByte: (byte) => {
+        this.console.write(byte);
+        this.#options.debug?.(byte);
+      },
+      apicIds: this.#options.topology?.apicIds,
+      board: this.#options.board,
       reset: onReset,
       sleep: onSleep,
       parts,
@@ -247,7 +252,7 @@ export class Wiring {
       act(this.processors[index]!);
     };
     return new LocalApic({
-      apicId: index,
+      apicId: this.#options.topology?.apicIds[index] ?? index,
       bus,
       clock: {
         now: () => this.driver.now(),
@@ -278,7 +283,7 @@ export class Wiring {
   }
 
   #addProcessor(index: number, bus: ApicBus): void {
-    const { model, behaviour, cpus, saveState, tier, observer, yieldOnPause } = this.#options;
+    const { model, behaviour, cpus, topology, saveState, tier, observer, yieldOnPause } = this.#options;
     const apic = this.#buildApic(index, bus);
     this.apics.push(apic);
     const processor = this.engine.createProcessor({
@@ -318,7 +323,8 @@ export class Wiring {
         }),
       },
     });
-    processor.topology = { apicId: index, logicalProcessors: cpus };
+    const { perPackage = cpus, perCore = 1 } = topology ?? {};
+    processor.topology = { apicId: apic.initialId, logicalProcessors: perPackage, threadsPerCore: perCore };
     this.processors.push(processor);
     processor.shortcuts.tsc = observer?.instruction === undefined;
     this.counters.smmEntries.push(0);

@@ -36,6 +36,8 @@ function platform(source: string, kvm: boolean): Machine {
       bootPlatform(
         {
           varsSize: 0x1_0000,
+          secureFlash: true,
+          fwCfg: {},
           smiFeatures: 7,
           keyboard: true,
           transmit: ignore,

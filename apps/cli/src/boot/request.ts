@@ -1,29 +1,37 @@
 /** The options of `smm boot`, and what they ask for. */
 
+import { join } from 'node:path';
+import { cpuModel } from '@smm/cpu-core';
 import type { Output } from '@smm/files';
-import type { BootGoal, BootOptions } from '@smm/machine';
+import { type BootGoal, type BootOptions, DEFAULT_HOST, findHost } from '@smm/machine';
 import type { Io } from '../io.ts';
 import { acceleratorOf, type ConfigurationFlags, scheduleOf } from '../options.ts';
-import { checkCpus, oneOf, parseMemory, parseSmp, wholeNumber } from '../qemu-values.ts';
+import type { PflashDrive } from '../qemu/flash.ts';
+import { isOn } from '../qemu/keyval.ts';
+import { refuseUnmodelled } from '../qemu/listing.ts';
+import { acceleratorWords, globalSwitch, type QemuSettings, qemuSettings } from '../qemu/settings.ts';
+import { apicIds, smpTopology } from '../qemu/topology.ts';
+import { oneOf, parseMemory, wholeNumber } from '../qemu-values.ts';
 import { UsageError } from '../usage-error.ts';
 import { firmwareFor, isTemplate, readImage, stateFile } from './firmware.ts';
 import type { BootHost } from './host.ts';
+import { dateOf } from './rtc-base.ts';
 
 /** Options as the parser leaves them. */
-export interface BootFlags extends ConfigurationFlags {
+export interface BootFlags extends Pick<ConfigurationFlags, 'host' | 'quirk' | 'seed' | 'slice'> {
   readonly firmware?: string;
   readonly code?: string;
   readonly vars?: string;
   readonly varsOut?: string;
   /** False with --no-save. */
   readonly save?: boolean;
-  readonly drive?: readonly string[];
-  readonly serial?: string;
+  /** QEMU's options, each `-option` or `-option=value`. */
+  readonly qemu?: readonly string[];
   readonly until?: string;
   readonly timeout?: string;
   readonly budget?: string;
-  /** False with --no-reboot. */
-  readonly reboot?: boolean;
+  readonly trace?: string;
+  readonly options?: boolean;
   readonly explain?: boolean;
   readonly json?: boolean;
 }
@@ -44,7 +52,7 @@ export interface BootRequest {
   /** The machine and its images. */
   readonly machine: BootOptions;
   /** Paths, for reports. */
-  readonly files: { readonly code: string; readonly vars: string };
+  readonly files: { readonly code: string; readonly vars: string | undefined };
   /** Where the variables are written; undefined: nowhere. */
   readonly varsOut: VarsTarget | undefined;
   /** What ends the run well; undefined: the user or the guest. */
@@ -57,29 +65,24 @@ export interface BootRequest {
   readonly budget: number | undefined;
   /** A reset ends the run. */
   readonly noReboot: boolean;
+  /** What QEMU's options said, for what is told about them. */
+  readonly qemu: QemuSettings;
 }
 
 /** Memory unless -m says otherwise: what the reference was measured with. */
 const DEFAULT_MEMORY_MIB = 256;
+/** The same where the command line is one of QEMU's: its own. */
+const QEMU_MEMORY_MIB = 128;
 /** Instructions after which a run with a goal is given up: several times what any configuration was seen to need. */
 const DEFAULT_BUDGET = 10_000_000_000;
+/** Bytes of a file for the firmware. */
+const LARGEST_FW_CFG = 0x100_0000;
 
 /** Makes sense of the options and reads the images. Throws `UsageError`s. */
 export function bootRequest(flags: BootFlags, io: Io, host: BootHost): BootRequest {
-  const { host: profile, quirk: quirks } = flags;
-  const { accelerator, kvm } = acceleratorOf(flags);
-  const schedule = scheduleOf(flags);
+  const qemu = qemuSettings(flags.qemu ?? []);
   const goal = goalOf(flags.until);
-  const machine = {
-    cpus: flags.smp === undefined ? checkCpus(1) : parseSmp(flags.smp),
-    memoryMiB: flags.memory === undefined ? DEFAULT_MEMORY_MIB : parseMemory(flags.memory),
-    accelerator,
-    ...(Object.keys(kvm).length > 0 && { kvm }),
-    ...(flags.cpu !== undefined && { cpu: flags.cpu }),
-    ...(profile !== undefined && { host: profile }),
-    ...(quirks !== undefined && { quirks }),
-    ...(schedule !== undefined && { schedule }),
-  };
+  const machine = machineOf(flags, qemu, io);
   const timeout = flags.timeout === undefined ? undefined : secondsOf(flags.timeout);
   const budget =
     flags.budget === undefined
@@ -87,13 +90,16 @@ export function bootRequest(flags: BootFlags, io: Io, host: BootHost): BootReque
         ? undefined
         : DEFAULT_BUDGET
       : wholeNumber('--budget', flags.budget);
-  const serial = serialOf(flags, io);
-  const { code, vars, varsOut } = imagesOf(flags, io, host);
+  refuseUnmodelled(qemu);
+  const serial = serialOf(qemu, flags, io);
+  const debug = debugOf(qemu, flags, io);
+  const { code, vars, varsOut } = imagesOf(flags, qemu, io, host);
   return {
     machine: {
       ...machine,
       code: readImage('the firmware', code, io),
-      vars: readImage('the variable store', vars, io),
+      vars: vars === undefined ? new Uint8Array() : readImage('the variable store', vars, io),
+      ...(debug !== undefined && { debug }),
     },
     files: { code, vars },
     varsOut,
@@ -101,13 +107,89 @@ export function bootRequest(flags: BootFlags, io: Io, host: BootHost): BootReque
     serial,
     timeout,
     budget,
-    noReboot: flags.reboot === false,
+    noReboot: qemu.noReboot,
+    qemu,
   };
+}
+
+/** The machine without its images. */
+function machineOf(flags: BootFlags, qemu: QemuSettings, io: Io): Omit<BootOptions, 'code' | 'vars'> {
+  const { host, quirk: quirks } = flags;
+  const { accelerator, kvm } = acceleratorOf({
+    ...acceleratorWords(qemu),
+    ...(host !== undefined && { host }),
+  });
+  const schedule = scheduleOf(flags);
+  const isQemu = qemu.program !== undefined;
+  const i386 = qemu.program === 'i386';
+  const cpu = cpuOf(qemu, accelerator, host);
+  const topology = smpTopology(qemu.smp, socketsFirst(qemu.machine.get('type')));
+  const { memory, shift, rtcBase, program: _, fwCfg } = qemu;
+  const [noS3, noS4] = ['disable_s3', 'disable_s4'].map((name) => globalSwitch(qemu, `ICH9-LPC.${name}`));
+  const tseg = [...qemu.globals].find(([key]) => key === 'mch.extended-tseg-mbytes')?.[1];
+  const keyboard = qemu.machine.get('i8042');
+  return {
+    cpus: topology.cpus,
+    topology: {
+      apicIds: apicIds(topology, topology.maxCpus),
+      perPackage: topology.dies * topology.cores * topology.threads,
+      perCore: topology.threads,
+    },
+    memoryMiB: memory === undefined ? (isQemu ? QEMU_MEMORY_MIB : DEFAULT_MEMORY_MIB) : parseMemory(memory),
+    accelerator,
+    ...(i386 && { bitness: 32 }),
+    ...(Object.keys(kvm).length > 0 && { kvm }),
+    ...(cpu !== undefined && { cpu }),
+    ...(host !== undefined && { host }),
+    ...(quirks !== undefined && { quirks }),
+    ...(schedule !== undefined && { schedule }),
+    ...(shift !== undefined && { nsPerInstruction: 2 ** shift }),
+    ...(keyboard !== undefined && { keyboard: isOn('-machine', 'i8042', keyboard) }),
+    ...(rtcBase !== undefined && { startTime: dateOf(rtcBase) }),
+    ...(tseg !== undefined && { extTsegMb: wholeNumber('-global mch.extended-tseg-mbytes=', tseg) }),
+    sleepStates: { s3: noS3 !== true, s4: noS4 !== true },
+    secureFlash: globalSwitch(qemu, 'cfi.pflash01.secure') ?? !isQemu,
+    fwCfgFiles: fwCfg.map(({ name, content }) => ({
+      name,
+      data:
+        'text' in content
+          ? new TextEncoder().encode(content.text)
+          : io.readFile(`the fw_cfg file ${name}`, content.path, LARGEST_FW_CFG),
+    })),
+  };
+}
+
+/** `-cpu`; `host` is the processor of the modelled host. Throws `UsageError` for one without what `enforce` demands. */
+function cpuOf(
+  { cpu, enforce, program }: QemuSettings,
+  accelerator: 'tcg' | 'kvm',
+  host = DEFAULT_HOST,
+): string | undefined {
+  if (cpu === undefined) return program === 'i386' ? 'qemu32' : undefined;
+  const isHost = /^host(,|$)/.test(cpu);
+  if (isHost && accelerator === 'tcg')
+    throw new UsageError('-cpu host needs -accel kvm, as in QEMU', 'Add -accel kvm, or use -cpu max.');
+  const spec = isHost ? cpu.replace('host', findHost(host).processor) : cpu;
+  const { lacking } = cpuModel(spec);
+  if (enforce && !isHost && lacking.length > 0) {
+    throw new UsageError(
+      `-cpu ${cpu},enforce: this processor has no ${lacking.join(', ')}`,
+      'Leave out enforce, or use -cpu max,enforce.',
+    );
+  }
+  return spec;
+}
+
+/** Machines before 6.2 put CPUs into sockets of their own where -smp leaves it open; later ones into cores. */
+function socketsFirst(type: string | undefined): boolean {
+  const [, major = '', minor = ''] = /^pc-q35-(\d+)\.(\d+)/.exec(type ?? '') ?? [];
+  return major !== '' && (Number(major) < 6 || (Number(major) === 6 && Number(minor) < 2));
 }
 
 interface Images {
   readonly code: string;
-  readonly vars: string;
+  /** Undefined: the code is a ROM, and there is no flash. */
+  readonly vars: string | undefined;
   readonly varsOut: VarsTarget | undefined;
 }
 
@@ -115,11 +197,13 @@ interface Images {
  * Which files; the one that keeps the variables is claimed before it is looked at, so that no other run's changes are
  * lost.
  */
-function imagesOf(flags: BootFlags, io: Io, host: BootHost): Images {
-  const { firmware, until, explain, varsOut, save } = flags;
+function imagesOf(flags: BootFlags, qemu: QemuSettings, io: Io, host: BootHost): Images {
+  const { firmware, until, explain, varsOut } = flags;
+  const save = qemu.snapshot ? false : flags.save;
+  const { drives, bios } = qemu;
   if (save === false && varsOut !== undefined)
     throw new UsageError('--no-save and --vars-out contradict each other', 'Leave one of them out.');
-  const drives = (flags.drive ?? []).map(parsePflash);
+  if (bios !== undefined) return romOf(bios, flags, qemu, io, host);
   const code = fileOf('code', flags.code, drives, 0);
   const vars = fileOf('vars', flags.vars, drives, 1);
   const mayWrite = save !== false && explain !== true;
@@ -148,12 +232,35 @@ function imagesOf(flags: BootFlags, io: Io, host: BootHost): Images {
       code === undefined && vars === undefined
         ? 'there is no firmware to boot'
         : `there is no ${code === undefined ? 'code' : 'variable store'} to go with ${(code ?? vars)!.path}`,
-      'Give --firmware x64 or ia32, or --code FILE and --vars FILE, or two -drive if=pflash.',
+      'Give --firmware x64 or ia32, or --code FILE and --vars FILE, or two -drive if=pflash, or a whole image by -bios FILE.',
     );
   }
   const place = placeOf(vars, flags, mayWrite, io, host);
   return { code: code.path, vars: vars.path, varsOut: claimVars(place, false, io) };
 }
+
+/** `-bios`: looked for where the command line is run, then in the folders of `-L`, then in QEMU's, as QEMU does. */
+function romOf(
+  bios: string,
+  { firmware, code, vars, varsOut }: BootFlags,
+  { drives, folders }: QemuSettings,
+  io: Io,
+  host: BootHost,
+): Images {
+  const other = firmware ?? code ?? vars ?? varsOut ?? (drives.length > 0 ? drives[0]!.path : undefined);
+  if (other !== undefined) {
+    throw new UsageError(
+      `-bios ${bios} is a ROM with everything in it, and ${other} is given too`,
+      'Leave out one of them.',
+    );
+  }
+  const found = ['', ...folders, QEMU_FOLDER].map((folder) => join(folder, bios)).find(host.exists);
+  const path = found ?? bios;
+  if (found === undefined) io.readFile('the firmware', path, 0);
+  return { code: path, vars: undefined, varsOut: undefined };
+}
+
+const QEMU_FOLDER = '/usr/share/qemu';
 
 const VARS_ADVICE =
   'Copy it and name the copy with --vars, name another file with --vars-out, or give --no-save, which writes nothing.';
@@ -179,13 +286,6 @@ function placeOf(
   return vars.path;
 }
 
-/** A `-drive if=pflash`. */
-interface PflashDrive {
-  readonly unit: number;
-  readonly path: string;
-  readonly readonly: boolean;
-}
-
 function fileOf(
   option: string,
   path: string | undefined,
@@ -201,49 +301,6 @@ function fileOf(
   return path === undefined ? found[0] : { unit, path, readonly: false };
 }
 
-/** `-drive if=pflash,format=raw,unit=0,readonly=on,file=PATH`; a comma in the path is written twice. */
-function parsePflash(text: string): PflashDrive {
-  const members = text
-    .replaceAll(',,', '\0')
-    .split(',')
-    .map((member) => member.replaceAll('\0', ','));
-  const values = new Map<string, string>();
-  for (const member of members) {
-    const at = member.indexOf('=');
-    const key = at < 0 ? member : member.slice(0, at);
-    if (values.has(key)) throw new UsageError(`-drive ${text}: ${key} is given twice`, 'Give it once.');
-    values.set(key, at < 0 ? 'on' : member.slice(at + 1));
-  }
-  const take = (key: string): string | undefined => {
-    const value = values.get(key);
-    values.delete(key);
-    return value;
-  };
-  const [kind, format, unit, file, isReadonly] = [
-    take('if'),
-    take('format'),
-    take('unit'),
-    take('file'),
-    take('readonly') ?? take('read-only'),
-  ];
-  take('id');
-  const advice =
-    'Write -drive if=pflash,format=raw,unit=0,readonly=on,file=CODE and the same with unit=1 for the variables.';
-  const [unknown] = values.keys();
-  if (kind !== 'pflash')
-    throw new UsageError(`-drive ${text}: only flash is modelled, not if=${kind ?? 'ide'}`, advice);
-  if (unknown !== undefined) throw new UsageError(`-drive ${text}: '${unknown}' is not known here`, advice);
-  if (format !== undefined && format !== 'raw')
-    throw new UsageError(
-      `-drive ${text}: format=${format} is not known here`,
-      'Convert the image: qemu-img convert -O raw.',
-    );
-  if (file === undefined) throw new UsageError(`-drive ${text}: there is no file=`, advice);
-  const number = unit === undefined ? 0 : wholeNumber('-drive unit=', unit);
-  if (number > 1) throw new UsageError(`-drive ${text}: there is no flash unit ${number}`, advice);
-  return { unit: number, path: file, readonly: isReadonly === 'on' };
-}
-
 /** `--until shell|relocated|TEXT`. */
 function goalOf(until: string | undefined): BootGoal | undefined {
   if (until === undefined || until === 'shell' || until === 'relocated') return until;
@@ -252,21 +309,49 @@ function goalOf(until: string | undefined): BootGoal | undefined {
   return { text: until };
 }
 
-function serialOf({ serial, json }: BootFlags, io: Io): SerialTarget {
+function serialOf({ serial }: QemuSettings, { json }: BootFlags, io: Io): SerialTarget {
   if (serial === undefined) return json === true ? 'none' : 'stdio';
-  if (serial === 'stdio' || serial === 'mon:stdio') {
+  if (serial === 'stdio') {
     if (json === true)
       throw new UsageError(
-        `-serial ${serial} and --json both write to standard output`,
+        '-serial stdio and --json both write to standard output',
         'Use -serial file:PATH with --json.',
       );
     return 'stdio';
   }
-  if (serial === 'none' || serial === 'null') return 'none';
-  const file = /^file:(.+)$/.exec(serial)?.[1];
+  if (serial === 'none') return 'none';
+  return io.claim('the serial output', fileBehind('-serial', serial));
+}
+
+/** Takes the bytes of the debug port, and passes them on line by line. */
+function debugOf({ debugcon }: QemuSettings, { json }: BootFlags, io: Io): BootOptions['debug'] {
+  if (debugcon === undefined || debugcon === 'none') return undefined;
+  if (debugcon === 'stdio' && json === true)
+    throw new UsageError(
+      '-debugcon stdio and --json both write to standard output',
+      'Use -debugcon file:PATH with --json.',
+    );
+  const write =
+    debugcon === 'stdio' ? io.out : io.claim('the debug log', fileBehind('-debugcon', debugcon)).append;
+  if (debugcon !== 'stdio') write(new Uint8Array()); // what an earlier run left goes
+  let line: number[] = [];
+  return (byte) => {
+    line.push(byte);
+    if (byte !== LINE_FEED && line.length < LONGEST_LINE) return;
+    write(Uint8Array.from(line));
+    line = [];
+  };
+}
+
+const LINE_FEED = 10;
+const LONGEST_LINE = 4096;
+
+/** `file:PATH`. */
+function fileBehind(option: string, text: string): string {
+  const file = /^file:(.+)$/s.exec(text)?.[1];
   if (file === undefined)
-    throw new UsageError(`-serial ${serial} is not known here`, 'Use -serial stdio, none or file:PATH.');
-  return io.claim('the serial output', file);
+    throw new UsageError(`${option} ${text} is not known here`, `Use ${option} stdio, none or file:PATH.`);
+  return file;
 }
 
 function secondsOf(text: string): number {

@@ -65,8 +65,8 @@ function leaf4(model: CpuModel, subleaf: number, c: CpuidContext): CpuidRegister
 
 function leafB(model: CpuModel, subleaf: number, c: CpuidContext): CpuidRegisters {
   if (model.leaf0b === 'zero') return ZERO;
-  const { apicId, logicalProcessors } = c.topology;
-  if (subleaf === 0) return [0, 1, 0x100, apicId];
+  const { apicId, logicalProcessors, threadsPerCore: threads = 1 } = c.topology;
+  if (subleaf === 0) return [idBits(threads), threads, 0x100, apicId];
   if (subleaf === 1) return [idBits(logicalProcessors), logicalProcessors, 0x201, apicId];
   return [0, 0, subleaf & 0xff, apicId];
 }

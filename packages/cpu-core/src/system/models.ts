@@ -1,9 +1,11 @@
 /**
- * CPU models by QEMU's names, with the values that QEMU 7.2 (TCG) answers. `max` is what this processor executes:
+ * CPU models by QEMU's names. The rows here hold the values that QEMU 7.2 (TCG) answers; the others are QEMU's definitions less what
+ * this processor does not execute. `max` is what this processor executes:
  * QEMU's own list without AVX, XSAVE, AES and the like.
  */
 import { SmmError } from '@smm/x86-defs';
 import { FEATURES, featureName } from './features.ts';
+import { QEMU_ALIASES, QEMU_MODELS, QEMU_VERSIONS } from './qemu-models.ts';
 
 /** Where a processor sits, as CPUID reports it. */
 export interface CpuTopology {
@@ -11,6 +13,8 @@ export interface CpuTopology {
   apicId: number;
   /** Logical processors per package, shown in leaf 1 EBX 23:16 and leaf 0Bh. 1: no multi-threading. */
   logicalProcessors: number;
+  /** Logical processors per core, shown in leaves 4 and 0Bh. Default 1. */
+  threadsPerCore?: number;
 }
 
 /** A CPU model: identity and features. */
@@ -33,6 +37,8 @@ export interface CpuModel {
   readonly modelId: string;
   /** Features by QEMU's first names. */
   readonly features: ReadonlySet<string>;
+  /** Features of QEMU's definition that this processor does not have, and does not show. */
+  readonly lacking: readonly string[];
   /** Physical address bits. */
   readonly physBits: number;
   /** Leaf 0Bh: as QEMU (`level` >= 0Bh), or there but all zero, as on some processors before Nehalem. */
@@ -230,8 +236,48 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-/** Names of the models. */
-export const CPU_MODELS: readonly string[] = ROWS.map((row) => row.name);
+/** Names of the models, versions and their other names included. */
+export const CPU_MODELS: readonly string[] = [
+  ...ROWS.map((row) => row.name),
+  ...QEMU_MODELS.map((row) => row.name),
+  ...QEMU_ALIASES.keys(),
+  ...[...QEMU_VERSIONS].flatMap(([name, later]) => later.map((_, index) => `${name}-v${index + 2}`)),
+];
+
+/** What `max` has: what is executed here. */
+const EXECUTED = new Set(ROWS.find((row) => row.name === 'max')!.features.split(' '));
+
+/** The row of a name with what its version changes, and the features that are left out of it. */
+function findRow(
+  name: string,
+): { row: Row; changes: readonly string[]; lacking: readonly string[] } | undefined {
+  const [, first = '', version = '1'] = /^(.*?)(?:-v(\d+))?$/.exec(QEMU_ALIASES.get(name) ?? name) ?? [];
+  const shown = ROWS.find((row) => row.name === first);
+  const defined = QEMU_MODELS.find((row) => row.name === first);
+  const changes = version === '1' ? '' : QEMU_VERSIONS.get(first)?.[Number(version) - 2];
+  const row = shown ?? defined;
+  if (row === undefined || changes === undefined) return undefined;
+  const all = changes.split(' ').filter((change) => change !== '');
+  if (shown !== undefined) {
+    const lacking = all.filter((change) => change.startsWith('+') && !EXECUTED.has(change.slice(1)));
+    return {
+      row,
+      changes: all.filter((change) => !lacking.includes(change)),
+      lacking: lacking.map((change) => change.slice(1)),
+    };
+  }
+  const features = new Set(row.features.split(' '));
+  for (const change of all) {
+    if (change.startsWith('+')) features.add(change.slice(1));
+    else if (change.startsWith('-')) features.delete(change.slice(1));
+  }
+  const kept = [...features].filter((feature) => EXECUTED.has(feature));
+  return {
+    row: { ...row, features: kept.join(' ') },
+    changes: all.filter((change) => !/^[+-]/.test(change)),
+    lacking: [...features].filter((feature) => !EXECUTED.has(feature)),
+  };
+}
 
 /** Names closest to a mistyped one: same start or contained. */
 function candidates(name: string, names: Iterable<string>): string[] {
@@ -249,8 +295,8 @@ function candidates(name: string, names: Iterable<string>): string[] {
  */
 export function cpuModel(spec: string): CpuModel {
   const [name = '', ...options] = spec.split(',');
-  const row = ROWS.find((r) => r.name === name);
-  if (!row) {
+  const found = findRow(name);
+  if (found === undefined) {
     const names = candidates(name, CPU_MODELS);
     throw new SmmError(
       'CPU_MODEL_UNKNOWN',
@@ -259,15 +305,18 @@ export function cpuModel(spec: string): CpuModel {
       { name, candidates: names },
     );
   }
+  const { row, changes } = found;
   const features = new Set(row.features.split(' ').filter((f) => f !== ''));
   const model = {
     ...row,
+    name,
     features,
+    lacking: found.lacking,
     physBits: defaultPhysBits(features),
     leaf0b: row.level >= 0xb ? ('present' as const) : ('zero' as const),
   };
   const changed: Draft = model;
-  for (const option of options) applyOption(changed, features, option);
+  for (const option of [...changes, ...options]) applyOption(changed, features, option);
   if (!options.some((o) => o.startsWith('phys-bits='))) {
     return Object.freeze({ ...changed, physBits: defaultPhysBits(features) });
   }

@@ -1,6 +1,6 @@
 /** The Q35 chipset in this machine: where its RAM and ROM lie, and where its effects go. */
 import type { Clock, IoPortSpace, PhysicalAddressSpace } from '@smm/bus';
-import { type Board, type Part, type PeripheralOptions, Q35Chipset } from '@smm/chipset-q35';
+import { type Board, type Part, type PeripheralOptions, Q35Chipset, type Q35Options } from '@smm/chipset-q35';
 import { decodeSmram } from '@smm/smram';
 import { UnmodelledError } from '@smm/x86-defs';
 import type { MemoryPlan } from './memory-plan.ts';
@@ -25,6 +25,10 @@ export interface ChipsetParts {
   readonly reset: ((kind: 'system' | 'cpu') => void) | undefined;
   /** The guest entered a sleep state; undefined: refused loudly. */
   readonly sleep: ((type: number) => void) | undefined;
+  /** Processors that there is room for, by APIC id; default 0, 1, 2... of those that are there. */
+  readonly apicIds: readonly number[] | undefined;
+  /** What the board has by default otherwise. */
+  readonly board: Pick<Q35Options, 'extTsegMb' | 'startTime'> | undefined;
   /** Devices around the core. */
   readonly peripherals: PeripheralOptions | undefined;
   /** Further parts. */
@@ -42,6 +46,8 @@ export function buildChipset({
   debugByte,
   reset,
   sleep,
+  apicIds,
+  board,
   peripherals,
   parts,
 }: ChipsetParts): Q35Chipset {
@@ -60,6 +66,8 @@ export function buildChipset({
       ram: { hostOffset: plan.ramOffset, sizeBytes: plan.ramSize },
       rom: { hostOffset: plan.romOffset, sizeBytes: plan.romSize },
       cpuCount: cpus,
+      ...(apicIds === undefined ? {} : { apicIds }),
+      ...board,
       ...(peripherals === undefined ? {} : { peripherals }),
       ...(parts === undefined ? {} : { parts }),
     },

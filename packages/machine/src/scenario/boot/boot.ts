@@ -1,5 +1,5 @@
 /** Boots firmware that nobody here wrote: flash images in, serial text out, and a verdict. */
-import type { Uart16550 } from '@smm/chipset-q35';
+import type { CivilTime, FwCfgFile, SleepStates, Uart16550 } from '@smm/chipset-q35';
 import { cpuModel, type TierName, type TranslatorOptions } from '@smm/cpu-core';
 import type { TraceSink } from '@smm/trace';
 import {
@@ -7,6 +7,8 @@ import {
   RFLAGS_IF,
   SAVE_STATE_AMD64,
   SAVE_STATE_LEGACY32_KVM,
+  SAVE_STATE_LEGACY32_QEMU,
+  type SaveStateLayout,
   SmmError,
   UnmodelledError,
   wholeNumber,
@@ -14,6 +16,7 @@ import {
 import { DEFAULT_KVM_OPTIONS, type KvmOptions } from '../../accel/kvm/options.ts';
 import { resolveSwitches } from '../../hosts.ts';
 import { Machine } from '../../machine.ts';
+import type { ProcessorTopology } from '../../machine-options.ts';
 import type { Schedule } from '../../scheduler.ts';
 import { type BusyWait, BusyWaitDetector } from './busy-wait.ts';
 import { LostDetector } from './lost.ts';
@@ -26,7 +29,7 @@ import type { BootCpuReport, BootOutcome, BootReport, BootStuck } from './report
 export interface BootOptions {
   /** Flash with code; ends at 4 GiB. */
   readonly code: Uint8Array;
-  /** Flash with variables; right below the code. The machine works on a copy. */
+  /** Flash with variables; right below the code. The machine works on a copy. Empty: `code` is a ROM (`-bios`). */
   readonly vars: Uint8Array;
   /** `-smp`. Default 1. */
   readonly cpus?: number;
@@ -46,6 +49,22 @@ export interface BootOptions {
   readonly smiFeatures?: number | null;
   /** A PS/2 keyboard is there. Default true. */
   readonly keyboard?: boolean;
+  /** Where the processors sit. Default: one package of cores. */
+  readonly topology?: ProcessorTopology;
+  /** 32: as `qemu-system-i386`, whose SMM save state is another under TCG. Default 64. */
+  readonly bitness?: 32 | 64;
+  /** Flash can be written in SMM alone (`cfi.pflash01.secure`). Default true. */
+  readonly secureFlash?: boolean;
+  /** Sleep states that the firmware is told of. Default S3 and S4. */
+  readonly sleepStates?: SleepStates;
+  /** Further files for the firmware (`-fw_cfg`). */
+  readonly fwCfgFiles?: readonly FwCfgFile[];
+  /** Size of the extended TSEG in MiB (`mch.extended-tseg-mbytes`); 0: none. Default 16. */
+  readonly extTsegMb?: number;
+  /** Calendar time at power-on. Default 2015-10-21T00:00:00. */
+  readonly startTime?: CivilTime;
+  /** Output of the debug port 402h. */
+  readonly debug?: (byte: number) => void;
   /** ACPI tables are offered through fw_cfg. Default false: firmware that finds some goes another way than without. */
   readonly acpi?: boolean;
   /** Serial output of the guest. */
@@ -151,6 +170,11 @@ export class Boot {
     const kvm = accelerator === 'kvm';
     const platform: BootPlatformOptions = {
       varsSize: vars.length,
+      secureFlash: options.secureFlash ?? true,
+      fwCfg: {
+        ...(options.sleepStates && { sleepStates: options.sleepStates }),
+        ...(options.fwCfgFiles && { files: options.fwCfgFiles }),
+      },
       smiFeatures: options.smiFeatures ?? (options.smiFeatures === null ? 0 : 7),
       keyboard: options.keyboard ?? true,
       acpi: options.acpi ?? false,
@@ -169,7 +193,13 @@ export class Boot {
       memoryMiB: options.memoryMiB ?? 256,
       model,
       flash,
-      saveState: kvm && !model.features.has('lm') ? SAVE_STATE_LEGACY32_KVM : SAVE_STATE_AMD64,
+      saveState: saveStateOf(kvm, model.features.has('lm'), options.bitness),
+      ...(options.topology && { topology: options.topology }),
+      board: {
+        ...(options.extTsegMb !== undefined && { extTsegMb: options.extTsegMb }),
+        ...(options.startTime && { startTime: options.startTime }),
+      },
+      ...(options.debug && { debug: options.debug }),
       accelerator: kvm
         ? { options: { ...DEFAULT_KVM_OPTIONS, ...options.kvm }, switches: switches.kvm }
         : 'tcg',
@@ -412,6 +442,11 @@ class SerialWatcher {
   }
 }
 
+function saveStateOf(kvm: boolean, longMode: boolean, bitness = 64): SaveStateLayout {
+  if (kvm) return longMode ? SAVE_STATE_AMD64 : SAVE_STATE_LEGACY32_KVM;
+  return bitness === 64 ? SAVE_STATE_AMD64 : SAVE_STATE_LEGACY32_QEMU;
+}
+
 function refuseSleep(type: number): never {
   throw new UnmodelledError(
     'SLEEP_STATE',
@@ -426,6 +461,7 @@ function checkFlash(code: Uint8Array, vars: Uint8Array): void {
     ['code', code],
     ['variable', vars],
   ] as const) {
+    if (name === 'variable' && image.length === 0) continue;
     if (image.length === 0 || image.length % 4096 !== 0 || image.length > 16 * 1024 * 1024) {
       throw new SmmError(
         'FLASH_SIZE',

@@ -2,13 +2,17 @@
  * The devices of a booting machine: two flash chips, fw_cfg with SMI features, serial port, keyboard, hot-plug
  * registers, interrupt controllers and timers.
  */
-import type { PeripheralOptions } from '@smm/chipset-q35';
+import type { FwCfgOptions, PeripheralOptions } from '@smm/chipset-q35';
 import type { PeripheralParts } from '../../machine-options.ts';
 
 /** What the devices are given. */
 export interface BootPlatformOptions {
-  /** Bytes of the variable store: the lower flash chip. */
+  /** Bytes of the variable store: the lower flash chip. 0: the image is a ROM, and there is no flash. */
   readonly varsSize: number;
+  /** Flash can be written in SMM alone. */
+  readonly secureFlash: boolean;
+  /** Sleep states that the firmware is told of, and further files for it. */
+  readonly fwCfg: Pick<FwCfgOptions, 'sleepStates' | 'files'>;
   /** SMI features offered through fw_cfg: bit 0 broadcast, 1 hot-plug, 2 hot-unplug. 0: no such files. */
   readonly smiFeatures: number;
   /** A keyboard is there. */
@@ -25,18 +29,22 @@ export interface BootPlatformOptions {
 
 /** Options of the chipset for a machine whose flash image is variables and code, one behind the other. */
 export function bootPlatform(options: BootPlatformOptions, parts: PeripheralParts): PeripheralOptions {
-  const { varsSize, smiFeatures, keyboard, acpi = false, transmit, roomAgain, varsWritten } = options;
+  const { varsSize, secureFlash, smiFeatures, keyboard, acpi = false } = options;
+  const { transmit, roomAgain, varsWritten } = options;
   return {
     // The code cannot be programmed, so whatever is written is the variable store.
-    flash: {
-      varsBytes: varsSize,
-      bytes: parts.bytes,
-      written: (at, size) => {
-        parts.written(at, size);
-        varsWritten();
+    ...(varsSize > 0 && {
+      flash: {
+        varsBytes: varsSize,
+        bytes: parts.bytes,
+        secure: secureFlash,
+        written: (at, size) => {
+          parts.written(at, size);
+          varsWritten();
+        },
       },
-    },
-    fwCfg: { smiFeatures, acpi },
+    }),
+    fwCfg: { smiFeatures, acpi, ...options.fwCfg },
     serial: { transmit, roomAgain },
     ...(keyboard && { keyboard: {} }),
     cpuHotplug: true,
