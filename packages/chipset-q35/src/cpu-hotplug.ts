@@ -40,7 +40,10 @@ export interface CpuHotplugState {
 export interface CpuHotplugOptions {
   /** First port; default 0CD8h. */
   readonly base?: number;
-  /** APIC id of each processor by index, those included that may be plugged in; default the index, and none of the latter. */
+  /**
+   * APIC id of each processor by index, those included that may be plugged in; default the index, and none of the
+   * latter.
+   */
   readonly apicIds?: readonly number[];
 }
 

@@ -24,7 +24,8 @@ export function bootIfQemu(args: readonly string[]): readonly string[] {
 }
 
 /**
- * Sorts the arguments of `smm boot`. Throws `UsageError` for what neither knows, naming what is like it, and for a missing value.
+ * Sorts the arguments of `smm boot`. Throws `UsageError` for what neither knows, naming what is like it, and for a
+ * missing value.
  * @param args - without `boot`
  * @param own - our options with their dashes, and whether each takes a value
  */

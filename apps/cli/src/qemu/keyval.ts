@@ -1,14 +1,18 @@
 /**
- * QEMU's `key=value,...` syntax, and JSON in its place. Source: QEMU, util/keyval.c (its grammar) and docs/system, "QEMU option syntax".
+ * QEMU's `key=value,...` syntax, and JSON in its place. Source: QEMU, util/keyval.c (its grammar) and docs/system,
+ * "QEMU option syntax".
  */
 import { UsageError } from '../usage-error.ts';
 
-/** Keys in the order given; members of members have dotted keys (`file.filename`). Of a key that comes twice, the last counts. */
+/**
+ * Keys in the order given; members of members have dotted keys (`file.filename`). Of a key that comes twice, the last
+ * counts.
+ */
 export type KeyValues = ReadonlyMap<string, string>;
 
 /**
- * Reads one option's value. A comma in a value is written twice; a first member without `=` is the value of `implied`; any other
- * member without `=` is a switch that is on. JSON booleans become `on` and `off`. Throws `UsageError`.
+ * Reads one option's value. A comma in a value is written twice; a first member without `=` is the value of `implied`;
+ * any other member without `=` is a switch that is on. JSON booleans become `on` and `off`. Throws `UsageError`.
  * @param option - as the user names it, for messages
  */
 export function keyValues(option: string, text: string, implied?: string): KeyValues {

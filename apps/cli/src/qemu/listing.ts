@@ -1,4 +1,7 @@
-/** What is told about QEMU's options: the table for `--options`, and what a command line's were left out or refused for. */
+/**
+ * What is told about QEMU's options: the table for `--options`, and what a command line's were left out or refused
+ * for.
+ */
 import type { Io } from '../io.ts';
 import { table, wrap } from '../render/text.ts';
 import { UsageError } from '../usage-error.ts';

@@ -1,6 +1,6 @@
 /**
- * The options of QEMU, and what becomes of each here: the one table that the command line is sorted by and `smm boot --options` prints.
- * Names are those of QEMU 7.2 to 9.2 ("qemu-system-x86_64 --help", "-machine q35,help").
+ * The options of QEMU, and what becomes of each here: the one table that the command line is sorted by and `smm boot
+ * --options` prints. Names are those of QEMU 7.2 to 9.2 ("qemu-system-x86_64 --help", "-machine q35,help").
  */
 
 /** What becomes of an option: it acts, it is left out because nothing here depends on it, or the run is refused. */
@@ -9,8 +9,8 @@ export type OptionClass = 'done' | 'ignored' | 'unmodelled';
 /** One row. */
 export interface QemuOption {
   /**
-   * `-flag`; `-option ...` with any value; `-option key` or `-option key=value|value` for members of the value, where `*` stands for
-   * any characters. The first row that fits counts.
+   * `-flag`; `-option ...` with any value; `-option key` or `-option key=value|value` for members of the value, where
+   * `*` stands for any characters. The first row that fits counts.
    */
   readonly words: string;
   /** What becomes of it. */

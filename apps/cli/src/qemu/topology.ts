@@ -20,7 +20,8 @@ export interface SmpTopology {
 }
 
 /**
- * What is left out is worked out as QEMU does: cores take what is open, on machines before 6.2 sockets do. Throws `UsageError`.
+ * What is left out is worked out as QEMU does: cores take what is open, on machines before 6.2 sockets do. Throws
+ * `UsageError`.
  * @param members - of `-smp`, without the ones that are ignored
  */
 export function smpTopology(members: KeyValues, preferSockets = false): SmpTopology {
@@ -84,8 +85,9 @@ export function smpTopology(members: KeyValues, preferSockets = false): SmpTopol
 }
 
 /**
- * APIC ids of the first `count` CPUs, as QEMU assigns them: thread, core, die and socket each in a field of as many bits as its count
- * needs. Source: Intel SDM Vol. 3, "Hierarchical Mapping of Shared Resources"; QEMU, include/hw/i386/topology.h.
+ * APIC ids of the first `count` CPUs, as QEMU assigns them: thread, core, die and socket each in a field of as many
+ * bits as its count needs. Source: Intel SDM Vol. 3, "Hierarchical Mapping of Shared Resources"; QEMU,
+ * include/hw/i386/topology.h.
  */
 export function apicIds({ dies, cores, threads }: SmpTopology, count: number): number[] {
   const bits = (n: number): number => (n <= 1 ? 0 : 32 - Math.clz32(n - 1));

@@ -72,7 +72,7 @@ export function bootToJson(request: BootRequest, result: BootResult): Record<str
     outcome: report.outcome,
     summary: report.summary,
     configuration: bootConfigurationToJson(machine),
-    firmware: { code: files.code, vars: files.vars, varsOut: varsOut?.path ?? null },
+    firmware: { code: files.code, vars: files.vars ?? null, varsOut: varsOut?.path ?? null },
     phase: report.phase,
     cpus: report.cpus.map(({ id, smbase, smmEntries, rip, smm, idle, module }) => ({
       id,

@@ -1,7 +1,7 @@
 /**
- * CPU models by QEMU's names. The rows here hold the values that QEMU 7.2 (TCG) answers; the others are QEMU's definitions less what
- * this processor does not execute. `max` is what this processor executes:
- * QEMU's own list without AVX, XSAVE, AES and the like.
+ * CPU models by QEMU's names. The rows here hold the values that QEMU 7.2 (TCG) answers; the others are QEMU's
+ * definitions less what this processor does not execute. `max` is what this processor executes: QEMU's own list without
+ * AVX, XSAVE, AES and the like.
  */
 import { SmmError } from '@smm/x86-defs';
 import { FEATURES, featureName } from './features.ts';

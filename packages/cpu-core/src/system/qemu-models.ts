@@ -1,6 +1,6 @@
 /**
- * CPU models as QEMU 7.2 defines them, read by `query-cpu-model-expansion` (QMP) with all features, those included that TCG leaves out.
- * A version beyond the first is the first with changes; an alias is a version.
+ * CPU models as QEMU 7.2 defines them, read by `query-cpu-model-expansion` (QMP) with all features, those included that
+ * TCG leaves out. A version beyond the first is the first with changes; an alias is a version.
  */
 
 /** A model's definition. */
