@@ -1,6 +1,7 @@
 /**
- * Configuration registers of the chipset, with any values in any order, then SMIs: nothing that a guest programs ends in an error of
- * the model; once SMRAM is locked, no processor outside SMM and no device has a way into it, and none in SMM meets anything else there.
+ * Configuration registers of the chipset, with any values in any order, then SMIs: nothing that a guest programs ends
+ * in an error of the model; once SMRAM is locked, no processor outside SMM and no device has a way into it, and none in
+ * SMM meets anything else there.
  */
 import { assemble } from '@smm/asm';
 import { TX_DMA, TX_SMM } from '@smm/bus';
@@ -105,7 +106,8 @@ function run(started: Boot, { esmramc, before, after }: Program): void {
   smi(machine);
   for (const each of before) config(machine, each);
   smi(machine);
-  // Locked as firmware does it, whatever was there before: but a lock that came early stays as it is, and may have left TSEG off.
+  // Locked as firmware does it, whatever was there before: but a lock that came early stays as it is, and may have left
+  // TSEG off.
   config(machine, [MCH + 0x9e, 1, esmramc]);
   config(machine, [MCH + 0x9d, 1, 0x08]);
   const tseg = TSEG_MIB[(esmramc >>> 1) & 3]!;

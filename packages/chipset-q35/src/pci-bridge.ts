@@ -57,7 +57,12 @@ export interface PciBridgeState extends PartState {
   /** Configuration space. */
   config: PartState;
   /** The functions behind, in the order of the option. */
-  behind: { name: string; state: PartState }[];
+  behind: {
+    /** Which function: a snapshot with other names is refused. */
+    name: string;
+    /** What it saved. */
+    state: PartState;
+  }[];
 }
 
 /** The bridge. Being in the chipset's list of parts puts it on bus 0; what is behind it is not in the list. */

@@ -1,4 +1,6 @@
-/** A device that masters the bus, with ranges that move, against SMRAM, flash that is secure, local APICs and the bus. */
+/**
+ * A device that masters the bus, with ranges that move, against SMRAM, flash that is secure, local APICs and the bus.
+ */
 import type { MmioDevice } from '@smm/bus';
 import { PciDevice } from '@smm/chipset-q35';
 import { expect, it } from 'vitest';

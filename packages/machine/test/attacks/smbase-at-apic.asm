@@ -1,5 +1,6 @@
 ; Before the lock, SMBASE is set so that the save state is stored into the registers of the local APIC.
-; hardware: the state is stored as any store is; what a register makes of it is its own matter. Behind it nothing answers the fetch.
+; hardware: the state is stored as any store is; what a register makes of it is its own matter. Behind it nothing
+; answers the fetch.
 ; source: Intel SDM Vol. 3, "SMRAM", "Local APIC Register Address Map"
 ; setup: lock=no
 ; log: invalid opcode

@@ -1,4 +1,5 @@
-; Before the lock, SMBASE is set into plain flash: the save state is cycles to the chip, and the handler is what the chip answers.
+; Before the lock, SMBASE is set into plain flash: the save state is cycles to the chip, and the handler is what the
+; chip answers.
 ; hardware: the state is stored as any store is, here in SMM; a flash chip takes it for commands.
 ; source: Intel SDM Vol. 3, "SMRAM"; Intel 298161, "Basic Command Set"
 ; setup: lock=no flash=plain
@@ -38,7 +39,8 @@ invalid:                        ; #UD of a handler that is no code
 bits 32
 after:  ret
 align 16
-vars:                           ; the handler, 16-bit, at the start of the variables: CS is the SMBASE, this at 8000h in it
+; the handler, 16-bit, at the start of the variables: CS is the SMBASE, this at 8000h in it
+vars:
         db 0x66, 0xba
         dd 0x402                ; mov edx, 402h
         db 0xb0, 'f', 0xee      ; mov al, 'f'; out dx, al

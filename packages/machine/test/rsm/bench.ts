@@ -44,7 +44,9 @@ interface BenchKind {
   readonly layout: SaveStateLayout;
 }
 
-/** Every mode that an SMI can interrupt, under every accelerator, interpreted and translated from the second time on. */
+/**
+ * Every mode that an SMI can interrupt, under every accelerator, interpreted and translated from the second time on.
+ */
 export const BENCHES: readonly BenchKind[] = MODES.flatMap((mode) =>
   ACCELERATORS.flatMap((accelerator) =>
     TIERS.map((tier) => ({
