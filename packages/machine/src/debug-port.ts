@@ -105,7 +105,9 @@ export class DebugPort {
     this.#write(found, bytes);
   }
 
-  /** Reads guest-physical memory; all-ones where nothing is. Throws `SmmError` `OPTION_VALUE` for what is no address. */
+  /**
+   * Reads guest-physical memory; all-ones where nothing is. Throws `SmmError` `OPTION_VALUE` for what is no address.
+   */
   readPhysical(gpa: number, sizeBytes: number, view: DebugView = 'normal'): Uint8Array {
     const bytes = new Uint8Array(checkSize(sizeBytes));
     this.#p.space.readBlock(checkPhysical(gpa), bytes, TX_DEBUG | (view === 'smm' ? TX_SMM : 0));
