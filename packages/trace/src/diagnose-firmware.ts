@@ -2,10 +2,10 @@
  * Rules that read the firmware's own words in the trace: the debug log of this project's firmware and of edk2 with the
  * 2015 debug patch.
  */
+import { PF_VECTOR } from '@smm/x86-defs';
 import type { Finding, TraceFacts } from './diagnosis.ts';
 import { hexOf } from './diagnosis.ts';
 
-const PF_VECTOR = 14;
 /** Page-fault error code: a reserved bit was set in a paging-structure entry. */
 const PF_RSVD = 8;
 

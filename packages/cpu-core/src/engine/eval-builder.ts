@@ -2,7 +2,7 @@
  * The back end that runs a description at once, on BigInts. Slow and plain: for single steps, odd cases, debugging and
  * as an oracle.
  */
-import { GP_VECTOR, SEG_CS, SEG_SS } from '@smm/x86-defs';
+import { DE_VECTOR, GP_VECTOR, SEG_CS, SEG_SS } from '@smm/x86-defs';
 import { type Insn, K_IMM, K_MEM, K_REG, REG_NONE, REG_RIP } from '../insn.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
@@ -13,9 +13,7 @@ import { isCanonical, relativeTarget } from './branch.ts';
 import { EvalFlags } from './eval-flags.ts';
 import { EvalVectors } from './eval-vectors.ts';
 
-const DE_VECTOR = 0;
 const RSP = 4;
-const _TWO_POW_32 = 0x1_0000_0000;
 const MASK: Readonly<Record<number, bigint>> = {
   1: 0xffn,
   2: 0xffffn,

@@ -2,7 +2,7 @@
  * Memory by linear address: TLB first, then the translator; page crossings, devices and code pages here and nowhere
  * else.
  */
-import { CR0_PG, CR4_PAE, EFER_LMA, PF_VECTOR } from '@smm/x86-defs';
+import { CR0_PG, CR4_PAE, EFER_LMA, PF_VECTOR, RFLAGS_AC } from '@smm/x86-defs';
 import * as L from '../layout.ts';
 import {
   ACCESS_EXEC,
@@ -32,7 +32,6 @@ import {
   tlbEntry,
 } from './tlb.ts';
 
-const RFLAGS_AC = 0x0004_0000;
 type Size = 1 | 2 | 4;
 /**
  * Pages of code that are known at a time: a guest that executes ever other addresses must not fill the host's memory.

@@ -1,11 +1,10 @@
 /** Arithmetic. Intel SDM Vol. 2, the pages of each mnemonic. */
-import { RFLAGS_CF, RFLAGS_OF } from '@smm/x86-defs';
+import { DE_VECTOR, RFLAGS_CF, RFLAGS_OF } from '@smm/x86-defs';
 import type { Insn } from '../insn.ts';
 import { CC_ADD, CC_DEC, CC_INC, CC_SUB } from '../layout.ts';
 import { OP } from '../ops.ts';
 import type { Builder, Width } from './builder.ts';
 
-const DE_VECTOR = 0;
 const RAX = 0;
 const RDX = 2;
 

@@ -1,4 +1,5 @@
 /** Emits a region as one function of a WebAssembly module. */
+import { SEG_CS } from '@smm/x86-defs';
 import { type Insn, K_IMM } from '../../insn.ts';
 import * as L from '../../layout.ts';
 import { ENDS_BLOCK, OP } from '../../ops.ts';
@@ -31,7 +32,6 @@ import type { Value } from './value.ts';
 import type { RegionFunctions } from './value-emitter.ts';
 import { VectorEmitter } from './vector-emitter.ts';
 
-const SEG_CS = 1;
 const RAX = 0;
 const RDX = 2;
 /** From the state page to the jump cache's block words. */

@@ -3,7 +3,7 @@
  * page that is in the TLB, upwards, all iterations within the budget, no copy onto what is still to be read. The rest
  * is `system/strings.ts`'s.
  */
-import { RFLAGS_DF } from '@smm/x86-defs';
+import { RFLAGS_DF, SEG_DS, SEG_ES, SEG_SS } from '@smm/x86-defs';
 import { type Insn, REP_F2, REP_NONE } from '../../insn.ts';
 import * as L from '../../layout.ts';
 import { OP } from '../../ops.ts';
@@ -12,9 +12,6 @@ import { Emitter, I32, I64, S, V128, VOID, W } from './emitter.ts';
 import type { Body, Signature } from './module.ts';
 
 const [RAX, RCX, RSI, RDI] = [0, 1, 6, 7];
-const SEG_ES = 0;
-const SEG_SS = 2;
-const SEG_DS = 3;
 /* Shape of an instruction: logarithm of the element size in the low two bits, then these. */
 const SHAPE_REP = 4;
 const SHAPE_WIDE = 8;
