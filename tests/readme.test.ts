@@ -27,6 +27,7 @@ async function run(line: string): Promise<{ code: number; out: string }> {
     columns: undefined,
     env: {},
     readFile: refuse,
+    readPieces: refuse,
     claim: refuse,
     breathe: async () => undefined,
   };

@@ -17,6 +17,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Reads a whole file of at most `limit` bytes, `what` for messages; 0 is standard input. Throws `FileError`. */
   readonly readFile: (what: string, path: string | 0, limit: number) => Uint8Array;
+  /** Reads a file of any size piece by piece, `what` for messages; 0 is standard input. Throws `FileError`. */
+  readonly readPieces: (what: string, path: string | 0) => Iterable<Uint8Array>;
   /** Takes a file to write for this run, before it, `what` for messages. Throws `FileError`. */
   readonly claim: (what: string, path: string, options?: ClaimOptions) => Output;
   /** Lets signals and output through between two pieces of work. */

@@ -1,7 +1,7 @@
 /** Process entry: connects the program to node. */
 import { setFlagsFromString } from 'node:v8';
 import { v8Flags } from '@smm/cpu-core';
-import { claimOutput, readBounded, watchStandardStreams } from '@smm/files';
+import { claimOutput, readBounded, readPieces, watchStandardStreams } from '@smm/files';
 import { EXIT, type Io } from './io.ts';
 import { smm } from './program.ts';
 
@@ -19,6 +19,7 @@ const io: Io = {
   columns: process.stdout.columns || process.stderr.columns || undefined,
   env: process.env,
   readFile: readBounded,
+  readPieces,
   claim: claimOutput,
   breathe: () => new Promise((resolve) => setImmediate(resolve)),
 };

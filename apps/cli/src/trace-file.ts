@@ -1,9 +1,7 @@
 /** Trace files: the format of a file to write is told by its name, that of a file to read by its content. */
 import {
+  formatEvent,
   formatTrace,
-  isTraceDat,
-  readTrace,
-  type TraceCodec,
   type TraceDatOptions,
   type TraceEvent,
   type TraceFile,
@@ -13,9 +11,10 @@ import {
   writeTraceDat,
 } from '@smm/trace';
 import type { Io } from './io.ts';
-import { traceCodecs } from './trace-codecs.ts';
-import { asUsage, UsageError } from './usage-error.ts';
+import { UsageError } from './usage-error.ts';
 
+/** Writes a piece of a trace that is not held as a whole. */
+type PieceWriter = (events: readonly TraceEvent[], form: TraceForm) => string;
 type Writer = (events: readonly TraceEvent[], form: TraceForm, dat: DatOptions) => Uint8Array | string;
 
 /** How to write a trace.dat. */
@@ -25,6 +24,8 @@ const WRITERS: readonly {
   readonly endings: readonly string[];
   readonly what: string;
   readonly write: Writer;
+  /** Absent where the whole trace is needed. */
+  readonly writePiece?: PieceWriter;
 }[] = [
   {
     endings: ['.dat'],
@@ -36,8 +37,18 @@ const WRITERS: readonly {
     what: 'Perfetto TrackEvent',
     write: (events) => writePerfetto(events),
   },
-  { endings: ['.jsonl'], what: 'JSONL', write: (events) => writeJsonl(events) },
-  { endings: ['.txt'], what: 'trace-cmd text', write: (events, form) => formatTrace(events, { form }) },
+  {
+    endings: ['.jsonl'],
+    what: 'JSONL',
+    write: (events) => writeJsonl(events),
+    writePiece: (events) => writeJsonl(events),
+  },
+  {
+    endings: ['.txt'],
+    what: 'trace-cmd text',
+    write: (events, form) => formatTrace(events, { form }),
+    writePiece: (events, form) => events.map((event) => `${formatEvent(event, { form })}\n`).join(''),
+  },
 ];
 
 /** The endings that {@link claimTrace} knows, for help texts. */
@@ -45,19 +56,39 @@ export const TRACE_ENDINGS =
   '.dat (trace-cmd), .perfetto-trace (ui.perfetto.dev), .jsonl, .txt (trace-cmd report)';
 
 /** A trace to be written; says in words what was. */
-export type TraceOutput = (events: readonly TraceEvent[], form: TraceForm) => string;
+export interface TraceOutput {
+  (events: readonly TraceEvent[], form: TraceForm): string;
+  /**
+   * Writes pieces as they come, if the format allows; the form is asked for at the first. Text has no line `cpus=N` then,
+   * for nobody knows the number yet.
+   */
+  readonly pieces?: (pieces: Iterable<readonly TraceEvent[]>, form: () => TraceForm) => string;
+}
 
 /**
  * Makes ready to write a trace, `-` to standard output, as text. Refuses a name whose ending tells no format and a file
  * that cannot be written; before a long run, not after it.
  */
 export function claimTrace(path: string, io: Io, dat: DatOptions = {}): TraceOutput {
-  const { what, write } = writerFor(path);
-  const put = path === '-' ? io.out : io.claim('the trace', path).replace;
-  return (events, form) => {
-    put(write(events, form, dat));
+  const { what, write, writePiece } = writerFor(path);
+  const output = path === '-' ? undefined : io.claim('the trace', path);
+  const whole = (events: readonly TraceEvent[], form: TraceForm): string => {
+    const content = write(events, form, dat);
+    if (output) output.replace(content);
+    else io.out(content);
     return what === 'trace.dat' ? `${what} v${dat.version ?? 6}` : what;
   };
+  if (writePiece === undefined) return whole;
+  function* written(pieces: Iterable<readonly TraceEvent[]>, form: () => TraceForm): Generator<string> {
+    for (const events of pieces) if (events.length > 0) yield writePiece!(events, form());
+  }
+  return Object.assign(whole, {
+    pieces: (pieces: Iterable<readonly TraceEvent[]>, form: () => TraceForm): string => {
+      if (output) output.replace(written(pieces, form));
+      else for (const text of written(pieces, form)) io.out(text);
+      return what;
+    },
+  });
 }
 
 /** Whether {@link claimTrace} would take this name. */
@@ -75,40 +106,6 @@ function writerFor(path: string): (typeof WRITERS)[number] {
     );
   }
   return found;
-}
-
-/** Bytes: what can be decoded at once. */
-const LARGEST_TRACE = 0x2000_0000;
-
-/** Reads a trace in any of the formats; `-` is standard input. */
-export async function loadTrace(path: string, io: Io): Promise<TraceFile> {
-  const name = path === '-' ? 'standard input' : path;
-  const bytes = io.readFile('the trace', path === '-' ? 0 : path, LARGEST_TRACE);
-  const codecs = isTraceDat(bytes) ? await traceCodecs() : [];
-  return asUsage(`cannot read ${name}`, () => decode(bytes, codecs));
-}
-
-/** Reads a trace that must hold events, not only a log or a register dump. */
-export async function loadEvents(path: string, io: Io): Promise<TraceFile> {
-  const trace = await loadTrace(path, io);
-  if (trace.events.length > 0) return trace;
-  throw new UsageError(
-    `${path === '-' ? 'standard input' : path} holds no event, only a log or a register dump`,
-    "Give it to 'smm diagnose', which reads those too.",
-  );
-}
-
-function decode(bytes: Uint8Array, codecs: readonly TraceCodec[]): TraceFile {
-  if (bytes.length === 0) throw new UsageError('the file is empty', 'Give a trace with at least one event.');
-  if (!isTraceDat(bytes) && bytes.includes(0)) {
-    throw new UsageError(
-      'it is neither text nor a trace.dat',
-      'Give the text of trace-cmd report, a trace.dat, or a .jsonl of ours; Perfetto files are only written.',
-    );
-  }
-  const trace = readTrace(bytes, { codecs });
-  if (trace.events.length > 0 || (trace.notes?.length ?? 0) > 0) return trace;
-  throw new UsageError('it holds no KVM or machine event', "Record with 'trace-cmd record -e kvm'.");
 }
 
 /**

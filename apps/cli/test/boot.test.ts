@@ -39,6 +39,7 @@ function world(files: Record<string, string | Uint8Array> = {}): {
     errIsTerminal: false,
     columns: undefined,
     env: {},
+    readPieces: () => [],
     readFile: (what, path) => {
       const found = content(String(path));
       if (found === undefined) throw fileError(`cannot read ${what}`, String(path), { code: 'ENOENT' });

@@ -45,6 +45,10 @@ async function answer(args: readonly string[]): Promise<{ code: number; err: str
     errIsTerminal: false,
     columns: undefined,
     env: {},
+    readPieces: (what, path) => [
+      (typeof path === 'string' && Object.hasOwn(FILES, path) ? FILES[path] : undefined) ??
+        readBounded(what, '/nowhere/at/all', 1),
+    ],
     readFile: (what, path, limit) =>
       (typeof path === 'string' && Object.hasOwn(FILES, path) ? FILES[path] : undefined) ??
       readBounded(what, '/nowhere/at/all', limit),

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { cli, MAIL, scratch } from './support.ts';
+import { cli, fitsSchema, MAIL, scratch } from './support.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
@@ -176,4 +176,47 @@ it('a truncated trace.dat and a truncated .jsonl are refused with what to do', a
     expect(err).toMatch(/^smm: cannot read .*cut\.[a-z]+: .+\n$/);
     expect(err.trimEnd().split('\n')).toHaveLength(1);
   }
+});
+
+describe('text that is longer than what is held', () => {
+  const death = ' CPU 1/KVM-102 [001] 9.000000: kvm_exit: reason TRIPLE_FAULT rip 0xabc info 0 0\n';
+  const quiet = (count: number) =>
+    Array.from({ length: count }, (_, i) => ` CPU 0/KVM-101 [000] ${i}.000000: kvm_entry: vcpu 0\n`).join('');
+
+  it('is diagnosed in its first and last events, and what was not looked at is said', async () => {
+    const input = `${quiet(500)}${death}`;
+    const { out, code } = await cli('diagnose - --events 100', { input });
+    expect(code).toBe(0);
+    expect(out).toContain('first 50 and the last 50 events; 401 between them');
+    expect(out).toContain('A CPU died');
+    expect(out).toContain('kvm_exit:         reason TRIPLE_FAULT rip 0xabc');
+    const { out: answer } = await cli('diagnose - --events 100 --json', { input });
+    expect(fitsSchema('diagnose', JSON.parse(answer))).toMatchObject({
+      events: 501,
+      skipped: 401,
+      diagnoses: [{ id: 'cpu-died', evidence: [{ index: 500 }] }],
+    });
+    const { out: none } = await cli('diagnose - --events 100', {
+      input: `${quiet(99)}${death}${quiet(300)}`,
+    });
+    expect(none).toContain('No known failure shows in the events that were looked at: 100 of 400.');
+  });
+
+  it('refuses a window that holds nothing', async () => {
+    const { code, err } = await cli('diagnose - --events 1', { input: death });
+    expect(code).toBe(2);
+    expect(err).toContain('--events is less than 2');
+  });
+
+  it('is converted as it is read, to what the whole would be, but for cpus=', async () => {
+    const long = join(folder, 'long.txt');
+    writeFileSync(long, quiet(100_100));
+    const { out, err, code } = await cli(`trace convert ${long} -`);
+    expect(code).toBe(0);
+    expect(err).toContain('100,100 events');
+    const lines = out.split('\n');
+    expect(lines).toHaveLength(100_101);
+    const { out: short } = await cli('trace convert - -', { input: quiet(1000) });
+    expect(short.split('\n').slice(1, -1)).toEqual(lines.slice(0, 1000));
+  });
 });

@@ -1,4 +1,4 @@
-/** Files that the programs read: whole, and no larger than makes sense. */
+/** Files that the programs read: whole and no larger than makes sense, or piece by piece. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { codeOf, FileError, fileError } from './file-error.ts';
 import { unusualKind } from './file-kind.ts';
@@ -38,24 +38,54 @@ function tooLarge(what: string, size: number | undefined, limit: number): FileEr
   return new FileError(what, has, `There can be ${limit} bytes at most.`, { size, limit });
 }
 
-/** A pipe whose writer is slow, or that is in non-blocking mode, answers EAGAIN: then this waits. */
 function readToEnd(what: string, descriptor: number, limit: number): Uint8Array {
-  const pieces: Buffer[] = [];
+  const pieces: Uint8Array[] = [];
+  let total = 0;
+  for (const piece of piecesOf(descriptor)) {
+    total += piece.length;
+    if (total > limit) throw tooLarge(what, undefined, limit);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+/**
+ * A file or pipe of any size, piece by piece. Throws {@link FileError} at the first piece that cannot be read.
+ * @param what - what it should be, for messages: `the trace`
+ * @param path - where; 0 is standard input
+ */
+export function* readPieces(what: string, path: string | 0): Generator<Uint8Array, void, undefined> {
+  const doing = `cannot read ${what}`;
+  const name = path === 0 ? 'standard input' : path;
+  try {
+    const descriptor = path === 0 ? 0 : openSync(path, 'r');
+    try {
+      if (path !== 0 && unusualKind(fstatSync(descriptor)) === 'a device')
+        throw new FileError(`${doing} ${name}`, 'it is a device and has no size', 'Name a file or a pipe.');
+      yield* piecesOf(descriptor);
+    } finally {
+      if (path !== 0) closeSync(descriptor);
+    }
+  } catch (error) {
+    throw fileError(doing, name, error);
+  }
+}
+
+/** A pipe whose writer is slow, or that is in non-blocking mode, answers EAGAIN: then this waits. */
+function* piecesOf(descriptor: number): Generator<Uint8Array, void, undefined> {
   const pause = new Int32Array(new SharedArrayBuffer(4));
-  for (let total = 0; ; ) {
+  for (;;) {
     const piece = Buffer.allocUnsafe(PIECE);
     let count: number;
     try {
       count = readSync(descriptor, piece);
     } catch (error) {
-      if (codeOf(error) === 'EOF') return Buffer.concat(pieces); // Windows
+      if (codeOf(error) === 'EOF') return; // Windows
       if (codeOf(error) !== 'EAGAIN') throw error;
       Atomics.wait(pause, 0, 0, RETRY_MS);
       continue;
     }
-    if (count === 0) return Buffer.concat(pieces);
-    total += count;
-    if (total > limit) throw tooLarge(what, undefined, limit);
-    pieces.push(piece.subarray(0, count));
+    if (count === 0) return;
+    yield piece.subarray(0, count);
   }
 }

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { readBounded } from '../src/input.ts';
+import { readBounded, readPieces } from '../src/input.ts';
 import { firstLine, scratch, start } from './support.ts';
 
 const folder = scratch();
@@ -36,4 +36,14 @@ it('an endless pipe is refused when it is too much, a slow one is waited for', a
     spawnSync('sh', ['-c', `(${feed}) > "$0"`, pipe], { timeout: 10_000 });
     expect(await line).toBe(said);
   }
+});
+
+it('reads piece by piece, each a part of the file', () => {
+  const path = join(folder, 'long');
+  const content = Buffer.from('0123456789'.repeat(50_000));
+  writeFileSync(path, content);
+  const pieces = [...readPieces('the trace', path)];
+  expect(pieces.length).toBeGreaterThan(4);
+  expect(Buffer.concat(pieces).equals(content)).toBe(true);
+  expect(() => [...readPieces('the trace', join(folder, 'none'))]).toThrow(/cannot read the trace .*none/);
 });

@@ -45,4 +45,6 @@ export {
   type TextOptions,
 } from './text-format.ts';
 export { type Note, type ParsedText, type ParseOptions, parseTraceText } from './text-parse.ts';
+export { type TextStreamOptions, TraceTextStream } from './text-stream.ts';
 export { inferVcpus } from './vcpus.ts';
+export { type TracePart, TraceWindow } from './window.ts';

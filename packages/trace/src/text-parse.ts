@@ -55,7 +55,7 @@ export interface ParseOptions {
 }
 
 /** Words that no kernel of 2015 printed. */
-const CURRENT_WORDS =
+export const CURRENT_WORDS =
   /kvm_smm_transition:|kvm_entry:\s+vcpu \d+,? rip|info1 0x|kvm_page_fault:\s+vcpu|kvm_inj_virq:\s+(?:IRQ|Soft)|cpuid entry/;
 
 function foreign(lines: readonly string[], unread: ParsedText['unread']): SmmError {
@@ -76,7 +76,8 @@ function foreign(lines: readonly string[], unread: ParsedText['unread']): SmmErr
   );
 }
 
-function plannedIn(notes: readonly Note[]): number[] {
+/** SMBASEs that notes plan, by CPU index. */
+export function plannedIn(notes: readonly Note[]): number[] {
   const planned: number[] = [];
   for (const { text } of notes) {
     const cpu = plannedCpu(text);

@@ -11,6 +11,8 @@ import { type MessageReader, messageReader } from './text-message.ts';
 const MOST_CONTINUATIONS = 8;
 /** `CPU:3 [LOST 1234 EVENTS]` and `CPU 3 [LOST ...]`, of ftrace and trace-cmd. */
 const LOST = /\[LOST\s+\d*\s*EVENTS\]|\[\d+ EVENTS DROPPED\]/i;
+/** Thread names that are remembered. */
+const MOST_NAMES = 4096;
 const SOFT_BREAK = /=\s*$/;
 /** An escape of quoted-printable. */
 const ESCAPE = /=([0-9A-F]{2})/g;
@@ -51,6 +53,10 @@ export class TextReader {
   timed = false;
 
   readonly #read: MessageReader;
+  readonly #mostKept: number;
+  readonly #comms = new Map<string, string>();
+  #eventCount = 0;
+  #unreadCount = 0;
   readonly #unreadNames = new NameCounter();
   readonly #tracepoints = new NameCounter();
   #lineCount = 0;
@@ -64,8 +70,16 @@ export class TextReader {
   /** Lines that end in `=`, as quoted-printable breaks them. */
   #soft: { line: number; text: string }[] = [];
 
-  constructor(form: TraceForm) {
+  /** `mostKept`: lines not understood, and notes, that are kept; of the others only the number. */
+  constructor(form: TraceForm, mostKept: number = Number.POSITIVE_INFINITY) {
     this.#read = messageReader(form);
+    this.#mostKept = mostKept;
+  }
+
+  /** Takes the events so far out of the reader, which then holds none. */
+  take(): TraceEvent[] {
+    this.lines.length = 0;
+    return this.events.splice(0);
   }
 
   /** What became of the lines; complete after `end`. */
@@ -73,9 +87,9 @@ export class TextReader {
     return {
       unit: 'line',
       lines: this.#lineCount,
-      events: this.events.length,
+      events: this.#eventCount,
       continued: this.#continued,
-      notUnderstood: this.unread.length,
+      notUnderstood: this.#unreadCount,
       passedOver: this.#passedOver,
       unread: this.#unreadNames.list,
       tracepoints: this.#tracepoints.list,
@@ -215,7 +229,9 @@ export class TextReader {
   #passOver(line: string, number: number): void {
     this.#passedOver++;
     if (LOST.test(line)) this.#lost++;
-    if (isNote(line)) this.notes.push({ line: number, text: line.trim() });
+    if (isNote(line) && this.notes.length < this.#mostKept) {
+      this.notes.push({ line: number, text: line.trim() });
+    }
     const pending = this.#pending;
     if (!pending) return;
     if (line.trim() === '' || pending.taken + pending.tried >= MOST_CONTINUATIONS) {
@@ -232,21 +248,34 @@ export class TextReader {
     if (!pending) return;
     const { name, header, raw, line } = pending;
     if (!raw) {
-      this.unread.push({ line, text: `${header.name}: ${header.text}` });
+      this.#unreadCount++;
+      if (this.unread.length < this.#mostKept) {
+        this.unread.push({ line, text: `${header.name}: ${header.text}` });
+      }
       this.#unreadNames.add(header.name, line, header.text.slice(0, 120));
       return;
     }
     const { ts, cpu, pid, comm } = header;
     if (ts !== undefined) this.timed = true;
     this.#ts = ts ?? this.#ts + 1;
+    this.#eventCount++;
     this.events.push({
       name,
       ts: this.#ts,
       cpu: cpu ?? 0,
       ...(pid !== undefined && { pid }),
-      ...(comm !== undefined && { comm }),
+      ...(comm !== undefined && { comm: this.#interned(comm) }),
       ...membersFromRaw(name, raw),
     } as TraceEvent);
     this.lines.push(line);
+  }
+
+  /** One string for each thread name: a part of a line would hold the whole text in memory. */
+  #interned(comm: string): string {
+    const known = this.#comms.get(comm);
+    if (known !== undefined) return known;
+    if (this.#comms.size >= MOST_NAMES) this.#comms.clear();
+    this.#comms.set(comm, comm);
+    return comm;
   }
 }

@@ -16,24 +16,74 @@ function namesItsVcpu(event: TraceEvent): boolean {
  * last on the same host CPU, which is all that they tell; if none did, they stay without a VCPU.
  */
 export function inferVcpus(events: readonly TraceEvent[]): TraceEvent[] {
-  const byThread = new Map<number, number>();
-  for (const event of events) {
-    if (event.pid !== undefined && namesItsVcpu(event) && !byThread.has(event.pid)) {
-      byThread.set(event.pid, event.vcpu as number);
-    }
+  const inference = new VcpuInference(Number.POSITIVE_INFINITY);
+  return [...inference.push(events), ...inference.end()];
+}
+
+/**
+ * The same for events that come in pieces. Events wait, in order, for a later one that tells whose thread theirs is; if
+ * more than `mostWaiting` wait, the first of them goes on with what is known by then.
+ */
+export class VcpuInference {
+  readonly #byThread = new Map<number, number>();
+  readonly #named = new Map<number, number>();
+  readonly #mostWaiting: number;
+  #waiting: TraceEvent[] = [];
+  /** How many of them wait no longer. */
+  #at = 0;
+
+  constructor(mostWaiting: number) {
+    this.#mostWaiting = mostWaiting;
   }
-  const named = new Map<number, number>();
-  const infer = ({ pid, comm, cpu }: TraceEvent): number | undefined => {
-    if (pid === undefined) return named.get(cpu);
-    const index = comm === undefined ? undefined : THREAD_NAME.exec(comm)?.[1];
-    return byThread.get(pid) ?? (index === undefined ? undefined : Number(index));
-  };
-  return events.map((event) => {
+
+  /** Events that wait no longer. */
+  push(events: readonly TraceEvent[]): TraceEvent[] {
+    for (const event of events) {
+      if (event.pid !== undefined && namesItsVcpu(event) && !this.#byThread.has(event.pid)) {
+        this.#byThread.set(event.pid, event.vcpu as number);
+      }
+      this.#waiting.push(event);
+    }
+    while (this.#at < this.#waiting.length) {
+      const forced = this.#waiting.length - this.#at > this.#mostWaiting;
+      if (!forced && this.#waits(this.#waiting[this.#at]!)) break;
+      this.#waiting[this.#at] = this.#settled(this.#waiting[this.#at]!);
+      this.#at++;
+    }
+    return this.#out();
+  }
+
+  /** The rest. */
+  end(): TraceEvent[] {
+    for (; this.#at < this.#waiting.length; this.#at++) {
+      this.#waiting[this.#at] = this.#settled(this.#waiting[this.#at]!);
+    }
+    return this.#out();
+  }
+
+  #out(): TraceEvent[] {
+    const out = this.#waiting.slice(0, this.#at);
+    this.#waiting = this.#waiting.slice(this.#at);
+    this.#at = 0;
+    return out;
+  }
+
+  #waits({ vcpu, pid }: TraceEvent): boolean {
+    return vcpu === undefined && pid !== undefined && !this.#byThread.has(pid);
+  }
+
+  #settled(event: TraceEvent): TraceEvent {
     if (event.vcpu !== undefined) {
-      if (event.pid === undefined && namesItsVcpu(event)) named.set(event.cpu, event.vcpu);
+      if (event.pid === undefined && namesItsVcpu(event)) this.#named.set(event.cpu, event.vcpu);
       return event;
     }
-    const vcpu = infer(event);
+    const vcpu = this.#infer(event);
     return vcpu === undefined ? event : { ...event, vcpu };
-  });
+  }
+
+  #infer({ pid, comm, cpu }: TraceEvent): number | undefined {
+    if (pid === undefined) return this.#named.get(cpu);
+    const index = comm === undefined ? undefined : THREAD_NAME.exec(comm)?.[1];
+    return this.#byThread.get(pid) ?? (index === undefined ? undefined : Number(index));
+  }
 }

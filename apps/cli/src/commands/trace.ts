@@ -15,12 +15,14 @@ import { oneOf } from '../qemu-values.ts';
 import { countLines } from '../render/counts.ts';
 import { counted } from '../render/text.ts';
 import { COMPRESSIONS, traceCodecs } from '../trace-codecs.ts';
-import { claimTrace, type DatOptions, formOf, loadEvents, TRACE_ENDINGS } from '../trace-file.ts';
+import { claimTrace, type DatOptions, formOf, TRACE_ENDINGS } from '../trace-file.ts';
+import { collect, loadEvents, MOST_HELD, openTrace, tooMany, withEvents } from '../trace-input.ts';
 import { UsageError } from '../usage-error.ts';
 
 const CONVERT_HELP = `
 The format of OUT is told by its name: ${TRACE_ENDINGS};
-'-' is standard output, as text.
+'-' is standard output, as text. Text of any size is converted to .txt and .jsonl as it is read; above 100,000 events
+the text then has no line cpus=N.
 
 Examples:
   smm trace convert hang.dat hang.txt
@@ -47,6 +49,17 @@ const NO_RIP =
 
 function isEntryWithoutRip(event: TraceEvent): boolean {
   return event.name === 'kvm_entry' && event.rip === undefined;
+}
+
+/** Events up to which a trace is written from memory in any format. */
+const MOST_AT_ONCE = 100_000;
+
+function* withBeginning(
+  begin: readonly TraceEvent[],
+  rest: Iterable<readonly TraceEvent[]>,
+): Generator<readonly TraceEvent[]> {
+  yield begin;
+  yield* rest;
 }
 
 interface ConvertFlags {
@@ -94,11 +107,26 @@ export function traceCommand(program: Command, { io, exitWith }: Context): void 
     .action(async (input: string, output: string, flags: ConvertFlags) => {
       const wanted = flags.form === undefined ? undefined : oneOf('--form', flags.form, ['2015', 'current']);
       const writeTrace = claimTrace(output, io, await datOptions(output, flags));
-      const loaded = await loadEvents(input, io);
-      const { events, format, counts } = loaded;
+      const name = input === '-' ? 'standard input' : input;
+      const opened = await openTrace(input, io);
+      const pieces = opened.events[Symbol.iterator]();
+      const most = writeTrace.pieces === undefined ? MOST_HELD : MOST_AT_ONCE;
+      const begin = collect(pieces, opened.whole ? Number.POSITIVE_INFINITY : most);
+      if (!begin.ended && writeTrace.pieces) {
+        const all = withBeginning(begin.events, { [Symbol.iterator]: () => pieces });
+        const what = writeTrace.pieces(all, () => wanted ?? opened.about().form ?? '2015');
+        const { format, counts } = opened.about();
+        io.err(`${countLines(name, format, counts).join('\n')}\n`);
+        if (output !== '-') io.err(`Wrote ${counted(counts.events, 'event')} to ${output} (${what}).\n`);
+        return;
+      }
+      if (!begin.ended) throw tooMany(name);
+      const loaded = withEvents(name, { ...opened.about(), events: begin.events });
+      const { events } = loaded;
+      const { format, counts } = loaded;
       const form: TraceForm = wanted ?? formOf(loaded);
       const what = writeTrace(events, form);
-      io.err(`${countLines(input === '-' ? 'standard input' : input, format, counts).join('\n')}\n`);
+      io.err(`${countLines(name, format, counts).join('\n')}\n`);
       if (output !== '-') io.err(`Wrote ${counted(events.length, 'event')} to ${output} (${what}).\n`);
       if (output.endsWith('.dat') && form === '2015' && events.some(isEntryWithoutRip)) io.err(NO_RIP);
     });

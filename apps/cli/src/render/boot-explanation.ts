@@ -104,7 +104,7 @@ export function bootExplanationToJson(explanation: BootExplanation): Record<stri
             there: first.b?.fact ?? null,
             context: first.context,
           },
-    diagnoses: diagnoses.map(diagnosisToJson),
+    diagnoses: diagnoses.map((diagnosis) => diagnosisToJson(diagnosis)),
     causes: causes.map(({ id, title, component, commit }) => ({ id, title, component, commit })),
   };
 }

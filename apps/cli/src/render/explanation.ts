@@ -215,8 +215,8 @@ export function explanationToJson(explanation: Explanation): Record<string, unkn
   };
 }
 
-/** A diagnosis as JSON. */
-export function diagnosisToJson(diagnosis: Diagnosis): Record<string, unknown> {
+/** A diagnosis as JSON; `offset` is added to the indices of its evidence. */
+export function diagnosisToJson(diagnosis: Diagnosis, offset = 0): Record<string, unknown> {
   const { id, quirk, title, sentence, vcpu, confidence, evidence, causes = [], collect } = diagnosis;
   return {
     id,
@@ -225,7 +225,9 @@ export function diagnosisToJson(diagnosis: Diagnosis): Record<string, unknown> {
     sentence,
     vcpu: vcpu ?? null,
     confidence,
-    evidence,
+    evidence: evidence.map(({ index, line }) =>
+      index === undefined ? { line } : { index: index + offset, line },
+    ),
     causes: causes.map((cause) => ({ ...cause, quirk: cause.quirk ?? null })),
     collect,
   };
