@@ -60,6 +60,8 @@ export {
   type BootStuck,
   placeOf,
 } from './scenario/boot/report.ts';
+export { traceFormOf } from './scenario/causes.ts';
+export type { MachineConfig } from './scenario/config.ts';
 export { proveEndlessLoop } from './scenario/relocation/endless-loop.ts';
 export {
   type ExplainChoices,
@@ -91,12 +93,15 @@ export {
   prepareRelocation,
   type Relocation,
   type RelocationOptions,
+} from './scenario/relocation/relocation.ts';
+export {
   type RelocationProgress,
   relocate,
   runInPieces,
   runRelocation,
-} from './scenario/relocation/relocation.ts';
-export { diagnoseRun, type TracedRun, traced, traceFormOf } from './scenario/relocation/traced-run.ts';
+} from './scenario/relocation/relocation-run.ts';
+export { diagnoseRun, type TracedRun, traced } from './scenario/relocation/traced-run.ts';
+export type { CpuCore, RunReport } from './scenario/report.ts';
 export { DEFAULT_SCHEDULE, type Schedule, type SchedulerState } from './scheduler.ts';
 export { decodeSnapshot, encodeSnapshot } from './snapshot-file.ts';
 export type { KvmSwitches, QuirkEffects, Switches } from './switches.ts';

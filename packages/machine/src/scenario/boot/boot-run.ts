@@ -1,5 +1,6 @@
 /** Runs a boot to what was asked for, or to the reason why that never comes. */
 import { countOrInfinity, positiveNumber, UnmodelledError, wholeNumber } from '@smm/x86-defs';
+import { finish } from '../run.ts';
 import type { Boot, BootStop } from './boot.ts';
 import { type BootOutcome, type BootReport, stuckSentence } from './report.ts';
 
@@ -104,11 +105,7 @@ function budgetSentence(budget: number, { machine, phases }: Boot): string {
 
 /** Runs to the end; see {@link bootInPieces}. */
 export function runBoot(boot: Boot, options: BootRunOptions = {}): BootReport {
-  const pieces = bootInPieces(boot, options);
-  for (;;) {
-    const step = pieces.next();
-    if (step.done === true) return step.value;
-  }
+  return finish(bootInPieces(boot, options));
 }
 
 /** Every processor has an SMBASE of its own that is not the one after reset, and none is in SMM. */

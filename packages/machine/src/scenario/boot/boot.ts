@@ -1,23 +1,11 @@
 /** Boots firmware that nobody here wrote: flash images in, serial text out, and a verdict. */
 import type { CivilTime, FwCfgFile, SleepStates, Uart16550 } from '@smm/chipset-q35';
-import { cpuModel, type TierName, type TranslatorOptions } from '@smm/cpu-core';
-import type { TraceSink } from '@smm/trace';
-import {
-  oneOf,
-  RFLAGS_IF,
-  SAVE_STATE_AMD64,
-  SAVE_STATE_LEGACY32_KVM,
-  SAVE_STATE_LEGACY32_QEMU,
-  type SaveStateLayout,
-  SmmError,
-  UnmodelledError,
-  wholeNumber,
-} from '@smm/x86-defs';
-import { DEFAULT_KVM_OPTIONS, type KvmOptions } from '../../accel/kvm/options.ts';
-import { resolveSwitches } from '../../hosts.ts';
+import { RFLAGS_IF, SmmError, UnmodelledError, wholeNumber } from '@smm/x86-defs';
 import { Machine } from '../../machine.ts';
 import type { ProcessorTopology } from '../../machine-options.ts';
-import type { Schedule } from '../../scheduler.ts';
+import { type ConfigDefaults, type MachineConfig, resolveConfig } from '../config.ts';
+import { countsOf, cpuCore } from '../report.ts';
+import { Looks } from '../run.ts';
 import { type BusyWait, BusyWaitDetector } from './busy-wait.ts';
 import { LostDetector } from './lost.ts';
 import { type ModuleLocation, ModuleMap, type VolumeRange } from './module-map.ts';
@@ -26,25 +14,11 @@ import { type BootPlatformOptions, bootPlatform } from './platform.ts';
 import type { BootCpuReport, BootOutcome, BootReport, BootStuck } from './report.ts';
 
 /** What to boot and on what. */
-export interface BootOptions {
+export interface BootOptions extends MachineConfig {
   /** Flash with code; ends at 4 GiB. */
   readonly code: Uint8Array;
   /** Flash with variables; right below the code. The machine works on a copy. Empty: `code` is a ROM (`-bios`). */
   readonly vars: Uint8Array;
-  /** `-smp`. Default 1. */
-  readonly cpus?: number;
-  /** `-m` in MiB. Default 256. */
-  readonly memoryMiB?: number;
-  /** `-cpu`. Default `qemu64`. */
-  readonly cpu?: string;
-  /** `-accel`. Default `tcg`. */
-  readonly accelerator?: 'tcg' | 'kvm';
-  /** Options of `-accel kvm`. */
-  readonly kvm?: Partial<KvmOptions>;
-  /** Host profile. */
-  readonly host?: string;
-  /** `+Q1`... */
-  readonly quirks?: readonly string[];
   /** SMI features offered: bit 0 broadcast, 1 hot-plug, 2 hot-unplug; null for no files. Default 7, as QEMU. */
   readonly smiFeatures?: number | null;
   /** A PS/2 keyboard is there. Default true. */
@@ -73,18 +47,8 @@ export interface BootOptions {
   readonly roomAgain?: () => void;
   /** The variable store changed. */
   readonly varsWritten?: () => void;
-  /** Receiver of trace events. */
-  readonly trace?: TraceSink;
-  /** Turns of the processors. Default: index order, 100,000 instructions. */
-  readonly schedule?: Schedule;
-  /** Virtual nanoseconds per instruction. Default 64, as the reference measurements (`-icount shift=6`). */
-  readonly nsPerInstruction?: number;
   /** Instructions between two looks for a hang. Default 8,000,000. */
   readonly lookEvery?: number;
-  /** How instructions are executed. Default `translator`. */
-  readonly tier?: TierName;
-  /** When code is translated. */
-  readonly translator?: TranslatorOptions;
 }
 
 /** Why {@link Boot.run} returned. */
@@ -98,6 +62,14 @@ export type BootStop =
   | 'reset'
   | 'powered-off';
 
+/** What the reference measurements were made with. */
+const DEFAULTS: ConfigDefaults = {
+  memoryMiB: 256,
+  cpu: 'qemu64',
+  schedule: { seed: 0, slice: 100_000 },
+  nsPerInstruction: 64,
+  bitness: 64,
+};
 /** Where SecMain unpacks the PEI and DXE volumes on OVMF, and where code lies in flash: see OVMF's memory map. */
 const UNPACKED_VOLUMES: VolumeRange[] = [
   { start: 0x82_0000, sizeBytes: 0xe_0000 },
@@ -138,6 +110,7 @@ export class Boot {
   readonly #delivered = new Map<string, number>();
   readonly #watchers: SerialWatcher[] = [];
   readonly #lostDetector: LostDetector;
+  readonly #looks: Looks;
   #banner = new SerialWatcher(SHELL_BANNER);
   #spoke = false;
   #idle = false;
@@ -149,25 +122,20 @@ export class Boot {
   #offAsked = false;
   #learnedAt = Number.NEGATIVE_INFINITY;
   #lookedAt = 0;
-  /** Instruction count at which to look for a hang next, when the turn in which it is reached has ended. */
-  #nextLook = 0;
   /** The last run was interrupted, perhaps in the middle of a turn. */
   #cut = false;
 
   /** Throws `SmmError` `FLASH_SIZE` for images that cannot be flash, and what `Machine` throws. */
   constructor(options: BootOptions) {
     this.#options = options;
-    const { code, vars, accelerator = 'tcg', cpus = 1 } = options;
+    const { code, vars } = options;
     checkFlash(code, vars);
-    oneOf('accelerator', accelerator, ['tcg', 'kvm']);
     if (options.lookEvery !== undefined) wholeNumber('lookEvery', options.lookEvery, 1);
     if (typeof options.smiFeatures === 'number') wholeNumber('smiFeatures', options.smiFeatures, 0, 7);
-    const switches = resolveSwitches({ accelerator, host: options.host, quirks: options.quirks });
-    const model = cpuModel(options.cpu ?? 'qemu64');
+    const config = resolveConfig(options, { ...DEFAULTS, bitness: options.bitness ?? 64 });
     const flash = new Uint8Array(vars.length + code.length);
     flash.set(vars);
     flash.set(code, vars.length);
-    const kvm = accelerator === 'kvm';
     const platform: BootPlatformOptions = {
       varsSize: vars.length,
       secureFlash: options.secureFlash ?? true,
@@ -189,24 +157,15 @@ export class Boot {
       varsWritten: () => options.varsWritten?.(),
     };
     this.machine = new Machine({
-      cpus,
-      memoryMiB: options.memoryMiB ?? 256,
-      model,
+      ...config.machine,
       flash,
-      saveState: saveStateOf(kvm, model.features.has('lm'), options.bitness),
       ...(options.topology && { topology: options.topology }),
       board: {
         ...(options.extTsegMb !== undefined && { extTsegMb: options.extTsegMb }),
         ...(options.startTime && { startTime: options.startTime }),
       },
       ...(options.debug && { debug: options.debug }),
-      accelerator: kvm
-        ? { options: { ...DEFAULT_KVM_OPTIONS, ...options.kvm }, switches: switches.kvm }
-        : 'tcg',
-      behaviour: switches.behaviour,
-      schedule: options.schedule ?? { seed: 0, slice: 100_000 },
       comm: 'qemu-system-x86',
-      nsPerInstruction: options.nsPerInstruction ?? 64,
       yieldOnPause: true,
       onReset: () => {
         this.#resetAsked = true;
@@ -223,13 +182,12 @@ export class Boot {
         },
       },
       peripherals: (parts) => bootPlatform(platform, parts),
-      ...(options.trace === undefined ? {} : { trace: options.trace }),
-      ...(options.tier && { tier: options.tier }),
-      ...(options.translator && { translator: options.translator }),
     });
     this.#modules = new ModuleMap((gpa, size) => this.machine.peek(gpa, size, true));
     this.#detector = new BusyWaitDetector(this.machine);
     this.#lostDetector = new LostDetector(this.machine);
+    const { lookEvery = LOOK_EVERY } = options;
+    this.#looks = new Looks(this.machine, () => lookEvery);
   }
 
   /** COM1: bytes for the guest go into {@link Uart16550.receive}. */
@@ -238,20 +196,15 @@ export class Boot {
   }
 
   /**
-   * Runs for up to `instructions` of all processors, or until `until` says so. `stuck` and `lost` are answered once:
-   * calling again goes on. `reset`: the guest asked for a reset; {@link Boot.restart} does it. `interrupted`:
-   * `interrupt` said so, as for `Machine.run`.
+   * Runs for up to `instructions` of all processors, or until `until` says so. `stuck` and `lost` are answered once: calling again goes on.
+   * `reset`: the guest asked for a reset; {@link Boot.restart} does it. `interrupted`: `interrupt` said so, as for `Machine.run`.
    */
   run(instructions: number, until?: () => boolean, interrupt?: () => boolean): BootStop {
     const { machine } = this;
     const end = machine.retired + instructions;
-    const every = this.#options.lookEvery ?? LOOK_EVERY;
     if (instructions <= 0 && !this.#cut) return 'budget';
     do {
-      // A snapshot may have taken the machine back.
-      if (this.#nextLook === 0 || this.#nextLook - machine.retired > every) this.#planLook(every);
-      const stop = machine.run({
-        instructions: Math.max(0, Math.min(this.#nextLook, end) - machine.retired),
+      const stop = this.#looks.run(end, {
         until: () => {
           this.#followPhase();
           if (this.#sleepsForEver()) return true;
@@ -271,16 +224,12 @@ export class Boot {
       if (this.#resetAsked) return 'reset';
       if (stop === 'asked') return 'budget';
       if (stop === 'shutdown' || stop === 'idle') return stop;
-      if (machine.retired < this.#nextLook) continue;
+      if (!this.#looks.due) continue;
       const verdict = this.#look();
-      this.#planLook(every);
+      this.#looks.taken();
       if (verdict !== undefined) return verdict;
     } while (machine.retired < end);
     return 'budget';
-  }
-
-  #planLook(every: number): void {
-    this.#nextLook = (Math.floor(this.machine.retired / every) + 1) * every;
   }
 
   /** Does the system reset that the guest asked for: everything but RAM contents, flash contents and time. */
@@ -295,8 +244,8 @@ export class Boot {
   }
 
   /**
-   * A question that is answered with true once the guest has sent `text` over the serial port after this call. Throws
-   * `SmmError` `OPTION_VALUE` for a text without characters.
+   * A question that is answered with true once the guest has sent `text` over the serial port after this call. Throws `SmmError`
+   * `OPTION_VALUE` for a text without characters.
    */
   watchSerial(text: string): () => boolean {
     wholeNumber('the length of the text to wait for', text.length, 1, LONGEST_TEXT);
@@ -324,11 +273,7 @@ export class Boot {
   /** What each processor does. */
   cpus(): BootCpuReport[] {
     return this.machine.processors.map((processor, id) => ({
-      id,
-      smbase: processor.state.smbase,
-      smmEntries: this.machine.smmEntries[id]!,
-      rip: processor.state.rip,
-      smm: processor.state.smm,
+      ...cpuCore(this.machine, id),
       idle: this.machine.idleReason(id),
       module: this.moduleAt(Number(processor.state.rip)),
     }));
@@ -344,7 +289,6 @@ export class Boot {
   report(outcome: BootOutcome, summary: string, resets = 0): BootReport {
     const { machine, phases } = this;
     phases.see(undefined, machine.chipsetSmis);
-    const { accelerator } = machine;
     return {
       outcome,
       summary,
@@ -354,10 +298,8 @@ export class Boot {
       smis: machine.chipsetSmis,
       smisByPhase: new Map(phases.smis),
       delivered: new Map(this.#delivered),
-      exits: new Map(accelerator.exitCounts),
       resets,
-      instructions: machine.retired,
-      virtualNs: machine.clock.now(),
+      ...countsOf(machine),
     };
   }
 
@@ -440,11 +382,6 @@ class SerialWatcher {
     this.#tail = (this.#tail + String.fromCharCode(byte)).slice(-this.#text.length);
     this.found = this.#tail === this.#text;
   }
-}
-
-function saveStateOf(kvm: boolean, longMode: boolean, bitness = 64): SaveStateLayout {
-  if (kvm) return longMode ? SAVE_STATE_AMD64 : SAVE_STATE_LEGACY32_KVM;
-  return bitness === 64 ? SAVE_STATE_AMD64 : SAVE_STATE_LEGACY32_QEMU;
 }
 
 function refuseSleep(type: number): never {

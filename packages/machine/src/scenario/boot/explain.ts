@@ -13,8 +13,9 @@ import {
   type TraceEvent,
   type TraceForm,
 } from '@smm/trace';
-import { DEFAULT_HOST, findHost, quirksInForce, resolveSwitches } from '../../hosts.ts';
-import { findQuirk, type Quirk } from '../../quirks.ts';
+import type { Quirk } from '../../quirks.ts';
+import { findReference, quirksOf, traceFormOf, withoutLabel, withoutQuirks } from '../causes.ts';
+import { relabelled } from '../run.ts';
 import { Boot, type BootOptions } from './boot.ts';
 import { type BootRunOptions, bootInPieces } from './boot-run.ts';
 import type { BootReport } from './report.ts';
@@ -64,17 +65,16 @@ export function* explainBootSteps(
   options: BootOptions,
   limits: Pick<BootRunOptions, 'budget' | 'piece' | 'giveUp' | 'interrupt'> = {},
 ): Generator<ExplainStep, BootExplanation> {
-  const { accelerator = 'tcg', host, quirks: changes } = options;
-  const quirks = quirksInForce({ accelerator, host, quirks: changes }).map(findQuirk);
-  const run = yield* traced('this configuration', options, limits);
+  const runTo = (label: string, config: BootOptions) => traced(label, config, limits);
+  const quirks = quirksOf(options);
+  const run = yield* runTo('this configuration', options);
   const passes = run.report.outcome === 'relocated';
-  const reference = yield* findReference(options, quirks, limits);
-  const form: TraceForm =
-    accelerator === 'tcg' ? '2015' : resolveSwitches({ accelerator, host, quirks: changes }).kvm.traceForm;
+  const reference = yield* findReference(options, runTo);
+  const form = traceFormOf(options);
   const causes: Quirk[] = [];
   if (!passes) {
     for (const quirk of quirks) {
-      const without = yield* traced(`the same without ${quirk.id}`, withoutQuirk(options, quirk), limits);
+      const without = yield* runTo(withoutLabel([quirk]), withoutQuirks(options, [quirk]));
       if (without.report.outcome === 'relocated') causes.push(quirk);
     }
   }
@@ -104,29 +104,6 @@ function* traced(
   const trace = filterSink(buffer.sink, ({ name }) => name.startsWith('smm_') && name !== 'smm_unclaimed');
   const boot = new Boot({ ...options, trace });
   const pieces = bootInPieces(boot, { ...limits, goal: 'relocated' });
-  for (;;) {
-    const step = pieces.next();
-    if (step.done === true) return { label, options, report: step.value, events: buffer.events };
-    yield { label, boot };
-  }
-}
-
-/** Under tcg if the run is KVM's, or else without any quirk. */
-function* findReference(
-  options: BootOptions,
-  quirks: readonly Quirk[],
-  limits: BootRunOptions,
-): Generator<ExplainStep, TracedBoot | undefined> {
-  const { accelerator = 'tcg' } = options;
-  const { host: _host, kvm: _kvm, quirks: _quirks, ...guest } = options;
-  if (accelerator === 'tcg' && quirks.length === 0) return undefined;
-  const run = yield* traced('tcg with the same guest', { ...guest, accelerator: 'tcg' }, limits);
-  return run.report.outcome === 'relocated' ? run : undefined;
-}
-
-function withoutQuirk(options: BootOptions, { id }: Quirk): BootOptions {
-  const { accelerator = 'tcg', host = DEFAULT_HOST, quirks = [] } = options;
-  const ofHost = accelerator === 'kvm' && findHost(host).quirks.includes(id);
-  const kept = quirks.filter((item) => findQuirk(item.slice(1)).id !== id);
-  return { ...options, quirks: ofHost ? [...kept, `-${id}`] : kept };
+  const report = yield* relabelled(pieces, () => ({ label, boot }));
+  return { label, options, report, events: buffer.events };
 }

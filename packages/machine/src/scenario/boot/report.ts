@@ -1,4 +1,5 @@
 /** What became of a boot: one word, what each processor does, and what it is stuck on. */
+import type { CpuCore, RunReport } from '../report.ts';
 import type { ModuleLocation } from './module-map.ts';
 import type { BootPhase } from './phase.ts';
 
@@ -24,17 +25,7 @@ export type BootOutcome =
   | 'left';
 
 /** A processor at the end of a boot. */
-export interface BootCpuReport {
-  /** Processor index, equal to its initial APIC id. */
-  readonly id: number;
-  /** SMBASE, guest-physical. */
-  readonly smbase: number;
-  /** Times it entered SMM. */
-  readonly smmEntries: number;
-  /** RIP. */
-  readonly rip: bigint;
-  /** In SMM. */
-  readonly smm: boolean;
+export interface BootCpuReport extends CpuCore {
   /** Why it does not execute, or undefined. */
   readonly idle: 'halted' | 'wait-for-sipi' | 'shutdown' | undefined;
   /** Firmware module that RIP is in. */
@@ -58,11 +49,7 @@ export interface BootStuck {
 }
 
 /** The whole answer. */
-export interface BootReport {
-  /** One word. */
-  readonly outcome: BootOutcome;
-  /** One sentence without its full stop. */
-  readonly summary: string;
+export interface BootReport extends RunReport<BootOutcome> {
   /** Phase at the end. */
   readonly phase: BootPhase;
   /** By index. */
@@ -75,14 +62,8 @@ export interface BootReport {
   readonly smisByPhase: ReadonlyMap<BootPhase, number>;
   /** Exceptions and interrupts delivered, `exception 14` or `interrupt 32` and how often. */
   readonly delivered: ReadonlyMap<string, number>;
-  /** VM exits by reason number; empty under `tcg`. */
-  readonly exits: ReadonlyMap<number, number>;
   /** Resets that the guest asked for and got. */
   readonly resets: number;
-  /** Instructions of all processors. */
-  readonly instructions: number;
-  /** Virtual nanoseconds. */
-  readonly virtualNs: number;
 }
 
 /** `PiSmmCpuDxeSmm+0x3259`, or the bare address. */

@@ -2,8 +2,9 @@
 import { firstDivergence, type SmmApicRead, type SmmApicWrite, type TraceEvent } from '@smm/trace';
 import { APIC_DM_SMI, APIC_ICR, APIC_ID, APIC_MODE_MASK, SMM_DEFAULT_SMBASE } from '@smm/x86-defs';
 import type { Quirk } from '../../quirks.ts';
+import { traceFormOf } from '../causes.ts';
 import { factInWords } from './explain-facts.ts';
-import { type TracedRun, traceFormOf } from './traced-run.ts';
+import type { TracedRun } from './traced-run.ts';
 
 /** One or two sentences on why `quirk` does not keep `run` from relocating; `without` is the same run without it. */
 export function whyHarmless(quirk: Quirk, run: TracedRun, without: TracedRun): string {

@@ -4,13 +4,14 @@
  * runs.
  */
 import { type Diagnosis, type DivergenceReport, firstDivergence } from '@smm/trace';
-import { DEFAULT_HOST, findHost, quirksInForce } from '../../hosts.ts';
-import { findQuirk, type Quirk } from '../../quirks.ts';
+import type { Quirk } from '../../quirks.ts';
+import { findReference, quirksOf, traceFormOf, withoutLabel, withoutQuirks } from '../causes.ts';
+import { finish } from '../run.ts';
 import { lostInSmm, whyHarmless } from './explain-harmless.ts';
 import type { RelocationReport } from './outcome.ts';
 import { RelocationParts } from './parts.ts';
 import type { RelocationOptions } from './relocation.ts';
-import { diagnoseRun, reportSteps, type TracedRun, tracedSteps, traceFormOf } from './traced-run.ts';
+import { diagnoseRun, reportSteps, type TracedRun, tracedSteps } from './traced-run.ts';
 
 /** A change that was tried on a failing configuration. */
 export interface Remedy {
@@ -56,11 +57,7 @@ export interface ExplainChoices {
 
 /** Explains a configuration; see {@link explainSteps}. */
 export function explain(options: RelocationOptions, choices: ExplainChoices = {}): Explanation {
-  const steps = explainSteps(options, choices);
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-  }
+  return finish(explainSteps(options, choices));
 }
 
 /** Yields what it is about to run, so that a caller can show progress or stop; returns the explanation. */
@@ -69,20 +66,18 @@ export function* explainSteps(
   choices: ExplainChoices = {},
 ): Generator<string, Explanation> {
   const options = { parts: new RelocationParts(), ...given };
-  yield 'the configuration';
   const run = yield* tracedSteps('the configuration', options);
-  const quirks = inForce(options).map(findQuirk);
+  const quirks = quirksOf(options);
   const passes = run.report.outcome === 'relocated';
   const diagnoses = diagnoseRun(run);
   const causes = passes ? [] : yield* findCauses(options, quirks);
-  const reference = yield* findReference(options, quirks);
+  const reference = yield* findReference<RelocationOptions, string, TracedRun>(options, tracedSteps);
   const divergence =
     reference && firstDivergence(run.events, reference.events, { form: traceFormOf(options) });
   const harmless: string[] = [];
   if (passes) {
     for (const quirk of quirks) {
-      yield `the same without ${quirk.id}`;
-      const without = yield* tracedSteps(`the same without ${quirk.id}`, withoutQuirks(options, [quirk.id]));
+      const without = yield* tracedSteps(withoutLabel([quirk]), withoutQuirks(options, [quirk]));
       harmless.push(whyHarmless(quirk, run, without));
     }
   }
@@ -100,84 +95,28 @@ export function* explainSteps(
   };
 }
 
-function inForce({ accelerator = 'tcg', host, quirks }: RelocationOptions): string[] {
-  return quirksInForce({ accelerator, host, quirks });
-}
-
-/** The configuration without some of its quirks. */
-function withoutQuirks(options: RelocationOptions, ids: readonly string[]): RelocationOptions {
-  const { accelerator = 'tcg', host = DEFAULT_HOST, quirks = [] } = options;
-  const ofHost = accelerator === 'kvm' ? findHost(host).quirks : [];
-  const kept = quirks.filter((item) => !ids.includes(findQuirk(item.slice(1)).id));
-  return { ...options, quirks: [...kept, ...ids.filter((id) => ofHost.includes(id)).map((id) => `-${id}`)] };
-}
-
-function* relocatesWithout(options: RelocationOptions, ids: readonly string[]): Generator<string, boolean> {
-  const label = `the same without ${ids.join(', ')}`;
-  yield label;
-  return (yield* reportSteps(label, withoutQuirks(options, ids))).outcome === 'relocated';
+function* relocatesWithout(options: RelocationOptions, quirks: readonly Quirk[]): Generator<string, boolean> {
+  const report = yield* reportSteps(withoutLabel(quirks), withoutQuirks(options, quirks));
+  return report.outcome === 'relocated';
 }
 
 /** One quirk whose removal suffices; else a set from which none can be left out. */
 function* findCauses(options: RelocationOptions, quirks: readonly Quirk[]): Generator<string, Quirk[]> {
   for (const quirk of quirks) {
-    if (yield* relocatesWithout(options, [quirk.id])) return [quirk];
+    if (yield* relocatesWithout(options, [quirk])) return [quirk];
   }
-  if (quirks.length < 2) return [];
+  if (quirks.length < 2 || !(yield* relocatesWithout(options, quirks))) return [];
   let set = [...quirks];
-  if (
-    !(yield* relocatesWithout(
-      options,
-      set.map(({ id }) => id),
-    ))
-  )
-    return [];
   for (const quirk of quirks) {
     const fewer = set.filter((other) => other !== quirk);
-    if (
-      fewer.length > 0 &&
-      (yield* relocatesWithout(
-        options,
-        fewer.map(({ id }) => id),
-      ))
-    )
-      set = fewer;
+    if (fewer.length > 0 && (yield* relocatesWithout(options, fewer))) set = fewer;
   }
   return set;
-}
-
-/** A run of the same guest that relocates: under tcg if the run is kvm's, or else without the quirks. */
-function* findReference(
-  options: RelocationOptions,
-  quirks: readonly Quirk[],
-): Generator<string, TracedRun | undefined> {
-  const candidates: [string, RelocationOptions][] = [];
-  if (options.accelerator === 'kvm') candidates.push(['tcg with the same guest', underTcg(options, quirks)]);
-  if (quirks.length > 0) {
-    const ids = quirks.map(({ id }) => id);
-    candidates.push([`the same without ${ids.join(', ')}`, withoutQuirks(options, ids)]);
-  }
-  for (const [label, candidate] of candidates) {
-    yield label;
-    const run = yield* tracedSteps(label, candidate);
-    if (run.report.outcome === 'relocated') return run;
-  }
-  return undefined;
-}
-
-/** The same guest, firmware defects included, under `tcg`. */
-function underTcg(options: RelocationOptions, quirks: readonly Quirk[]): RelocationOptions {
-  const { host: _host, kvm: _kvm, ...guest } = options;
-  const ofGuest = quirks.filter(
-    ({ effects }) => effects.firmware !== undefined || effects.emptyLeaf0B === true,
-  );
-  return { ...guest, accelerator: 'tcg', quirks: ofGuest.map(({ id }) => `+${id}`) };
 }
 
 function* tryRemedies(options: RelocationOptions): Generator<string, Remedy[]> {
   const tried: Remedy[] = [];
   for (const [change, changed] of remediesFor(options)) {
-    yield change;
     const report = yield* reportSteps(change, changed);
     tried.push({ change, helps: report.outcome === 'relocated', report });
   }
@@ -197,7 +136,7 @@ function remediesFor(options: RelocationOptions): [string, RelocationOptions][] 
     }
   }
   const ownFirmware =
-    options.rom === undefined && !inForce(options).some((id) => findQuirk(id).effects.firmware);
+    options.rom === undefined && !quirksOf(options).some(({ effects }) => effects.firmware !== undefined);
   if (ownFirmware && edk2 === '2015') changes.push(['--edk2 2024', { ...options, edk2: '2024' }]);
   if (cpus > 1) changes.push(['-smp 1', { ...options, cpus: 1 }]);
   return changes;

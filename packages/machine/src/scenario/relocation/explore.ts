@@ -4,14 +4,10 @@
  */
 import { SmmError } from '@smm/x86-defs';
 import type { Schedule } from '../../scheduler.ts';
-import type { RelocationOutcome, RelocationReport } from './outcome.ts';
-import {
-  defaultBudget,
-  prepareRelocation,
-  type Relocation,
-  type RelocationOptions,
-  runInPieces,
-} from './relocation.ts';
+import { finish, relabelled } from '../run.ts';
+import type { RelocationOutcome } from './outcome.ts';
+import { defaultBudget, prepareRelocation, type RelocationOptions } from './relocation.ts';
+import { runInPieces } from './relocation-run.ts';
 
 /** What to explore. */
 export interface ExploreOptions {
@@ -97,7 +93,11 @@ export function* exploreRuns(options: ExploreOptions): Generator<ExploreRun | un
       slice: ordered[index % ordered.length]!,
     };
     relocation.machine.reset(schedule);
-    const { outcome, summary, cpus } = yield* report(relocation);
+    const pieces = runInPieces(relocation);
+    const { outcome, summary, cpus } =
+      options.relocation.interrupt === undefined
+        ? finish(pieces)
+        : yield* relabelled(pieces, () => undefined);
     const run = { index, schedule, outcome, summary, smbases: cpus.map((cpu) => cpu.smbase) };
     done.push(run);
     yield run;
@@ -105,22 +105,9 @@ export function* exploreRuns(options: ExploreOptions): Generator<ExploreRun | un
   return reportOf(done);
 }
 
-function* report(relocation: Relocation): Generator<undefined, RelocationReport> {
-  const pieces = runInPieces(relocation);
-  for (;;) {
-    const piece = pieces.next();
-    if (piece.done === true) return piece.value;
-    if (relocation.options.interrupt !== undefined) yield undefined;
-  }
-}
-
 /** Runs all schedules; see {@link exploreRuns}. */
 export function explore(options: ExploreOptions): ExploreReport {
-  const runs = exploreRuns(options);
-  for (;;) {
-    const step = runs.next();
-    if (step.done === true) return step.value;
-  }
+  return finish(exploreRuns(options));
 }
 
 function checkRuns(runs: number, firstSeed: number): void {

@@ -1,4 +1,5 @@
 /** What became of a relocation: one word, what each processor does, and the proof when it hangs. */
+import type { CpuCore, RunReport } from '../report.ts';
 
 /**
  * One word for a run. `relocated`: every CPU has its planned SMBASE, whatever the first normal SMI then loses
@@ -19,23 +20,13 @@ export type RelocationOutcome =
 export type CpuActivity = 'running' | 'spinning' | 'halted' | 'wait-for-sipi' | 'shutdown';
 
 /** A processor at the end of a run. */
-export interface CpuReport {
-  /** Processor index, equal to its initial APIC id. */
-  readonly id: number;
-  /** SMBASE now, guest-physical. */
-  readonly smbase: number;
+export interface CpuReport extends CpuCore {
   /** SMBASE that the firmware planned, guest-physical; undefined for a ROM whose debug log says nothing of it. */
   readonly planned: number | undefined;
   /** What it does. */
   readonly state: CpuActivity;
-  /** In SMM at the end. */
-  readonly smm: boolean;
-  /** RIP at the end, linear only with a flat CS. */
-  readonly rip: bigint;
   /** What it waits for, in words; undefined when for nothing. */
   readonly waitingOn: string | undefined;
-  /** Times it entered SMM. */
-  readonly smmEntries: number;
 }
 
 /** Why a run will never go on. */
@@ -54,11 +45,7 @@ export interface LoopProof {
 }
 
 /** The whole answer. */
-export interface RelocationReport {
-  /** One word. */
-  readonly outcome: RelocationOutcome;
-  /** One sentence. */
-  readonly summary: string;
+export interface RelocationReport extends RunReport<RelocationOutcome> {
   /** By index. */
   readonly cpus: readonly CpuReport[];
   /** CPUs that checked in at the first normal SMI, as the firmware counted them; undefined if it did not get there. */
@@ -76,12 +63,6 @@ export interface RelocationReport {
   readonly proof: LoopProof | undefined;
   /** Why a processor shut down. */
   readonly shutdown: string | undefined;
-  /** Instructions of all processors. */
-  readonly instructions: number;
-  /** Virtual nanoseconds. */
-  readonly virtualNs: number;
-  /** VM exits by reason number; empty under `tcg`. */
-  readonly exits: ReadonlyMap<number, number>;
   /** Remarks for the reader. */
   readonly notes: readonly string[];
 }

@@ -1,8 +1,10 @@
 /** A relocation together with its whole trace. */
-import { type Diagnosis, diagnose, TraceBuffer, type TraceEvent, type TraceForm } from '@smm/trace';
-import { resolveSwitches } from '../../hosts.ts';
+import { type Diagnosis, diagnose, TraceBuffer, type TraceEvent } from '@smm/trace';
+import { traceFormOf } from '../causes.ts';
+import { finish, relabelled } from '../run.ts';
 import type { RelocationReport } from './outcome.ts';
-import { prepareRelocation, type RelocationOptions, runInPieces } from './relocation.ts';
+import { prepareRelocation, type RelocationOptions } from './relocation.ts';
+import { runInPieces } from './relocation-run.ts';
 
 /** A run with its trace. */
 export interface TracedRun {
@@ -20,11 +22,7 @@ export interface TracedRun {
 
 /** Runs a configuration and keeps its trace. */
 export function traced(label: string, options: RelocationOptions): TracedRun {
-  const steps = tracedSteps(label, options);
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-  }
+  return finish(tracedSteps(label, options));
 }
 
 /** As {@link traced}, and yields the label now and then. */
@@ -34,14 +32,10 @@ export function* tracedSteps(label: string, options: RelocationOptions): Generat
   return { label, options, report, events: buffer.events, eventsDropped: buffer.dropped };
 }
 
-/** Runs a configuration, and yields the label now and then. */
+/** Runs a configuration, and yields the label now and then, the first time before it begins. */
 export function* reportSteps(label: string, options: RelocationOptions): Generator<string, RelocationReport> {
-  const pieces = runInPieces(prepareRelocation(options));
-  for (;;) {
-    const piece = pieces.next();
-    if (piece.done === true) return piece.value;
-    yield label;
-  }
+  yield label;
+  return yield* relabelled(runInPieces(prepareRelocation(options)), () => label);
 }
 
 /** Diagnoses of a run, with all that is known about it. */
@@ -57,9 +51,4 @@ export function diagnoseRun({
     outcome: report.outcome,
     form: traceFormOf(options),
   });
-}
-
-/** The words of a configuration's trace: those of its host's kernel, and of 2015 where there is none. */
-export function traceFormOf({ accelerator = 'tcg', host, quirks }: RelocationOptions): TraceForm {
-  return accelerator === 'tcg' ? '2015' : resolveSwitches({ accelerator, host, quirks }).kvm.traceForm;
 }
