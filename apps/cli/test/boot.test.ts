@@ -2,13 +2,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assemble } from '@smm/asm';
-import { fileError, type Output } from '@smm/files';
+import { fileError } from '@smm/files';
 import { describe, expect, it } from 'vitest';
 import { type BootHost, nodeHost } from '../src/boot/host.ts';
-import { KeyFilter, LineFeeder } from '../src/boot/keys.ts';
 import { type BootFlags, type BootRequest, bootRequest } from '../src/boot/request.ts';
 import { runSession } from '../src/boot/session.ts';
-import { VarsFile } from '../src/boot/vars-file.ts';
 import type { Io } from '../src/io.ts';
 import { bootToJson, isSuccess, renderBoot } from '../src/render/boot.ts';
 import { cli, fitsSchema, scratch } from './support.ts';
@@ -205,83 +203,6 @@ describe('where variables are kept', () => {
     expect(request({ qemu: ['-drive=if=pflash,file=/a,,b'], vars: '/my/VARS.fd' }, files).files.code).toBe(
       '/a,b',
     );
-  });
-});
-
-describe('the file of the variables', () => {
-  it('is written within a second of the last change, and at the end, and not without a change', () => {
-    const { io, host, written, clock } = world();
-    let image = 1;
-    const file = new VarsFile(io.claim('the variables', '/v'), () => Uint8Array.of(image), host);
-    file.save();
-    expect(written.size).toBe(0);
-    file.changed();
-    file.tick();
-    expect(written.size).toBe(0);
-    clock.ms = 999;
-    file.tick();
-    expect(written.get('/v')).toEqual(Uint8Array.of(1));
-    image = 2;
-    file.changed();
-    file.save();
-    expect(written.get('/v')).toEqual(Uint8Array.of(2));
-  });
-
-  it('that cannot be written is an error once', () => {
-    const { io, host } = world();
-    let tries = 0;
-    const broken: Output = {
-      ...io.claim('the variables', '/v'),
-      replace: () => {
-        tries++;
-        throw fileError('cannot write the variables to', '/v', { code: 'ENOSPC' });
-      },
-    };
-    const file = new VarsFile(broken, () => Uint8Array.of(1), host);
-    file.changed();
-    expect(() => file.save()).toThrow(/cannot write the variables to \/v: the disk is full/);
-    file.changed();
-    file.save();
-    expect(tries).toBe(1);
-    expect(file.written).toBe(false);
-  });
-});
-
-describe('keys', () => {
-  it('reach the guest, except behind Ctrl-A', () => {
-    const log: string[] = [];
-    const keys = new KeyFilter({
-      send: (byte) => log.push(String.fromCharCode(byte)),
-      leave: () => log.push('<leave>'),
-      help: () => log.push('<help>'),
-      save: () => log.push('<save>'),
-    });
-    for (const part of ['ab\x03', '\x01', 'x', '\x01h\x01\x01\x01qc\x01s'])
-      keys.take(new TextEncoder().encode(part));
-    expect(log.join('')).toBe('ab\x03<leave><help>\x01c<save>');
-  });
-
-  it('from a pipe go line by line, each at a prompt', () => {
-    let sent = '';
-    const feeder = new LineFeeder((byte) => {
-      sent += String.fromCharCode(byte);
-    });
-    const show = (text: string): void => {
-      for (const char of text) feeder.see(char.charCodeAt(0));
-    };
-    feeder.take(new TextEncoder().encode('ver\r\nma'));
-    feeder.take(new TextEncoder().encode('p'));
-    expect(sent).toBe('');
-    show('\x1b[1mShell> ');
-    expect(sent).toBe('ver\r');
-    show('\x1b[0m ver\r\nUEFI v2.70\r\n');
-    feeder.end();
-    expect(sent).toBe('ver\r');
-    show('FS0:\\EFI\\> ');
-    expect(sent).toBe('ver\rmap\r');
-    expect(feeder.atPrompt).toBe(false);
-    show('Shell> ');
-    expect(feeder.atPrompt && feeder.ended && !feeder.waiting).toBe(true);
   });
 });
 

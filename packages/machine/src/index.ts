@@ -102,6 +102,15 @@ export {
 } from './scenario/relocation/relocation-run.ts';
 export { diagnoseRun, type TracedRun, traced } from './scenario/relocation/traced-run.ts';
 export type { CpuCore, RunReport } from './scenario/report.ts';
+export {
+  BootSession,
+  type SessionHost,
+  type SessionOptions,
+  type SessionResult,
+} from './scenario/session/boot-session.ts';
+export { type KeyActions, KeyFilter } from './scenario/session/key-filter.ts';
+export { LineFeeder } from './scenario/session/line-feeder.ts';
+export { VarsKeeper, type VarsTarget } from './scenario/session/vars-keeper.ts';
 export { DEFAULT_SCHEDULE, type Schedule, type SchedulerState } from './scheduler.ts';
 export { decodeSnapshot, encodeSnapshot } from './snapshot-file.ts';
 export type { KvmSwitches, QuirkEffects, Switches } from './switches.ts';

@@ -1,15 +1,13 @@
 /** One boot with its surroundings: serial text out, keys in, variables on disk, a line that shows where it is. */
 import { createHash } from 'node:crypto';
 import type { Output } from '@smm/files';
-import { Boot, type BootReport, bootInPieces, SHELL_PROMPT } from '@smm/machine';
+import { type BootReport, BootSession, KeyFilter, SHELL_PROMPT } from '@smm/machine';
 import type { Io } from '../io.ts';
 import { type Progress, progressLine } from '../render/progress.ts';
-import { counted } from '../render/text.ts';
 import { paragraphOf } from '../usage-error.ts';
 import type { BootHost } from './host.ts';
-import { KEYS_HELP, KeyFilter, LineFeeder } from './keys.ts';
+import { KEYS_HELP } from './keys.ts';
 import type { BootRequest } from './request.ts';
-import { VarsFile } from './vars-file.ts';
 
 /** A finished boot. */
 export interface BootResult {
@@ -28,25 +26,6 @@ export interface BootResult {
   /** Where the variables were written; undefined if the guest changed none, or they are kept nowhere. */
   readonly varsWritten: string | undefined;
 }
-
-/** Virtual nanoseconds per piece where somebody may press a key. */
-const PIECE_NS = 20_000_000;
-/** Milliseconds for which signals, keys and the time limit wait at most for a busy guest. */
-const LONGEST_PIECE_MS = 50;
-/** Longest rest of an idle guest, milliseconds. */
-const LONGEST_REST_MS = 50;
-const NS_PER_MS = 1_000_000;
-/** Virtual seconds of silence away from a prompt. */
-const SILENCE = {
-  /** After which it is taken to want the key that its last line asks for; longer than a countdown's tick. */
-  asks: 3,
-  /** After which one that waits will wait for ever. */
-  waits: 60,
-  /** After which one that computes is left. */
-  computes: 600,
-};
-/** Part of the time in which a guest that waits executes at most. */
-const WAITING = 0.5;
 
 /** Runs a request to its end. Puts the terminal back and writes the variables however it ends. */
 export async function runSession(request: BootRequest, io: Io, host: BootHost): Promise<BootResult> {
@@ -70,23 +49,15 @@ class Session {
   readonly #request: BootRequest;
   readonly #io: Io;
   readonly #host: BootHost;
-  readonly #boot: Boot;
+  readonly #session: BootSession;
   readonly #progress: Progress;
-  readonly #vars: VarsFile | undefined;
   readonly #file: Output | undefined;
-  readonly #feeder: LineFeeder | undefined;
   readonly #closeInput: () => void;
-  /** Bytes for the guest that its serial port had no room for. */
-  readonly #toGuest: number[] = [];
-  /** Everything that the guest has sent, up to the first prompt; then only what is not yet shown. */
+  /** Everything that the guest has sent, up to the first prompt. */
   readonly #hash = createHash('sha256');
   #hashed = 0;
   #hashedTail = '';
   #prompted = false;
-  #unshown: number[] = [];
-  /** Virtual time and instructions when the guest last printed, or got a key. */
-  #heard = { ns: 0, retired: 0 };
-  #left = false;
   /** The guest has printed since it began, the last time. */
   #spoke = false;
   #phase = 'reset';
@@ -97,30 +68,35 @@ class Session {
     this.#io = io;
     this.#host = host;
     this.#progress = progressLine(io);
-    const { serial, varsOut } = request;
-    this.#boot = new Boot({
-      ...request.machine,
-      serial: (byte) => this.#fromGuest(byte),
-      roomAgain: () => this.#pump(),
-      varsWritten: () => this.#vars?.changed(),
+    const { machine, serial, varsOut, goal, budget, timeout, noReboot } = request;
+    // A goal other than the prompt may need input; a measured boot to the prompt must not depend on what stdin is.
+    const takesInput = serial === 'stdio' && goal !== 'shell' && goal !== 'relocated';
+    const session = new BootSession({
+      machine,
+      goal,
+      budget,
+      timeout,
+      noReboot,
+      host: {
+        now: () => host.now(),
+        breathe: () => io.breathe(),
+        rest: (milliseconds) => host.rest(milliseconds),
+      },
+      fed: takesInput && !host.inputIsTerminal,
+      show: (bytes) => this.#show(bytes),
+      progress: ({ seconds }) => this.#showProgress(seconds),
+      ...(varsOut && { keepVars: (image) => varsOut.output.replace(image) }),
     });
-    this.#vars =
-      varsOut === undefined ? undefined : new VarsFile(varsOut.output, () => this.#boot.vars(), host);
+    this.#session = session;
     this.#file = typeof serial === 'object' ? serial : undefined;
     this.#file?.append(new Uint8Array()); // what an earlier run left goes, even if this guest never says a word
-    const send = (byte: number): void => {
-      this.#toGuest.push(byte);
-    };
-    // A goal other than the prompt may need input; a measured boot to the prompt must not depend on what stdin is.
-    const takesInput = serial === 'stdio' && request.goal !== 'shell' && request.goal !== 'relocated';
+    const { lines } = session;
     if (!takesInput) {
       this.#closeInput = () => undefined;
-    } else if (host.inputIsTerminal) {
+    } else if (lines === undefined) {
       const keys = new KeyFilter({
-        send,
-        leave: () => {
-          this.#left = true;
-        },
+        send: (byte) => session.send(byte),
+        leave: () => session.leave(),
         help: () => io.err(`\r\n${KEYS_HELP}`),
         save: () => this.#saveNow(),
       });
@@ -129,72 +105,41 @@ class Session {
         () => undefined,
       ).close;
     } else {
-      const feeder = new LineFeeder(send);
-      this.#feeder = feeder;
       this.#closeInput = host.openInput(
-        (bytes) => feeder.take(bytes),
-        () => feeder.end(),
+        (bytes) => lines.take(bytes),
+        () => lines.end(),
       ).close;
     }
   }
 
   async run(): Promise<BootResult> {
-    const { goal, budget, timeout, noReboot } = this.#request;
-    const { machine } = this.#boot;
-    const started = { at: this.#host.now(), cpu: this.#host.cpuSeconds() };
-    const seconds = (): number => (this.#host.now() - started.at) / 1000;
-    const interactive = goal === undefined;
-    let pieceBegan = started.at;
-    const pieces = bootInPieces(this.#boot, {
-      goal,
-      budget,
-      noReboot,
-      ...(interactive && { pieceNs: PIECE_NS }),
-      interrupt: () => this.#host.now() - pieceBegan >= LONGEST_PIECE_MS,
-      giveUp: () => timeout !== undefined && seconds() >= timeout,
-    });
-    let report: BootReport | undefined;
-    while (report === undefined) {
-      const before = { ns: machine.clock.now(), retired: machine.retired };
-      pieceBegan = this.#host.now();
-      const step = pieces.next();
-      this.#show();
-      if (step.done === true) {
-        report = step.value;
-        break;
-      }
-      this.#vars?.tick();
-      this.#showProgress(seconds());
-      await this.#io.breathe();
-      this.#pump();
-      report = this.#ended();
-      if (report === undefined && interactive) await this.#restIfIdle(before);
-    }
+    const cpuBefore = this.#host.cpuSeconds();
+    const session = this.#session;
+    const { report, left, seconds } = await session.run();
     this.#progress.clear();
-    this.#vars?.save();
     return {
       report,
-      left: this.#left || this.#allRun,
+      left,
       serial: {
         bytes: this.#hashed,
         sha256: this.#hash.copy().digest('hex'),
         upToPrompt: this.#prompted,
       },
-      nvramSha256: createHash('sha256').update(this.#boot.vars()).digest('hex'),
-      cpuSeconds: this.#host.cpuSeconds() - started.cpu,
-      seconds: seconds(),
-      varsWritten: this.#vars?.written === true ? this.#request.varsOut?.path : undefined,
+      nvramSha256: createHash('sha256').update(session.boot.vars()).digest('hex'),
+      cpuSeconds: this.#host.cpuSeconds() - cpuBefore,
+      seconds,
+      varsWritten: session.varsKept ? this.#request.varsOut?.path : undefined,
     };
   }
 
   /** The user asks for the variables to be written, and is told what became of that. */
   #saveNow(): void {
-    this.#vars?.save();
+    this.#session.saveVars();
     const { varsOut } = this.#request;
     const said =
       varsOut === undefined
         ? 'The variables are kept nowhere.'
-        : this.#vars?.written === true
+        : this.#session.varsKept
           ? `Variables written to ${varsOut.path}.`
           : 'The guest has changed no variable.';
     this.#io.err(`\r\n${said}\r\n`);
@@ -206,101 +151,26 @@ class Session {
     this.#stopped = true;
     this.#closeInput();
     this.#progress.clear();
-    try {
-      this.#show();
-    } finally {
-      this.#vars?.save();
-    }
+    this.#session.stop();
   }
 
-  /** Every line of the input has been run and the shell prompts again. */
-  get #allRun(): boolean {
-    const feeder = this.#feeder;
-    return feeder?.ended === true && feeder.atPrompt && !feeder.waiting && this.#toGuest.length === 0;
-  }
-
-  /**
-   * The report if there is nothing left to do: the user has left, all lines have run, or nobody will ever press the key
-   * that is awaited.
-   */
-  #ended(): BootReport | undefined {
-    const boot = this.#boot;
-    if (this.#left) return boot.report('left', `left in phase ${boot.phases.phase}`);
-    if (this.#allRun) return boot.report('shell', 'every line of the input has run, and the shell prompts');
-    const silent = this.#silence();
-    if (silent === undefined) return undefined;
-    const { seconds, waits, feeder } = silent;
-    if (seconds >= SILENCE.asks && feeder.answer()) {
-      this.#listen();
-      return undefined;
-    }
-    if (seconds < (waits ? SILENCE.waits : SILENCE.computes)) return undefined;
-    const left =
-      feeder.left === 0
-        ? 'the input has ended'
-        : `${counted(feeder.left, 'line')} of input had to wait for a prompt`;
-    return boot.report(
-      waits ? 'idle' : 'budget',
-      `the guest ${waits ? 'waits' : 'computes'} and has printed nothing for ${Math.floor(seconds)} virtual seconds, ` +
-        `last '${feeder.lastLine}'; ${left}`,
-    );
-  }
-
-  /** How long a guest that is fed lines has been silent away from its prompt; undefined where input may still come. */
-  #silence(): { seconds: number; waits: boolean; feeder: LineFeeder } | undefined {
-    const feeder = this.#feeder;
-    if (feeder === undefined || feeder.atPrompt || !(feeder.ended || feeder.waiting)) return undefined;
-    const { machine } = this.#boot;
-    const ns = machine.clock.now() - this.#heard.ns;
-    const executing = (machine.retired - this.#heard.retired) * machine.nsPerInstruction;
-    return { seconds: ns / 1e9, waits: executing < ns * WAITING, feeder };
-  }
-
-  /** From here on silence counts. */
-  #listen(): void {
-    const { machine } = this.#boot;
-    this.#heard = { ns: machine.clock.now(), retired: machine.retired };
-  }
-
-  /** An idle guest's time passes as real time does, so that it costs nothing and its clock is right. */
-  async #restIfIdle(before: { readonly ns: number; readonly retired: number }): Promise<void> {
-    const { machine } = this.#boot;
-    const idleNs =
-      machine.clock.now() - before.ns - (machine.retired - before.retired) * machine.nsPerInstruction;
-    const feeder = this.#feeder;
-    const waits = feeder === undefined || (!feeder.waiting && (feeder.atPrompt || !feeder.ended));
-    const ms = Math.min(LONGEST_REST_MS, Math.floor(idleNs / NS_PER_MS));
-    if (waits && ms >= 1 && this.#toGuest.length === 0) await this.#host.rest(ms);
-  }
-
-  #pump(): void {
-    const { serial } = this.#boot;
-    while (this.#toGuest.length > 0 && serial.room > 0) serial.receive(this.#toGuest.shift()!);
-  }
-
-  #fromGuest(byte: number): void {
-    this.#unshown.push(byte);
+  #show(bytes: Uint8Array): void {
     this.#spoke = true;
-    if (this.#feeder !== undefined) {
-      this.#listen();
-      this.#feeder.see(byte);
-    }
-    if (this.#prompted) return;
-    this.#hash.update(Uint8Array.of(byte));
-    this.#hashed++;
-    this.#hashedTail = (this.#hashedTail + String.fromCharCode(byte)).slice(-SHELL_PROMPT.length);
-    this.#prompted = this.#hashedTail === SHELL_PROMPT;
-  }
-
-  #show(): void {
-    if (this.#unshown.length === 0) return;
-    const bytes = Uint8Array.from(this.#unshown);
-    this.#unshown = [];
-    const { serial } = this.#request;
-    if (serial === 'stdio') {
+    this.#hashUpToPrompt(bytes);
+    if (this.#request.serial === 'stdio') {
       this.#progress.clear();
       this.#io.out(bytes);
     } else this.#file?.append(bytes);
+  }
+
+  #hashUpToPrompt(bytes: Uint8Array): void {
+    for (const byte of bytes) {
+      if (this.#prompted) return;
+      this.#hash.update(Uint8Array.of(byte));
+      this.#hashed++;
+      this.#hashedTail = (this.#hashedTail + String.fromCharCode(byte)).slice(-SHELL_PROMPT.length);
+      this.#prompted = this.#hashedTail === SHELL_PROMPT;
+    }
   }
 
   /** The guest began anew: says so, and shows its progress until it prints again. */
@@ -313,11 +183,12 @@ class Session {
   }
 
   #showProgress(seconds: number): void {
-    const { phases, machine } = this.#boot;
+    const { boot } = this.#session;
+    const { phases, machine } = boot;
     this.#sayReset(phases.phase);
     const visible = this.#request.serial === 'stdio' && this.#spoke;
     if (!this.#io.errIsTerminal || visible) return;
-    const module = this.#boot.moduleNow()?.name ?? '';
+    const module = boot.moduleNow()?.name ?? '';
     const millions = machine.retired / 1e6;
     this.#progress.show(
       `${phases.phase.padEnd(5)} ${module.padEnd(24)} ${millions.toFixed(0)} million instructions, ${(millions / seconds).toFixed(0)} MIPS`,
