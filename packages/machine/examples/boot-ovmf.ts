@@ -5,7 +5,8 @@ let kept = new Uint8Array();
 const decoder = new TextDecoder();
 let screen = '';
 
-// Debian's OVMF that requires SMM (package ovmf). In a web page these bytes come from `fetch`; everything else is the same there.
+// Debian's OVMF that requires SMM (package ovmf). In a web page these bytes come from `fetch`; everything else is the
+// same there.
 const session = new BootSession({
   machine: {
     code: readFileSync('/usr/share/OVMF/OVMF_CODE_4M.secboot.fd'),
@@ -18,7 +19,8 @@ const session = new BootSession({
     now: () => performance.now(),
     breathe: () => new Promise((goOn) => setTimeout(goOn)), // every 50 ms: clicks, keys and painting come in between
   },
-  // The guest's text: terminal.write(bytes) in a page that has a terminal; its keys go to session.send(byte) at any time.
+  // The guest's text: terminal.write(bytes) in a page that has a terminal; its keys go to session.send(byte) at any
+  // time.
   show: (bytes) => {
     screen += decoder.decode(bytes, { stream: true });
   },

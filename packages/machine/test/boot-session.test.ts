@@ -61,7 +61,10 @@ const ECHO = flash(`
   out dx, al
   jmp again`);
 
-/** Flash takes commands in SMM alone: this handler programs a byte of the store (Intel 28F: 40h, data; FFh reads the array again). */
+/**
+ * Flash takes commands in SMM alone: this handler programs a byte of the store (Intel 28F: 40h, data; FFh reads the
+ * array again).
+ */
 const HANDLER = assemble(
   `mov ebx, 0xfffef000
   mov byte [ebx], 0x40

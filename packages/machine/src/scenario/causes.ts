@@ -1,4 +1,7 @@
-/** What explanations of all scenarios have in common: which faults are in force, the same without them, what to compare with. */
+/**
+ * What explanations of all scenarios have in common: which faults are in force, the same without them, what to compare
+ * with.
+ */
 import type { TraceForm } from '@smm/trace';
 import { DEFAULT_HOST, findHost, quirksInForce, resolveSwitches } from '../hosts.ts';
 import { findQuirk, type Quirk } from '../quirks.ts';

@@ -32,7 +32,10 @@ export interface MachineConfig {
   readonly quirks?: readonly string[];
   /** Turns of the processors. Default: index order, 10,000 instructions for a relocation, 100,000 for a boot. */
   readonly schedule?: Schedule;
-  /** Virtual nanoseconds per instruction. Default 8 for a relocation, 64 for a boot, as the reference measurements (`-icount shift=6`). */
+  /**
+   * Virtual nanoseconds per instruction. Default 8 for a relocation, 64 for a boot, as the reference measurements
+   * (`-icount shift=6`).
+   */
   readonly nsPerInstruction?: number;
   /** Receiver of trace events. */
   readonly trace?: TraceSink;
@@ -64,7 +67,9 @@ export interface ResolvedConfig {
   readonly machine: Omit<MachineOptions, 'flash'>;
 }
 
-/** Throws `SmmError`s for options that make no sense by themselves; what must fit together is checked by the machine. */
+/**
+ * Throws `SmmError`s for options that make no sense by themselves; what must fit together is checked by the machine.
+ */
 export function resolveConfig(config: MachineConfig, defaults: ConfigDefaults): ResolvedConfig {
   const { accelerator = 'tcg', host, quirks, trace, tier, translator } = config;
   oneOf('accelerator', accelerator, ['tcg', 'kvm']);

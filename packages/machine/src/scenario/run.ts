@@ -3,8 +3,8 @@ import type { Machine } from '../machine.ts';
 import type { MachineStop, RunLimits } from '../machine-options.ts';
 
 /**
- * Stops a run where it is to be looked at. Looks come at fixed instruction counts (of all processors, since power-on), so that a run
- * continued from a snapshot takes the same course.
+ * Stops a run where it is to be looked at. Looks come at fixed instruction counts (of all processors, since power-on),
+ * so that a run continued from a snapshot takes the same course.
  */
 export class Looks {
   readonly #machine: Machine;
@@ -18,7 +18,9 @@ export class Looks {
     this.#every = every;
   }
 
-  /** Runs until `end` instructions since power-on, and no further than to the next look. Answers as `Machine.run` does. */
+  /**
+   * Runs until `end` instructions since power-on, and no further than to the next look. Answers as `Machine.run` does.
+   */
   run(end: number, limits: Omit<RunLimits, 'instructions'> = {}): MachineStop {
     const machine = this.#machine;
     const every = this.#every(machine.retired);

@@ -196,8 +196,9 @@ export class Boot {
   }
 
   /**
-   * Runs for up to `instructions` of all processors, or until `until` says so. `stuck` and `lost` are answered once: calling again goes on.
-   * `reset`: the guest asked for a reset; {@link Boot.restart} does it. `interrupted`: `interrupt` said so, as for `Machine.run`.
+   * Runs for up to `instructions` of all processors, or until `until` says so. `stuck` and `lost` are answered once:
+   * calling again goes on. `reset`: the guest asked for a reset; {@link Boot.restart} does it. `interrupted`:
+   * `interrupt` said so, as for `Machine.run`.
    */
   run(instructions: number, until?: () => boolean, interrupt?: () => boolean): BootStop {
     const { machine } = this;
@@ -244,8 +245,8 @@ export class Boot {
   }
 
   /**
-   * A question that is answered with true once the guest has sent `text` over the serial port after this call. Throws `SmmError`
-   * `OPTION_VALUE` for a text without characters.
+   * A question that is answered with true once the guest has sent `text` over the serial port after this call. Throws
+   * `SmmError` `OPTION_VALUE` for a text without characters.
    */
   watchSerial(text: string): () => boolean {
     wholeNumber('the length of the text to wait for', text.length, 1, LONGEST_TEXT);

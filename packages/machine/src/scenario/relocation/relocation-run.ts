@@ -6,7 +6,10 @@ import { type End, isAstray, isDone, judge, strayOf } from './judge.ts';
 import type { RelocationReport } from './outcome.ts';
 import { defaultBudget, prepareRelocation, type Relocation, type RelocationOptions } from './relocation.ts';
 
-/** Instructions of all processors between two looks at whether the machine hangs: often at first, for most runs are short. */
+/**
+ * Instructions of all processors between two looks at whether the machine hangs: often at first, for most runs are
+ * short.
+ */
 const LOOK_EVERY = { early: 250_000, late: 2_000_000, earlyUntil: 2_000_000 };
 
 /** Instructions that CPUs get to come to rest in when the firmware is done. */

@@ -1,4 +1,7 @@
-/** One relocation: our firmware, or a ROM of the caller's, in flash of a machine that can be run, saved and restored by hand. */
+/**
+ * One relocation: our firmware, or a ROM of the caller's, in flash of a machine that can be run, saved and restored by
+ * hand.
+ */
 import { type Firmware, type FirmwareShape, planTiles } from '@smm/edk2-relocation';
 import { plannedSmbases as loggedSmbases } from '@smm/trace';
 import { countOrInfinity, oneOf } from '@smm/x86-defs';
@@ -27,8 +30,8 @@ export interface RelocationOptions extends MachineConfig {
   /** Called now and then with what has been done so far. */
   readonly progress?: (instructions: number, logLines: number) => void;
   /**
-   * Asked about every millisecond of host time, whatever the guest does; true lets whatever runs in steps yield. It may look at the
-   * host's clock: the outcome is the same.
+   * Asked about every millisecond of host time, whatever the guest does; true lets whatever runs in steps yield. It may
+   * look at the host's clock: the outcome is the same.
    */
   readonly interrupt?: () => boolean;
 }

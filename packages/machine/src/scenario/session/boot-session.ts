@@ -1,6 +1,7 @@
 /**
- * A boot that somebody watches: run in pieces, with text out as it comes, keys or lines in, the variables kept, and no work while the guest
- * is idle. What it needs of the outside world it is given, so that it runs in a web page as in a terminal.
+ * A boot that somebody watches: run in pieces, with text out as it comes, keys or lines in, the variables kept, and no
+ * work while the guest is idle. What it needs of the outside world it is given, so that it runs in a web page as in a
+ * terminal.
  */
 import { Boot, type BootOptions } from '../boot/boot.ts';
 import { type BootRunOptions, bootInPieces } from '../boot/boot-run.ts';
@@ -10,7 +11,7 @@ import { VarsKeeper } from './vars-keeper.ts';
 
 /** The outside world of a session. */
 export interface SessionHost {
-  /** Wall-clock milliseconds from some moment: `performance.now`. */
+  /** Wall-clock milliseconds from some moment. */
   readonly now: () => number;
   /** Lets the host's events through between two pieces of work: a timer of 0, a message to oneself. */
   readonly breathe: () => Promise<void>;
@@ -26,9 +27,13 @@ export interface SessionOptions extends Pick<BootRunOptions, 'goal' | 'budget' |
   readonly host: SessionHost;
   /** Takes what the guest printed, some bytes at a time. */
   readonly show?: (bytes: Uint8Array) => void;
-  /** Input comes as lines of text ({@link BootSession.lines}), not as keys ({@link BootSession.send}). Default false. */
+  /**
+   * Input comes as lines of text ({@link BootSession.lines}), not as keys ({@link BootSession.send}). Default false.
+   */
   readonly fed?: boolean;
-  /** Keeps the variable store after changes of the guest's; default: it is kept nowhere. What it throws ends the run. */
+  /**
+   * Keeps the variable store after changes of the guest's; default: it is kept nowhere. What it throws ends the run.
+   */
   readonly keepVars?: (image: Uint8Array) => void;
   /** Called after each piece, which takes some 50 ms. */
   readonly progress?: (session: BootSession) => void;
@@ -175,7 +180,10 @@ export class BootSession {
     return lines?.ended === true && lines.atPrompt && !lines.waiting && this.#toGuest.length === 0;
   }
 
-  /** The report if there is nothing left to do: the user has left, all lines have run, or nobody will ever press the key that is awaited. */
+  /**
+   * The report if there is nothing left to do: the user has left, all lines have run, or nobody will ever press the key
+   * that is awaited.
+   */
   #ended(): BootReport | undefined {
     const { boot } = this;
     if (this.#left) return boot.report('left', `left in phase ${boot.phases.phase}`);

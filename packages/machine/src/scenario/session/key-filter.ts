@@ -15,7 +15,9 @@ export interface KeyActions {
   readonly save: () => void;
 }
 
-/** Takes bytes apart into those for the guest and escapes. An escape with an unknown letter is dropped, as QEMU does. */
+/**
+ * Takes bytes apart into those for the guest and escapes. An escape with an unknown letter is dropped, as QEMU does.
+ */
 export class KeyFilter {
   readonly #actions: KeyActions;
   #escaped = false;

@@ -49,8 +49,9 @@ export class LineFeeder {
   }
 
   /**
-   * The guest has been silent for a while away from its prompt: if it asks for a key, presses one. Lines that are empty or `q`
-   * answer in their turn; commands wait for a prompt, and ENTER is pressed for them, as there is once the input has ended.
+   * The guest has been silent for a while away from its prompt: if it asks for a key, presses one. Lines that are empty
+   * or `q` answer in their turn; commands wait for a prompt, and ENTER is pressed for them, as there is once the input
+   * has ended.
    * @returns false if it does not ask, or the input may still bring the answer
    */
   answer(): boolean {

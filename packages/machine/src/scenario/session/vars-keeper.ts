@@ -1,6 +1,9 @@
 /** Keeps the variable store of a running guest: when it is written, and that nothing is lost. */
 
-/** Milliseconds that a change may wait for more of its kind: with the length of a piece of work this stays well under a second. */
+/**
+ * Milliseconds that a change may wait for more of its kind: with the length of a piece of work this stays well under a
+ * second.
+ */
 const SETTLE_MS = 400;
 
 /** Where the variable store goes. */
