@@ -31,15 +31,8 @@ const session = new BootSession({
 });
 
 const { report } = await session.run();
-console.log(
-  report.outcome,
-  'in phase',
-  report.phase,
-  'after',
-  screen.length,
-  'characters; kept',
-  kept?.length,
-);
+const seen = `${screen.length} characters seen, ${kept.length} bytes kept`;
+console.log(`${report.outcome} in phase ${report.phase}; ${seen}`);
 for (const { id, smbase, rip, module } of report.cpus)
   console.log(`CPU ${id}: SMBASE 0x${smbase.toString(16)}, at ${placeOf(Number(rip), module)}`);
 // => relocated in phase DXE; 0 characters seen, 0 bytes kept
