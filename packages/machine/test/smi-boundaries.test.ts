@@ -31,7 +31,7 @@ const put = (letter: string): string => `mov al, '${letter}'\nmov dx, 0x402\nout
 /** What the guest prints when it is left alone. */
 const EXPECTED = 'audtiram8';
 
-function source(bits: 32 | 64): string {
+function source(bits: 32 | 64, kvm: boolean): string {
   const wide = bits === 64;
   const r = wide ? 'r' : 'e';
   const iret = wide ? 'iretq' : 'iret';
@@ -123,7 +123,7 @@ function source(bits: 32 | 64): string {
     mov dword [${r}bx], 0x4040
     sti
     nop
-    nop
+  shadowed: nop
     cli
     push 0x23
     push 0x6800
@@ -174,7 +174,12 @@ function source(bits: 32 | 64): string {
     ${iret}
   device: push ${r}ax
     push ${r}dx
-    ${put('i')}
+    mov al, 'i'
+    cmp dword [${r}sp + ${2 * entry}], 0xf0000 + shadowed
+    ${kvm ? 'je' : 'jmp'} afterShadow
+    mov al, 'I'
+  afterShadow: mov dx, 0x402
+    out dx, al
     mov eax, 0xfee000b0
     mov dword [${r}ax], 0
     pop ${r}dx
@@ -197,7 +202,7 @@ describe.each(CONFIGURATIONS)('$bits bit, $accelerator, $tier', ({ accelerator, 
     cpus: 1,
     memoryMiB: 32,
     model: cpuModel('qemu64'),
-    flash: rom(source(bits)),
+    flash: rom(source(bits, kvm)),
     saveState: SAVE_STATE_AMD64,
     accelerator: kvm
       ? { options: { ...DEFAULT_KVM_OPTIONS, ept: accelerator === 'kvm' }, switches: switches.kvm }
@@ -238,6 +243,16 @@ describe.each(CONFIGURATIONS)('$bits bit, $accelerator, $tier', ({ accelerator, 
       cpu.raiseSmi();
       expect(finish(), `after ${boundary} instructions`).toEqual(undisturbed);
       expect(machine.smmEntries[0]).toBe(1);
+    }
+  });
+
+  // QEMU's TCG forgets the shadow over an SMI, and so does ours: it is not looked at there.
+  it.runIf(kvm)('waits for the end of the shadow of STI after an SMI in it', () => {
+    for (let boundary = 120; boundary < 145; boundary++) {
+      machine.restore(start);
+      machine.run({ instructions: boundary });
+      cpu.raiseSmi();
+      expect(finish(), `after ${boundary} instructions`).toEqual(undisturbed);
     }
   });
 

@@ -15,6 +15,8 @@ export interface Accelerator {
   readonly observer?: ProcessorObserver;
   /** How it writes SMM save states. */
   readonly saveStates: {
+    /** The interrupt shadow is saved, as KVM does from 6.2 on and QEMU's TCG does not. */
+    readonly interruptShadow?: boolean;
     /** Bytes that no field uses become 0; left out: they keep what was there. */
     readonly clearUnused?: boolean;
   };

@@ -75,7 +75,7 @@ const ROUTE_MEMORY = 3;
 /** The KVM-like accelerator. */
 export class KvmAccelerator implements Accelerator, PageWalker {
   readonly name = 'kvm';
-  readonly saveStates = { clearUnused: true };
+  readonly saveStates = { clearUnused: true, interruptShadow: true };
   /** Every IN is an exit. */
   readonly hidesTimeReads = false;
   readonly pageWalker: PageWalker = this;
