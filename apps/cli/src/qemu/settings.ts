@@ -7,7 +7,7 @@ import { isOn, joined, type KeyValues, keyValues } from './keyval.ts';
 import { type QemuOption, rowOf } from './table.ts';
 
 /** A file for the firmware by `-fw_cfg`. */
-export interface FwCfgSetting {
+interface FwCfgSetting {
   /** Name, such as `opt/org.example/x`. */
   readonly name: string;
   /** Its content, or the file that holds it. */
