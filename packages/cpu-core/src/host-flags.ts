@@ -14,7 +14,7 @@ const FLAGS: readonly V8Flag[] = Object.freeze([
   { flag: '--experimental-wasm-branch-hinting', until: NEWEST },
   // Optimising a region costs as much as millions of its instructions in first-tier code: only for those that are very
   // hot.
-  { flag: '--generated-tiering-budget=200000000', until: NEWEST },
+  { flag: '--wasm-tiering-budget=200000000', until: NEWEST },
   // The interpreter's loops are larger than what V8 allocates registers for with care: without, each handler reloads
   // all that the loop keeps in registers.
   { flag: '--no-turbo-use-mid-tier-regalloc-for-huge-functions', until: [11, 3] },
