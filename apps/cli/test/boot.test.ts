@@ -18,7 +18,7 @@ function world(files: Record<string, string | Uint8Array> = {}): {
   written: Map<string, Uint8Array>;
   clock: { ms: number };
   out: () => string;
-  input: { bytes: (text: string) => void; end: () => void; closed: number };
+  input: { bytes: (text: string) => void; end: () => void; closed: number; paused: boolean };
 } {
   const written = new Map<string, Uint8Array>();
   const clock = { ms: 0 };
@@ -27,7 +27,12 @@ function world(files: Record<string, string | Uint8Array> = {}): {
     const found = written.get(path) ?? files[path];
     return typeof found === 'string' ? new TextEncoder().encode(found) : found;
   };
-  const input = { bytes: (_text: string): void => undefined, end: (): void => undefined, closed: 0 };
+  const input = {
+    bytes: (_text: string): void => undefined,
+    end: (): void => undefined,
+    closed: 0,
+    paused: false,
+  };
   const io: Io = {
     out: (text) => {
       out.push(...(typeof text === 'string' ? new TextEncoder().encode(text) : text));
@@ -68,6 +73,12 @@ function world(files: Record<string, string | Uint8Array> = {}): {
       return {
         close: () => {
           input.closed++;
+        },
+        pause: () => {
+          input.paused = true;
+        },
+        resume: () => {
+          input.paused = false;
         },
       };
     },
@@ -321,6 +332,40 @@ describe('a session', () => {
     expect(out).toBe(`Press ENTER to continue or 'Q' break:${key}Shell> `);
     expect(result.report.outcome).toBe('shell');
     expect(good).toBe(true);
+  });
+
+  it('a pipe that fills faster than lines are run is paused, and what is cut is said once', async () => {
+    const code = flash(`
+      ${print('Shell> ')}
+      mov ecx, 30000000
+      busy:
+      dec ecx
+      jnz busy
+      ${print('Shell> ')}
+      jmp $`);
+    const outside = world({ ...files, '/code': code });
+    const host = { ...outside.host, inputIsTerminal: false };
+    const asked = bootRequest(
+      { code: '/code', vars: '/vars', qemu: ['-m=64'], budget: '80000000' },
+      outside.io,
+      host,
+    );
+    let told = '';
+    const io: Io = {
+      ...outside.io,
+      err: (text) => {
+        told += text;
+      },
+    };
+    const running = runSession(asked, io, host);
+    const line = `${'x'.repeat(5000)}\n`;
+    outside.input.bytes(line.repeat(15));
+    expect(outside.input.paused).toBe(false);
+    outside.input.bytes(line.repeat(2));
+    const paused = outside.input.paused;
+    await running;
+    expect([paused, outside.input.paused]).toEqual([true, false]);
+    expect(told.split('Lines of the input are cut at 4096 characters.').length).toBe(2);
   });
 
   it('a guest that waits for what no line brings is left, with its last words', async () => {

@@ -62,7 +62,7 @@ export {
 } from './scenario/boot/report.ts';
 export { traceFormOf } from './scenario/causes.ts';
 export type { MachineConfig } from './scenario/config.ts';
-export { proveEndlessLoop } from './scenario/relocation/endless-loop.ts';
+export { proveEndlessLoop, proveInPieces } from './scenario/relocation/endless-loop.ts';
 export {
   type ExplainChoices,
   type Explanation,
@@ -109,7 +109,7 @@ export {
   type SessionResult,
 } from './scenario/session/boot-session.ts';
 export { type KeyActions, KeyFilter } from './scenario/session/key-filter.ts';
-export { LineFeeder } from './scenario/session/line-feeder.ts';
+export { LineFeeder, LONGEST_LINE } from './scenario/session/line-feeder.ts';
 export { VarsKeeper, type VarsTarget } from './scenario/session/vars-keeper.ts';
 export { DEFAULT_SCHEDULE, type Schedule, type SchedulerState } from './scheduler.ts';
 export { decodeSnapshot, encodeSnapshot } from './snapshot-file.ts';

@@ -1,7 +1,14 @@
 /** A boot that somebody watches: text out, keys and lines in, variables kept, without a terminal or a file. */
 import { assemble } from '@smm/asm';
 import { describe, expect, it } from 'vitest';
-import { BootSession, KeyFilter, LineFeeder, type SessionHost, VarsKeeper } from '../src/index.ts';
+import {
+  BootSession,
+  KeyFilter,
+  LineFeeder,
+  LONGEST_LINE,
+  type SessionHost,
+  VarsKeeper,
+} from '../src/index.ts';
 
 describe('keys', () => {
   it('reach the guest, except behind Ctrl-A', () => {
@@ -15,6 +22,22 @@ describe('keys', () => {
     for (const part of ['ab\x03', '\x01', 'x', '\x01h\x01\x01\x01qc\x01s'])
       keys.take(new TextEncoder().encode(part));
     expect(log.join('')).toBe('ab\x03<leave><help>\x01c<save>');
+  });
+
+  it('without end is bounded: long lines are cut, and reading should pause', () => {
+    const sent: number[] = [];
+    const feeder = new LineFeeder((byte) => sent.push(byte));
+    const chunk = new Uint8Array(10_000).fill(0x61);
+    for (let i = 0; i < 100; i++) feeder.take(chunk);
+    expect(feeder).toMatchObject({ full: false, waiting: false, cut: 0 });
+    feeder.take(new TextEncoder().encode('\nver\n'));
+    expect(feeder).toMatchObject({ full: false, left: 2, cut: 1 });
+    chunk[9_999] = 0x0a;
+    while (!feeder.full) feeder.take(chunk);
+    const before = feeder.left;
+    for (const char of 'Shell> ') feeder.see(char.charCodeAt(0));
+    expect(sent.length).toBe(LONGEST_LINE + 1);
+    expect(feeder).toMatchObject({ full: false, left: before - 1 });
   });
 
   it('from a pipe go line by line, each at a prompt', () => {

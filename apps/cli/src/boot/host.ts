@@ -4,9 +4,13 @@ import { homedir } from 'node:os';
 import { EXIT } from '../io.ts';
 
 /** An open input. */
-interface InputHandle {
+export interface InputHandle {
   /** Ends it and puts the terminal back as it was. Harmless the second time. */
   readonly close: () => void;
+  /** Reads no more for now, so that whoever writes has to wait. */
+  readonly pause: () => void;
+  /** Reads on after that. */
+  readonly resume: () => void;
 }
 
 /** The outside world of one boot. */
@@ -67,6 +71,8 @@ export function nodeHost(): BootHost {
           if (stdin.isTTY === true) stdin.setRawMode(false);
           stdin.pause();
         },
+        pause: () => void stdin.pause(),
+        resume: () => void stdin.resume(),
       };
     },
     rest: (milliseconds) =>

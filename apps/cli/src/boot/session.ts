@@ -1,11 +1,11 @@
 /** One boot with its surroundings: serial text out, keys in, variables on disk, a line that shows where it is. */
 import { createHash } from 'node:crypto';
 import type { Output } from '@smm/files';
-import { type BootReport, BootSession, KeyFilter, SHELL_PROMPT } from '@smm/machine';
+import { type BootReport, BootSession, KeyFilter, LONGEST_LINE, SHELL_PROMPT } from '@smm/machine';
 import type { Io } from '../io.ts';
 import { type Progress, progressLine } from '../render/progress.ts';
 import { paragraphOf } from '../usage-error.ts';
-import type { BootHost } from './host.ts';
+import type { BootHost, InputHandle } from './host.ts';
 import { KEYS_HELP } from './keys.ts';
 import type { BootRequest } from './request.ts';
 
@@ -52,7 +52,11 @@ class Session {
   readonly #session: BootSession;
   readonly #progress: Progress;
   readonly #file: Output | undefined;
-  readonly #closeInput: () => void;
+  readonly #input: InputHandle | undefined;
+  /** Input is paused until its lines have been sent. */
+  #held = false;
+  /** What was said of input that was cut or dropped. */
+  readonly #complained = new Set<string>();
   /** Everything that the guest has sent, up to the first prompt. */
   readonly #hash = createHash('sha256');
   #hashed = 0;
@@ -79,7 +83,10 @@ class Session {
       noReboot,
       host: {
         now: () => host.now(),
-        breathe: () => io.breathe(),
+        breathe: async () => {
+          await io.breathe();
+          this.#holdInput();
+        },
         rest: (milliseconds) => host.rest(milliseconds),
       },
       fed: takesInput && !host.inputIsTerminal,
@@ -91,25 +98,45 @@ class Session {
     this.#file = typeof serial === 'object' ? serial : undefined;
     this.#file?.append(new Uint8Array()); // what an earlier run left goes, even if this guest never says a word
     const { lines } = session;
-    if (!takesInput) {
-      this.#closeInput = () => undefined;
-    } else if (lines === undefined) {
+    if (!takesInput) return;
+    if (lines === undefined) {
       const keys = new KeyFilter({
         send: (byte) => session.send(byte),
         leave: () => session.leave(),
         help: () => io.err(`\r\n${KEYS_HELP}`),
         save: () => this.#saveNow(),
       });
-      this.#closeInput = host.openInput(
+      this.#input = host.openInput(
         (bytes) => keys.take(bytes),
         () => undefined,
-      ).close;
+      );
     } else {
-      this.#closeInput = host.openInput(
-        (bytes) => lines.take(bytes),
+      this.#input = host.openInput(
+        (bytes) => {
+          lines.take(bytes);
+          this.#holdInput();
+        },
         () => lines.end(),
-      ).close;
+      );
     }
+  }
+
+  /** Pauses the input while enough of it waits, and reads on when it has been sent. */
+  #holdInput(): void {
+    const { lines, lost } = this.#session;
+    if (lost > 0) this.#complain('The guest reads no keys: some that were typed are lost.');
+    if (lines === undefined || this.#input === undefined) return;
+    if (lines.cut > 0) this.#complain(`Lines of the input are cut at ${LONGEST_LINE} characters.`);
+    if (lines.full === this.#held) return;
+    this.#held = lines.full;
+    if (this.#held) this.#input.pause();
+    else this.#input.resume();
+  }
+
+  #complain(what: string): void {
+    if (this.#complained.has(what)) return;
+    this.#complained.add(what);
+    this.#io.err(`\r\n${what}\r\n`);
   }
 
   async run(): Promise<BootResult> {
@@ -149,7 +176,7 @@ class Session {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#closeInput();
+    this.#input?.close();
     this.#progress.clear();
     this.#session.stop();
   }

@@ -4,6 +4,7 @@
  * ever change: it goes on for ever.
  */
 import type { Processor } from '@smm/cpu-core';
+import type { WatchedAccesses } from '../../accel/translation-watch.ts';
 import type { Machine } from '../../machine.ts';
 import type { LoopProof } from './outcome.ts';
 
@@ -15,17 +16,34 @@ const LONGEST_LOOP = 4096;
  * instructions.
  */
 export function proveEndlessLoop(machine: Machine): LoopProof | undefined {
+  return proveInPieces(machine).next().value ?? undefined;
+}
+
+/**
+ * As {@link proveEndlessLoop}, and yields between two processors whenever `interrupt` says so: many processors take
+ * long. Whoever gives up calls the generator's `return`.
+ */
+export function* proveInPieces(
+  machine: Machine,
+  interrupt: () => boolean = () => false,
+): Generator<void, LoopProof | undefined> {
   if (machine.clock.nextExpiry() !== Number.POSITIVE_INFINITY) return undefined;
   const runnable = machine.runnable();
   if (runnable.length === 0) return undefined;
   const accesses = machine.deviceAccesses;
   machine.watchStores();
   const periods = new Map<number, number>();
-  for (const id of runnable) {
-    const loop = findLoop(machine, machine.processors[id]!);
-    if (loop !== undefined) periods.set(id, loop.period);
+  let seen: WatchedAccesses;
+  try {
+    for (const id of runnable) {
+      if (interrupt()) yield;
+      const loop = findLoop(machine, machine.processors[id]!);
+      if (loop !== undefined) periods.set(id, loop.period);
+    }
+  } finally {
+    seen = machine.watched();
   }
-  const { stores, reads } = machine.watched();
+  const { stores, reads } = seen;
   const quiet = stores === 0 && machine.deviceAccesses === accesses;
   const still = machine.runnable();
   if (!quiet || still.length === 0 || still.some((id) => !periods.has(id))) return undefined;

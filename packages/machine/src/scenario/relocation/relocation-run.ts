@@ -1,7 +1,7 @@
 /** Runs a relocation to its outcome, looking now and then whether it is done, lost, or hangs. */
 import { UnmodelledError } from '@smm/x86-defs';
 import { finish, Looks } from '../run.ts';
-import { proveEndlessLoop } from './endless-loop.ts';
+import { proveInPieces } from './endless-loop.ts';
 import { type End, isAstray, isDone, judge, strayOf } from './judge.ts';
 import type { RelocationReport } from './outcome.ts';
 import { defaultBudget, prepareRelocation, type Relocation, type RelocationOptions } from './relocation.ts';
@@ -69,7 +69,14 @@ export function* runInPieces(relocation: Relocation): Generator<RelocationProgre
     }
     end.stray = strayOf(relocation);
     if (end.stray.length > 0) break;
-    end.proof = proveEndlessLoop(machine);
+    const proof = proveInPieces(machine, relocation.options.interrupt);
+    try {
+      let piece = proof.next();
+      for (; piece.done !== true; piece = proof.next()) yield progress();
+      end.proof = piece.value;
+    } finally {
+      proof.return(undefined);
+    }
     if (end.proof !== undefined) break;
     looks.taken();
     yield progress();

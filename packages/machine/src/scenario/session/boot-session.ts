@@ -51,6 +51,8 @@ export interface SessionResult {
   readonly seconds: number;
 }
 
+/** Keys that wait for the guest, at most. */
+const MOST_TO_GUEST = 65_536;
 /** Virtual nanoseconds per piece where somebody may press a key. */
 const PIECE_NS = 20_000_000;
 /** Milliseconds for which signals, keys and the time limit wait at most for a busy guest. */
@@ -80,6 +82,8 @@ export class BootSession {
   readonly #vars: VarsKeeper | undefined;
   /** Bytes for the guest that its serial port had no room for. */
   readonly #toGuest: number[] = [];
+  /** Keys that were dropped: the guest reads none, and so many as are kept wait already. */
+  lost = 0;
   #unshown: number[] = [];
   /** Virtual time and instructions when the guest last printed, or got a key. */
   #heard = { ns: 0, retired: 0 };
@@ -101,9 +105,10 @@ export class BootSession {
     this.lines = options.fed === true ? new LineFeeder((byte) => this.send(byte)) : undefined;
   }
 
-  /** A byte for the guest's serial port, as soon as there is room. */
+  /** A byte for the guest's serial port, as soon as there is room; see {@link lost}. */
   send(byte: number): void {
-    this.#toGuest.push(byte);
+    if (this.#toGuest.length < MOST_TO_GUEST) this.#toGuest.push(byte);
+    else this.lost++;
   }
 
   /** The user leaves: the run ends after this piece. */

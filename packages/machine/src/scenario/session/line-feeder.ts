@@ -11,20 +11,33 @@ const ASKS_FOR_KEY = /\b(?:press|hit|strike|enter)\b.*\b(?:key|enter|return|'?q'
 /** Lines of the input that are an answer to a pager, not a command. */
 const ANSWER = /^[qQ]?$/;
 
+/** Characters of one line at most: a shell takes fewer. */
+export const LONGEST_LINE = 4096;
+/** Characters that wait to be sent, above which no more should be read. */
+const MOST_WAITING = 65_536;
+
 /** Feeds lines to a shell, each when it prompts, and presses keys where the guest asks for one. */
 export class LineFeeder {
   /** The shell prompts and nothing has been sent since. */
   atPrompt = false;
   /** No more lines will come. */
   ended = false;
+  /** Lines that were cut at {@link LONGEST_LINE}. */
+  cut = 0;
   readonly #send: (byte: number) => void;
   readonly #decoder = new TextDecoder('latin1');
   readonly #lines: string[] = [];
   #rest = '';
+  #waitingChars = 0;
   #tail = '';
 
   constructor(send: (byte: number) => void) {
     this.#send = send;
+  }
+
+  /** So much waits that reading should pause. */
+  get full(): boolean {
+    return this.#waitingChars >= MOST_WAITING;
   }
 
   /** Lines are there that have not been sent. */
@@ -58,7 +71,7 @@ export class LineFeeder {
     if (!ASKS_FOR_KEY.test(this.lastLine)) return false;
     const [next] = this.#lines;
     if (next === undefined && !this.ended) return false;
-    const answer = next !== undefined && ANSWER.test(next) ? this.#lines.shift() : undefined;
+    const answer = next !== undefined && ANSWER.test(next) ? this.#shift() : undefined;
     this.#tail = '';
     this.#send((answer || '\r').charCodeAt(0));
     return true;
@@ -67,14 +80,15 @@ export class LineFeeder {
   /** Takes input. */
   take(bytes: Uint8Array): void {
     const parts = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split(/\r\n|\r|\n/);
-    this.#rest = parts.pop() ?? '';
-    this.#lines.push(...parts);
+    const rest = parts.pop() ?? '';
+    for (const line of parts) this.#add(line);
+    this.#rest = rest.slice(0, LONGEST_LINE + 1);
     this.#feed();
   }
 
   /** The input is at its end; a last line may lack its newline. */
   end(): void {
-    if (this.#rest !== '') this.#lines.push(this.#rest);
+    if (this.#rest !== '') this.#add(this.#rest);
     this.#rest = '';
     this.ended = true;
     this.#feed();
@@ -88,9 +102,21 @@ export class LineFeeder {
     this.#feed();
   }
 
+  #add(line: string): void {
+    if (line.length > LONGEST_LINE) this.cut++;
+    this.#lines.push(line.slice(0, LONGEST_LINE));
+    this.#waitingChars += Math.min(line.length, LONGEST_LINE) + 1;
+  }
+
+  #shift(): string | undefined {
+    const line = this.#lines.shift();
+    if (line !== undefined) this.#waitingChars -= line.length + 1;
+    return line;
+  }
+
   #feed(): void {
     if (!this.atPrompt) return;
-    const line = this.#lines.shift();
+    const line = this.#shift();
     if (line === undefined) return;
     this.atPrompt = false;
     this.#tail = '';
