@@ -27,7 +27,8 @@ import { Wiring } from './wiring.ts';
  * A complete machine. Everything is deterministic: equal options give equal runs. Calls that run it, change it as a
  * whole or copy it out are refused inside its own devices and observers (`SmmError` `MACHINE_BUSY`), but for {@link
  * systemReset}. What a device throws comes out of the run; the machine stands then before the access that threw, and
- * the next run repeats it.
+ * the next run repeats it. Only an interrupt
+ * that was acknowledged is lost if a device throws during its delivery: the local APIC already shows it in service.
  */
 export class Machine {
   /** How the memory is laid out. */
