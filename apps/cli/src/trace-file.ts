@@ -59,8 +59,8 @@ export const TRACE_ENDINGS =
 export interface TraceOutput {
   (events: readonly TraceEvent[], form: TraceForm): string;
   /**
-   * Writes pieces as they come, if the format allows; the form is asked for at the first. Text has no line `cpus=N` then,
-   * for nobody knows the number yet.
+   * Writes pieces as they come, if the format allows; the form is asked for at the first. Text has no line `cpus=N`
+   * then, for nobody knows the number yet.
    */
   readonly pieces?: (pieces: Iterable<readonly TraceEvent[]>, form: () => TraceForm) => string;
 }
