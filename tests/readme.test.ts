@@ -46,7 +46,8 @@ function shown(start: string): string {
 }
 
 it('every subcommand that the README names exists', async () => {
-  const named = new Set([...readme.matchAll(/\bsmm ([a-z]+)/g)].map(([, name]) => name!));
+  // A pasted command line of QEMU stands where a subcommand would.
+  const named = new Set([...readme.matchAll(/\bsmm (?!qemu-system-)([a-z]+)/g)].map(([, name]) => name!));
   const { out } = await run('--help');
   const known = new Set([...out.matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) => name!));
   expect(named.size).toBeGreaterThan(6);
