@@ -1,8 +1,8 @@
 /** Host profiles: named sets of quirks. A profile chooses KVM and its quirks; the chipset stays as it is. */
 
-import { SDM_BEHAVIOUR } from '@smm/cpu-core';
 import type { FirmwareQuirk } from '@smm/edk2-relocation';
 import { SmmError } from '@smm/x86-defs';
+import { ACCELERATOR_NAMES, type AcceleratorName, findAccelerator } from './accel/accelerators.ts';
 import { findQuirk } from './quirks.ts';
 import type { KvmSwitches, QuirkEffects, Switches } from './switches.ts';
 
@@ -77,11 +77,16 @@ export function findHost(name: string): HostProfile {
 /** What decides the switches. */
 export interface SwitchChoice {
   /** With `tcg` no host counts, and quirks that are about KVM alone are refused. */
-  readonly accelerator: 'tcg' | 'kvm';
+  readonly accelerator: AcceleratorName;
   /** Host profile name; default {@link DEFAULT_HOST}. */
   readonly host?: string | undefined;
   /** `+Q1` adds a quirk, `-Q1` removes one that the host has. */
   readonly quirks?: readonly string[] | undefined;
+}
+
+/** The host profile that counts, if any does. Throws `SmmError` `HOST_UNKNOWN`. */
+export function hostOf({ accelerator, host = DEFAULT_HOST }: SwitchChoice): HostProfile | undefined {
+  return findAccelerator(accelerator).onHost ? findHost(host) : undefined;
 }
 
 /**
@@ -89,7 +94,7 @@ export interface SwitchChoice {
  * `QUIRK_NO_EFFECT`.
  */
 export function quirksInForce(choice: SwitchChoice): string[] {
-  const ids = new Set(choice.accelerator === 'kvm' ? findHost(choice.host ?? DEFAULT_HOST).quirks : []);
+  const ids = new Set(hostOf(choice)?.quirks);
   const seen = new Set<string>();
   for (const item of choice.quirks ?? []) {
     const match = /^([+-])(.+)$/.exec(item);
@@ -114,7 +119,7 @@ export function quirksInForce(choice: SwitchChoice): string[] {
     }
     seen.add(id);
     if (match[1] === '+' && !actsUnder(choice.accelerator, effects)) {
-      const other = choice.accelerator === 'tcg' ? 'kvm' : 'tcg';
+      const other = ACCELERATOR_NAMES.find((name) => actsUnder(name, effects))!;
       throw new SmmError(
         'QUIRK_NO_EFFECT',
         `${id} has no effect under ${choice.accelerator}: it is about ${other}`,
@@ -129,11 +134,9 @@ export function quirksInForce(choice: SwitchChoice): string[] {
 }
 
 /** Whether any effect of a quirk is about this accelerator or about the guest. */
-function actsUnder(accelerator: 'tcg' | 'kvm', effects: QuirkEffects): boolean {
+function actsUnder(accelerator: AcceleratorName, effects: QuirkEffects): boolean {
   if (effects.firmware !== undefined || effects.emptyLeaf0B === true) return true;
-  return accelerator === 'tcg'
-    ? effects.tcgBehaviour !== undefined
-    : effects.kvm !== undefined || effects.kvmBehaviour !== undefined;
+  return findAccelerator(accelerator).isAbout(effects);
 }
 
 /** Resolves host and quirks to switches. */
@@ -144,20 +147,17 @@ export function resolveSwitches(choice: SwitchChoice): Switches {
     apicIdOnInit: 'kept',
     leaveSmmTrace: 'old-smbase',
     traceForm: 'current',
-    ...(choice.accelerator === 'kvm' ? findHost(choice.host ?? DEFAULT_HOST).kvm : {}),
+    ...hostOf(choice)?.kvm,
   };
-  // KVM never writes the auto-HALT field, always loads SMBASE at RSM and zeroes IDTR on SMM entry.
-  const behaviour =
-    choice.accelerator === 'kvm'
-      ? { autoHaltRestart: false, rsmChecksRevision: false, smmEntryIdtr: 'zero' as const }
-      : { ...SDM_BEHAVIOUR };
+  const accelerator = findAccelerator(choice.accelerator);
+  const behaviour = { ...accelerator.behaviour };
   const firmware: FirmwareQuirk[] = [];
   let emptyLeaf0B = false;
   for (const id of quirksInForce(choice)) {
     const effects: QuirkEffects = findQuirk(id).effects;
     Object.assign(kvm, effects.kvm);
     if (effects.firmware !== undefined) firmware.push(effects.firmware);
-    Object.assign(behaviour, choice.accelerator === 'kvm' ? effects.kvmBehaviour : effects.tcgBehaviour);
+    Object.assign(behaviour, accelerator.quirkBehaviour(effects));
     emptyLeaf0B ||= effects.emptyLeaf0B ?? false;
   }
   return { behaviour, emptyLeaf0B, kvm, firmware };

@@ -4,6 +4,8 @@
  * @packageDocumentation
  */
 export type { Accelerator } from './accel/accelerator.ts';
+export type { AcceleratorName } from './accel/accelerators.ts';
+export type { AcceleratorChoice } from './accel/build.ts';
 export { vmxExitName } from './accel/kvm/exits.ts';
 export { DEFAULT_KVM_OPTIONS, type KvmOptions } from './accel/kvm/options.ts';
 export type { WatchedAccesses } from './accel/translation-watch.ts';

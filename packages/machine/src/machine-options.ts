@@ -21,13 +21,12 @@ import { TIER_NAMES } from '@smm/cpu-core';
 import type { TraceSink } from '@smm/trace';
 import { oneOf, positiveNumber, type SaveStateLayout, SmmError, wholeNumber } from '@smm/x86-defs';
 import type { LocalApicState } from '@smm/xapic';
-import type { KvmOptions } from './accel/kvm/options.ts';
+import { type AcceleratorChoice, checkAccelerator } from './accel/build.ts';
 import type { DriverState } from './driver.ts';
 import { fnv1a } from './fnv1a.ts';
 import type { DebugConsoleState } from './platform/debug-console.ts';
 import type { HostPagesState } from './platform/host-pages.ts';
 import type { Schedule } from './scheduler.ts';
-import type { KvmSwitches } from './switches.ts';
 
 /**
  * Virtual nanoseconds per instruction unless the options say otherwise: 125 million instructions per virtual second.
@@ -73,14 +72,7 @@ export interface MachineOptions {
   /** SMM save-state map that the processors write. */
   readonly saveState: SaveStateLayout;
   /** Accelerator; with options for `kvm`. */
-  readonly accelerator:
-    | 'tcg'
-    | {
-        /** What the command line of QEMU and the module parameters of KVM choose. */
-        readonly options: KvmOptions;
-        /** Which KVM it is. */
-        readonly switches: KvmSwitches;
-      };
+  readonly accelerator: AcceleratorChoice;
   /** Deviations from the SDM. */
   readonly behaviour: Partial<ProcessorBehaviour>;
   /** Turns of the processors. */
@@ -210,7 +202,7 @@ export function checkMachineOptions(options: MachineOptions): void {
   if (nsPerInstruction !== undefined) positiveNumber('nsPerInstruction', nsPerInstruction);
   if (decodedMiB !== undefined) wholeNumber('decodedMiB', decodedMiB, 1, 1024);
   if (tier !== undefined) oneOf('tier', tier, TIER_NAMES);
-  if (typeof accelerator !== 'object') oneOf('accelerator', accelerator, ['tcg']);
+  checkAccelerator(accelerator);
   if (!(flash instanceof Uint8Array) || flash.length === 0) {
     throw new SmmError('OPTION_VALUE', 'flash holds no bytes', 'Give the flash image as a Uint8Array.');
   }

@@ -4,10 +4,9 @@ import type { Q35Chipset } from '@smm/chipset-q35';
 import { createWindow, Engine, type Processor } from '@smm/cpu-core';
 import { SaveStateCodec } from '@smm/smram';
 import type { SaveStateLayout } from '@smm/x86-defs';
-import { ApicBus, type ApicFlavour, LocalApic } from '@smm/xapic';
+import { ApicBus, LocalApic } from '@smm/xapic';
 import type { Accelerator } from './accel/accelerator.ts';
-import { KvmAccelerator } from './accel/kvm/kvm.ts';
-import { TcgAccelerator } from './accel/tcg.ts';
+import { buildAccelerator } from './accel/build.ts';
 import { TranslationWatch } from './accel/translation-watch.ts';
 import { Driver } from './driver.ts';
 import { checkMachineOptions, type MachineOptions, NS_PER_INSTRUCTION } from './machine-options.ts';
@@ -167,40 +166,25 @@ export class Wiring {
       pages1GiB: model.features.has('pdpe1gb'),
       pse36: model.features.has('pse36'),
     };
-    const common = {
+    return buildAccelerator(accelerator, {
       space: this.space,
       bus: this.bus,
       buffer: this.buffer,
       features,
-      written: (at: number, size: number) => this.written(at, size),
-    };
-    if (accelerator === 'tcg') return new TcgAccelerator(common);
-    return new KvmAccelerator({
-      ...common,
+      written: (at, size) => this.written(at, size),
       pages: this.pages,
       recorder: this.recorder,
       processor: (index) => this.processors[index]!,
       apicPage: (index) => this.apics[index]!.mmioBase,
       rip: (index) => this.processors[index]!.insnRip,
-      options: accelerator.options,
-      switches: accelerator.switches,
     });
   }
 
   #buildApicBus(): ApicBus {
-    const { accelerator } = this.#options;
-    const inKernel = accelerator !== 'tcg' && accelerator.options.kernelIrqchip;
-    const flavour: ApicFlavour = inKernel ? 'kvm-2015' : 'sdm';
+    const { flavour, behaviour, inKernel } = this.accelerator.apics;
     return new ApicBus({
       flavour,
-      ...(accelerator === 'tcg'
-        ? {}
-        : {
-            behaviour: {
-              apicIdOnInit: accelerator.switches.apicIdOnInit,
-              smiFromIcr: accelerator.switches.smiFromIcr,
-            },
-          }),
+      behaviour,
       observer: apicObserver(this.recorder, inKernel),
       onEoi: (vector) => this.chipset.endOfInterrupt(vector),
     });

@@ -1,10 +1,12 @@
 /** What an accelerator gives to the machine: the same guest, CPU and chipset run under each. */
 import type { IoPort, MemoryPort, PageWalker, ProcessorObserver } from '@smm/cpu-core';
+import type { ApicBehaviour, ApicFlavour } from '@smm/xapic';
+import type { AcceleratorName } from './accelerators.ts';
 
 /** A strategy for running guest code. */
 export interface Accelerator {
-  /** `tcg` or `kvm`. */
-  readonly name: 'tcg' | 'kvm';
+  /** What `-accel` calls it. */
+  readonly name: AcceleratorName;
   /** Translation of linear addresses to host pages. */
   readonly pageWalker: PageWalker;
   /** Guest-physical accesses that are not plain RAM. */
@@ -19,6 +21,15 @@ export interface Accelerator {
     readonly interruptShadow?: boolean;
     /** Bytes that no field uses become 0; left out: they keep what was there. */
     readonly clearUnused?: boolean;
+  };
+  /** The local APICs that it has. */
+  readonly apics: {
+    /** Whose rules they follow. */
+    readonly flavour: ApicFlavour;
+    /** Deviations from those. */
+    readonly behaviour: Partial<ApicBehaviour>;
+    /** They are in the kernel, whose tracepoints show what they do. */
+    readonly inKernel: boolean;
   };
   /** A port that shows nothing but time may be read without it: nothing of the access shows in its trace. */
   readonly hidesTimeReads: boolean;

@@ -92,6 +92,7 @@ class SpaceTables implements TableMemory {
 export class TcgAccelerator implements Accelerator, PageWalker {
   readonly name = 'tcg';
   readonly saveStates = {};
+  readonly apics = { flavour: 'sdm', behaviour: {}, inKernel: false } as const;
   readonly hidesTimeReads = true;
   readonly exitCounts: ReadonlyMap<number, number> = new Map();
   readonly pageWalker: PageWalker = this;

@@ -3,7 +3,8 @@
  * with.
  */
 import type { TraceForm } from '@smm/trace';
-import { DEFAULT_HOST, findHost, quirksInForce, resolveSwitches } from '../hosts.ts';
+import { type AcceleratorName, findAccelerator } from '../accel/accelerators.ts';
+import { hostOf, quirksInForce, resolveSwitches } from '../hosts.ts';
 import { findQuirk, type Quirk } from '../quirks.ts';
 import type { MachineConfig } from './config.ts';
 
@@ -14,14 +15,14 @@ export function quirksOf({ accelerator = 'tcg', host, quirks }: MachineConfig): 
 
 /** The words of a configuration's trace: those of its host's kernel, and of 2015 where there is none. */
 export function traceFormOf({ accelerator = 'tcg', host, quirks }: MachineConfig): TraceForm {
-  return accelerator === 'tcg' ? '2015' : resolveSwitches({ accelerator, host, quirks }).kvm.traceForm;
+  return findAccelerator(accelerator).traceForm(resolveSwitches({ accelerator, host, quirks }).kvm);
 }
 
 /** The configuration without some of its quirks. */
 export function withoutQuirks<C extends MachineConfig>(config: C, without: readonly Quirk[]): C {
-  const { accelerator = 'tcg', host = DEFAULT_HOST, quirks = [] } = config;
+  const { accelerator = 'tcg', host, quirks = [] } = config;
   const ids = without.map(({ id }) => id);
-  const ofHost = accelerator === 'kvm' ? findHost(host).quirks : [];
+  const ofHost = hostOf({ accelerator, host })?.quirks ?? [];
   const kept = quirks.filter((item) => !ids.includes(findQuirk(item.slice(1)).id));
   return { ...config, quirks: [...kept, ...ids.filter((id) => ofHost.includes(id)).map((id) => `-${id}`)] };
 }
@@ -31,20 +32,23 @@ export function withoutLabel(quirks: readonly Quirk[]): string {
   return `the same without ${quirks.map(({ id }) => id).join(', ')}`;
 }
 
-/** The same guest, its own defects included, under `tcg`. */
-function underTcg<C extends MachineConfig>(config: C) {
+/** The same guest, its own defects included, under an accelerator that is on no host. */
+function withoutHost<C extends MachineConfig>(config: C, accelerator: AcceleratorName) {
   const { host: _host, kvm: _kvm, ...guest } = config;
   const ofGuest = quirksOf(config).filter(
     ({ effects }) => effects.firmware !== undefined || effects.emptyLeaf0B === true,
   );
-  return { ...guest, accelerator: 'tcg' as const, quirks: ofGuest.map(({ id }) => `+${id}`) };
+  return { ...guest, accelerator, quirks: ofGuest.map(({ id }) => `+${id}`) };
 }
 
-/** Runs of the same guest to compare with, best first: under `tcg` if the run is KVM's, then without the quirks. */
+/** Runs of the same guest to compare with, best first: under the reference accelerator, then without the quirks. */
 function candidates<C extends MachineConfig>(config: C) {
   const quirks = quirksOf(config);
+  const { reference } = findAccelerator(config.accelerator ?? 'tcg');
   return [
-    ...(config.accelerator === 'kvm' ? [['tcg with the same guest', underTcg(config)] as const] : []),
+    ...(reference === undefined
+      ? []
+      : [[`${reference} with the same guest`, withoutHost(config, reference)] as const]),
     ...(quirks.length > 0 ? [[withoutLabel(quirks), withoutQuirks(config, quirks)] as const] : []),
   ];
 }
@@ -56,7 +60,7 @@ export function* findReference<
   R extends { readonly report: { readonly outcome: string } },
 >(
   config: C,
-  run: (label: string, config: C | ReturnType<typeof underTcg<C>>) => Generator<S, R>,
+  run: (label: string, config: C | ReturnType<typeof withoutHost<C>>) => Generator<S, R>,
 ): Generator<S, R | undefined> {
   for (const [label, candidate] of candidates(config)) {
     const seen = yield* run(label, candidate);

@@ -1,14 +1,8 @@
 /** What every scenario's machine is built from: a configuration in QEMU's words, its one resolver and its one check. */
 import { cpuModel, type TierName, type TranslatorOptions } from '@smm/cpu-core';
 import type { TraceSink } from '@smm/trace';
-import {
-  oneOf,
-  SAVE_STATE_AMD64,
-  SAVE_STATE_LEGACY32_KVM,
-  SAVE_STATE_LEGACY32_QEMU,
-  type SaveStateLayout,
-} from '@smm/x86-defs';
-import { DEFAULT_KVM_OPTIONS, type KvmOptions } from '../accel/kvm/options.ts';
+import { type AcceleratorName, findAccelerator } from '../accel/accelerators.ts';
+import type { KvmOptions } from '../accel/kvm/options.ts';
 import { resolveSwitches } from '../hosts.ts';
 import type { MachineOptions } from '../machine-options.ts';
 import type { Schedule } from '../scheduler.ts';
@@ -23,7 +17,7 @@ export interface MachineConfig {
   /** `-cpu`. Default `qemu64`, and `coreduo,-nx` for a relocation of 32 bit. */
   readonly cpu?: string;
   /** `-accel`. Default `tcg`. */
-  readonly accelerator?: 'tcg' | 'kvm';
+  readonly accelerator?: AcceleratorName;
   /** Options of `-accel kvm`. */
   readonly kvm?: Partial<KvmOptions>;
   /** Host profile; default `linux-current`. */
@@ -72,7 +66,7 @@ export interface ResolvedConfig {
  */
 export function resolveConfig(config: MachineConfig, defaults: ConfigDefaults): ResolvedConfig {
   const { accelerator = 'tcg', host, quirks, trace, tier, translator } = config;
-  oneOf('accelerator', accelerator, ['tcg', 'kvm']);
+  const row = findAccelerator(accelerator);
   const switches = resolveSwitches({ accelerator, host, quirks });
   const model = cpuModel(config.cpu ?? defaults.cpu);
   return {
@@ -81,11 +75,8 @@ export function resolveConfig(config: MachineConfig, defaults: ConfigDefaults): 
       cpus: config.cpus ?? 1,
       memoryMiB: config.memoryMiB ?? defaults.memoryMiB,
       model: switches.emptyLeaf0B ? { ...model, level: Math.max(model.level, 0xb), leaf0b: 'zero' } : model,
-      saveState: saveStateLayout(accelerator, defaults.bitness, model.features.has('lm')),
-      accelerator:
-        accelerator === 'tcg'
-          ? 'tcg'
-          : { options: { ...DEFAULT_KVM_OPTIONS, ...config.kvm }, switches: switches.kvm },
+      saveState: row.saveState(defaults.bitness, model.features.has('lm')),
+      accelerator: row.choice(config.kvm ?? {}, switches.kvm),
       behaviour: switches.behaviour,
       schedule: config.schedule ?? defaults.schedule,
       comm: defaults.bitness === 32 ? 'qemu-system-i38' : 'qemu-system-x86',
@@ -95,9 +86,4 @@ export function resolveConfig(config: MachineConfig, defaults: ConfigDefaults): 
       ...(translator && { translator }),
     },
   };
-}
-
-function saveStateLayout(accelerator: 'tcg' | 'kvm', bitness: 32 | 64, longMode: boolean): SaveStateLayout {
-  if (accelerator === 'tcg') return bitness === 64 ? SAVE_STATE_AMD64 : SAVE_STATE_LEGACY32_QEMU;
-  return longMode ? SAVE_STATE_AMD64 : SAVE_STATE_LEGACY32_KVM;
 }

@@ -76,6 +76,7 @@ const ROUTE_MEMORY = 3;
 export class KvmAccelerator implements Accelerator, PageWalker {
   readonly name = 'kvm';
   readonly saveStates = { clearUnused: true, interruptShadow: true };
+  readonly apics: Accelerator['apics'];
   /** Every IN is an exit. */
   readonly hidesTimeReads = false;
   readonly pageWalker: PageWalker = this;
@@ -92,6 +93,13 @@ export class KvmAccelerator implements Accelerator, PageWalker {
 
   constructor(ports: KvmPorts) {
     this.#p = ports;
+    const { apicIdOnInit, smiFromIcr } = ports.switches;
+    const inKernel = ports.options.kernelIrqchip;
+    this.apics = {
+      flavour: inKernel ? 'kvm-2015' : 'sdm',
+      behaviour: { apicIdOnInit, smiFromIcr },
+      inKernel,
+    };
     this.#words8 = new Uint8Array(ports.buffer);
     this.exits = new ExitTrace(ports.recorder, ports.processor, ports.rip);
     this.observer = kvmObserver(this.exits, ports, {

@@ -4,6 +4,7 @@
  * runs.
  */
 import { type Diagnosis, type DivergenceReport, firstDivergence } from '@smm/trace';
+import { findAccelerator } from '../../accel/accelerators.ts';
 import type { Quirk } from '../../quirks.ts';
 import { findReference, quirksOf, traceFormOf, withoutLabel, withoutQuirks } from '../causes.ts';
 import { finish } from '../run.ts';
@@ -125,16 +126,9 @@ function* tryRemedies(options: RelocationOptions): Generator<string, Remedy[]> {
 
 function remediesFor(options: RelocationOptions): [string, RelocationOptions][] {
   const { accelerator = 'tcg', kvm = {}, edk2 = '2015', cpus = 1 } = options;
-  const changes: [string, RelocationOptions][] = [];
-  if (accelerator === 'kvm') {
-    if (kvm.flexpriority !== false) {
-      changes.push(['-accel kvm,flexpriority=0', { ...options, kvm: { ...kvm, flexpriority: false } }]);
-    }
-    if (kvm.ept !== false) changes.push(['-accel kvm,ept=0', { ...options, kvm: { ...kvm, ept: false } }]);
-    if (kvm.kernelIrqchip !== false) {
-      changes.push(['-machine kernel_irqchip=off', { ...options, kvm: { ...kvm, kernelIrqchip: false } }]);
-    }
-  }
+  const changes = findAccelerator(accelerator)
+    .remedies(kvm)
+    .map(([change, kvm]): [string, RelocationOptions] => [change, { ...options, kvm }]);
   const ownFirmware =
     options.rom === undefined && !quirksOf(options).some(({ effects }) => effects.firmware !== undefined);
   if (ownFirmware && edk2 === '2015') changes.push(['--edk2 2024', { ...options, edk2: '2024' }]);

@@ -1,6 +1,7 @@
 /** Judges a run's end: one word and one sentence, what each CPU does and waits for, and remarks. */
 import { logLines } from '@smm/edk2-relocation';
 import type { UnmodelledError } from '@smm/x86-defs';
+import { findAccelerator } from '../../accel/accelerators.ts';
 import type { Machine } from '../../machine.ts';
 import type { MachineStop } from '../../machine-options.ts';
 import { countsOf, cpuCore } from '../report.ts';
@@ -99,13 +100,8 @@ function notesOf(
   cpus: readonly CpuReport[],
   firstSmi: RelocationReport['firstSmi'],
 ): string[] {
-  const notes: string[] = [];
-  if (options.kvm?.kernelIrqchip === false && options.accelerator === 'kvm') {
-    notes.push(
-      'kernel_irqchip=off puts the local APICs into user space: KVM has no APIC-access page then, and SMM sees the same registers. ' +
-        'That QEMU of 2015 could then only be killed with SIGKILL is a fault of that program and not modelled.',
-    );
-  }
+  const { accelerator = 'tcg', kvm = {} } = options;
+  const notes = [...findAccelerator(accelerator).notes(kvm)];
   if (firstSmi !== undefined && firstSmi.entered < firstSmi.of && cpus.every(isPlaced)) {
     const missing = absentees(machine.log).map((id) => `CPU ${id}`);
     notes.push(

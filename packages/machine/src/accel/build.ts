@@ -1,0 +1,31 @@
+/** Builds the accelerator that a machine's options name. */
+import { oneOf } from '@smm/x86-defs';
+import type { KvmSwitches } from '../switches.ts';
+import type { Accelerator } from './accelerator.ts';
+import { KvmAccelerator, type KvmPorts } from './kvm/kvm.ts';
+import type { KvmOptions } from './kvm/options.ts';
+import { TcgAccelerator } from './tcg.ts';
+
+/** An accelerator as a machine is built with it; with options for `kvm`. */
+export type AcceleratorChoice =
+  | 'tcg'
+  | {
+      /** What the command line of QEMU and the module parameters of KVM choose. */
+      readonly options: KvmOptions;
+      /** Which KVM it is. */
+      readonly switches: KvmSwitches;
+    };
+
+/** What any accelerator may work on. */
+export type AcceleratorPorts = Omit<KvmPorts, 'options' | 'switches'>;
+
+/** Throws `SmmError` `OPTION_VALUE` for what is no accelerator. */
+export function checkAccelerator(choice: AcceleratorChoice): void {
+  if (typeof choice !== 'object') oneOf('accelerator', choice, ['tcg']);
+}
+
+/** Builds it. */
+export function buildAccelerator(choice: AcceleratorChoice, ports: AcceleratorPorts): Accelerator {
+  if (choice === 'tcg') return new TcgAccelerator(ports);
+  return new KvmAccelerator({ ...ports, options: choice.options, switches: choice.switches });
+}
