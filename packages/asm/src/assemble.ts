@@ -1,4 +1,5 @@
 /** The assembler: passes over the source until no size and no label changes. */
+import { checkOptions, isObject, isOneOf, isWhole, maybe, type OptionCheck } from '@smm/x86-defs';
 import { AsmError } from './errors.ts';
 import { constant, type Value } from './expression.ts';
 import { CONDITIONS } from './instructions/integer.ts';
@@ -24,6 +25,14 @@ function sameSymbols(a: ReadonlyMap<string, Value>, b: ReadonlyMap<string, Value
  * Throws an {@link AsmError} (`code` ASM_*) that names the line and its text.
  */
 export function assemble(source: string, options: AssembleOptions = {}): AssembledProgram {
+  checkOptions<AssembleOptions>('the options of assemble', options, {
+    bits: maybe(isOneOf([16, 32, 64])),
+    org: maybe(isAddress),
+    symbols: maybe((option, value) => {
+      isObject(option, value);
+      for (const [name, at] of Object.entries(value as object)) isAddress(`${option}.${name}`, at);
+    }),
+  });
   const statements: Statement[] = [];
   for (const [index, text] of source.split(/\r?\n/).entries()) {
     try {
@@ -72,3 +81,7 @@ export function mnemonics(): readonly string[] {
 export function conditionNames(): readonly (readonly string[])[] {
   return CONDITIONS;
 }
+
+const isAddress: OptionCheck = (option, value) => {
+  if (typeof value !== 'bigint') isWhole(Number.MIN_SAFE_INTEGER)(option, value);
+};

@@ -1,4 +1,5 @@
 /** Calendar arithmetic on the proleptic Gregorian calendar, without the host's clock or time zone. */
+import { isShape, isWhole, type OptionCheck } from '@smm/x86-defs';
 
 /** A date and time of day, UTC. */
 export interface CivilTime {
@@ -15,6 +16,16 @@ export interface CivilTime {
   /** 0 to 59. */
   readonly second: number;
 }
+
+/** Checks a {@link CivilTime}. */
+export const isCivilTime: OptionCheck = isShape<CivilTime>({
+  year: isWhole(0, 9999),
+  month: isWhole(1, 12),
+  day: isWhole(1, 31),
+  hour: isWhole(0, 23),
+  minute: isWhole(0, 59),
+  second: isWhole(0, 59),
+});
 
 const SECONDS_PER_DAY = 86_400;
 const DAYS_PER_ERA = 146_097;

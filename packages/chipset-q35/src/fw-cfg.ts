@@ -13,7 +13,7 @@ import {
   TX_DMA,
   type TxAttrs,
 } from '@smm/bus';
-import { SmmError } from '@smm/x86-defs';
+import { isBytes, isFlag, isFunction, isListOf, isShape, isText, maybe, SmmError } from '@smm/x86-defs';
 import { requireVersion1 } from './snapshot.ts';
 
 /** Selector port, 16 bit; the data port follows it. */
@@ -64,6 +64,13 @@ export interface FwCfgFile {
   readonly onSelect?: () => void;
 }
 
+const isFile = isShape<FwCfgFile>({
+  name: isText,
+  data: isBytes,
+  writable: maybe(isFlag),
+  onSelect: maybe(isFunction),
+});
+
 /** What the device reaches. */
 export interface FwCfgPorts {
   /** Reads guest-physical memory. */
@@ -108,7 +115,7 @@ export class FwCfg implements PioDevice, Snapshottable<FwCfgState> {
   /**
    * The files are sorted by name as QEMU sorts them, and get their keys in that order. `items` holds further items by
    * key, such as {@link FW_CFG_ARCH_LOCAL} ones and {@link FW_CFG_RAM_SIZE}; they replace those made here. Throws
-   * `SmmError` `FW_CFG_NAME` for a file name that is too long or taken.
+   * `SmmError` `FW_CFG_NAME` for a file name that is too long or taken, `OPTION_VALUE` for what is no file.
    */
   constructor(
     ports: FwCfgPorts,
@@ -116,6 +123,7 @@ export class FwCfg implements PioDevice, Snapshottable<FwCfgState> {
     files: readonly FwCfgFile[],
     items: ReadonlyMap<number, Uint8Array> = new Map(),
   ) {
+    isListOf(isFile)('fw_cfg files', files);
     this.#ports = ports;
     this.#files = [...files].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
     this.#files.forEach(({ name }, i) => {

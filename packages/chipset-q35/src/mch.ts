@@ -8,6 +8,7 @@
 import { physicalAddress, type RegisterSpec, type RegisterWrite } from '@smm/bus';
 import {
   INTEL_Q35_MCH_DEVICE_ID,
+  isWhole,
   MCH_DEFAULT_SMBASE_CTL,
   MCH_DEFAULT_SMBASE_IN_RAM,
   MCH_DEFAULT_SMBASE_LCK,
@@ -34,9 +35,9 @@ import {
   MCH_SMRAM_G_SMRAME,
   MCH_TOLUD,
   MCH_TSEGMB,
+  maybe,
   PCI_VENDOR_ID_INTEL,
   type SmramRegisters,
-  wholeNumber,
 } from '@smm/x86-defs';
 import { PciFunction, pciHeader, withScratch } from './pci-function.ts';
 
@@ -127,7 +128,7 @@ export class Mch extends PciFunction {
   #last = '';
 
   constructor(ports: MchPorts, options: MchOptions = {}) {
-    if (options.extTsegMb !== undefined) wholeNumber('extTsegMb', options.extTsegMb, 0, 0xfff);
+    maybe(isWhole(0, 0xfff))('extTsegMb', options.extTsegMb);
     super('mch', { device: 0, function: 0 }, withScratch(mchRegisters(options)));
     this.#ports = ports;
     this.#options = options;

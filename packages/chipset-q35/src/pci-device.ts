@@ -14,6 +14,17 @@ import {
   type RegisterWrite,
   TX_DMA,
 } from '@smm/bus';
+import {
+  checkOptions,
+  isListOf,
+  isNumber,
+  isObject,
+  isShape,
+  isText,
+  isWhole,
+  maybe,
+  type OptionShape,
+} from '@smm/x86-defs';
 import type { PartState, ResetKind } from './part.ts';
 import { barRegisters, type PciBar, PciBars } from './pci-bars.ts';
 import { capabilityRegisters, type PciCapability } from './pci-capabilities.ts';
@@ -50,6 +61,15 @@ export interface PciDeviceOptions extends PciIdentity {
   readonly capabilities?: readonly PciCapability[];
 }
 
+/** What a device has beside its identity. */
+const DEVICE_SHAPE: OptionShape<Omit<PciDeviceOptions, keyof PciIdentity>> = {
+  name: isText,
+  place: isShape<PciPlace>({ device: isNumber, function: isNumber }),
+  bars: maybe(isListOf(isObject)),
+  interruptPin: maybe(isWhole(1, 4)),
+  capabilities: maybe(isListOf(isObject)),
+};
+
 /** Architectural state of a {@link PciDevice}; derived devices add theirs. */
 export interface PciDeviceState extends PartState {
   /** Layout version of this object. */
@@ -77,7 +97,9 @@ export abstract class PciDevice extends PciFunction {
   // architectural state
   #intx = false;
 
+  /** Throws `SmmError` `OPTION_VALUE`, `PCI_BAR` or `PCI_CAPABILITY` for what no function can be. */
   protected constructor(options: PciDeviceOptions) {
+    checkOptions('the options of a PCI device', options, DEVICE_SHAPE);
     super(options.name, options.place, registers(options));
     this.#bars = new PciBars(options.bars ?? []);
     this.#capabilities = options.capabilities ?? [];

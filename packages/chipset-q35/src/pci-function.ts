@@ -13,6 +13,7 @@ import {
   type RegisterWrite,
   type TxAttrs,
 } from '@smm/bus';
+import { checkOptions, isFlag, isObject, isWhole, maybe, type OptionShape } from '@smm/x86-defs';
 import type { Part, PartState, ResetKind } from './part.ts';
 
 /** Size in bytes of a conventional configuration space. */
@@ -42,6 +43,15 @@ export interface PciIdentity {
   readonly subsystem?: PciSubsystem;
 }
 
+const IDENTITY_SHAPE: OptionShape<PciIdentity> = {
+  vendorId: isWhole(0, 0xffff),
+  deviceId: isWhole(0, 0xffff),
+  revision: isWhole(0, 0xff),
+  classCode: isWhole(0, 0xff_ffff),
+  multifunction: isFlag,
+  subsystem: maybe(isObject),
+};
+
 /** PCI vendor id that QEMU's machines use for subsystems. */
 const SUBSYSTEM_VENDOR_QEMU = 0x1af4;
 /** Subsystem id of QEMU's machines. */
@@ -49,6 +59,7 @@ const SUBSYSTEM_QEMU = 0x1100;
 
 /** The type 0 header without base addresses, as QEMU's q35 presents it (measured; subsystem ids are QEMU's). */
 export function pciHeader(id: PciIdentity): RegisterSpec[] {
+  checkOptions<PciIdentity>('the identity of a PCI function', id, IDENTITY_SHAPE);
   return [
     { name: 'VENDOR_ID', offset: 0x00, width: 2, reset: id.vendorId },
     { name: 'DEVICE_ID', offset: 0x02, width: 2, reset: id.deviceId },

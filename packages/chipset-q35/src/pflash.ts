@@ -14,6 +14,7 @@ import {
   TX_SMM,
   type TxAttrs,
 } from '@smm/bus';
+import { checkOptions, isFlag, isText, isWhole, maybe, type OptionShape } from '@smm/x86-defs';
 import { requireVersion1 } from './snapshot.ts';
 
 const READ_ARRAY = 0xff;
@@ -66,6 +67,16 @@ export interface PflashOptions {
   readonly secure: boolean;
 }
 
+const PFLASH_SHAPE: OptionShape<PflashOptions> = {
+  name: isText,
+  start: isWhole(0),
+  hostOffset: isWhole(0),
+  sizeBytes: isWhole(1),
+  blockSize: maybe(isWhole(1)),
+  readonly: isFlag,
+  secure: isFlag,
+};
+
 /** What a chip reaches. */
 export interface PflashPorts {
   /** Where its regions are mapped. */
@@ -106,8 +117,9 @@ export class Pflash implements MmioDevice, Snapshottable<PflashState> {
   #status = STATUS_READY;
   #bufferLeft = 0;
 
-  /** Maps the chip at `priority`, which must be above RAM's and ROM's. */
+  /** Maps the chip at `priority`, which must be above RAM's and ROM's. Throws `SmmError` `OPTION_VALUE`. */
   constructor(ports: PflashPorts, options: PflashOptions, priority: number) {
+    checkOptions('the options of a flash chip', options, PFLASH_SHAPE);
     this.name = options.name;
     this.#options = options;
     this.#ports = ports;

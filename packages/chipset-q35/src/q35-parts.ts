@@ -2,13 +2,19 @@
  * The parts of a Q35 board: each device made, and wired to the others. The order of `parts` is the order in which they
  * are mapped, reset, saved and restored; of two parts on one port or address the later one answers.
  */
-import { ICH9_SMI_EN_APMC_EN, ICH9_SMI_EN_GBL_SMI_EN, ICH9_SMI_EN_TCO_EN, SmmError } from '@smm/x86-defs';
+import {
+  ICH9_SMI_EN_APMC_EN,
+  ICH9_SMI_EN_GBL_SMI_EN,
+  ICH9_SMI_EN_TCO_EN,
+  maybe,
+  SmmError,
+} from '@smm/x86-defs';
 import type { AcpiBoard } from './acpi/board.ts';
 import type { AcpiDescription } from './acpi/description.ts';
 import { acpiFiles } from './acpi/fw-cfg-acpi.ts';
 import { Apm } from './apm.ts';
 import { ChipsetConfig } from './chipset-config.ts';
-import type { CivilTime } from './civil-time.ts';
+import { type CivilTime, isCivilTime } from './civil-time.ts';
 import { CmosRtc } from './cmos-rtc.ts';
 import { CpuHotplug } from './cpu-hotplug.ts';
 import { flashChips } from './flash-chips.ts';
@@ -107,6 +113,7 @@ export function q35Parts(ports: Q35Ports, options: Q35Options, described: () => 
     reset: () => ports.reset('system'),
   });
   const contents = { ...memoryMap.ram, cpuCount: options.cpuCount };
+  maybe(isCivilTime)('startTime', options.startTime);
   const cmos = new CmosRtc({ clock, irq: line8.device }, contents, options.startTime ?? DEFAULT_START);
   const pit = ioapic && new I8254({ clock, irq: line0.device });
   const hpet =

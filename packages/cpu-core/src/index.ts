@@ -23,6 +23,6 @@ export * from './ports.ts';
 export { Processor, type ProcessorOptions, type ProcessorPorts, type RunExit } from './processor.ts';
 export { Shortcuts } from './shortcuts.ts';
 export { CpuState, Views } from './state.ts';
-export { CPU_MODELS, type CpuModel, type CpuTopology, cpuModel } from './system/models.ts';
+export { CPU_MODELS, type CpuModel, type CpuTopology, cpuModel, isCpuModel } from './system/models.ts';
 export type { ProcessorSnapshot } from './system/snapshot.ts';
 export type { LinearMemory, Tier } from './tier.ts';

@@ -1,5 +1,14 @@
 /** Tile arithmetic of PiSmmCpuDxeSmm and of SmmRelocationLib. */
-import { SMM_HANDLER_OFFSET, SMRAM_SAVE_STATE_MAP_OFFSET, SmmError } from '@smm/x86-defs';
+import {
+  checkOptions,
+  isNumber,
+  isOneOf,
+  isWhole,
+  maybe,
+  SMM_HANDLER_OFFSET,
+  SMRAM_SAVE_STATE_MAP_OFFSET,
+  SmmError,
+} from '@smm/x86-defs';
 import { MAX_PROCESSORS, PSD_SIZE, SAVE_STATE_MAP_SIZE, SMM_IMAGE_SIZE } from './layout.ts';
 
 /** Which edk2: PiSmmCpuDxeSmm of October 2015, or SmmRelocationLib of 2024. */
@@ -49,9 +58,17 @@ export function tileSize2015(handlerSize: number): number {
 export const TILE_SIZE_2024 = 0x2000;
 
 /**
- * Computes the tiles as the firmware does. Throws SmmError `FIRMWARE_TILES` when they cannot be placed.
+ * Computes the tiles as the firmware does. Throws `SmmError` `FIRMWARE_TILES` when they cannot be placed,
+ * `OPTION_VALUE` for a request of a wrong kind.
  */
 export function planTiles(request: TileRequest): TilePlan {
+  checkOptions<TileRequest>('the request for tiles', request, {
+    tolud: isWhole(0, 2 ** 32),
+    cpus: isNumber,
+    shape: isOneOf(['2015', '2024']),
+    handlerSize: maybe(isWhole(1)),
+    tsegMb: maybe(isWhole(1)),
+  });
   const { tolud, cpus, shape, handlerSize = 0x300, tsegMb = 8 } = request;
   if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_PROCESSORS) {
     throw new SmmError('FIRMWARE_TILES', `${cpus} processors`, `Use 1 to ${MAX_PROCESSORS} processors.`, {
@@ -68,8 +85,8 @@ export function planTiles(request: TileRequest): TilePlan {
     throw new SmmError(
       'FIRMWARE_TILES',
       `${bufferSize} bytes of tiles for ${cpus} processors do not fit TSEG of ${tsegMb} MiB`,
-      'Use a larger TSEG or fewer processors.',
-      { cpus, tsegMb, bufferSize },
+      'Use a larger TSEG, fewer processors or (in 2015) a smaller handler.',
+      { cpus, tsegMb, handlerSize, bufferSize },
     );
   }
   const smbase = Array.from({ length: cpus }, (_, index) => buffer + index * tileSize - SMM_HANDLER_OFFSET);

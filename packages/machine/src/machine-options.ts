@@ -17,11 +17,30 @@ import type {
   TierName,
   TranslatorOptions,
 } from '@smm/cpu-core';
-import { TIER_NAMES } from '@smm/cpu-core';
+import { isCpuModel, TIER_NAMES } from '@smm/cpu-core';
 import type { TraceSink } from '@smm/trace';
-import { oneOf, positiveNumber, type SaveStateLayout, SmmError, wholeNumber } from '@smm/x86-defs';
+import {
+  checkOptions,
+  isAny,
+  isBytes,
+  isFlag,
+  isFunction,
+  isListOf,
+  isNumber,
+  isObject,
+  isOneOf,
+  isPositive,
+  isShape,
+  isText,
+  isWhole,
+  maybe,
+  type OptionShape,
+  refuse,
+  type SaveStateLayout,
+  SmmError,
+} from '@smm/x86-defs';
 import type { LocalApicState } from '@smm/xapic';
-import { type AcceleratorChoice, checkAccelerator } from './accel/build.ts';
+import { type AcceleratorChoice, isAcceleratorChoice } from './accel/build.ts';
 import type { DriverState } from './driver.ts';
 import { fnv1a } from './fnv1a.ts';
 import type { DebugConsoleState } from './platform/debug-console.ts';
@@ -198,11 +217,8 @@ export interface MachineIdentity {
  * where it meets.
  */
 export function checkMachineOptions(options: MachineOptions): void {
-  const { nsPerInstruction, decodedMiB, tier, flash, accelerator, comm } = options;
-  if (nsPerInstruction !== undefined) positiveNumber('nsPerInstruction', nsPerInstruction);
-  if (decodedMiB !== undefined) wholeNumber('decodedMiB', decodedMiB, 1, 1024);
-  if (tier !== undefined) oneOf('tier', tier, TIER_NAMES);
-  checkAccelerator(accelerator);
+  checkOptions('the options of a machine', options, MACHINE_SHAPE);
+  const { flash, comm } = options;
   if (!(flash instanceof Uint8Array) || flash.length === 0) {
     throw new SmmError('OPTION_VALUE', 'flash holds no bytes', 'Give the flash image as a Uint8Array.');
   }
@@ -215,6 +231,43 @@ export function checkMachineOptions(options: MachineOptions): void {
     );
   }
 }
+
+/** `cpus` and `memoryMiB` have their bounds where memory is planned. */
+const MACHINE_SHAPE: OptionShape<MachineOptions> = {
+  topology: maybe(
+    isShape<ProcessorTopology>({
+      apicIds: isListOf(isWhole(0, 0xffff_ffff)),
+      perPackage: isWhole(1),
+      perCore: isWhole(1),
+    }),
+  ),
+  board: maybe(isObject),
+  debug: maybe(isFunction),
+  cpus: isNumber,
+  memoryMiB: isNumber,
+  model: isCpuModel,
+  flash: isBytes,
+  saveState: (option, value) => {
+    isObject(option, value);
+    if (!Array.isArray((value as { fields?: unknown }).fields)) refuse(option, value, 'a save-state layout');
+  },
+  accelerator: isAcceleratorChoice,
+  behaviour: isObject,
+  schedule: isShape<Schedule>({ seed: isAny, slice: isAny }),
+  trace: maybe(isFunction),
+  comm: isText,
+  onReset: maybe(isFunction),
+  onSleep: maybe(isFunction),
+  peripherals: maybe(isFunction),
+  parts: maybe(isFunction),
+  observer: maybe(isObject),
+  nsPerInstruction: maybe(isPositive),
+  yieldOnPause: maybe(isFlag),
+  interpreter: maybe(isObject),
+  tier: maybe(isOneOf(TIER_NAMES)),
+  translator: maybe(isObject),
+  decodedMiB: maybe(isWhole(1, 1024)),
+};
 
 /** Characters of a thread name in the Linux kernel (TASK_COMM_LEN less the terminator). */
 const LONGEST_COMM = 15;

@@ -1,5 +1,8 @@
 /** Writes and reads SMM save-state areas by the layout tables of x86-defs. */
 import {
+  checkOptions,
+  isFlag,
+  maybe,
   packSaveState,
   SAVE_STATE_WORDS,
   type SaveStateFieldName,
@@ -87,6 +90,11 @@ export class SaveStateCodec {
   /** Throws `UnmodelledError` `SAVE_STATE_LAYOUT` for a map that is not fully published. */
   constructor(layout: SaveStateLayout, options: SaveStateOptions = {}) {
     checkComplete(layout);
+    const flag = maybe(isFlag);
+    checkOptions<SaveStateOptions>('the options of a save-state codec', options, {
+      clearUnused: flag,
+      interruptShadow: flag,
+    });
     this.layout = layout;
     this.#clearUnused = options.clearUnused === true;
     this.#fields = accessesOf(layout).filter(

@@ -1,5 +1,12 @@
 /** Checks that the per-processor SMRAM tiles of a relocation plan do not collide. Plain numbers in, findings out. */
-import { SMM_HANDLER_OFFSET, SMRAM_SAVE_STATE_MAP_OFFSET } from '@smm/x86-defs';
+import {
+  checkOptions,
+  isShape,
+  isWhole,
+  maybe,
+  SMM_HANDLER_OFFSET,
+  SMRAM_SAVE_STATE_MAP_OFFSET,
+} from '@smm/x86-defs';
 
 const SAVE_STATE_MAP_SIZE = 0x400;
 
@@ -54,6 +61,12 @@ export function checkTiles(
   tileSizeBytes: number,
   options: TileCheckOptions = {},
 ): TileProblem[] {
+  checkOptions<TileCheckOptions>('the options of checkTiles', options, {
+    handlerSizeBytes: maybe(isWhole(0)),
+    dataBelowMapBytes: maybe(isWhole(0)),
+    alignment: maybe(isWhole(1)),
+    smram: maybe(isShape<SmramExtent>({ start: isWhole(0), sizeBytes: isWhole(0) })),
+  });
   const problems: TileProblem[] = [];
   const mapStart = SMRAM_SAVE_STATE_MAP_OFFSET - (options.dataBelowMapBytes ?? 0);
   const room = Math.min(

@@ -1,5 +1,5 @@
 /** Reads trace.dat versions 6 and 7: what this package writes, and what `trace-cmd record -e kvm` writes. */
-import { UnmodelledError } from '@smm/x86-defs';
+import { checkOptions, isBytes, isListOf, isObject, maybe, UnmodelledError } from '@smm/x86-defs';
 import type { TraceCodec } from './dat-codec.ts';
 import { Cursor, foreign, truncated } from './dat-cursor.ts';
 import { MAGIC, OPTION, SECTION_WORD_SIZE, VERSION, VERSION_7 } from './dat-format.ts';
@@ -136,6 +136,10 @@ export function isTraceDat(bytes: Uint8Array): boolean {
  * @throws UnmodelledError `TRACE_DAT_VERSION`, `TRACE_DAT_BIG_ENDIAN`, `TRACE_DAT_SECTION`, `TRACE_DAT_COMPRESSION`.
  */
 export function readTraceDat(bytes: Uint8Array, options: TraceDatReadOptions = {}): TraceDat {
+  isBytes('bytes', bytes);
+  checkOptions<TraceDatReadOptions>('the options of readTraceDat', options, {
+    codecs: maybe(isListOf(isObject)),
+  });
   const cursor = new Cursor(bytes);
   const version = readMagic(cursor);
   const longSize = cursor.u8();

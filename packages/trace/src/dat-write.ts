@@ -1,4 +1,6 @@
 /** Writes trace.dat, which `trace-cmd report`, kernelshark and others read: version 6, or 7 as trace-cmd 3 does. */
+
+import { checkOptions, isObject, isOneOf, isWhole, maybe } from '@smm/x86-defs';
 import { ByteWriter } from './byte-writer.ts';
 import type { TraceCodec } from './dat-codec.ts';
 import { MAGIC, OPTION, PAGE_SIZE, VERSION, VERSION_7 } from './dat-format.ts';
@@ -6,6 +8,7 @@ import { layoutOf, pagesByCpu } from './dat-write-pages.ts';
 import { CLOCK, commandLines, eventFormats, headerInfo } from './dat-write-parts.ts';
 import { writeSections } from './dat-write-v7.ts';
 import type { TraceEvent, TraceForm } from './events.ts';
+import { MOST_CPUS, TRACE_FORMS } from './events.ts';
 
 /** How to write. */
 export interface TraceDatOptions {
@@ -33,6 +36,12 @@ function writeMagic(out: ByteWriter, version: string): void {
  * @throws SmmError `TRACE_RECORD_TOO_LONG` for an event whose text exceeds a page, `TRACE_CPU`.
  */
 export function writeTraceDat(events: readonly TraceEvent[], options: TraceDatOptions = {}): Uint8Array {
+  checkOptions<TraceDatOptions>('the options of writeTraceDat', options, {
+    form: maybe(isOneOf(TRACE_FORMS)),
+    cpus: maybe(isWhole(1, MOST_CPUS)),
+    version: maybe(isOneOf([6, 7])),
+    codec: maybe(isObject),
+  });
   const { form = '2015', cpus = 1, version = 6, codec } = options;
   const layout = layoutOf(form, events);
   const byCpu = pagesByCpu(events, form, layout, cpus);

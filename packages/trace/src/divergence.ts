@@ -1,7 +1,9 @@
 /** Where two runs of one guest part. */
 
+import { checkOptions, isListOf, isOneOf, isWhole, maybe } from '@smm/x86-defs';
 import { who } from './diagnosis.ts';
 import type { TraceEvent, TraceForm } from './events.ts';
+import { TRACE_FORMS } from './events.ts';
 import { type GuestVisible, type GuestVisibleKind, guestVisible } from './guest-visible.ts';
 import { EVENT_TABLE } from './table.ts';
 import { formatEvent } from './text-format.ts';
@@ -189,6 +191,12 @@ export function firstDivergence(
   b: readonly TraceEvent[],
   options: DivergenceOptions = {},
 ): DivergenceReport {
+  checkOptions<DivergenceOptions>('the options of firstDivergence', options, {
+    context: maybe(isWhole(0)),
+    form: maybe(isOneOf(TRACE_FORMS)),
+    ignorePorts: maybe(isListOf(isWhole(0, 0xffff))),
+    tails: maybe(isOneOf(['compare', 'ignore'])),
+  });
   const { context = 4, form = '2015', ignorePorts = [PM_TIMER_PORT], tails = 'compare' } = options;
   const inB = new Set(kindsOf(b));
   const kinds = kindsOf(a).filter((kind) => inB.has(kind));

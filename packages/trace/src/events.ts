@@ -17,5 +17,8 @@ export type TraceSink = (event: TraceEvent) => void;
 /** Which kernel's fields and words: those of late 2015 (as in Linux 4.4), or today's (6.12). */
 export type TraceForm = '2015' | 'current';
 
+/** The forms there are. */
+export const TRACE_FORMS: readonly TraceForm[] = ['2015', 'current'];
+
 /** Host CPUs that a trace can name: more than any kernel is built for. */
 export const MOST_CPUS = 10_000;

@@ -4,6 +4,7 @@
  * One track per VCPU; the time in SMM is a slice, everything else is an instant with its members as
  * annotations. Source: Perfetto, `trace_packet.proto`, `track_event.proto`, `track_descriptor.proto`.
  */
+import { checkOptions, isText, maybe } from '@smm/x86-defs';
 import type { TraceEvent } from './events.ts';
 import { ProtoWriter } from './protobuf.ts';
 import { EVENT_TABLE } from './table.ts';
@@ -81,6 +82,9 @@ function boundary(event: TraceEvent, ownBoundaries: boolean): 'begin' | 'end' | 
 
 /** A Perfetto trace. An SMM slice that never ends stays open, as the guest left it. */
 export function writePerfetto(events: readonly TraceEvent[], options: PerfettoOptions = {}): Uint8Array {
+  checkOptions<PerfettoOptions>('the options of writePerfetto', options, {
+    title: maybe(isText),
+  });
   const trace = new ProtoWriter();
   const machine = new ProtoWriter()
     .varint(DESCRIPTOR.UUID, MACHINE_UUID)

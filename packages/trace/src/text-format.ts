@@ -1,5 +1,8 @@
 /** Text as `trace-cmd report` prints it, in the words of a kernel of 2015 or of today. */
+
+import { checkOptions, isFlag, isOneOf, isWhole, maybe } from '@smm/x86-defs';
 import type { TraceEvent, TraceForm } from './events.ts';
+import { MOST_CPUS, TRACE_FORMS } from './events.ts';
 import { EVENT_TABLE, formOf, rawFromEvent, tracepointName } from './table.ts';
 import { showTemplate } from './template.ts';
 
@@ -63,6 +66,12 @@ export function formatEvent(event: TraceEvent, options: TextOptions = {}): strin
 
 /** A whole report: the line `cpus=N`, then one line per event. Ends with a newline. */
 export function formatTrace(events: readonly TraceEvent[], options: TextOptions = {}): string {
+  checkOptions<TextOptions>('the options of formatTrace', options, {
+    form: maybe(isOneOf(TRACE_FORMS)),
+    plugins: maybe(isFlag),
+    nanoseconds: maybe(isFlag),
+    cpus: maybe(isWhole(1, MOST_CPUS)),
+  });
   const cpus = options.cpus ?? events.reduce((most, event) => Math.max(most, event.cpu + 1), 1);
   return [`cpus=${cpus}`, ...events.map((event) => formatEvent(event, options)), ''].join('\n');
 }

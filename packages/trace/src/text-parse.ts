@@ -2,9 +2,11 @@
  * Reads trace text: reports of trace-cmd, ftrace's own files, perf script and perf trace, of kernels from 3.10 on,
  * and pieces of them as people paste them into mails (wrapped, quoted, quoted-printable, trimmed).
  */
-import { SmmError } from '@smm/x86-defs';
+
+import { checkOptions, isOneOf, maybe, SmmError } from '@smm/x86-defs';
 import { escapeText } from './escape.ts';
 import type { TraceEvent, TraceForm } from './events.ts';
+import { TRACE_FORMS } from './events.ts';
 import { plannedCpu } from './planned.ts';
 import type { ReadCounts } from './read-counts.ts';
 import { TextReader } from './text-reader.ts';
@@ -91,6 +93,9 @@ export function plannedIn(notes: readonly Note[]): number[] {
  * @throws SmmError `TRACE_FOREIGN` if nothing of use is recognised; `details.lines` has line numbers.
  */
 export function parseTraceText(text: string, options: ParseOptions = {}): ParsedText {
+  checkOptions<ParseOptions>('the options of parseTraceText', options, {
+    form: maybe(isOneOf(TRACE_FORMS)),
+  });
   const form = options.form ?? (CURRENT_WORDS.test(text) ? 'current' : '2015');
   const lines = text.split(/\r?\n/);
   const unterminated = lines[lines.length - 1] !== '';

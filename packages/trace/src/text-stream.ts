@@ -1,6 +1,6 @@
 /** Reads trace text that comes in pieces, in bounded memory: bytes in, events out. */
-import { SmmError } from '@smm/x86-defs';
-import type { TraceEvent, TraceForm } from './events.ts';
+import { checkOptions, isCount, isOneOf, maybe, type OptionShape, SmmError } from '@smm/x86-defs';
+import { TRACE_FORMS, type TraceEvent, type TraceForm } from './events.ts';
 import type { ReadCounts } from './read-counts.ts';
 import { CURRENT_WORDS, type Note, type ParseOptions, plannedIn } from './text-parse.ts';
 import { TextReader } from './text-reader.ts';
@@ -16,6 +16,13 @@ export interface TextStreamOptions extends ParseOptions {
   readonly mostNotes?: number;
 }
 
+const STREAM_SHAPE: OptionShape<TextStreamOptions> = {
+  form: maybe(isOneOf(TRACE_FORMS)),
+  formWindow: maybe(isCount()),
+  mostWaiting: maybe(isCount()),
+  mostNotes: maybe(isCount()),
+};
+
 /** Characters of a line that are kept: longer ones hold no event. */
 const LONGEST_LINE = 0x1_0000;
 
@@ -30,7 +37,9 @@ export class TraceTextStream {
   #rest = '';
   #cut = false;
 
+  /** Throws `SmmError` `OPTION_VALUE` for bounds that are no counts. */
   constructor(options: TextStreamOptions = {}) {
+    checkOptions('the options of a trace text stream', options, STREAM_SHAPE);
     this.#options = options;
     this.#inference = new VcpuInference(options.mostWaiting ?? 0x1_0000);
     this.#form = options.form;

@@ -34,8 +34,9 @@ export function oneOf<T>(option: string, value: T, choices: readonly T[]): T {
   return refuse(option, value, choices.map((choice) => JSON.stringify(choice)).join(' or '));
 }
 
-function refuse(option: string, value: unknown, wanted: string): never {
-  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value);
+/** Throws `SmmError` `OPTION_VALUE`: the option, what it is, and what it may be. */
+export function refuse(option: string, value: unknown, wanted: string): never {
+  const shown = shownValue(value);
   throw new SmmError(
     'OPTION_VALUE',
     `${option} is ${shown}, which is not ${wanted}`,
@@ -45,4 +46,13 @@ function refuse(option: string, value: unknown, wanted: string): never {
       value,
     },
   );
+}
+
+/** A value of any kind in a few words; objects may lack even `toString`. */
+function shownValue(value: unknown): string {
+  if (typeof value === 'string')
+    return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}...` : value);
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return '[object Object]';
+  return typeof value === 'function' ? 'a function' : String(value);
 }

@@ -19,9 +19,13 @@ import {
   APIC_INT_LEVELTRIG,
   APIC_MODE_MASK,
   APIC_SHORT_MASK,
+  checkOptions,
+  isFunction,
+  isObject,
+  isOneOf,
   MSI_ADDR_DEST_MODE_LOGICAL,
   MSI_ADDR_REDIRECTION_HINT,
-  oneOf,
+  maybe,
   SmmError,
   X2APIC_BROADCAST,
 } from '@smm/x86-defs';
@@ -53,8 +57,12 @@ export class ApicBus {
 
   /** Throws `SmmError` `OPTION_VALUE` for a flavour that is none. */
   constructor(options: ApicBusOptions = {}) {
-    if (options.flavour !== undefined)
-      oneOf('flavour', options.flavour, Object.keys(APIC_FLAVOURS) as ApicFlavour[]);
+    checkOptions<ApicBusOptions>('the options of an APIC bus', options, {
+      flavour: maybe(isOneOf(Object.keys(APIC_FLAVOURS))),
+      behaviour: maybe(isObject),
+      observer: maybe(isObject),
+      onEoi: maybe(isFunction),
+    });
     this.behaviour = { ...APIC_FLAVOURS[options.flavour ?? 'sdm'], ...options.behaviour };
     this.observer = options.observer;
     this.#onEoi = options.onEoi;

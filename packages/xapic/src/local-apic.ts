@@ -4,6 +4,7 @@
  * APIC bus checksum and accept errors.
  * Source: Intel SDM Vol. 3, "Advanced Programmable Interrupt Controller (APIC)".
  */
+
 import { type AccessSize, type MmioDevice, type Snapshottable, TX_DEBUG, type TxAttrs } from '@smm/bus';
 import {
   APIC_BASE_BSP,
@@ -16,12 +17,19 @@ import {
   APIC_INT_ASSERT,
   APIC_PAGE_SIZE,
   APIC_VECTOR_MASK,
+  checkOptions,
   IA32_APIC_BASE,
   IA32_TSC_DEADLINE,
-  oneOf,
-  positiveNumber,
+  isFlag,
+  isFunction,
+  isOneOf,
+  isPositive,
+  isShape,
+  isWhole,
+  maybe,
+  type OptionShape,
+  refuse,
   SmmError,
-  wholeNumber,
   X2APIC_MSR_BASE,
   X2APIC_MSR_LAST,
 } from '@smm/x86-defs';
@@ -66,7 +74,7 @@ export class LocalApic implements MmioDevice, Snapshottable<LocalApicState> {
    * `OPTION_VALUE` for options that make no sense.
    */
   constructor(options: LocalApicOptions) {
-    checkOptions(options);
+    checkOptions('the options of a local APIC', options, SHAPE);
     this.#options = options;
     this.initialId = options.apicId >>> 0;
     this.#bus = options.bus;
@@ -442,10 +450,28 @@ function truncate(value: number, size: AccessSize): number {
   return size === 4 ? value : value & ((1 << (size * 8)) - 1);
 }
 
-function checkOptions({ apicId, version, lvtCount, physicalAddressBits, busHz }: LocalApicOptions): void {
-  wholeNumber('apicId', apicId, 0, 0xffff_ffff);
-  if (version !== undefined) wholeNumber('version', version, 0, 0xff);
-  if (lvtCount !== undefined) oneOf('lvtCount', lvtCount, [6, 7]);
-  if (physicalAddressBits !== undefined) wholeNumber('physicalAddressBits', physicalAddressBits, 32, 52);
-  if (busHz !== undefined) positiveNumber('busHz', busHz);
-}
+const SHAPE: OptionShape<LocalApicOptions> = {
+  apicId: isWhole(0, 0xffff_ffff),
+  bus: (option, value) => {
+    const bus = value as Partial<ApicBus> | null | undefined;
+    if (typeof bus?.deliver !== 'function') refuse(option, value, 'an ApicBus');
+  },
+  clock: isShape<LocalApicOptions['clock']>({ now: isFunction, createAlarm: isFunction }),
+  processor: isShape<LocalApicOptions['processor']>({
+    smi: isFunction,
+    nmi: isFunction,
+    init: isFunction,
+    sipi: isFunction,
+  }),
+  onChange: maybe(isFunction),
+  pic: maybe(isShape<NonNullable<LocalApicOptions['pic']>>({ acknowledge: isFunction })),
+  bsp: maybe(isFlag),
+  version: maybe(isWhole(0, 0xff)),
+  lvtCount: maybe(isOneOf([6, 7])),
+  eoiBroadcastSuppression: maybe(isFlag),
+  x2apic: maybe(isFlag),
+  tscDeadline: maybe(isFlag),
+  physicalAddressBits: maybe(isWhole(32, 52)),
+  busHz: maybe(isPositive),
+  nsOfTsc: maybe(isFunction),
+};

@@ -1,12 +1,26 @@
 /** Makes processors in a shared memory and keeps what they have decoded in step with it. */
-import { CR4_SMAP, oneOf, RFLAGS_AC, SEG_CS, SmmError, wholeNumber } from '@smm/x86-defs';
+import {
+  CR4_SMAP,
+  checkOptions,
+  isFlag,
+  isObject,
+  isOneOf,
+  isShape,
+  isWhole,
+  maybe,
+  type OptionShape,
+  RFLAGS_AC,
+  refuse,
+  SEG_CS,
+  SmmError,
+} from '@smm/x86-defs';
 import * as L from '../layout.ts';
 import type { ProcessorBehaviour, RamWindow } from '../ports.ts';
 import { Processor, type ProcessorPorts } from '../processor.ts';
 import { CpuState, Views } from '../state.ts';
 import { availability } from '../system/availability.ts';
 import { HELPERS } from '../system/helpers.ts';
-import type { CpuModel } from '../system/models.ts';
+import { type CpuModel, isCpuModel } from '../system/models.ts';
 import { BlockBuilder } from './block-builder.ts';
 import { CodePages } from './code-pages.ts';
 import { CORE_SIZE, Core } from './core.ts';
@@ -73,6 +87,32 @@ export interface CreateProcessorOptions {
   tier?: TierName;
 }
 
+const PROCESSOR_SHAPE: OptionShape<CreateProcessorOptions> = {
+  index: isWhole(0, 0xffff),
+  ports: isObject,
+  model: isCpuModel,
+  behaviour: maybe(isObject),
+  bsp: isFlag,
+  tier: maybe(isOneOf(TIER_NAMES)),
+};
+
+const ENGINE_SHAPE: OptionShape<EngineOptions> = {
+  window: isShape<{ buffer: unknown }>({ buffer: isObject }),
+  cacheOffset: isWhole(0),
+  cacheSize: isWhole(1),
+  interpreter: maybe((option, value) => {
+    isObject(option, value);
+    if (typeof (value as Partial<Interpreter>).forMemory !== 'function')
+      refuse(option, value, 'an Interpreter');
+  }),
+  translator: maybe(
+    isShape<TranslatorOptions>({
+      threshold: maybe(isWhole(1, 0x3fff_ffff)),
+      codeBudget: maybe(isWhole(1)),
+    }),
+  ),
+};
+
 /** Executes instructions for any number of processors that share a memory. */
 export class Engine {
   readonly #options: EngineOptions;
@@ -91,17 +131,9 @@ export class Engine {
    * translator options that are no counts.
    */
   constructor(options: EngineOptions) {
-    const { window, cacheOffset, cacheSize, translator } = options;
-    if (translator?.threshold !== undefined)
-      wholeNumber('translator.threshold', translator.threshold, 1, 0x3fff_ffff);
-    if (translator?.codeBudget !== undefined) wholeNumber('translator.codeBudget', translator.codeBudget, 1);
-    const whole = Number.isInteger(cacheOffset) && Number.isInteger(cacheSize) && cacheSize > 0;
-    if (
-      !whole ||
-      cacheOffset % 4096 ||
-      cacheOffset < 0 ||
-      cacheOffset + cacheSize > window.buffer.byteLength
-    ) {
+    checkOptions('the options of an engine', options, ENGINE_SHAPE);
+    const { window, cacheOffset, cacheSize } = options;
+    if (cacheOffset % 4096 || cacheOffset + cacheSize > window.buffer.byteLength) {
       throw new SmmError(
         'ENGINE_LAYOUT',
         `the engine's memory ${cacheOffset}+${cacheSize} does not fit the window of ${window.buffer.byteLength} bytes`,
@@ -121,8 +153,7 @@ export class Engine {
    * tier that is none.
    */
   createProcessor(options: CreateProcessorOptions): Processor {
-    wholeNumber('the index of a processor', options.index, 0, 0xffff);
-    if (options.tier !== undefined) oneOf('tier', options.tier, TIER_NAMES);
+    checkOptions('the options of a processor', options, PROCESSOR_SHAPE);
     const base = this.#allocate(options.index);
     const core = new Core(this.#views, new CpuState(this.#views, base));
     const { index, ports, model, behaviour } = options;

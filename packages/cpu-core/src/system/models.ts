@@ -3,7 +3,16 @@
  * definitions less what this processor does not execute. `max` is what this processor executes: QEMU's own list without
  * AVX, XSAVE, AES and the like.
  */
-import { SmmError } from '@smm/x86-defs';
+import {
+  isListOf,
+  isOneOf,
+  isShape,
+  isText,
+  isWhole,
+  type OptionCheck,
+  refuse,
+  SmmError,
+} from '@smm/x86-defs';
 import { FEATURES, featureName } from './features.ts';
 import { QEMU_ALIASES, QEMU_MODELS, QEMU_VERSIONS } from './qemu-models.ts';
 
@@ -44,6 +53,24 @@ export interface CpuModel {
   /** Leaf 0Bh: as QEMU (`level` >= 0Bh), or there but all zero, as on some processors before Nehalem. */
   readonly leaf0b: 'present' | 'zero';
 }
+
+/** Checks a {@link CpuModel}. */
+export const isCpuModel: OptionCheck = isShape<CpuModel>({
+  name: isText,
+  vendor: isText,
+  family: isWhole(0, 0x10e),
+  model: isWhole(0, 0xff),
+  stepping: isWhole(0, 0xf),
+  level: isWhole(0, 0xffff_ffff),
+  xlevel: isWhole(0, 0xffff_ffff),
+  modelId: isText,
+  features: (option, value) => {
+    if (!(value instanceof Set)) refuse(option, value, 'a Set of names');
+  },
+  lacking: isListOf(isText),
+  physBits: isWhole(32, 52),
+  leaf0b: isOneOf(['present', 'zero']),
+});
 
 interface Row {
   name: string;

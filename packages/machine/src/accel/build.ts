@@ -1,5 +1,5 @@
 /** Builds the accelerator that a machine's options name. */
-import { oneOf } from '@smm/x86-defs';
+import { isObject, isOneOf, isShape, type OptionCheck } from '@smm/x86-defs';
 import type { KvmSwitches } from '../switches.ts';
 import type { Accelerator } from './accelerator.ts';
 import { KvmAccelerator, type KvmPorts } from './kvm/kvm.ts';
@@ -19,10 +19,11 @@ export type AcceleratorChoice =
 /** What any accelerator may work on. */
 export type AcceleratorPorts = Omit<KvmPorts, 'options' | 'switches'>;
 
-/** Throws `SmmError` `OPTION_VALUE` for what is no accelerator. */
-export function checkAccelerator(choice: AcceleratorChoice): void {
-  if (typeof choice !== 'object') oneOf('accelerator', choice, ['tcg']);
-}
+/** Checks an {@link AcceleratorChoice}. */
+export const isAcceleratorChoice: OptionCheck = (option, value) => {
+  if (typeof value === 'object') isShape({ options: isObject, switches: isObject })(option, value);
+  else isOneOf(['tcg'])(option, value);
+};
 
 /** Builds it. */
 export function buildAccelerator(choice: AcceleratorChoice, ports: AcceleratorPorts): Accelerator {

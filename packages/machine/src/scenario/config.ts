@@ -1,7 +1,21 @@
 /** What every scenario's machine is built from: a configuration in QEMU's words, its one resolver and its one check. */
-import { cpuModel, type TierName, type TranslatorOptions } from '@smm/cpu-core';
+import { cpuModel, TIER_NAMES, type TierName, type TranslatorOptions } from '@smm/cpu-core';
 import type { TraceSink } from '@smm/trace';
-import { type AcceleratorName, findAccelerator } from '../accel/accelerators.ts';
+import {
+  checkOptions,
+  isFlag,
+  isFunction,
+  isListOf,
+  isNumber,
+  isObject,
+  isOneOf,
+  isPositive,
+  isShape,
+  isText,
+  maybe,
+  type OptionShape,
+} from '@smm/x86-defs';
+import { ACCELERATOR_NAMES, type AcceleratorName, findAccelerator } from '../accel/accelerators.ts';
 import type { KvmOptions } from '../accel/kvm/options.ts';
 import { resolveSwitches } from '../hosts.ts';
 import type { MachineOptions } from '../machine-options.ts';
@@ -39,6 +53,28 @@ export interface MachineConfig {
   readonly translator?: TranslatorOptions;
 }
 
+const CONFIG_SHAPE: OptionShape<MachineConfig> = {
+  cpus: maybe(isNumber),
+  memoryMiB: maybe(isNumber),
+  cpu: maybe(isText),
+  accelerator: maybe(isOneOf(ACCELERATOR_NAMES)),
+  kvm: maybe(
+    isShape<KvmOptions>({
+      ept: maybe(isFlag),
+      flexpriority: maybe(isFlag),
+      unrestrictedGuest: maybe(isFlag),
+      kernelIrqchip: maybe(isFlag),
+    }),
+  ),
+  host: maybe(isText),
+  quirks: maybe(isListOf(isText)),
+  schedule: maybe(isObject),
+  nsPerInstruction: maybe(isPositive),
+  trace: maybe(isFunction),
+  tier: maybe(isOneOf(TIER_NAMES)),
+  translator: maybe(isObject),
+};
+
 /** What a scenario says where a configuration says nothing. */
 export interface ConfigDefaults {
   /** `-m` in MiB. */
@@ -65,6 +101,7 @@ export interface ResolvedConfig {
  * Throws `SmmError`s for options that make no sense by themselves; what must fit together is checked by the machine.
  */
 export function resolveConfig(config: MachineConfig, defaults: ConfigDefaults): ResolvedConfig {
+  checkOptions<MachineConfig>('a configuration', config, CONFIG_SHAPE);
   const { accelerator = 'tcg', host, quirks, trace, tier, translator } = config;
   const row = findAccelerator(accelerator);
   const switches = resolveSwitches({ accelerator, host, quirks });

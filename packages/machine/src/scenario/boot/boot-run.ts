@@ -1,5 +1,18 @@
 /** Runs a boot to what was asked for, or to the reason why that never comes. */
-import { countOrInfinity, positiveNumber, UnmodelledError, wholeNumber } from '@smm/x86-defs';
+import {
+  checkOptions,
+  isCount,
+  isFlag,
+  isFunction,
+  isOneOf,
+  isPositive,
+  isShape,
+  isText,
+  isWhole,
+  maybe,
+  type OptionShape,
+  UnmodelledError,
+} from '@smm/x86-defs';
 import { finish } from '../run.ts';
 import type { Boot, BootStop } from './boot.ts';
 import { type BootOutcome, type BootReport, stuckSentence } from './report.ts';
@@ -34,6 +47,19 @@ export interface BootRunOptions {
   readonly interrupt?: () => boolean;
 }
 
+const RUN_SHAPE: OptionShape<BootRunOptions> = {
+  goal: (option, value) => {
+    if (typeof value === 'object') isShape<{ text: string }>({ text: isText })(option, value);
+    else maybe(isOneOf(['shell', 'relocated']))(option, value);
+  },
+  budget: maybe(isCount()),
+  piece: maybe(isWhole(1)),
+  pieceNs: maybe(isPositive),
+  noReboot: maybe(isFlag),
+  giveUp: maybe(isFunction),
+  interrupt: maybe(isFunction),
+};
+
 /** The UEFI shell's prompt. */
 export const SHELL_PROMPT = 'Shell> ';
 /** SMBASE after reset. */
@@ -44,10 +70,8 @@ const DEFAULT_SMBASE = 0x3_0000;
  * `OPTION_VALUE` for limits that are none.
  */
 export function* bootInPieces(boot: Boot, options: BootRunOptions = {}): Generator<void, BootReport> {
+  checkOptions('the options of a run', options, RUN_SHAPE);
   const { goal, budget = Number.POSITIVE_INFINITY, piece = 4_000_000, pieceNs, interrupt } = options;
-  countOrInfinity('budget', budget);
-  wholeNumber('piece', piece, 1);
-  if (pieceNs !== undefined) positiveNumber('pieceNs', pieceNs);
   const reached = goalTest(boot, goal);
   const { machine } = boot;
   let resets = 0;

@@ -1,6 +1,23 @@
 /** Boots firmware that nobody here wrote: flash images in, serial text out, and a verdict. */
 import type { CivilTime, FwCfgFile, SleepStates, Uart16550 } from '@smm/chipset-q35';
-import { RFLAGS_IF, SmmError, UnmodelledError, wholeNumber } from '@smm/x86-defs';
+import {
+  checkOptions,
+  isAny,
+  isBytes,
+  isFlag,
+  isFunction,
+  isListOf,
+  isObject,
+  isOneOf,
+  isShape,
+  isWhole,
+  maybe,
+  type OptionShape,
+  RFLAGS_IF,
+  SmmError,
+  UnmodelledError,
+  wholeNumber,
+} from '@smm/x86-defs';
 import { Machine } from '../../machine.ts';
 import type { ProcessorTopology } from '../../machine-options.ts';
 import { type ConfigDefaults, type MachineConfig, resolveConfig } from '../config.ts';
@@ -93,6 +110,29 @@ const LONGEST_TEXT = 4096;
 /** SLP_TYP that turns the machine off: what QEMU's tables give for S5. */
 const SLEEP_OFF = 0;
 
+/** What a boot has beside its machine's configuration. */
+const BOOT_SHAPE: OptionShape<Omit<BootOptions, keyof MachineConfig>> = {
+  code: isBytes,
+  vars: isBytes,
+  smiFeatures: (option, value) => {
+    if (value !== null) maybe(isWhole(0, 7))(option, value);
+  },
+  keyboard: maybe(isFlag),
+  topology: isAny,
+  bitness: maybe(isOneOf([32, 64])),
+  secureFlash: maybe(isFlag),
+  sleepStates: maybe(isShape<SleepStates>({ s3: isFlag, s4: isFlag })),
+  fwCfgFiles: maybe(isListOf(isObject)),
+  extTsegMb: isAny,
+  startTime: isAny,
+  debug: maybe(isFunction),
+  acpi: maybe(isFlag),
+  serial: maybe(isFunction),
+  roomAgain: maybe(isFunction),
+  varsWritten: maybe(isFunction),
+  lookEvery: maybe(isWhole(1)),
+};
+
 /** A machine with firmware in flash. */
 export class Boot {
   /** The machine. */
@@ -127,11 +167,10 @@ export class Boot {
 
   /** Throws `SmmError` `FLASH_SIZE` for images that cannot be flash, and what `Machine` throws. */
   constructor(options: BootOptions) {
+    checkOptions('the options of a boot', options, BOOT_SHAPE);
     this.#options = options;
     const { code, vars } = options;
     checkFlash(code, vars);
-    if (options.lookEvery !== undefined) wholeNumber('lookEvery', options.lookEvery, 1);
-    if (typeof options.smiFeatures === 'number') wholeNumber('smiFeatures', options.smiFeatures, 0, 7);
     const config = resolveConfig(options, { ...DEFAULTS, bitness: options.bitness ?? 64 });
     const flash = new Uint8Array(vars.length + code.length);
     flash.set(vars);
@@ -159,10 +198,10 @@ export class Boot {
     this.machine = new Machine({
       ...config.machine,
       flash,
-      ...(options.topology && { topology: options.topology }),
+      ...(options.topology !== undefined && { topology: options.topology }),
       board: {
         ...(options.extTsegMb !== undefined && { extTsegMb: options.extTsegMb }),
-        ...(options.startTime && { startTime: options.startTime }),
+        ...(options.startTime !== undefined && { startTime: options.startTime }),
       },
       ...(options.debug && { debug: options.debug }),
       comm: 'qemu-system-x86',

@@ -2,7 +2,7 @@
  * Runs one configuration under many schedules on one machine: a fault that shows under every schedule is no race; one
  * that shows under some is.
  */
-import { SmmError } from '@smm/x86-defs';
+import { checkOptions, isListOf, isNumber, isObject, maybe, SmmError } from '@smm/x86-defs';
 import type { Schedule } from '../../scheduler.ts';
 import { finish, relabelled } from '../run.ts';
 import type { RelocationOutcome } from './outcome.ts';
@@ -81,6 +81,12 @@ export interface ExploreReport {
  * throws.
  */
 export function* exploreRuns(options: ExploreOptions): Generator<ExploreRun | undefined, ExploreReport> {
+  checkOptions<ExploreOptions>('the options of an exploration', options, {
+    relocation: isObject,
+    runs: maybe(isNumber),
+    slices: maybe(isListOf(isNumber)),
+    firstSeed: maybe(isNumber),
+  });
   const { runs = 1000, slices = DEFAULT_SLICES, firstSeed = 1 } = options;
   checkRuns(runs, firstSeed);
   const ordered = checkedSlices(slices);

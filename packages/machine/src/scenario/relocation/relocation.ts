@@ -4,7 +4,17 @@
  */
 import { type Firmware, type FirmwareShape, planTiles } from '@smm/edk2-relocation';
 import { plannedSmbases as loggedSmbases } from '@smm/trace';
-import { countOrInfinity, oneOf } from '@smm/x86-defs';
+import {
+  checkOptions,
+  isBytes,
+  isCount,
+  isFlag,
+  isFunction,
+  isObject,
+  isOneOf,
+  maybe,
+  type OptionShape,
+} from '@smm/x86-defs';
 import { Machine } from '../../machine.ts';
 import { NS_PER_INSTRUCTION } from '../../machine-options.ts';
 import { DEFAULT_SCHEDULE } from '../../scheduler.ts';
@@ -53,7 +63,7 @@ export function defaultBudget(cpus: number): number {
 
 /** Builds firmware and machine. Throws `SmmError`s for options that make no sense or do not fit together. */
 export function prepareRelocation(options: RelocationOptions): Relocation {
-  checkOptions(options);
+  checkOptions('the options of a relocation', options, RELOCATION_SHAPE);
   const { bitness = 64, edk2 = '2015', tsegMb = 8, parts = new RelocationParts() } = options;
   const config = resolveConfig(options, {
     memoryMiB: 2048,
@@ -79,12 +89,20 @@ export function prepareRelocation(options: RelocationOptions): Relocation {
   return relocation;
 }
 
-function checkOptions({ bitness, edk2, tsegMb, budget }: RelocationOptions): void {
-  if (bitness !== undefined) oneOf('bitness', bitness, [32, 64]);
-  if (edk2 !== undefined) oneOf('edk2', edk2, ['2015', '2024']);
-  if (tsegMb !== undefined) oneOf('tsegMb', tsegMb, [1, 2, 8]);
-  if (budget !== undefined) countOrInfinity('budget', Math.ceil(budget));
-}
+/** What a relocation has beside its machine's configuration. */
+const RELOCATION_SHAPE: OptionShape<Omit<RelocationOptions, keyof MachineConfig>> = {
+  bitness: maybe(isOneOf([32, 64])),
+  edk2: maybe(isOneOf(['2015', '2024'])),
+  tsegMb: maybe(isOneOf([1, 2, 8])),
+  waitForRebased: maybe(isFlag),
+  rom: maybe(isBytes),
+  budget: maybe((option, value) => {
+    isCount()(option, typeof value === 'number' ? Math.ceil(value) : value);
+  }),
+  parts: maybe(isObject),
+  progress: maybe(isFunction),
+  interrupt: maybe(isFunction),
+};
 
 /** By processor: by the firmware's rules, or as a ROM of the user's writes into its debug log. */
 export function plannedSmbases({ firmware, machine, options }: Relocation): readonly (number | undefined)[] {
