@@ -45,6 +45,66 @@ describe('shadows (real mode, an interrupt always pending)', () => {
   });
 });
 
+describe('events in a row', () => {
+  /** So many interrupts are pending at 1000h, each taken through a gate of this type, which leads there again. */
+  function storm(pendingEvents: number, gate: 'trap' | 'interrupt') {
+    const { m, seen, s } = machine('again: inc eax\njmp again');
+    const idt = 0x4000;
+    m.view.setBigUint64(0x3008, 0x00cf_9b00_0000_ffffn, true);
+    s.set64(L.ST_GDTR_BASE, 0x3000n);
+    s.set32(L.ST_GDTR_LIMIT, 15);
+    const type = gate === 'trap' ? 0x8f00n : 0x8e00n;
+    m.view.setBigUint64(idt + 0x20 * 8, (type << 32n) | (8n << 16n) | 0x1000n, true);
+    s.set64(L.ST_IDTR_BASE, BigInt(idt));
+    s.set32(L.ST_IDTR_LIMIT, 0x21 * 8 - 1);
+    s.rflags |= 0x200;
+    let left = pendingEvents;
+    const apic = {
+      ...m.cpu.ports.apic,
+      pendingVector: () => (left > 0 ? 0x20 : -1),
+      acknowledge: () => {
+        left--;
+        return 0x20;
+      },
+    };
+    m.cpu.ports.apic = apic;
+    return { cpu: m.cpu, seen, s };
+  }
+
+  it.each([0, 1, 31])('%i through gates that leave interrupts on take no time', (count) => {
+    const { cpu, seen, s } = storm(count, 'trap');
+    expect(cpu.run(1)).toEqual({ reason: 'budget', retired: 1 });
+    expect([seen.length, s.gpr64(0), s.gpr64(4)]).toEqual([count, 1n, BigInt(0x8000 - 12 * count)]);
+  });
+
+  it.each([
+    [32, 1],
+    [63, 1],
+    [64, 2],
+    [100, 3],
+  ])('of %i, each 32 take the time of an instruction: %i', (count, waited) => {
+    const { cpu, seen, s } = storm(count, 'trap');
+    for (let i = 1; i <= waited; i++) {
+      expect(cpu.run(1)).toEqual({ reason: 'budget', retired: 1 });
+      expect([seen.length, s.gpr64(0)]).toEqual([32 * i, 0n]);
+    }
+    expect(cpu.run(1)).toEqual({ reason: 'budget', retired: 1 });
+    expect([seen.length, s.gpr64(0), cpu.retiredNow()]).toEqual([count, 1n, waited + 1]);
+  });
+
+  it('that never end do not hang the run, and no instruction gets its turn', () => {
+    const { cpu, seen, s } = storm(Number.POSITIVE_INFINITY, 'trap');
+    expect(cpu.run(10)).toEqual({ reason: 'budget', retired: 10 });
+    expect([seen.length, s.gpr64(0)]).toEqual([320, 0n]);
+  });
+
+  it('through gates that turn interrupts off there are none: one is taken', () => {
+    const { cpu, seen, s } = storm(Number.POSITIVE_INFINITY, 'interrupt');
+    expect(cpu.run(11)).toEqual({ reason: 'budget', retired: 11 });
+    expect([seen.length, s.gpr64(0)]).toEqual([1, 6n]);
+  });
+});
+
 describe('double and triple faults', () => {
   it('shuts down without an IDT', () => {
     const { m, s, seen } = machine('ud2');
