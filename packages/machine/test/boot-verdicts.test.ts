@@ -202,7 +202,7 @@ describe('images that are no flash', () => {
   it.each([
     ['empty code', new Uint8Array(0), good],
     ['code that is not whole blocks', new Uint8Array(0x1001), good],
-    ['no variables', good, new Uint8Array(0)],
+    ['an empty image for variables', good, new Uint8Array(0)],
     ['more than fits below 4 GiB', new Uint8Array(0x100_0000), good],
   ])('%s', (_what, code, vars) => {
     expect(() => new Boot({ code, vars })).toThrow(expect.objectContaining({ code: 'FLASH_SIZE' }) as Error);

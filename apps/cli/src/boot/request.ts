@@ -98,7 +98,7 @@ export function bootRequest(flags: BootFlags, io: Io, host: BootHost): BootReque
     machine: {
       ...machine,
       code: readImage('the firmware', code, io),
-      vars: vars === undefined ? new Uint8Array() : readImage('the variable store', vars, io),
+      ...(vars !== undefined && { vars: readImage('the variable store', vars, io) }),
       ...(debug !== undefined && { debug }),
     },
     files: { code, vars },

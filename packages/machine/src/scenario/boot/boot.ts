@@ -34,8 +34,8 @@ import type { BootCpuReport, BootOutcome, BootReport, BootStuck } from './report
 export interface BootOptions extends MachineConfig {
   /** Flash with code; ends at 4 GiB. */
   readonly code: Uint8Array;
-  /** Flash with variables; right below the code. The machine works on a copy. Empty: `code` is a ROM (`-bios`). */
-  readonly vars: Uint8Array;
+  /** Flash with variables; right below the code. The machine works on a copy. Left out: `code` is a ROM (`-bios`). */
+  readonly vars?: Uint8Array;
   /** SMI features offered: bit 0 broadcast, 1 hot-plug, 2 hot-unplug; null for no files. Default 7, as QEMU. */
   readonly smiFeatures?: number | null;
   /** A PS/2 keyboard is there. Default true. */
@@ -113,7 +113,7 @@ const SLEEP_OFF = 0;
 /** What a boot has beside its machine's configuration. */
 const BOOT_SHAPE: OptionShape<Omit<BootOptions, keyof MachineConfig>> = {
   code: isBytes,
-  vars: isBytes,
+  vars: maybe(isBytes),
   smiFeatures: (option, value) => {
     if (value !== null) maybe(isWhole(0, 7))(option, value);
   },
@@ -132,6 +132,9 @@ const BOOT_SHAPE: OptionShape<Omit<BootOptions, keyof MachineConfig>> = {
   varsWritten: maybe(isFunction),
   lookEvery: maybe(isWhole(1)),
 };
+
+/** No chip for variables. */
+const NO_FLASH = new Uint8Array(0);
 
 /** A machine with firmware in flash. */
 export class Boot {
@@ -169,8 +172,8 @@ export class Boot {
   constructor(options: BootOptions) {
     checkOptions('the options of a boot', options, BOOT_SHAPE);
     this.#options = options;
-    const { code, vars } = options;
-    checkFlash(code, vars);
+    const { code, vars = NO_FLASH } = options;
+    checkFlash(code, options.vars);
     const config = resolveConfig(options, { ...DEFAULTS, bitness: options.bitness ?? 64 });
     const flash = new Uint8Array(vars.length + code.length);
     flash.set(vars);
@@ -297,7 +300,7 @@ export class Boot {
   /** The variable store as it is now; a copy. */
   vars(): Uint8Array {
     const { romOffset } = this.machine.plan;
-    return this.machine.bytes.slice(romOffset, romOffset + this.#options.vars.length);
+    return this.machine.bytes.slice(romOffset, romOffset + (this.#options.vars?.length ?? 0));
   }
 
   /** The firmware module at a linear address, by the volumes that the firmware has unpacked so far. */
@@ -433,12 +436,12 @@ function refuseSleep(type: number): never {
   );
 }
 
-function checkFlash(code: Uint8Array, vars: Uint8Array): void {
+function checkFlash(code: Uint8Array, vars: Uint8Array | undefined): void {
   for (const [name, image] of [
     ['code', code],
     ['variable', vars],
   ] as const) {
-    if (name === 'variable' && image.length === 0) continue;
+    if (image === undefined) continue;
     if (image.length === 0 || image.length % 4096 !== 0 || image.length > 16 * 1024 * 1024) {
       throw new SmmError(
         'FLASH_SIZE',
@@ -448,12 +451,13 @@ function checkFlash(code: Uint8Array, vars: Uint8Array): void {
       );
     }
   }
-  if (code.length + vars.length > 16 * 1024 * 1024) {
+  const size = code.length + (vars?.length ?? 0);
+  if (size > 16 * 1024 * 1024) {
     throw new SmmError(
       'FLASH_SIZE',
-      `code and variables together have ${code.length + vars.length} bytes`,
+      `code and variables together have ${size} bytes`,
       'Both flash chips together must fit into the 16 MiB below 4 GiB.',
-      { size: code.length + vars.length },
+      { size },
     );
   }
 }
