@@ -6,13 +6,13 @@ const TIERS = `${CPU}/test/tier-differential.test.ts`;
 
 export const MUTATIONS = [
   // Instructions
-  [`${CPU}/src/semantics/arith.ts`, 'b.sub(w, b.sub(w, x, y), carry)', 'b.sub(w, x, y)', NATIVE],
+  [`${CPU}/src/semantics/arith.ts`, 'v.sub(w, v.sub(w, x, y), carry)', 'v.sub(w, x, y)', NATIVE],
   [`${CPU}/src/semantics/arith.ts`, 'const signed = insn.op === OP.IMUL1;', 'const signed = false;', NATIVE],
-  [`${CPU}/src/semantics/shift.ts`, 'b.xor(carry, b.shr(w, r, b.const(top)))', 'carry', NATIVE],
+  [`${CPU}/src/semantics/shift.ts`, 'v.xor(carry, v.shr(w, r, v.const(top)))', 'carry', NATIVE],
   [
     `${CPU}/src/semantics/shift.ts`,
-    'const ring = b.const(bits + 1n);',
-    'const ring = b.const(bits);',
+    'const ring = v.const(bits + 1n);',
+    'const ring = v.const(bits);',
     NATIVE,
   ],
   [`${CPU}/src/flags.ts`, '0x9669', '0x9668', `${CPU}/test/flags.test.ts`],

@@ -4,18 +4,21 @@ import { STATUS_FLAGS } from '../flags.ts';
 import * as L from '../layout.ts';
 import { productFlags } from '../semantics/arith.ts';
 import type { Flags, Width } from '../semantics/builder.ts';
-import type { EvalBuilder } from './eval-builder.ts';
+import type { EvalOperands } from './eval-operands.ts';
+import type { EvalValues } from './eval-values.ts';
 
 /** Flags and conditions. */
 export class EvalFlags implements Flags<bigint, boolean> {
-  readonly #b: EvalBuilder;
+  readonly #v: EvalValues;
+  readonly #o: EvalOperands;
 
-  constructor(operands: EvalBuilder) {
-    this.#b = operands;
+  constructor(values: EvalValues, operands: EvalOperands) {
+    this.#v = values;
+    this.#o = operands;
   }
 
   #setLazy(kind: number, w: Width, result: bigint, source: bigint): void {
-    const { state } = this.#b.cpu;
+    const { state } = this.#o.cpu;
     state.set32(L.ST_CC_OP, kind | ((31 - Math.clz32(w)) << 8));
     state.set64(L.ST_CC_RES, BigInt.asUintN(64, result << BigInt(64 - 8 * w)));
     state.set64(L.ST_CC_SRC, source);
@@ -33,16 +36,16 @@ export class EvalFlags implements Flags<bigint, boolean> {
     this.#setLazy(L.CC_GIVEN, w, result, bits);
   }
   setProduct(w: Width, low: bigint, x: bigint, y: bigint): void {
-    productFlags(this.#b, w, low, x, y);
+    productFlags({ values: this.#v, flags: this }, w, low, x, y);
   }
   #status(): number {
-    return this.#b.cpu.state.statusFlags;
+    return this.#o.cpu.state.statusFlags;
   }
   status(): bigint {
     return BigInt(this.#status());
   }
   change(mask: number, bits: bigint): void {
-    const { state } = this.#b.cpu;
+    const { state } = this.#o.cpu;
     let eflags = state.get32(L.ST_EFLAGS);
     if (mask & STATUS_FLAGS) {
       eflags = (eflags & ~STATUS_FLAGS) | this.#status();
@@ -55,7 +58,7 @@ export class EvalFlags implements Flags<bigint, boolean> {
   }
   condition(): boolean {
     const f = this.#status();
-    const cc = this.#b.insn.cc;
+    const cc = this.#o.insn.cc;
     const cf = (f & 0x001) !== 0;
     const zf = (f & 0x040) !== 0;
     const sf = (f & 0x080) !== 0;

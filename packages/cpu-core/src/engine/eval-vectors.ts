@@ -4,7 +4,7 @@ import { K_XMM } from '../insn.ts';
 import * as L from '../layout.ts';
 import type { Vectors } from '../semantics/builder.ts';
 import { checkVector } from '../system/sse.ts';
-import type { EvalBuilder } from './eval-builder.ts';
+import type { EvalOperands } from './eval-operands.ts';
 import { VectorLanes } from './vector-lanes.ts';
 
 const TWO_POW_32 = 0x1_0000_0000;
@@ -12,47 +12,47 @@ const MASK64 = 0xffff_ffff_ffff_ffffn;
 
 /** Vectors of the evaluator: values are bigints of 128 bit. */
 export class EvalVectors extends VectorLanes implements Vectors<bigint> {
-  readonly #b: EvalBuilder;
+  readonly #o: EvalOperands;
 
-  constructor(operands: EvalBuilder) {
+  constructor(operands: EvalOperands) {
     super();
-    this.#b = operands;
+    this.#o = operands;
   }
 
   check(): void {
-    checkVector(this.#b.cpu, this.#b.insn);
+    checkVector(this.#o.cpu, this.#o.insn);
   }
   /** Linear addresses of the two halves of 16 bytes of memory. */
   #halves(write: boolean, aligned: boolean): readonly [low: number, high: number] {
-    const { cpu } = this.#b;
-    const linear = this.#b.address(16, write);
+    const { cpu } = this.#o;
+    const linear = this.#o.address(16, write);
     if (aligned && linear & 15) cpu.fault(GP_VECTOR, 0);
     const wraps = !cpu.code64 && linear + 8 >= TWO_POW_32;
     return [linear, wraps ? linear + 8 - TWO_POW_32 : linear + 8];
   }
   read(n: number, aligned = true): bigint {
-    const b = this.#b;
-    if (b.kind(n) === K_XMM) {
-      const at = L.ST_XMM + b.value(n) * 16;
-      const { state } = b.cpu;
+    const o = this.#o;
+    if (o.kind(n) === K_XMM) {
+      const at = L.ST_XMM + o.value(n) * 16;
+      const { state } = o.cpu;
       return state.get64(at) | (state.get64(at + 8) << 64n);
     }
     const [low, high] = this.#halves(false, aligned);
-    if (!aligned) b.cpu.memory.probeRead(low, 16, b.user);
-    return b.load(low, 8) | (b.load(high, 8) << 64n);
+    if (!aligned) o.cpu.memory.probeRead(low, 16, o.user);
+    return o.load(low, 8) | (o.load(high, 8) << 64n);
   }
   write(n: number, value: bigint, aligned = true): void {
-    const b = this.#b;
+    const o = this.#o;
     const halves = [value & MASK64, value >> 64n] as const;
-    if (b.kind(n) === K_XMM) {
-      const at = L.ST_XMM + b.value(n) * 16;
-      b.cpu.state.set64(at, halves[0]);
-      b.cpu.state.set64(at + 8, halves[1]);
+    if (o.kind(n) === K_XMM) {
+      const at = L.ST_XMM + o.value(n) * 16;
+      o.cpu.state.set64(at, halves[0]);
+      o.cpu.state.set64(at + 8, halves[1]);
       return;
     }
     const [low, high] = this.#halves(true, aligned);
-    b.cpu.memory.probeWrite(low, 16, b.user);
-    b.store(low, 8, halves[0]);
-    b.store(high, 8, halves[1]);
+    o.cpu.memory.probeWrite(low, 16, o.user);
+    o.store(low, 8, halves[0]);
+    o.store(high, 8, halves[1]);
   }
 }

@@ -10,21 +10,22 @@ import type { Builder, Width } from './builder.ts';
  * operand in memory.
  */
 export function bitTest<V, C>(b: Builder<V, C>, insn: Insn): void {
+  const { values: v, operands: o } = b;
   const w = insn.size0 as Width;
-  const offset = b.read(1);
+  const offset = o.read(1);
   const bits = BigInt(w * 8);
   if (insn.kind0 === K_MEM && insn.kind1 !== K_IMM) {
-    const distance = b.sar(8, b.signExtend(w, 8, offset), b.const(w === 8 ? 6n : w === 4 ? 5n : 4n));
-    b.displace(b.shl(8, distance, b.const(w === 8 ? 3n : w === 4 ? 2n : 1n)));
+    const distance = v.sar(8, v.signExtend(w, 8, offset), v.const(w === 8 ? 6n : w === 4 ? 5n : 4n));
+    o.displace(v.shl(8, distance, v.const(w === 8 ? 3n : w === 4 ? 2n : 1n)));
   }
-  const x = insn.op === OP.BT ? b.read(0) : b.readForWrite(0);
-  const position = b.and(offset, b.const(bits - 1n));
-  const bit = b.shl(w, b.const(1n), position);
-  const carry = b.and(b.shr(w, x, position), b.const(1n));
-  if (insn.op === OP.BTS) b.write(0, b.or(x, bit));
-  else if (insn.op === OP.BTC) b.write(0, b.xor(x, bit));
+  const x = insn.op === OP.BT ? o.read(0) : o.readForWrite(0);
+  const position = v.and(offset, v.const(bits - 1n));
+  const bit = v.shl(w, v.const(1n), position);
+  const carry = v.and(v.shr(w, x, position), v.const(1n));
+  if (insn.op === OP.BTS) o.write(0, v.or(x, bit));
+  else if (insn.op === OP.BTC) o.write(0, v.xor(x, bit));
   else if (insn.op === OP.BTR)
-    b.write(0, b.and(x, b.truncate(w, b.xor(bit, b.const(0xffff_ffff_ffff_ffffn)))));
+    o.write(0, v.and(x, v.truncate(w, v.xor(bit, v.const(0xffff_ffff_ffff_ffffn)))));
   b.flags.change(RFLAGS_CF, carry);
 }
 
@@ -33,28 +34,30 @@ export function bitTest<V, C>(b: Builder<V, C>, insn: Insn): void {
  * it).
  */
 export function bitScan<V, C>(b: Builder<V, C>, insn: Insn): void {
+  const { values: v, operands: o } = b;
   const w = insn.size0 as Width;
-  const x = b.read(1);
-  const zero = b.equal(x, b.const(0n));
-  const found = insn.op === OP.BSF ? b.countTrailingZeros(x) : b.sub(8, b.const(63n), b.countLeadingZeros(x));
-  b.if_(b.not(zero), () => b.write(0, b.truncate(w, found)));
-  b.flags.set(CC_LOGIC, w, x, b.const(0n));
+  const x = o.read(1);
+  const zero = v.equal(x, v.const(0n));
+  const found = insn.op === OP.BSF ? v.countTrailingZeros(x) : v.sub(8, v.const(63n), v.countLeadingZeros(x));
+  b.if_(v.not(zero), () => o.write(0, v.truncate(w, found)));
+  b.flags.set(CC_LOGIC, w, x, v.const(0n));
 }
 
 /** BSWAP. With a 16-bit operand the result is undefined: zero, as processors do. */
 export function bswap<V, C>(b: Builder<V, C>, insn: Insn): void {
+  const { values: v, operands: o } = b;
   const w = insn.size0 as Width;
   if (w === 2) {
-    b.write(0, b.const(0n));
+    o.write(0, v.const(0n));
     return;
   }
-  let x = b.readForWrite(0);
+  let x = o.readForWrite(0);
   const swap = (distance: bigint, mask: bigint): void => {
-    const high = b.and(b.shr(8, x, b.const(distance)), b.const(mask));
-    x = b.or(high, b.shl(8, b.and(x, b.const(mask)), b.const(distance)));
+    const high = v.and(v.shr(8, x, v.const(distance)), v.const(mask));
+    x = v.or(high, v.shl(8, v.and(x, v.const(mask)), v.const(distance)));
   };
   swap(8n, 0x00ff_00ff_00ff_00ffn);
   swap(16n, 0x0000_ffff_0000_ffffn);
   if (w === 8) swap(32n, 0x0000_0000_ffff_ffffn);
-  b.write(0, b.truncate(w, x));
+  o.write(0, v.truncate(w, x));
 }

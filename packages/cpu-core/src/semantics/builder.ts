@@ -11,32 +11,42 @@ export type Width = 1 | 2 | 4 | 8;
 /**
  * A back end. `V` is a value of up to 64 bit, always zero-extended from its width, or a vector of 128 bit; `C` is a
  * truth value. A back end may generate code, so a description never branches on values in JavaScript: it uses
- * {@link Builder.if_} and {@link Builder.select}. Rule of precision: everything that may fault (reads,
- * {@link Builder.readForWrite}, the first write to memory, {@link Builder.faultIf}, the checks) comes before the first
+ * {@link Builder.if_} and {@link Values.select}. Rule of precision: everything that may fault (reads,
+ * {@link Operands.readForWrite}, the first write to memory, {@link Builder.faultIf}, the checks) comes before the first
  * change of a register or flag.
  */
 export interface Builder<V, C> {
-  /** Operand `n` at its own width; immediates at the instruction's operand size. May fault on memory. */
-  read(n: number): V;
-  /**
-   * As {@link read}, for a destination: memory is checked for writing first, so that a later {@link write} cannot
-   * fault.
-   */
-  readForWrite(n: number): V;
-  /**
-   * Writes operand `n`. A 32-bit register write clears the upper half. Memory not read by {@link readForWrite} may
-   * fault.
-   */
-  write(n: number, value: V): void;
-  /** Moves the memory operand by a signed byte distance, before it is accessed (BT with a register offset). */
-  displace(bytes: V): void;
-  /** Offset part of the memory operand, at address size (LEA). */
-  effectiveAddress(): V;
-  /** General register by number and width (never a high-byte one). */
-  reg(register: number, width: Width): V;
-  /** Writes a general register by number. */
-  setReg(register: number, width: Width, value: V): void;
+  /** Arithmetic and truths. */
+  readonly values: Values<V, C>;
+  /** Registers, memory and the stack. */
+  readonly operands: Operands<V>;
+  /** Status flags and conditions. */
+  readonly flags: Flags<V, C>;
+  /** What works on vector registers. */
+  readonly vectors: Vectors<V>;
 
+  /** Runs `body` if `c`. No value made inside may be used outside. */
+  if_(c: C, body: () => void): void;
+  /** Raises a fault without error code. */
+  faultIf(c: C, vector: number): void;
+  /** RIP of the next instruction. */
+  nextRip(): V;
+  /** Faults if the relative target is outside the code segment or not canonical (only if `when`). */
+  checkRelative(when?: C): void;
+  /** Faults if an indirect target is outside the code segment or not canonical. */
+  checkTarget(rip: V): void;
+  /** Jumps to the relative target, checked before. */
+  jumpRelative(): void;
+  /** Jumps to the relative target if `c`, checked before. */
+  jumpRelativeIf(c: C): void;
+  /** Jumps to a checked RIP. */
+  jumpTo(rip: V): void;
+  /** 64-bit DIV or IDIV of RDX:RAX by a value: a helper shared by all back ends. */
+  divideWide(signed: boolean): void;
+}
+
+/** The part of a back end that computes. */
+export interface Values<V, C> {
   /** A value known when the code is made; up to 64 bit, two's complement. */
   const(value: bigint): V;
   /** a + b, truncated to the width. */
@@ -91,12 +101,30 @@ export interface Builder<V, C> {
   toValue(c: C): V;
   /** c ? a : b, both computed. */
   select(c: C, a: V, b: V): V;
-  /** Runs `body` if `c`. No value made inside may be used outside. */
-  if_(c: C, body: () => void): void;
+}
 
-  /** Raises a fault without error code. */
-  faultIf(c: C, vector: number): void;
-
+/** The part of a back end that reaches registers, memory and the stack, as the instruction's operands or by name. */
+export interface Operands<V> {
+  /** Operand `n` at its own width; immediates at the instruction's operand size. May fault on memory. */
+  read(n: number): V;
+  /**
+   * As {@link read}, for a destination: memory is checked for writing first, so that a later {@link write} cannot
+   * fault.
+   */
+  readForWrite(n: number): V;
+  /**
+   * Writes operand `n`. A 32-bit register write clears the upper half. Memory not read by {@link readForWrite} may
+   * fault.
+   */
+  write(n: number, value: V): void;
+  /** Moves the memory operand by a signed byte distance, before it is accessed (BT with a register offset). */
+  displace(bytes: V): void;
+  /** Offset part of the memory operand, at address size (LEA). */
+  effectiveAddress(): V;
+  /** General register by number and width (never a high-byte one). */
+  reg(register: number, width: Width): V;
+  /** Writes a general register by number. */
+  setReg(register: number, width: Width, value: V): void;
   /** Stack pointer at stack-address size. */
   stackPointer(): V;
   /** Stack pointer plus a (two's complement) distance, wrapped at stack-address size. */
@@ -109,33 +137,13 @@ export interface Builder<V, C> {
   storeStack(pointer: V, w: Width, value: V): void;
   /** POP to memory: the address is computed with the new stack pointer, which is taken back if the write faults. */
   popToMemory(pointer: V, value: V): void;
-
-  /** RIP of the next instruction. */
-  nextRip(): V;
-  /** Faults if the relative target is outside the code segment or not canonical (only if `when`). */
-  checkRelative(when?: C): void;
-  /** Faults if an indirect target is outside the code segment or not canonical. */
-  checkTarget(rip: V): void;
-  /** Jumps to the relative target, checked before. */
-  jumpRelative(): void;
-  /** Jumps to the relative target if `c`, checked before. */
-  jumpRelativeIf(c: C): void;
-  /** Jumps to a checked RIP. */
-  jumpTo(rip: V): void;
-  /** 64-bit DIV or IDIV of RDX:RAX by a value: a helper shared by all back ends. */
-  divideWide(signed: boolean): void;
   /**
    * SGDT and SIDT: limit and base, from fields of the state page, to the memory operand, all or nothing. #GP(0) as
    * CR4.UMIP wants it.
    */
   storeTable(limitAt: number, baseAt: number): void;
-
   /** The immediate byte, zero-extended. */
   immediateByte(): V;
-  /** Status flags and conditions. */
-  readonly flags: Flags<V, C>;
-  /** What works on vector registers. */
-  readonly vectors: Vectors<V>;
 }
 
 /** The part of a back end that sets and reads status flags. */

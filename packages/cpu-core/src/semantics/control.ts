@@ -19,55 +19,58 @@ export function jmp<V, C>(b: Builder<V, C>, insn: Insn): void {
     b.jumpRelative();
     return;
   }
-  const target = b.read(0);
+  const target = b.operands.read(0);
   b.checkTarget(target);
   b.jumpTo(target);
 }
 
 /** CALL near, relative or indirect. */
 export function call<V, C>(b: Builder<V, C>, insn: Insn): void {
+  const { values: v, operands: o } = b;
   const w = insn.size as Width;
   const relative = insn.kind0 === K_REL;
-  const target = relative ? undefined : b.read(0);
+  const target = relative ? undefined : o.read(0);
   if (target === undefined) b.checkRelative();
   else b.checkTarget(target);
-  const pointer = b.stackAdd(b.stackPointer(), b.const(BigInt(-w)));
-  b.storeStack(pointer, w, b.truncate(w, b.nextRip()));
-  b.setStackPointer(pointer);
+  const pointer = o.stackAdd(o.stackPointer(), v.const(BigInt(-w)));
+  o.storeStack(pointer, w, v.truncate(w, b.nextRip()));
+  o.setStackPointer(pointer);
   if (target === undefined) b.jumpRelative();
   else b.jumpTo(target);
 }
 
 /** RET near, with or without an immediate. */
 export function ret<V, C>(b: Builder<V, C>, insn: Insn): void {
+  const { values: v, operands: o } = b;
   const w = insn.size as Width;
-  const pointer = b.stackPointer();
-  const target = b.loadStack(pointer, w);
+  const pointer = o.stackPointer();
+  const target = o.loadStack(pointer, w);
   b.checkTarget(target);
-  let after = b.stackAdd(pointer, b.const(BigInt(w)));
-  if (insn.kind0 === K_IMM) after = b.stackAdd(after, b.and(b.read(0), b.const(0xffffn)));
-  b.setStackPointer(after);
+  let after = o.stackAdd(pointer, v.const(BigInt(w)));
+  if (insn.kind0 === K_IMM) after = o.stackAdd(after, v.and(o.read(0), v.const(0xffffn)));
+  o.setStackPointer(after);
   b.jumpTo(target);
 }
 
 /** LOOP, LOOPE, LOOPNE, JCXZ: the counter has address size. */
 export function loop<V, C>(b: Builder<V, C>, insn: Insn): void {
+  const { values: v, operands: o } = b;
   const w = insn.addressSize as Width;
-  const counter = b.reg(RCX, w);
-  const zero = b.const(0n);
+  const counter = o.reg(RCX, w);
+  const zero = v.const(0n);
   if (insn.op === OP.JCXZ) {
-    const taken = b.equal(counter, zero);
+    const taken = v.equal(counter, zero);
     b.checkRelative(taken);
     b.jumpRelativeIf(taken);
     return;
   }
-  const left = b.sub(w, counter, b.const(1n));
-  let taken = b.not(b.equal(left, zero));
+  const left = v.sub(w, counter, v.const(1n));
+  let taken = v.not(v.equal(left, zero));
   if (insn.op !== OP.LOOP) {
-    const zf = b.equal(b.and(b.flags.status(), b.const(0x40n)), b.const(0x40n));
-    taken = b.both(taken, insn.op === OP.LOOPE ? zf : b.not(zf));
+    const zf = v.equal(v.and(b.flags.status(), v.const(0x40n)), v.const(0x40n));
+    taken = v.both(taken, insn.op === OP.LOOPE ? zf : v.not(zf));
   }
   b.checkRelative(taken);
-  b.setReg(RCX, w, left);
+  o.setReg(RCX, w, left);
   b.jumpRelativeIf(taken);
 }

@@ -6,31 +6,34 @@ const RBP = 5;
 
 /** PUSH of a register, memory or immediate. */
 export function push<V, C>(b: Builder<V, C>, insn: Insn): void {
+  const { values: v, operands: o } = b;
   const w = insn.size as Width;
-  const value = b.read(0);
-  const pointer = b.stackAdd(b.stackPointer(), b.const(BigInt(-w)));
-  b.storeStack(pointer, w, value);
-  b.setStackPointer(pointer);
+  const value = o.read(0);
+  const pointer = o.stackAdd(o.stackPointer(), v.const(BigInt(-w)));
+  o.storeStack(pointer, w, value);
+  o.setStackPointer(pointer);
 }
 
 /** POP to a register or memory. */
 export function pop<V, C>(b: Builder<V, C>, insn: Insn): void {
+  const { values: v, operands: o } = b;
   const w = insn.size as Width;
-  const pointer = b.stackPointer();
-  const value = b.loadStack(pointer, w);
-  const after = b.stackAdd(pointer, b.const(BigInt(w)));
-  if (insn.kind0 === K_MEM) b.popToMemory(after, value);
+  const pointer = o.stackPointer();
+  const value = o.loadStack(pointer, w);
+  const after = o.stackAdd(pointer, v.const(BigInt(w)));
+  if (insn.kind0 === K_MEM) o.popToMemory(after, value);
   else {
-    b.setStackPointer(after);
-    b.write(0, value);
+    o.setStackPointer(after);
+    o.write(0, value);
   }
 }
 
 /** LEAVE: the frame pointer is cut to stack-address size. */
 export function leave<V, C>(b: Builder<V, C>, insn: Insn): void {
+  const { values: v, operands: o } = b;
   const w = insn.size as Width;
-  const frame = b.stackAdd(b.reg(RBP, 8), b.const(0n));
-  const value = b.loadStack(frame, w);
-  b.setStackPointer(b.stackAdd(frame, b.const(BigInt(w))));
-  b.setReg(RBP, w, value);
+  const frame = o.stackAdd(o.reg(RBP, 8), v.const(0n));
+  const value = o.loadStack(frame, w);
+  o.setStackPointer(o.stackAdd(frame, v.const(BigInt(w))));
+  o.setReg(RBP, w, value);
 }

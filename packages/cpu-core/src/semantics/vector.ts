@@ -13,10 +13,11 @@ export function move<V, C>(b: Builder<V, C>, insn: Insn): void {
 
 /** MOVD and MOVQ between XMM, general registers and memory. */
 export function moveScalar<V, C>(b: Builder<V, C>, insn: Insn): void {
+  const { operands: o } = b;
   b.vectors.check();
-  if (insn.kind0 !== K_XMM) b.write(0, b.vectors.lane(insn.size0 as Width, 0, b.vectors.read(1)));
-  else if (insn.kind1 !== K_XMM) b.vectors.write(0, b.vectors.of(b.read(1)));
-  else b.vectors.write(0, b.vectors.apply('PUNPCKLQDQ', b.vectors.read(1), b.vectors.of(b.const(0n))));
+  if (insn.kind0 !== K_XMM) o.write(0, b.vectors.lane(insn.size0 as Width, 0, b.vectors.read(1)));
+  else if (insn.kind1 !== K_XMM) b.vectors.write(0, b.vectors.of(o.read(1)));
+  else b.vectors.write(0, b.vectors.apply('PUNPCKLQDQ', b.vectors.read(1), b.vectors.of(b.values.const(0n))));
 }
 
 /** Logic under other names. */
@@ -38,14 +39,17 @@ export function binary<V, C>(b: Builder<V, C>, insn: Insn): void {
 /** The operations of {@link VectorShift}: by an immediate, or by the low half of a register or memory. */
 export function shift<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.vectors.check();
-  const count = insn.kind1 === K_IMM ? b.immediateByte() : b.vectors.lane(8, 0, b.vectors.read(1));
+  const count = insn.kind1 === K_IMM ? b.operands.immediateByte() : b.vectors.lane(8, 0, b.vectors.read(1));
   b.vectors.write(0, b.vectors.shiftLanes(OP_NAMES[insn.op] as VectorShift, b.vectors.read(0), count));
 }
 
 /** PSLLDQ and PSRLDQ. */
 export function shiftBytes<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.vectors.check();
-  b.vectors.write(0, b.vectors.shiftBytes(b.vectors.read(0), b.immediateByte(), insn.op === OP.PSLLDQ));
+  b.vectors.write(
+    0,
+    b.vectors.shiftBytes(b.vectors.read(0), b.operands.immediateByte(), insn.op === OP.PSLLDQ),
+  );
 }
 
 /** PSHUFD and SHUFPS. */
@@ -53,25 +57,29 @@ export function shuffle32<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.vectors.check();
   const second = b.vectors.read(1);
   const first = insn.op === OP.SHUFPS ? b.vectors.read(0) : second;
-  b.vectors.write(0, b.vectors.shuffle32(first, second, b.immediateByte()));
+  b.vectors.write(0, b.vectors.shuffle32(first, second, b.operands.immediateByte()));
 }
 
 /** SHUFPD: a quadword of each, as two doublewords. */
 export function shuffle64<V, C>(b: Builder<V, C>, _insn: Insn): void {
+  const { values: v } = b;
   b.vectors.check();
   const second = b.vectors.read(1);
-  const order = b.immediateByte();
+  const order = b.operands.immediateByte();
   // A quadword's doublewords are 0 and 1 (fields 4h), or 2 and 3 (fields Eh).
-  const clear = (bit: bigint): C => b.equal(b.and(order, b.const(bit)), b.const(0n));
-  const low = b.select(clear(1n), b.const(0x04n), b.const(0x0en));
-  const high = b.select(clear(2n), b.const(0x40n), b.const(0xe0n));
-  b.vectors.write(0, b.vectors.shuffle32(b.vectors.read(0), second, b.or(low, high)));
+  const clear = (bit: bigint): C => v.equal(v.and(order, v.const(bit)), v.const(0n));
+  const low = v.select(clear(1n), v.const(0x04n), v.const(0x0en));
+  const high = v.select(clear(2n), v.const(0x40n), v.const(0xe0n));
+  b.vectors.write(0, b.vectors.shuffle32(b.vectors.read(0), second, v.or(low, high)));
 }
 
 /** PSHUFLW and PSHUFHW. */
 export function shuffle16<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.vectors.check();
-  b.vectors.write(0, b.vectors.shuffle16(b.vectors.read(1), insn.op === OP.PSHUFHW, b.immediateByte()));
+  b.vectors.write(
+    0,
+    b.vectors.shuffle16(b.vectors.read(1), insn.op === OP.PSHUFHW, b.operands.immediateByte()),
+  );
 }
 
 /** MOVLHPS and MOVHLPS. */
@@ -85,15 +93,16 @@ export function moveHalf<V, C>(b: Builder<V, C>, insn: Insn): void {
 
 /** MOVLPS and MOVHPS (and their PD spellings): one half and memory. */
 export function loadHalf<V, C>(b: Builder<V, C>, insn: Insn): void {
+  const { operands: o } = b;
   b.vectors.check();
   const high = insn.op === OP.MOVHPS;
   if (insn.kind0 === K_MEM) {
-    b.write(0, b.vectors.lane(8, high ? 1 : 0, b.vectors.read(1)));
+    o.write(0, b.vectors.lane(8, high ? 1 : 0, b.vectors.read(1)));
     return;
   }
-  const half = b.vectors.of(b.read(1));
+  const half = b.vectors.of(o.read(1));
   const first = b.vectors.read(0);
-  const other = high ? first : b.vectors.shiftBytes(first, b.const(8n), false);
+  const other = high ? first : b.vectors.shiftBytes(first, b.values.const(8n), false);
   b.vectors.write(
     0,
     high ? b.vectors.apply('PUNPCKLQDQ', other, half) : b.vectors.apply('PUNPCKLQDQ', half, other),
@@ -103,26 +112,28 @@ export function loadHalf<V, C>(b: Builder<V, C>, insn: Insn): void {
 /** MOVDDUP. */
 export function duplicate<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.vectors.check();
-  const low = insn.kind1 === K_XMM ? b.vectors.read(1) : b.vectors.of(b.read(1));
+  const low = insn.kind1 === K_XMM ? b.vectors.read(1) : b.vectors.of(b.operands.read(1));
   b.vectors.write(0, b.vectors.apply('PUNPCKLQDQ', low, low));
 }
 
 /** PMOVMSKB. */
 export function byteMask<V, C>(b: Builder<V, C>, _insn: Insn): void {
   b.vectors.check();
-  b.write(0, b.vectors.moveMask(b.vectors.read(1)));
+  b.operands.write(0, b.vectors.moveMask(b.vectors.read(1)));
 }
 
 /** Bytes below the word that the immediate names. */
 function wordOffset<V, C>(b: Builder<V, C>): V {
-  return b.shl(4, b.and(b.immediateByte(), b.const(7n)), b.const(1n));
+  const { values: v } = b;
+  return v.shl(4, v.and(b.operands.immediateByte(), v.const(7n)), v.const(1n));
 }
 
 /** PINSRW. */
 export function insertWord<V, C>(b: Builder<V, C>, _insn: Insn): void {
+  const { values: v } = b;
   b.vectors.check();
-  const low = b.const(0xffffn);
-  const word = b.vectors.of(b.and(b.read(1), low));
+  const low = v.const(0xffffn);
+  const word = b.vectors.of(v.and(b.operands.read(1), low));
   const at = wordOffset(b);
   const hole = b.vectors.shiftBytes(b.vectors.of(low), at, true);
   const rest = b.vectors.apply('PANDN', hole, b.vectors.read(0));
@@ -132,5 +143,5 @@ export function insertWord<V, C>(b: Builder<V, C>, _insn: Insn): void {
 /** PEXTRW. */
 export function extractWord<V, C>(b: Builder<V, C>, _insn: Insn): void {
   b.vectors.check();
-  b.write(0, b.vectors.lane(2, 0, b.vectors.shiftBytes(b.vectors.read(1), wordOffset(b), false)));
+  b.operands.write(0, b.vectors.lane(2, 0, b.vectors.shiftBytes(b.vectors.read(1), wordOffset(b), false)));
 }

@@ -18,8 +18,8 @@ import {
   FLAGS_Y,
   STATE,
 } from './locals.ts';
-import type { OperandEmitter } from './operand-emitter.ts';
 import { Value } from './value.ts';
+import type { ValueEmitter } from './value-emitter.ts';
 
 /** What is known of the flags. */
 export interface KnownFlags {
@@ -58,14 +58,14 @@ function opWord(kind: number, w: Width): number {
 
 /** Flags and conditions. */
 export class FlagEmitter {
-  protected readonly b: OperandEmitter;
+  protected readonly v: ValueEmitter;
   /** What is known of the flags here; undefined: FLAGS_OP says what they come from. */
   known: KnownFlags | undefined;
   /** Leave the flags alone: nobody looks at them. */
   quiet = false;
 
-  constructor(operands: OperandEmitter) {
-    this.b = operands;
+  constructor(values: ValueEmitter) {
+    this.v = values;
   }
 
   /** Makes FLAGS_OP say what is known. */
@@ -78,27 +78,27 @@ export class FlagEmitter {
     }
     if (known.carryInPage) {
       this.#pushPageCarry();
-      this.b.e.set(FLAGS_SOURCE);
+      this.v.e.set(FLAGS_SOURCE);
     }
     if (known.product) {
       this.#pushProductCarry(known.w);
-      this.b.e.i32(RFLAGS_CF | RFLAGS_OF).op(W.i32_mul);
-      if (this.b.native === 64) this.b.e.op(W.i64_extend_i32_u);
-      this.b.e.set(FLAGS_SOURCE);
+      this.v.e.i32(RFLAGS_CF | RFLAGS_OF).op(W.i32_mul);
+      if (this.v.native === 64) this.v.e.op(W.i64_extend_i32_u);
+      this.v.e.set(FLAGS_SOURCE);
     }
-    this.b.e.i32(opWord(known.kind, known.w)).set(FLAGS_OP);
+    this.v.e.i32(opWord(known.kind, known.w)).set(FLAGS_OP);
   }
 
   /** The state page gets what FLAGS_SOURCE has: doing so again would change nothing. */
   #mergeOverridden(mask: number): void {
-    const { e } = this.b;
+    const { e } = this.v;
     e.get(STATE);
     e.get(STATE).mem(W.i32_load, L.ST_EFLAGS).i32(~STATUS_FLAGS).op(W.i32_and);
     e.get(STATE)
-      .call(this.b.functions.flags)
+      .call(this.v.functions.flags)
       .i32(STATUS_FLAGS & ~mask)
       .op(W.i32_and, W.i32_or);
-    this.b.put(new Value(this.b.native, FLAGS_SOURCE, 12), 32);
+    this.v.put(new Value(this.v.native, FLAGS_SOURCE, 12), 32);
     e.op(W.i32_or).mem(W.i32_store, L.ST_EFLAGS);
     e.get(STATE).i32(opWord(L.CC_EAGER, 1)).mem(W.i32_store, L.ST_CC_OP);
   }
@@ -108,9 +108,9 @@ export class FlagEmitter {
     if (this.known === PAGE) return;
     this.settle();
     this.store();
-    const { e } = this.b;
+    const { e } = this.v;
     for (const local of [FLAGS_RESULT, FLAGS_SOURCE]) {
-      if (this.b.native === 64) e.i64(0n);
+      if (this.v.native === 64) e.i64(0n);
       else e.i32(0);
       e.set(local);
     }
@@ -119,42 +119,42 @@ export class FlagEmitter {
 
   /** Pushes 1 if the signed product of FLAGS_X and FLAGS_Y does not fit in its width. */
   #pushProductCarry(w: Width): void {
-    const { e } = this.b;
-    const x = new Value(this.b.native, FLAGS_X, w * 8);
-    const y = new Value(this.b.native, FLAGS_Y, w * 8);
+    const { e } = this.v;
+    const x = new Value(this.v.native, FLAGS_X, w * 8);
+    const y = new Value(this.v.native, FLAGS_Y, w * 8);
     if (w === 8) {
-      const high = this.b.mulHigh(8, true, x, y);
-      this.b.put(high, 64);
-      this.b.put(this.result(), 64);
+      const high = this.v.mulHigh(8, true, x, y);
+      this.v.put(high, 64);
+      this.v.put(this.result(), 64);
       e.i64(63n).op(W.i64_shr_s, W.i64_ne);
       return;
     }
     for (const factor of [x, y]) {
-      this.b.put(factor, 32);
+      this.v.put(factor, 32);
       if (w === 2) e.op(W.i32_extend16_s);
       e.op(W.i64_extend_i32_s);
     }
     e.op(W.i64_mul);
-    const product = this.b.pop(64);
-    this.b.put(product, 64);
+    const product = this.v.pop(64);
+    this.v.put(product, 64);
     e.get(product.local).op(w === 2 ? W.i64_extend16_s : W.i64_extend32_s, W.i64_ne);
   }
 
   #keep(v: Value, local: number): void {
-    this.b.put(v, this.b.native);
-    this.b.e.set(local);
+    this.v.put(v, this.v.native);
+    this.v.e.set(local);
   }
   set(kind: number, w: Width, result: Value, source: Value): void {
     if (this.quiet) return;
-    if (kind === L.CC_SUB) this.#keep(result.minuend ?? this.b.add(w, result, source), FLAGS_MINUEND);
+    if (kind === L.CC_SUB) this.#keep(result.minuend ?? this.v.add(w, result, source), FLAGS_MINUEND);
     this.#keep(result, FLAGS_RESULT);
     if (kind !== L.CC_LOGIC) this.#keep(source, FLAGS_SOURCE);
     this.known = { kind, w };
   }
   setWithCarry(kind: number, w: Width, result: Value, source: Value, carry: Value): void {
     if (this.quiet) return;
-    const { e } = this.b;
-    this.b.put(carry, 32);
+    const { e } = this.v;
+    this.v.put(carry, 32);
     e.tee(FLAGS_CARRY)
       .i32(L.CC_ADC - L.CC_ADD)
       .op(W.i32_mul)
@@ -194,15 +194,15 @@ export class FlagEmitter {
   }
 
   protected result(): Value {
-    return new Value(this.b.native, FLAGS_RESULT, this.known!.w * 8);
+    return new Value(this.v.native, FLAGS_RESULT, this.known!.w * 8);
   }
   protected source(): Value {
     const { kind, w } = this.known!;
     // Given flags lie where RFLAGS has them, whatever the width.
-    return new Value(this.b.native, FLAGS_SOURCE, kind === L.CC_GIVEN ? 12 : w * 8);
+    return new Value(this.v.native, FLAGS_SOURCE, kind === L.CC_GIVEN ? 12 : w * 8);
   }
   protected minuend(): Value {
-    return new Value(this.b.native, FLAGS_MINUEND, this.known!.w * 8);
+    return new Value(this.v.native, FLAGS_MINUEND, this.known!.w * 8);
   }
   #carryIn(): Value {
     return new Value(32, FLAGS_CARRY, 1);
@@ -210,23 +210,23 @@ export class FlagEmitter {
 
   /** Pushes 64 minus the operand's bits, as FLAGS_OP says. */
   #shift(): void {
-    const { e } = this.b;
+    const { e } = this.v;
     e.i32(64).i32(8).get(FLAGS_OP).i32(8).op(W.i32_shr_u).i32(3).op(W.i32_and, W.i32_shl, W.i32_sub);
   }
   /** Pushes the same for the source, which some operations keep unshifted. */
   #sourceShift(): void {
-    const { e } = this.b;
+    const { e } = this.v;
     this.#shift();
     e.i32(SHIFTED_SOURCES).get(FLAGS_OP).i32(0xff).op(W.i32_and, W.i32_shr_u).i32(1).op(W.i32_and, W.i32_mul);
   }
   /** Writes the flags to the state page, with FLAGS_OP in order. */
   store(): void {
-    const { e } = this.b;
+    const { e } = this.v;
     const { known } = this;
     if (known === PAGE || known?.kind === OVERRIDDEN) return; // settled, in the latter case
     const one = (local: number, offset: number, shift: () => void): void => {
       e.get(STATE).get(local);
-      if (this.b.native === 32) e.op(W.i64_extend_i32_u);
+      if (this.v.native === 32) e.op(W.i64_extend_i32_u);
       shift();
       e.mem(W.i64_store, offset);
     };
@@ -254,7 +254,7 @@ export class FlagEmitter {
   }
   /** The state page has them: nothing is read until somebody asks. */
   inStatePage(): void {
-    this.b.e.i32(IN_STATE_PAGE).set(FLAGS_OP);
+    this.v.e.i32(IN_STATE_PAGE).set(FLAGS_OP);
     this.known = PAGE;
   }
 
@@ -262,8 +262,8 @@ export class FlagEmitter {
   status(): Value {
     this.settle();
     this.store();
-    this.b.e.get(STATE).call(this.b.functions.flags);
-    return this.b.pop(32, 12);
+    this.v.e.get(STATE).call(this.v.functions.flags);
+    return this.v.pop(32, 12);
   }
 
   /** Emits what only sometimes runs, by `emit`, so that the flags are the same to what follows either way. */
@@ -278,19 +278,19 @@ export class FlagEmitter {
   }
 
   change(mask: number, bits: Value): void {
-    const { e } = this.b;
+    const { e } = this.v;
     const store = (keep: number, value: () => void): void => {
       e.get(STATE).get(STATE).mem(W.i32_load, L.ST_EFLAGS).i32(keep).op(W.i32_and);
       value();
       e.op(W.i32_or).mem(W.i32_store, L.ST_EFLAGS);
     };
     if (!(mask & STATUS_FLAGS)) {
-      store(~mask, () => this.b.put(bits, 32));
+      store(~mask, () => this.v.put(bits, 32));
       return;
     }
     const kept = mask & ~GIVEN_FLAGS ? undefined : this.#givenFlags(mask);
     if (kept !== undefined) {
-      this.#keep(this.b.or(kept, bits), FLAGS_SOURCE);
+      this.#keep(this.v.or(kept, bits), FLAGS_SOURCE);
       this.known = { kind: L.CC_GIVEN, w: this.known!.w };
       return;
     }
@@ -300,9 +300,9 @@ export class FlagEmitter {
     }
     const status = this.status();
     store(~(STATUS_FLAGS | mask), () => {
-      this.b.put(status, 32);
+      this.v.put(status, 32);
       e.i32(~mask).op(W.i32_and);
-      this.b.put(bits, 32);
+      this.v.put(bits, 32);
       e.op(W.i32_or);
     });
     this.known = { kind: L.CC_EAGER, w: 1 };
@@ -311,8 +311,8 @@ export class FlagEmitter {
   #override(mask: number, bits: Value): void {
     const before = this.known?.kind === OVERRIDDEN ? this.known.mask! : 0;
     if (before & ~mask) {
-      const source = new Value(this.b.native, FLAGS_SOURCE, 12);
-      this.#keep(this.b.or(this.b.and(source, this.b.const(BigInt(before & ~mask))), bits), FLAGS_SOURCE);
+      const source = new Value(this.v.native, FLAGS_SOURCE, 12);
+      this.#keep(this.v.or(this.v.and(source, this.v.const(BigInt(before & ~mask))), bits), FLAGS_SOURCE);
     } else {
       if (before === 0 && this.known !== PAGE) {
         this.settle();
@@ -329,21 +329,21 @@ export class FlagEmitter {
     const { known } = this;
     if (known === undefined || known === PAGE) return undefined;
     const rotated = (mask & (RFLAGS_CF | RFLAGS_OF)) === (RFLAGS_CF | RFLAGS_OF);
-    const auxiliary = this.b.const(BigInt(RFLAGS_AF));
+    const auxiliary = this.v.const(BigInt(RFLAGS_AF));
     switch (known.kind) {
       case L.CC_LOGIC:
-        return this.b.const(0n);
+        return this.v.const(0n);
       case L.CC_GIVEN:
-        if (known.product) return rotated ? this.b.const(0n) : undefined;
-        return this.b.and(this.source(), this.b.const(BigInt(GIVEN_FLAGS & ~mask)));
+        if (known.product) return rotated ? this.v.const(0n) : undefined;
+        return this.v.and(this.source(), this.v.const(BigInt(GIVEN_FLAGS & ~mask)));
       case L.CC_SUB:
         if (!rotated) return undefined;
-        return this.b.and(this.b.xor(this.b.xor(this.minuend(), this.source()), this.result()), auxiliary);
+        return this.v.and(this.v.xor(this.v.xor(this.minuend(), this.source()), this.result()), auxiliary);
       case L.CC_ADD: {
         if (!rotated) return undefined;
         const { w } = known;
-        const a = this.b.sub(w, this.result(), this.source());
-        return this.b.and(this.b.xor(this.b.xor(a, this.source()), this.result()), auxiliary);
+        const a = this.v.sub(w, this.result(), this.source());
+        return this.v.and(this.v.xor(this.v.xor(a, this.source()), this.result()), auxiliary);
       }
     }
     return undefined;
@@ -357,39 +357,39 @@ export class FlagEmitter {
    * once.
    */
   #unknownCarry(): Value {
-    const { e } = this.b;
+    const { e } = this.v;
     const page = this.known === PAGE;
     this.settle();
-    const carry = this.b.locals.scratch(32);
+    const carry = this.v.locals.scratch(32);
     e.i32(CARRIED);
     if (page) e.get(STATE).mem(W.i32_load8_u, L.ST_CC_OP);
     else e.get(FLAGS_OP); // a negative one shifts by 31
     e.op(W.i32_shr_u).i32(1).op(W.i32_and, W.i32_eqz);
-    this.b.unlikely.push(e.length);
+    this.v.unlikely.push(e.length);
     e.op(W.if, I32);
     const status = this.status();
-    this.b.put(status, 32);
+    this.v.put(status, 32);
     e.op(W.else);
     if (page) this.#pushPageCarry();
     else e.get(FLAGS_SOURCE);
-    if (this.b.native === 64) e.op(W.i32_wrap_i64);
+    if (this.v.native === 64) e.op(W.i32_wrap_i64);
     e.op(W.end).i32(RFLAGS_CF).op(W.i32_and).set(carry);
     return new Value(32, carry, 1);
   }
   /** Pushes ST_CC_SRC as a native value. */
   #pushPageCarry(): void {
-    this.b.e.get(STATE).mem(this.b.native === 64 ? W.i64_load : W.i32_load, L.ST_CC_SRC);
+    this.v.e.get(STATE).mem(this.v.native === 64 ? W.i64_load : W.i32_load, L.ST_CC_SRC);
   }
   /**
    * With all flags in the state page: puts CF into ST_CC_SRC, which makes the others wrong unless it was there: INC or
    * DEC sets them next.
    */
   #carryToPage(): void {
-    const { e } = this.b;
+    const { e } = this.v;
     e.i32(CARRIED).get(STATE).mem(W.i32_load8_u, L.ST_CC_OP).op(W.i32_shr_u).i32(1).op(W.i32_and, W.i32_eqz);
-    this.b.unlikely.push(e.length);
+    this.v.unlikely.push(e.length);
     e.op(W.if, VOID);
-    e.get(STATE).get(STATE).call(this.b.functions.flags).i32(RFLAGS_CF).op(W.i32_and, W.i64_extend_i32_u);
+    e.get(STATE).get(STATE).call(this.v.functions.flags).i32(RFLAGS_CF).op(W.i32_and, W.i64_extend_i32_u);
     e.mem(W.i64_store, L.ST_CC_SRC).op(W.end);
   }
   protected carryTruth(): Value | undefined {
@@ -398,35 +398,35 @@ export class FlagEmitter {
       case OVERRIDDEN:
         return known.mask! & RFLAGS_CF ? this.overridden(0n) : undefined;
       case L.CC_SUB:
-        return this.b.below(this.minuend(), this.source());
+        return this.v.below(this.minuend(), this.source());
       case L.CC_ADD:
-        return this.b.below(this.result(), this.source());
+        return this.v.below(this.result(), this.source());
       case L.CC_LOGIC:
-        return this.b.const(0n);
+        return this.v.const(0n);
       case L.CC_INC:
       case L.CC_DEC:
       case L.CC_GIVEN:
         if (known.carryInPage) {
           this.#pushPageCarry();
-          return this.b.and(this.b.pop(this.b.native), this.b.const(1n));
+          return this.v.and(this.v.pop(this.v.native), this.v.const(1n));
         }
         if (known.product) {
           this.#pushProductCarry(known.w);
-          return this.b.popTruth();
+          return this.v.popTruth();
         }
-        return this.b.and(this.source(), this.b.const(1n));
+        return this.v.and(this.source(), this.v.const(1n));
       case L.CC_ADC: {
         // res < src, or equal with a carry in.
-        const less = this.b.below(this.result(), this.source());
-        const same = this.b.equal(this.result(), this.source());
-        return this.b.either(less, this.b.both(same, this.#carryIn()));
+        const less = this.v.below(this.result(), this.source());
+        const same = this.v.equal(this.result(), this.source());
+        return this.v.either(less, this.v.both(same, this.#carryIn()));
       }
       case L.CC_SBB: {
         // a = res + src + carry: a borrow where a < src, or equal with one in.
         const { w } = known;
-        const a = this.b.add(w, this.b.add(w, this.result(), this.source()), this.#carryIn());
-        const less = this.b.below(a, this.source());
-        return this.b.either(less, this.b.both(this.b.equal(a, this.source()), this.#carryIn()));
+        const a = this.v.add(w, this.v.add(w, this.result(), this.source()), this.#carryIn());
+        const less = this.v.below(a, this.source());
+        return this.v.either(less, this.v.both(this.v.equal(a, this.source()), this.#carryIn()));
       }
     }
     return undefined;
@@ -434,7 +434,7 @@ export class FlagEmitter {
 
   /** A flag that FLAGS_SOURCE has. */
   protected overridden(bit: bigint): Value {
-    const source = new Value(this.b.native, FLAGS_SOURCE, 12);
-    return this.b.and(this.b.shr(4, source, this.b.const(bit)), this.b.const(1n));
+    const source = new Value(this.v.native, FLAGS_SOURCE, 12);
+    return this.v.and(this.v.shr(4, source, this.v.const(bit)), this.v.const(1n));
   }
 }

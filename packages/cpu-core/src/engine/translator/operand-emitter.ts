@@ -2,12 +2,12 @@
 import { CR4_UMIP, SEG_DS, SEG_ES, SEG_FS, SEG_SS } from '@smm/x86-defs';
 import { type Insn, K_IMM, K_MEM, K_REG, REG_NONE, REG_RIP } from '../../insn.ts';
 import * as L from '../../layout.ts';
-import type { Width } from '../../semantics/builder.ts';
+import type { Operands, Width } from '../../semantics/builder.ts';
 import { TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_READ_TAG, TLB_SIZE, TLB_WRITE_TAG } from '../tlb.ts';
 import { type Emitter, VOID, W } from '../wasm/emitter.ts';
-import { BUDGET, type Locals, REGISTERS, STACK_ADDEND, STACK_PAGE, STATE } from './locals.ts';
+import { BUDGET, REGISTERS, STACK_ADDEND, STACK_PAGE, STATE } from './locals.ts';
 import { Value } from './value.ts';
-import { type RegionFunctions, ValueEmitter } from './value-emitter.ts';
+import type { ValueEmitter } from './value-emitter.ts';
 
 const RSP = 4;
 const RBP = 5;
@@ -36,42 +36,42 @@ export interface RegisterUse {
 }
 
 /** Operands of a region: registers in locals, memory through the TLB, the stack past it where it can. */
-export class OperandEmitter extends ValueEmitter {
+export class OperandEmitter implements Operands<Value> {
+  readonly #v: ValueEmitter;
+  readonly #e: Emitter;
   /** Mode word of the code. */
-  protected readonly mode: number;
+  readonly #mode: number;
+  /** Called where the instruction may be left from: puts flags in order and answers the site's number. */
+  readonly #site: () => number;
   insn!: Insn;
   /** RIP after the instruction. */
-  protected next = 0n;
+  next = 0n;
   /** Registers met so far. */
   readonly registers: RegisterUse = { used: 0, written: 0 };
-  /** Called where the instruction may be left from: puts flags in order and answers the site's number. */
-  protected site: () => number = () => 0;
-  /** Labels around the function's body: that many from the outermost. */
-  protected readonly outLabel = 0;
-  /** Offsets into the code buffer of `if`s and `br_if`s that are hardly ever taken. */
-  readonly unlikely: number[] = [];
   #references: Value[] = [];
   /** Local with the host offset of the memory operand once translated for writing. */
   #writeHost: number | undefined;
   #displacement: Value | undefined;
 
-  constructor(e: Emitter, functions: RegionFunctions, locals: Locals, mode: number) {
-    super(e, functions, locals, (mode & L.MODE_CODE_MASK) === 2 ? 64 : 32);
-    this.mode = mode;
+  constructor(values: ValueEmitter, mode: number, site: () => number) {
+    this.#v = values;
+    this.#e = values.e;
+    this.#mode = mode;
+    this.#site = site;
   }
 
   immediateByte(): Value {
-    return this.const(BigInt(this.insn.imm & 0xff));
+    return this.#v.const(BigInt(this.insn.imm & 0xff));
   }
 
   /** Starts an instruction, the one after which is at `next`. */
-  protected beginOperands(insn: Insn, next: bigint): void {
+  begin(insn: Insn, next: bigint): void {
     this.insn = insn;
     this.next = next;
     this.#references = [];
     this.#writeHost = undefined;
     this.#displacement = undefined;
-    this.locals.release();
+    this.#v.locals.release();
   }
 
   #size(n: number): Width {
@@ -92,48 +92,48 @@ export class OperandEmitter extends ValueEmitter {
     const register = byte >>> 3;
     this.registers.used |= 1 << register;
     const local = REGISTERS + register;
-    if (w * 8 >= this.native) {
-      const reference = new Value(this.native, local, this.native);
+    if (w * 8 >= this.#v.native) {
+      const reference = new Value(this.#v.native, local, this.#v.native);
       reference.register = register;
       this.#references.push(reference);
       return reference;
     }
-    const { e } = this;
+    const e = this.#e;
     e.get(local);
-    if (this.native === 64) e.op(W.i32_wrap_i64);
-    if (w === 4) return this.pop(32);
+    if (this.#v.native === 64) e.op(W.i32_wrap_i64);
+    if (w === 4) return this.#v.pop(32);
     if (byte & 1) e.i32(8).op(W.i32_shr_u);
     e.i32(w === 1 ? 0xff : 0xffff).op(W.i32_and);
-    return this.pop(32, w * 8);
+    return this.#v.pop(32, w * 8);
   }
   #setRegister(byte: number, w: Width, v: Value): void {
     const register = byte >>> 3;
     const local = REGISTERS + register;
-    const { e } = this;
-    if (v.local === local && w * 8 === this.native) return;
+    const e = this.#e;
+    if (v.local === local && w * 8 === this.#v.native) return;
     this.#detach(register);
     this.registers.used |= 1 << register;
     this.registers.written |= 1 << register;
     if (w >= 4) {
       if (w === 4 && v.type === 64 && v.bits > 32) {
-        this.put(v, 32);
-        if (this.native === 64) e.op(W.i64_extend_i32_u);
-      } else this.put(v, this.native);
+        this.#v.put(v, 32);
+        if (this.#v.native === 64) e.op(W.i64_extend_i32_u);
+      } else this.#v.put(v, this.#v.native);
       e.set(local);
       return;
     }
     const shift = byte & 1 ? 8 : 0;
     const keep = ~((w === 1 ? 0xff : 0xffff) << shift);
     e.get(local);
-    if (this.native === 64) e.i64(BigInt(keep));
+    if (this.#v.native === 64) e.i64(BigInt(keep));
     else e.i32(keep);
-    e.op(this.native === 64 ? W.i64_and : W.i32_and);
-    this.put(v.bits > w * 8 ? this.truncate(w, v) : v, this.native);
+    e.op(this.#v.native === 64 ? W.i64_and : W.i32_and);
+    this.#v.put(v.bits > w * 8 ? this.#v.truncate(w, v) : v, this.#v.native);
     if (shift) {
-      if (this.native === 64) e.i64(8n).op(W.i64_shl);
+      if (this.#v.native === 64) e.i64(8n).op(W.i64_shl);
       else e.i32(8).op(W.i32_shl);
     }
-    e.op(this.native === 64 ? W.i64_or : W.i32_or).set(local);
+    e.op(this.#v.native === 64 ? W.i64_or : W.i32_or).set(local);
   }
   /** Copies a register into scratch for the references to it that are about. */
   #detach(register: number): void {
@@ -141,18 +141,16 @@ export class OperandEmitter extends ValueEmitter {
     for (const reference of this.#references) {
       if (reference.register !== register) continue;
       if (copy < 0) {
-        copy = this.locals.scratch(this.native);
-        this.e.get(REGISTERS + register).set(copy);
+        copy = this.#v.locals.scratch(this.#v.native);
+        this.#e.get(REGISTERS + register).set(copy);
       }
       reference.local = copy;
       reference.register = -1;
     }
   }
-  override if_(c: Value, body: () => void): void {
-    // What is written inside may be read outside as it was before.
-    if (c.constant === undefined)
-      for (const { register } of this.#references) if (register >= 0) this.#detach(register);
-    super.if_(c, body);
+  /** Copies all registers that are referred to: what is written from here on may be read as it was before. */
+  detachAll(): void {
+    for (const { register } of this.#references) if (register >= 0) this.#detach(register);
   }
 
   reg(register: number, w: Width): Value {
@@ -167,7 +165,7 @@ export class OperandEmitter extends ValueEmitter {
         return this.#getRegister(this.value(n), this.#size(n));
       case K_IMM: {
         const i = this.insn;
-        return this.const(BigInt.asUintN(i.size * 8, (BigInt(i.immHigh) << 32n) | BigInt(i.imm >>> 0)));
+        return this.#v.const(BigInt.asUintN(i.size * 8, (BigInt(i.immHigh) << 32n) | BigInt(i.imm >>> 0)));
       }
       case K_MEM:
         return this.#loadHost(this.translateOperand(this.#size(n), false), this.#size(n));
@@ -191,11 +189,11 @@ export class OperandEmitter extends ValueEmitter {
   /** A register cut to the address size, on the stack, as wide as addresses are computed. */
   #pushAddressPart(register: number, wide: boolean): void {
     this.registers.used |= 1 << register;
-    this.e.get(REGISTERS + register);
-    if (!wide && this.native === 64) this.e.op(W.i32_wrap_i64);
+    this.#e.get(REGISTERS + register);
+    if (!wide && this.#v.native === 64) this.#e.op(W.i32_wrap_i64);
   }
   effectiveAddress(): Value {
-    const { e } = this;
+    const e = this.#e;
     const i = this.insn;
     const wide = i.addressSize === 8;
     let disp = (BigInt(i.dispHigh) << 32n) + BigInt(i.disp >>> 0);
@@ -203,7 +201,7 @@ export class OperandEmitter extends ValueEmitter {
     disp = BigInt.asUintN(i.addressSize * 8, disp);
     const hasBase = i.base !== REG_NONE && i.base !== REG_RIP;
     const hasIndex = i.index !== REG_NONE;
-    if (!hasBase && !hasIndex && this.#displacement === undefined) return this.const(disp);
+    if (!hasBase && !hasIndex && this.#displacement === undefined) return this.#v.const(disp);
     const add = wide ? W.i64_add : W.i32_add;
     const constant = (k: bigint): void => void (wide ? e.i64(k) : e.i32(Number(BigInt.asIntN(32, k))));
     let terms = 0;
@@ -223,7 +221,7 @@ export class OperandEmitter extends ValueEmitter {
       term();
     }
     if (this.#displacement) {
-      this.put(this.#displacement, wide ? 64 : 32);
+      this.#v.put(this.#displacement, wide ? 64 : 32);
       term();
     }
     if (disp !== 0n) {
@@ -231,7 +229,7 @@ export class OperandEmitter extends ValueEmitter {
       term();
     }
     if (i.addressSize === 2) e.i32(0xffff).op(W.i32_and);
-    return this.pop(wide ? 64 : 32, i.addressSize * 8);
+    return this.#v.pop(wide ? 64 : 32, i.addressSize * 8);
   }
 
   /**
@@ -255,46 +253,46 @@ export class OperandEmitter extends ValueEmitter {
     stack: boolean,
     aligned = false,
   ): number {
-    const { e } = this;
-    if (this.native === 64) {
+    const e = this.#e;
+    if (this.#v.native === 64) {
       if (segment < SEG_FS) return this.#translate(this.#widened(offset), w, write, stack, aligned);
-      this.put(offset, 64);
+      this.#v.put(offset, 64);
       e.get(STATE)
         .mem(W.i64_load, L.ST_SEG_BASE + segment * 8)
         .op(W.i64_add);
-      return this.#translate(this.pop(64), w, write, false, aligned);
+      return this.#translate(this.#v.pop(64), w, write, false, aligned);
     }
-    const flat = (this.mode & L.MODE_FLAT_DATA) !== 0;
+    const flat = (this.#mode & L.MODE_FLAT_DATA) !== 0;
     if (flat && (segment === SEG_DS || segment === SEG_ES || segment === SEG_SS))
       return this.#translate(offset, w, write, stack, aligned);
     e.get(STATE).i32(segment);
-    this.put(offset, 64);
-    e.i32(w | (write ? 0x100 : 0)).call(this.functions.segment);
-    const linear = this.pop(64);
+    this.#v.put(offset, 64);
+    e.i32(w | (write ? 0x100 : 0)).call(this.#v.functions.segment);
+    const linear = this.#v.pop(64);
     e.get(linear.local).i64(-1n).op(W.i64_eq);
-    this.faultIf(this.popTruth());
+    this.faultIf(this.#v.popTruth());
     e.get(linear.local).op(W.i32_wrap_i64);
-    return this.#translate(this.pop(32), w, write, stack, aligned);
+    return this.#translate(this.#v.pop(32), w, write, stack, aligned);
   }
 
   /** A 64-bit address of one that was computed in 32 bits. */
   #widened(offset: Value): Value {
     if (offset.type === 64 || offset.constant !== undefined) return offset;
-    this.put(offset, 64);
-    return this.pop(64, offset.bits);
+    this.#v.put(offset, 64);
+    return this.#v.pop(64, offset.bits);
   }
 
   /** Local with the host offset of an access: TLB inline, everything else outside, which may leave. */
   #translate(linear: Value, w: number, write: boolean, stack: boolean, aligned: boolean): number {
-    const { e } = this;
+    const e = this.#e;
     if (aligned) this.faultIf(this.#pastMultiple(linear, w));
     let at = linear;
     if (at.constant !== undefined) {
-      this.put(at, this.native);
-      at = this.pop(this.native);
+      this.#v.put(at, this.#v.native);
+      at = this.#v.pop(this.#v.native);
     }
-    const host = this.locals.scratch(32);
-    const page = this.locals.scratch(this.native);
+    const host = this.#v.locals.scratch(32);
+    const page = this.#v.locals.scratch(this.#v.native);
     this.#pushPage(at, w);
     e.set(page);
     if (!stack) {
@@ -303,29 +301,29 @@ export class OperandEmitter extends ValueEmitter {
     }
     e.get(page)
       .get(STACK_PAGE)
-      .op(this.native === 64 ? W.i64_ne : W.i32_ne);
-    this.unlikely.push(e.length);
+      .op(this.#v.native === 64 ? W.i64_ne : W.i32_ne);
+    this.#v.unlikely.push(e.length);
     e.op(W.if, VOID);
-    this.depth++;
+    this.#v.depth++;
     this.#lookUp(at, page, host, w, write, write);
-    this.depth--;
+    this.#v.depth--;
     e.op(W.else);
-    this.put(at, 32);
+    this.#v.put(at, 32);
     e.get(STACK_ADDEND).op(W.i32_add).set(host).op(W.end);
     return host;
   }
   /** Not zero where an address is no multiple of `w`. */
   #pastMultiple(linear: Value, w: number): Value {
-    if (linear.constant !== undefined) return this.const(linear.constant & BigInt(w - 1));
-    this.put(linear, 32);
-    this.e.i32(w - 1).op(W.i32_and);
-    return this.pop(32);
+    if (linear.constant !== undefined) return this.#v.const(linear.constant & BigInt(w - 1));
+    this.#v.put(linear, 32);
+    this.#e.i32(w - 1).op(W.i32_and);
+    return this.#v.pop(32);
   }
   /** Pushes the page of an access, or that of its last byte: no entry has the tag of a page that it crosses into. */
   #pushPage(at: Value, w: number): void {
-    const { e } = this;
+    const e = this.#e;
     e.get(at.local);
-    if (this.native === 64) {
+    if (this.#v.native === 64) {
       if (w > 1) e.i64(BigInt(w - 1)).op(W.i64_add);
       e.i64(~0xfffn).op(W.i64_and);
       return;
@@ -335,11 +333,11 @@ export class OperandEmitter extends ValueEmitter {
   }
   /** Sets `host` by the TLB or by TypeScript. `keep`: the page is the stack's from now on. */
   #lookUp(at: Value, page: number, host: number, w: number, write: boolean, keep: boolean): void {
-    const { e } = this;
+    const e = this.#e;
     // State page, supervisor TLB and user TLB lie one behind the other.
-    const tlb = 4096 + (this.mode & L.MODE_USER ? TLB_SIZE : 0);
-    const entry = this.locals.scratch(32);
-    this.put(at, 32);
+    const tlb = 4096 + (this.#mode & L.MODE_USER ? TLB_SIZE : 0);
+    const entry = this.#v.locals.scratch(32);
+    this.#v.put(at, 32);
     e.i32(7).op(W.i32_shr_u);
     e.i32((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE)
       .op(W.i32_and)
@@ -347,47 +345,47 @@ export class OperandEmitter extends ValueEmitter {
       .op(W.i32_add)
       .tee(entry);
     e.mem(W.i64_load, tlb + (write ? TLB_WRITE_TAG : TLB_READ_TAG)).get(page);
-    if (this.native === 32) e.op(W.i64_extend_i32_u);
+    if (this.#v.native === 32) e.op(W.i64_extend_i32_u);
     e.op(W.i64_ne);
-    this.unlikely.push(e.length);
+    this.#v.unlikely.push(e.length);
     e.op(W.if, VOID);
-    e.get(STATE).i32(this.site());
-    this.put(at, 64);
+    e.get(STATE).i32(this.#site());
+    this.#v.put(at, 64);
     e.i32(w | (write ? 0x100 : 0))
       .get(BUDGET)
-      .call(this.functions.access);
+      .call(this.#v.functions.access);
     e.tee(host).i32(-1).op(W.i32_eq);
-    this.unlikely.push(e.length);
-    e.brIf(this.depth + 1);
+    this.#v.unlikely.push(e.length);
+    e.brIf(this.#v.depth + 1);
     // The walk may have put another page's entry where the stack's was.
     this.forgetStack();
     e.op(W.else);
-    this.put(at, 32);
+    this.#v.put(at, 32);
     e.get(entry).mem(W.i32_load, tlb + TLB_ADDEND);
     if (keep) e.tee(STACK_ADDEND).get(page).set(STACK_PAGE);
     e.op(W.i32_add).set(host).op(W.end);
   }
   /** No page is known to be the stack's. */
-  protected forgetStack(): void {
-    if (this.native === 64) this.e.i64(-1n).set(STACK_PAGE);
-    else this.e.i32(-1).set(STACK_PAGE);
+  forgetStack(): void {
+    if (this.#v.native === 64) this.#e.i64(-1n).set(STACK_PAGE);
+    else this.#e.i32(-1).set(STACK_PAGE);
   }
   #loadHost(host: number, w: Width): Value {
     const type = w === 8 ? 64 : 32;
-    this.e.get(host).mem(LOADS[w]![type === 64 ? 1 : 0], 0);
-    return this.pop(type, w * 8);
+    this.#e.get(host).mem(LOADS[w]![type === 64 ? 1 : 0], 0);
+    return this.#v.pop(type, w * 8);
   }
   #storeHost(host: number, w: Width, value: Value): void {
-    this.e.get(host);
-    this.put(value, w === 8 ? 64 : 32);
-    this.e.mem(STORES[w]!, 0);
+    this.#e.get(host);
+    this.#v.put(value, w === 8 ? 64 : 32);
+    this.#e.mem(STORES[w]!, 0);
   }
 
   storeTable(limitAt: number, baseAt: number): void {
-    const { e } = this;
+    const e = this.#e;
     const { size } = this.insn;
     e.get(STATE).mem(W.i32_load, L.ST_CR4).i32(CR4_UMIP).op(W.i32_and);
-    this.faultIf(this.pop(32));
+    this.faultIf(this.#v.pop(32));
     const host = this.translateOperand(size === 8 ? 10 : 6, true);
     e.get(host).get(STATE).mem(W.i32_load, limitAt).mem(W.i32_store16, 0);
     e.get(host).get(STATE).mem(W.i64_load, baseAt);
@@ -398,22 +396,22 @@ export class OperandEmitter extends ValueEmitter {
   /** Leaves to the evaluator, which executes the instruction and faults as it must. */
   faultIf(c: Value): void {
     if (c.constant === 0n) return;
-    const { e } = this;
-    this.put(c, 32);
-    this.unlikely.push(e.length);
+    const e = this.#e;
+    this.#v.put(c, 32);
+    this.#v.unlikely.push(e.length);
     e.op(W.if, VOID);
-    e.get(STATE).i32(this.site()).get(BUDGET).call(this.functions.abort);
-    e.br(this.depth + 1).op(W.end);
+    e.get(STATE).i32(this.#site()).get(BUDGET).call(this.#v.functions.abort);
+    e.br(this.#v.depth + 1).op(W.end);
   }
 
   get #stackWidth(): Width {
-    return this.native === 64 ? 8 : this.mode & L.MODE_SS32 ? 4 : 2;
+    return this.#v.native === 64 ? 8 : this.#mode & L.MODE_SS32 ? 4 : 2;
   }
   stackPointer(): Value {
     return this.reg(RSP, this.#stackWidth);
   }
   stackAdd(pointer: Value, bytes: Value): Value {
-    return this.add(this.#stackWidth, pointer, bytes);
+    return this.#v.add(this.#stackWidth, pointer, bytes);
   }
   setStackPointer(pointer: Value): void {
     this.setReg(RSP, this.#stackWidth, pointer);

@@ -9,7 +9,7 @@ import { SEMANTICS } from '../../semantics/semantics.ts';
 import { isCanonical } from '../branch.ts';
 import { JUMP_CACHE_ENTRY_SIZE, jumpCacheIndex } from '../jump-cache.ts';
 import { TLB_SIZE } from '../tlb.ts';
-import { Emitter, S, VOID, W } from '../wasm/emitter.ts';
+import { Emitter, VOID, W } from '../wasm/emitter.ts';
 import { pushSimpleRefusal, simpleEffect } from '../wasm/shortcut-functions.ts';
 import { STRING_REGISTERS, stringShape } from '../wasm/string-function.ts';
 import { ConditionEmitter } from './condition-emitter.ts';
@@ -23,13 +23,13 @@ import {
   EXIT_RIP,
   EXIT_STOP,
   Locals,
-  REGISTERS,
   STATE,
 } from './locals.ts';
 import { OperandEmitter } from './operand-emitter.ts';
 import type { Edge, NodeInsn, RegionNode } from './region.ts';
+import { RegisterTransfer } from './register-transfer.ts';
 import type { Value } from './value.ts';
-import type { RegionFunctions } from './value-emitter.ts';
+import { type RegionFunctions, ValueEmitter } from './value-emitter.ts';
 import { VectorEmitter } from './vector-emitter.ts';
 
 const RAX = 0;
@@ -61,10 +61,15 @@ export interface RegionCode {
 /** Leaves by itself where an edge ends in something that is not known here. */
 type Label = RegionNode | undefined;
 
-/** Translates one region. */
-export class RegionEmitter extends OperandEmitter implements Builder<Value, Value> {
-  readonly flags: ConditionEmitter = new ConditionEmitter(this);
-  readonly vectors: VectorEmitter = new VectorEmitter(this);
+/** Translates one region: the parts of the back end, each of which holds some of those before it, and structure. */
+export class RegionEmitter implements Builder<Value, Value> {
+  readonly values: ValueEmitter;
+  readonly operands: OperandEmitter;
+  readonly flags: ConditionEmitter;
+  readonly vectors: VectorEmitter;
+  readonly #transfer: RegisterTransfer;
+  /** Mode word of the code. */
+  readonly #mode: number;
   readonly #newSite: (site: Site) => number;
   /** Labels inside the function's outermost block: a loop's or a merge's node, undefined for an `if`. */
   readonly #labels: Label[] = [];
@@ -83,25 +88,26 @@ export class RegionEmitter extends OperandEmitter implements Builder<Value, Valu
     newSite: (site: Site) => number,
     spilled: { used: number; written: number },
   ) {
-    super(new Emitter(), functions, new Locals((mode & L.MODE_CODE_MASK) === 2 ? 64 : 32), mode);
+    const native = (mode & L.MODE_CODE_MASK) === 2 ? 64 : 32;
+    this.values = new ValueEmitter(new Emitter(), functions, new Locals(native), native);
+    this.operands = new OperandEmitter(this.values, mode, () => this.#leaveFrom());
+    this.flags = new ConditionEmitter(this.values, this.operands);
+    this.vectors = new VectorEmitter(this.values, this.operands);
+    this.#transfer = new RegisterTransfer(this.values);
+    this.#mode = mode;
     this.#newSite = newSite;
     this.#spilled = spilled;
-    this.site = () => {
-      this.flags.settle();
-      if (this.#site < 0) this.#site = this.#makeSite();
-      return this.#site;
-    };
   }
 
   /** The function: (state) -> block to go on at, or 0 to leave. */
   emit(entry: RegionNode): RegionCode {
-    const { e } = this;
+    const { e } = this.values;
     e.op(W.block, VOID);
     this.flags.inStatePage();
     this.#tree(entry);
     e.op(W.end);
     const body = e.bytes.slice();
-    const unlikely = [...this.unlikely];
+    const unlikely = [...this.values.unlikely];
     // The registers are known now: load them first, spill them last.
     e.clear();
     this.#loadAll();
@@ -110,56 +116,35 @@ export class RegionEmitter extends OperandEmitter implements Builder<Value, Valu
     this.#epilogue();
     return {
       code: e.bytes.slice(),
-      locals: this.locals.declarations(),
+      locals: this.values.locals.declarations(),
       unlikely: unlikely.map((at) => at + start),
     };
   }
 
-  /** General registers 0 to 15, XMM registers 16 to 31. */
-  #each(mask: number, f: (register: number) => void): void {
-    for (let register = 0; register < 32; register++) if (mask & (1 << register)) f(register);
-  }
   #loadAll(): void {
-    const { e } = this;
+    const { e } = this.values;
     e.get(STATE).mem(W.i32_load, L.ST_BUDGET).set(BUDGET);
-    this.forgetStack();
-    this.#loadRegisters(this.registers.used);
-  }
-  #loadRegisters(mask: number): void {
-    this.#each(mask, (register) => {
-      const { e } = this;
-      e.get(STATE);
-      if (register < 16)
-        e.mem(this.native === 64 ? W.i64_load : W.i32_load, L.ST_GPR + register * 8).set(
-          REGISTERS + register,
-        );
-      else e.simdMem(S.v128_load, L.ST_XMM + (register - 16) * 16).set(this.locals.vector(register - 16));
-    });
-  }
-  #storeRegisters(mask: number): void {
-    this.#each(mask, (register) => {
-      const { e } = this;
-      e.get(STATE);
-      if (register < 16)
-        e.get(REGISTERS + register).mem(
-          this.native === 64 ? W.i64_store : W.i32_store,
-          L.ST_GPR + register * 8,
-        );
-      else e.get(this.locals.vector(register - 16)).simdMem(S.v128_store, L.ST_XMM + (register - 16) * 16);
-    });
+    this.operands.forgetStack();
+    this.#transfer.load(this.operands.registers.used);
   }
   #epilogue(): void {
-    const { e } = this;
-    this.#storeRegisters(this.registers.written);
+    const { e } = this.values;
+    this.#transfer.store(this.operands.registers.written);
     this.flags.known = undefined;
     this.flags.store();
     e.get(EXIT_MODE).op(W.i32_eqz, W.if, VOID).i32(0).op(W.return, W.end);
     e.get(EXIT_MODE).i32(EXIT_STOP).op(W.i32_eq, W.if, VOID);
-    e.get(STATE).get(EXIT_ARGUMENT).get(BUDGET).call(this.functions.stop).i32(0).op(W.return, W.end);
+    e.get(STATE).get(EXIT_ARGUMENT).get(BUDGET).call(this.values.functions.stop).i32(0).op(W.return, W.end);
     e.get(STATE).get(BUDGET).mem(W.i32_store, L.ST_BUDGET);
-    e.get(STATE).get(EXIT_RIP).get(EXIT_ARGUMENT).op(W.return_call).unsigned(this.functions.chain);
+    e.get(STATE).get(EXIT_RIP).get(EXIT_ARGUMENT).op(W.return_call).unsigned(this.values.functions.chain);
   }
 
+  /** Puts flags in order, as the instruction may be left from here; number of its site. */
+  #leaveFrom(): number {
+    this.flags.settle();
+    if (this.#site < 0) this.#site = this.#makeSite();
+    return this.#site;
+  }
   #makeSite(): number {
     const { rip, next, insn } = this.#at;
     return this.#newSite({ rip, next, rest: this.#rest, insn });
@@ -167,14 +152,14 @@ export class RegionEmitter extends OperandEmitter implements Builder<Value, Valu
 
   // Structure: see N. Ramsey, "Beyond Relooper".
   #open(opcode: number, label: Label): void {
-    this.e.op(opcode, VOID);
+    this.values.e.op(opcode, VOID);
     this.#labels.push(label);
-    this.depth++;
+    this.values.depth++;
   }
   #close(): void {
-    this.e.op(W.end);
+    this.values.e.op(W.end);
     this.#labels.pop();
-    this.depth--;
+    this.values.depth--;
   }
   #tree(node: RegionNode): void {
     if (node.loop) {
@@ -207,7 +192,7 @@ export class RegionEmitter extends OperandEmitter implements Builder<Value, Valu
 
   #emitNode(node: RegionNode): void {
     this.#node = node;
-    const { e } = this;
+    const { e } = this.values;
     if (node.end === 'dispatch') {
       this.#dispatch(node);
       return;
@@ -218,12 +203,12 @@ export class RegionEmitter extends OperandEmitter implements Builder<Value, Valu
     this.#rest = count;
     const stop = this.#makeSite();
     e.i32(stop).set(EXIT_ARGUMENT).get(BUDGET).i32(count).op(W.i32_sub).tee(BUDGET).i32(0).op(W.i32_lt_s);
-    this.unlikely.push(e.length);
+    this.values.unlikely.push(e.length);
     e.op(W.if, VOID);
     this.flags.settle();
     e.i32(EXIT_STOP)
       .set(EXIT_MODE)
-      .br(this.depth + 1)
+      .br(this.values.depth + 1)
       .op(W.end);
     for (let k = 0; k < count; k++) {
       const at = insns[k]!;
@@ -231,7 +216,7 @@ export class RegionEmitter extends OperandEmitter implements Builder<Value, Valu
       this.#rest = count - k;
       this.#site = -1;
       this.flags.quiet = at.noFlags;
-      this.beginOperands(at.insn, at.next);
+      this.operands.begin(at.insn, at.next);
       if (at.shortcut) this.#shortcut(node.next!);
       else if (at.external) this.#callHelper();
       else SEMANTICS.get(at.insn.op)!(this, at.insn);
@@ -247,7 +232,7 @@ export class RegionEmitter extends OperandEmitter implements Builder<Value, Valu
    * the targets apart.
    */
   #dispatch(node: RegionNode): void {
-    const { e } = this;
+    const { e } = this.values;
     const { targets } = node;
     const { shift, bits, slots } = distinguish(targets.map(({ rip }) => rip!));
     const known: KnownFlags | undefined = this.flags.known;
@@ -262,7 +247,7 @@ export class RegionEmitter extends OperandEmitter implements Builder<Value, Valu
     targets.forEach((edge, k) => {
       this.#close();
       e.get(EXIT_RIP).i64(BigInt.asIntN(64, edge.rip!)).op(W.i64_ne);
-      this.unlikely.push(e.length);
+      this.values.unlikely.push(e.length);
       e.brIf(targets.length - 1 - k);
       this.flags.known = known;
       this.#node = node;
@@ -275,22 +260,22 @@ export class RegionEmitter extends OperandEmitter implements Builder<Value, Valu
 
   /** TypeScript executes the instruction: everything is in the state page while it does. */
   #callHelper(): void {
-    const { e } = this;
+    const { e } = this.values;
     this.external = true;
-    const site = this.site(); // flags are in order from here on
-    this.#storeRegisters(this.#spilled.written);
+    const site = this.#leaveFrom(); // flags are in order from here on
+    this.#transfer.store(this.#spilled.written);
     this.flags.store();
-    e.get(STATE).i32(site).get(BUDGET).call(this.functions.execute);
+    e.get(STATE).i32(site).get(BUDGET).call(this.values.functions.execute);
     // The state page is right, and must not be written over: what was spilled is read back first.
-    const stop = this.locals.scratch(32);
+    const stop = this.values.locals.scratch(32);
     e.set(stop);
-    this.#loadRegisters(this.#spilled.used);
+    this.#transfer.load(this.#spilled.used);
     this.flags.inStatePage();
-    this.forgetStack();
+    this.operands.forgetStack();
     e.get(STATE).mem(W.i32_load, L.ST_BUDGET).set(BUDGET);
     e.get(stop);
-    this.unlikely.push(e.length);
-    e.brIf(this.depth);
+    this.values.unlikely.push(e.length);
+    e.brIf(this.values.depth);
   }
 
   /**
@@ -298,29 +283,29 @@ export class RegionEmitter extends OperandEmitter implements Builder<Value, Valu
    * executes.
    */
   #shortcut(edge: Edge): void {
-    const { e } = this;
+    const { e } = this.values;
     const { insn } = this.#at;
     this.flags.retire();
     let value: Value | undefined;
     const shape = stringShape(insn);
     if (shape !== undefined) {
-      this.#storeRegisters(this.#spilled.written & STRING_REGISTERS);
+      this.#transfer.store(this.#spilled.written & STRING_REGISTERS);
       e.get(STATE).get(BUDGET).mem(W.i32_store, L.ST_BUDGET);
-      e.get(STATE).i32(shape).call(this.functions.string).op(W.i32_eqz);
+      e.get(STATE).i32(shape).call(this.values.functions.string).op(W.i32_eqz);
     } else if (insn.op !== OP.RDTSC && insn.op !== OP.IN) pushSimpleRefusal(e, STATE, insn.op);
     else {
       e.get(STATE).get(BUDGET).mem(W.i32_store, L.ST_BUDGET).get(STATE);
-      if (insn.op === OP.RDTSC) e.i32(this.#rest).call(this.functions.timeTsc);
+      if (insn.op === OP.RDTSC) e.i32(this.#rest).call(this.values.functions.timeTsc);
       else {
         if (insn.kind1 === K_IMM) e.i32(insn.imm & 0xff);
-        else this.put(this.reg(RDX, 2), 32);
-        e.i32(insn.size).i32(this.#rest).call(this.functions.timeIn);
+        else this.values.put(this.operands.reg(RDX, 2), 32);
+        e.i32(insn.size).i32(this.#rest).call(this.values.functions.timeIn);
       }
-      value = this.pop(64);
-      this.put(value, 64);
+      value = this.values.pop(64);
+      this.values.put(value, 64);
       e.i64(0n).op(W.i64_lt_s);
     }
-    this.unlikely.push(e.length);
+    this.values.unlikely.push(e.length);
     this.#open(W.if, undefined);
     this.#callHelper();
     e.get(STATE).mem(W.i64_load, L.ST_RIP).i64(BigInt.asIntN(64, edge.rip!)).op(W.i64_ne);
@@ -328,19 +313,20 @@ export class RegionEmitter extends OperandEmitter implements Builder<Value, Valu
       this.#pushGuard(edge);
       e.op(W.i32_or);
     }
-    this.unlikely.push(e.length);
+    this.values.unlikely.push(e.length);
     this.#open(W.if, undefined);
     e.get(STATE).mem(W.i64_load, L.ST_RIP).set(EXIT_RIP);
     this.#leave(0);
     this.#close();
     e.op(W.else);
     if (value && insn.op === OP.RDTSC) {
-      this.setReg(RAX, 4, this.truncate(4, value));
-      this.setReg(RDX, 4, this.shr(8, value, this.const(32n)));
-    } else if (value) this.setReg(RAX, insn.size as Width, this.truncate(insn.size as Width, value));
+      this.operands.setReg(RAX, 4, this.values.truncate(4, value));
+      this.operands.setReg(RDX, 4, this.values.shr(8, value, this.values.const(32n)));
+    } else if (value)
+      this.operands.setReg(RAX, insn.size as Width, this.values.truncate(insn.size as Width, value));
     else if (shape === undefined) simpleEffect(e, STATE, insn.op);
     else {
-      this.#loadRegisters(this.#spilled.used & STRING_REGISTERS);
+      this.#transfer.load(this.#spilled.used & STRING_REGISTERS);
       e.get(STATE).mem(W.i32_load, L.ST_BUDGET).set(BUDGET);
     }
     this.#close();
@@ -348,10 +334,10 @@ export class RegionEmitter extends OperandEmitter implements Builder<Value, Valu
 
   /** Behind an instruction that ends a block and was executed by TypeScript: mostly it goes on at the next. */
   #afterExternal(edge: Edge): void {
-    const { e } = this;
+    const { e } = this.values;
     if (edge.to) {
       e.get(STATE).mem(W.i64_load, L.ST_RIP).i64(edge.rip!).op(W.i64_ne);
-      this.unlikely.push(e.length);
+      this.values.unlikely.push(e.length);
       this.#open(W.if, undefined);
     }
     e.get(STATE).mem(W.i64_load, L.ST_RIP).set(EXIT_RIP);
@@ -364,16 +350,16 @@ export class RegionEmitter extends OperandEmitter implements Builder<Value, Valu
   /** Leaves to EXIT_RIP. */
   #leave(link: number): void {
     this.flags.settle();
-    this.e.i32(link).set(EXIT_ARGUMENT).i32(EXIT_CHAIN).set(EXIT_MODE).br(this.depth);
+    this.values.e.i32(link).set(EXIT_ARGUMENT).i32(EXIT_CHAIN).set(EXIT_MODE).br(this.values.depth);
   }
   #leaveTo(edge: Edge): void {
-    this.e.i64(BigInt.asIntN(64, edge.rip!)).set(EXIT_RIP);
+    this.values.e.i64(BigInt.asIntN(64, edge.rip!)).set(EXIT_RIP);
     this.#leave(edge.link);
   }
   /** Goes along an edge: whatever is emitted next is reached otherwise. */
   #follow(edge: Edge): void {
     const { to } = edge;
-    const { e } = this;
+    const { e } = this.values;
     const from = this.#node;
     if (to === undefined) {
       this.#leaveTo(edge);
@@ -381,7 +367,7 @@ export class RegionEmitter extends OperandEmitter implements Builder<Value, Valu
     }
     if (edge.guarded) {
       this.#pushGuard(edge);
-      this.unlikely.push(e.length);
+      this.values.unlikely.push(e.length);
       this.#open(W.if, undefined);
       this.#leaveTo(edge);
       this.#close();
@@ -401,46 +387,56 @@ export class RegionEmitter extends OperandEmitter implements Builder<Value, Valu
   /** Pushes true if the jump cache does not lead to the edge's target. */
   #pushGuard(edge: Edge): void {
     const index = jumpCacheIndex(Number(BigInt.asIntN(32, edge.rip!)));
-    this.e
+    this.values.e
       .get(STATE)
       .mem(W.i32_load, JUMP_CACHE_BLOCK + index * JUMP_CACHE_ENTRY_SIZE)
       .i32(edge.to!.block.host)
       .op(W.i32_ne);
   }
 
-  override if_(c: Value, body: () => void): void {
-    if (c.constant !== undefined) super.if_(c, body);
-    else this.flags.sometimes((emitted) => super.if_(c, emitted), body);
+  if_(c: Value, body: () => void): void {
+    if (c.constant !== undefined) {
+      this.values.if_(c, body);
+      return;
+    }
+    const emit = (emitted: () => void): void => {
+      this.operands.detachAll();
+      this.values.if_(c, emitted);
+    };
+    this.flags.sometimes(emit, body);
+  }
+  faultIf(c: Value): void {
+    this.operands.faultIf(c);
   }
   nextRip(): Value {
-    return this.const(this.next);
+    return this.values.const(this.operands.next);
   }
   checkRelative(): void {
     // Checked when the region was found.
   }
   checkTarget(rip: Value): void {
-    const { e } = this;
-    if (this.native === 64) {
+    const { e } = this.values;
+    if (this.values.native === 64) {
       if (rip.constant !== undefined && isCanonical(rip.constant)) return;
-      this.put(rip, 64);
+      this.values.put(rip, 64);
       e.i64(16n).op(W.i64_shl).i64(16n).op(W.i64_shr_s);
-      this.put(rip, 64);
+      this.values.put(rip, 64);
       e.op(W.i64_ne);
-      this.faultIf(this.popTruth());
+      this.faultIf(this.values.popTruth());
       return;
     }
-    if (this.mode & L.MODE_FLAT_CODE) return; // the limit is 4 GiB
-    this.put(rip, 32);
+    if (this.#mode & L.MODE_FLAT_CODE) return; // the limit is 4 GiB
+    this.values.put(rip, 32);
     e.get(STATE)
       .mem(W.i32_load, L.ST_SEG_LIMIT + SEG_CS * 4)
       .op(W.i32_gt_u);
-    this.faultIf(this.popTruth());
+    this.faultIf(this.values.popTruth());
   }
   jumpRelative(): void {
     this.#follow(this.#node.taken!);
   }
   jumpRelativeIf(c: Value): void {
-    const { e } = this;
+    const { e } = this.values;
     const node = this.#node;
     const { taken, next } = node;
     if (c.constant !== undefined) {
@@ -451,11 +447,11 @@ export class RegionEmitter extends OperandEmitter implements Builder<Value, Valu
     const label = to && !taken!.guarded ? this.#labelOf(node, to) : -1;
     if (label >= 0) {
       this.#flagsFor(to!, node);
-      this.put(c, 32);
+      this.values.put(c, 32);
       e.brIf(label);
     } else {
-      this.put(c, 32);
-      if (!to) this.unlikely.push(e.length);
+      this.values.put(c, 32);
+      if (!to) this.values.unlikely.push(e.length);
       this.#open(W.if, undefined);
       const known: KnownFlags | undefined = this.flags.known;
       this.#follow(taken!);
@@ -466,25 +462,25 @@ export class RegionEmitter extends OperandEmitter implements Builder<Value, Valu
     this.#follow(next!);
   }
   jumpTo(rip: Value): void {
-    const { e } = this;
+    const { e } = this.values;
     const node = this.#node;
     const edge = node.taken;
     if (node.end === 'indirect') {
-      this.put(rip, 64);
+      this.values.put(rip, 64);
       e.set(EXIT_RIP);
       if (edge?.to) this.#follow(edge);
       else this.#leave(0);
       return;
     }
     if (edge?.to) {
-      const type = this.native;
-      this.put(rip, type);
-      this.put(this.const(edge.rip!), type);
+      const type = this.values.native;
+      this.values.put(rip, type);
+      this.values.put(this.values.const(edge.rip!), type);
       e.op(type === 64 ? W.i64_ne : W.i32_ne);
-      this.unlikely.push(e.length);
+      this.values.unlikely.push(e.length);
       this.#open(W.if, undefined);
     }
-    this.put(rip, 64);
+    this.values.put(rip, 64);
     e.set(EXIT_RIP);
     this.#leave(0);
     if (!edge?.to) return;

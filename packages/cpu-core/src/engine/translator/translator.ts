@@ -213,7 +213,7 @@ export class Translator {
     if (emitter.external) {
       // What has to be spilled around helpers is only known now.
       this.#release(sites);
-      emitter = new RegionEmitter(module.functions, mode, newSite, emitter.registers);
+      emitter = new RegionEmitter(module.functions, mode, newSite, emitter.operands.registers);
       code = emitter.emit(entry);
     }
     module.add(code);

@@ -1,7 +1,7 @@
 /**
  * Emits computations on {@link Value}s: the part of the translator's back end that knows neither registers nor memory.
  */
-import type { Width } from '../../semantics/builder.ts';
+import type { Values, Width } from '../../semantics/builder.ts';
 import { type Emitter, VOID, W } from '../wasm/emitter.ts';
 import type { Locals } from './locals.ts';
 import { bitsOf, Value } from './value.ts';
@@ -31,7 +31,7 @@ export interface RegionFunctions {
 }
 
 /** Arithmetic of a region: works out constants itself, emits the rest. */
-export class ValueEmitter {
+export class ValueEmitter implements Values<Value, Value> {
   readonly e: Emitter;
   readonly functions: RegionFunctions;
   readonly locals: Locals;
@@ -39,6 +39,8 @@ export class ValueEmitter {
   readonly native: 32 | 64;
   /** Labels opened inside the function so far. */
   depth = 0;
+  /** Offsets into the code buffer of `if`s and `br_if`s that are hardly ever taken. */
+  readonly unlikely: number[] = [];
 
   constructor(e: Emitter, functions: RegionFunctions, locals: Locals, native: 32 | 64) {
     this.e = e;

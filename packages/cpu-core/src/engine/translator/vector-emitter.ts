@@ -9,26 +9,29 @@ import { S } from '../wasm/emitter.ts';
 import * as code from '../wasm/vector-code.ts';
 import { type OperandEmitter, XMM_BIT } from './operand-emitter.ts';
 import { Value } from './value.ts';
+import type { ValueEmitter } from './value-emitter.ts';
 
 /** Vectors of a region: XMM registers are wasm locals while the region runs. */
 export class VectorEmitter implements Vectors<Value> {
-  readonly #b: OperandEmitter;
+  readonly #v: ValueEmitter;
+  readonly #o: OperandEmitter;
 
-  constructor(operands: OperandEmitter) {
-    this.#b = operands;
+  constructor(values: ValueEmitter, operands: OperandEmitter) {
+    this.#v = values;
+    this.#o = operands;
   }
 
   #push(v: Value): () => void {
-    return () => void this.#b.e.get(v.local);
+    return () => void this.#v.e.get(v.local);
   }
   #pop128(): Value {
-    return this.#b.pop(128);
+    return this.#v.pop(128);
   }
   #scalar(v: Value): code.Scalar {
     return {
       constant: v.constant,
-      push32: () => this.#b.put(v, 32),
-      push64: () => this.#b.put(v, 64),
+      push32: () => this.#v.put(v, 32),
+      push64: () => this.#v.put(v, 64),
     };
   }
 
@@ -37,58 +40,58 @@ export class VectorEmitter implements Vectors<Value> {
   }
   /** A register's value is its own local: descriptions write to registers last. */
   read(n: number, aligned = true): Value {
-    if (this.#b.kind(n) === K_XMM) {
-      const register = this.#b.value(n);
-      this.#b.registers.used |= XMM_BIT << register;
-      return new Value(128, this.#b.locals.vector(register), 128);
+    if (this.#o.kind(n) === K_XMM) {
+      const register = this.#o.value(n);
+      this.#o.registers.used |= XMM_BIT << register;
+      return new Value(128, this.#v.locals.vector(register), 128);
     }
-    this.#b.e.get(this.#b.translateOperand(16, false, aligned)).simdMem(S.v128_load, 0);
+    this.#v.e.get(this.#o.translateOperand(16, false, aligned)).simdMem(S.v128_load, 0);
     return this.#pop128();
   }
   write(n: number, value: Value, aligned = true): void {
-    const { e } = this.#b;
-    if (this.#b.kind(n) === K_XMM) {
-      const register = this.#b.value(n);
-      this.#b.registers.used |= XMM_BIT << register;
-      this.#b.registers.written |= XMM_BIT << register;
-      const local = this.#b.locals.vector(register);
+    const { e } = this.#v;
+    if (this.#o.kind(n) === K_XMM) {
+      const register = this.#o.value(n);
+      this.#o.registers.used |= XMM_BIT << register;
+      this.#o.registers.written |= XMM_BIT << register;
+      const local = this.#v.locals.vector(register);
       if (local !== value.local) e.get(value.local).set(local);
       return;
     }
-    e.get(this.#b.translateOperand(16, true, aligned))
+    e.get(this.#o.translateOperand(16, true, aligned))
       .get(value.local)
       .simdMem(S.v128_store, 0);
   }
   apply(op: VectorOp, a: Value, b: Value): Value {
-    code.pushVector(this.#b.e, op, this.#push(a), this.#push(b));
+    code.pushVector(this.#v.e, op, this.#push(a), this.#push(b));
     return this.#pop128();
   }
   shiftLanes(op: VectorShift, a: Value, count: Value): Value {
-    code.pushShift(this.#b.e, op, this.#push(a), this.#scalar(count));
+    code.pushShift(this.#v.e, op, this.#push(a), this.#scalar(count));
     return this.#pop128();
   }
   shiftBytes(a: Value, count: Value, left: boolean): Value {
-    code.pushShiftBytes(this.#b.e, this.#push(a), this.#scalar(count), left);
+    code.pushShiftBytes(this.#v.e, this.#push(a), this.#scalar(count), left);
     return this.#pop128();
   }
   shuffle32(a: Value, b: Value, order: Value): Value {
-    code.pushShuffle32(this.#b.e, this.#push(a), this.#push(b), this.#scalar(order));
+    code.pushShuffle32(this.#v.e, this.#push(a), this.#push(b), this.#scalar(order));
     return this.#pop128();
   }
   shuffle16(a: Value, high: boolean, order: Value): Value {
-    code.pushShuffle16(this.#b.e, this.#push(a), high, this.#scalar(order));
+    code.pushShuffle16(this.#v.e, this.#push(a), high, this.#scalar(order));
     return this.#pop128();
   }
   moveMask(a: Value): Value {
-    this.#b.e.get(a.local).simd(S.i8x16_bitmask);
-    return this.#b.pop(32, 16);
+    this.#v.e.get(a.local).simd(S.i8x16_bitmask);
+    return this.#v.pop(32, 16);
   }
   lane(w: Width, n: number, a: Value): Value {
-    code.pushLane(this.#b.e, w, n, this.#push(a));
-    return this.#b.pop(w === 8 ? 64 : 32, w * 8);
+    code.pushLane(this.#v.e, w, n, this.#push(a));
+    return this.#v.pop(w === 8 ? 64 : 32, w * 8);
   }
   of(value: Value): Value {
-    code.pushVectorOf(this.#b.e, this.#scalar(value));
+    code.pushVectorOf(this.#v.e, this.#scalar(value));
     return this.#pop128();
   }
 }

@@ -6,7 +6,8 @@ import { productFlags } from '../../semantics/arith.ts';
 import type { Flags, Width } from '../../semantics/builder.ts';
 import { LOCAL_POOL32, LOCAL_STATE } from './convention.ts';
 import { I32, W } from './emitter.ts';
-import type { WasmBuilder } from './wasm-builder.ts';
+import type { OperandBuilder } from './operand-builder.ts';
+import type { ValueBuilder } from './value-builder.ts';
 
 /** Bits of ST_CC_OP for flags that are put into ST_EFLAGS while the others stay lazy. */
 const APART: Readonly<Record<number, number>> = {
@@ -26,13 +27,15 @@ interface FreshFlags {
 
 /** Flags and conditions. */
 export class FlagBuilder implements Flags<number, number> {
-  readonly #b: WasmBuilder;
+  readonly #v: ValueBuilder;
+  readonly #o: OperandBuilder;
   #fresh: FreshFlags | undefined;
   /** Leave the flags alone: nobody looks at them. */
   quiet = false;
 
-  constructor(operands: WasmBuilder) {
-    this.#b = operands;
+  constructor(values: ValueBuilder, operands: OperandBuilder) {
+    this.#v = values;
+    this.#o = operands;
   }
 
   /** Starts a handler: nothing is known of the flags. */
@@ -41,7 +44,7 @@ export class FlagBuilder implements Flags<number, number> {
   }
 
   #storeLazy(kind: number, w: Width, result: number): void {
-    const e = this.#b.e;
+    const e = this.#v.e;
     e.get(LOCAL_STATE)
       .i32(kind | ((31 - Math.clz32(w)) << 8))
       .mem(W.i32_store, L.ST_CC_OP);
@@ -50,26 +53,26 @@ export class FlagBuilder implements Flags<number, number> {
     e.mem(W.i64_store, L.ST_CC_RES);
   }
   #putTop(v: number, w: Width): void {
-    this.#b.put(v);
-    if (w < 8) this.#b.e.i64(BigInt(64 - 8 * w)).op(W.i64_shl);
+    this.#v.put(v);
+    if (w < 8) this.#v.e.i64(BigInt(64 - 8 * w)).op(W.i64_shl);
   }
   set(kind: number, w: Width, result: number, source: number): void {
     if (this.quiet) return;
     this.#storeLazy(kind, w, result);
     if (kind !== L.CC_LOGIC) {
-      this.#b.e.get(LOCAL_STATE);
+      this.#v.e.get(LOCAL_STATE);
       this.#putTop(source, w);
-      this.#b.e.mem(W.i64_store, L.ST_CC_SRC);
+      this.#v.e.mem(W.i64_store, L.ST_CC_SRC);
     }
     this.#fresh = { kind, w, result, source };
   }
   setWithCarry(kind: number, w: Width, result: number, source: number, carry: number): void {
     if (this.quiet) return;
-    const e = this.#b.e;
+    const e = this.#v.e;
     this.set(kind, w, result, source);
     this.#fresh = undefined;
     e.get(LOCAL_STATE);
-    this.#b.put(carry);
+    this.#v.put(carry);
     e.op(W.i32_wrap_i64)
       .i32(L.CC_ADC - L.CC_ADD)
       .op(W.i32_mul);
@@ -81,30 +84,30 @@ export class FlagBuilder implements Flags<number, number> {
     if (this.quiet) return;
     const carry = this.carry();
     this.#storeLazy(kind, w, result);
-    this.#b.e.get(LOCAL_STATE).get(carry).mem(W.i64_store, L.ST_CC_SRC);
+    this.#v.e.get(LOCAL_STATE).get(carry).mem(W.i64_store, L.ST_CC_SRC);
     this.#fresh = { kind, w, result, source: carry };
   }
   setGiven(w: Width, result: number, bits: number): void {
     if (this.quiet) return;
     this.#storeLazy(L.CC_GIVEN, w, result);
     this.#fresh = undefined;
-    this.#b.e.get(LOCAL_STATE);
-    this.#b.put(bits);
-    this.#b.e.mem(W.i64_store, L.ST_CC_SRC);
+    this.#v.e.get(LOCAL_STATE);
+    this.#v.put(bits);
+    this.#v.e.mem(W.i64_store, L.ST_CC_SRC);
   }
   setProduct(w: Width, low: number, x: number, y: number): void {
-    if (!this.quiet) productFlags(this.#b, w, low, x, y);
+    if (!this.quiet) productFlags({ values: this.#v, flags: this }, w, low, x, y);
   }
   #evaluated(): void {
-    this.#b.apart(() => this.#b.e.get(LOCAL_STATE).call(this.#b.functions.flags), I32);
+    this.#v.apart(() => this.#v.e.get(LOCAL_STATE).call(this.#v.functions.flags), I32);
   }
   status(): number {
     this.#evaluated();
-    this.#b.e.op(W.i64_extend_i32_u);
-    return this.#b.new64();
+    this.#v.e.op(W.i64_extend_i32_u);
+    return this.#v.new64();
   }
   change(mask: number, bits: number): void {
-    const e = this.#b.e;
+    const e = this.#v.e;
     const status = mask & STATUS_FLAGS;
     const apart = status & ~(RFLAGS_CF | RFLAGS_OF) ? undefined : APART[status];
     e.get(LOCAL_STATE).get(LOCAL_STATE).mem(W.i32_load, L.ST_EFLAGS);
@@ -113,13 +116,13 @@ export class FlagBuilder implements Flags<number, number> {
       this.#evaluated();
       e.i32(~mask).op(W.i32_and, W.i32_or);
     } else e.i32(~mask).op(W.i32_and);
-    this.#b.put(bits);
+    this.#v.put(bits);
     e.op(W.i32_wrap_i64, W.i32_or).mem(W.i32_store, L.ST_EFLAGS);
     if (!status) return;
     e.get(LOCAL_STATE);
     if (apart === undefined) e.i32(L.CC_EAGER);
     else {
-      const op = LOCAL_POOL32 + this.#b.next32; // scratch: taken again at once
+      const op = LOCAL_POOL32 + this.#v.next32; // scratch: taken again at once
       e.get(LOCAL_STATE).mem(W.i32_load, L.ST_CC_OP).tee(op).i32(apart).op(W.i32_or).i32(L.CC_EAGER);
       e.get(op).op(W.select);
     }
@@ -127,16 +130,16 @@ export class FlagBuilder implements Flags<number, number> {
   }
   carry(): number {
     this.#pushCarry();
-    this.#b.e.op(W.i64_extend_i32_u);
-    return this.#b.new64();
+    this.#v.e.op(W.i64_extend_i32_u);
+    return this.#v.new64();
   }
   /** Pushes CF, for any kind of lazy flags. */
   #pushCarry(): void {
-    const e = this.#b.e;
-    const kind = LOCAL_POOL32 + this.#b.next32; // scratch: taken again at once
+    const e = this.#v.e;
+    const kind = LOCAL_POOL32 + this.#v.next32; // scratch: taken again at once
     const load = (offset: number): number => {
       e.get(LOCAL_STATE).mem(W.i64_load, offset);
-      return this.#b.new64();
+      return this.#v.new64();
     };
     const carried = (): void => void e.get(kind).i32(3).op(W.i32_shr_u);
     // Below, or equal where a carry came in.
@@ -163,7 +166,7 @@ export class FlagBuilder implements Flags<number, number> {
       .get(LOCAL_STATE)
       .mem(W.i64_load8_u, L.ST_CC_OP + 1);
     e.op(W.i64_shl, W.i64_sub, W.i64_shl, W.i64_add);
-    below(this.#b.new64(), source);
+    below(this.#v.new64(), source);
     e.op(W.else);
     e.i32((1 << L.CC_INC) | (1 << L.CC_DEC) | (1 << L.CC_GIVEN)).get(kind);
     e.op(W.i32_shr_u).i32(1).op(W.i32_and, W.if, I32);
@@ -174,14 +177,14 @@ export class FlagBuilder implements Flags<number, number> {
   }
 
   condition(): number {
-    const cc = this.#b.insn.cc;
+    const cc = this.#o.insn.cc;
     const fresh = this.#fresh;
     const even = cc & ~1;
     if (fresh && this.#freshCondition(fresh, even)) {
-      if (cc & 1) this.#b.e.op(W.i32_eqz);
-      return this.#b.new32();
+      if (cc & 1) this.#v.e.op(W.i32_eqz);
+      return this.#v.new32();
     }
-    const e = this.#b.e;
+    const e = this.#v.e;
     if (even === 0x4 || even === 0x8) {
       // ZF and SF come from the result whatever the operation was.
       e.get(LOCAL_STATE).mem(W.i32_load, L.ST_CC_OP).op(W.i32_eqz, W.if, 0x7f);
@@ -205,12 +208,12 @@ export class FlagBuilder implements Flags<number, number> {
       e.op(W.end);
     } else this.#slowCondition(even);
     if (cc & 1) e.op(W.i32_eqz);
-    return this.#b.new32();
+    return this.#v.new32();
   }
   #freshCondition(f: FreshFlags, even: number): boolean {
-    const e = this.#b.e;
+    const e = this.#v.e;
     if (even === 0x4) {
-      this.#b.put(f.result);
+      this.#v.put(f.result);
       e.op(W.i64_eqz);
       return true;
     }
@@ -221,9 +224,9 @@ export class FlagBuilder implements Flags<number, number> {
     }
     const relation = { 2: W.i64_lt_u, 6: W.i64_le_u, 12: W.i64_lt_s, 14: W.i64_le_s }[even];
     if (relation === undefined) return false;
-    const { difference } = this.#b;
+    const { difference } = this.#v;
     if (f.kind === L.CC_SUB && difference?.result === f.result && difference.b === f.source) {
-      const put = (v: number): void => (even < 0xc ? this.#b.put(v) : this.#putTop(v, f.w));
+      const put = (v: number): void => (even < 0xc ? this.#v.put(v) : this.#putTop(v, f.w));
       put(difference.a);
       put(difference.b);
       e.op(relation);
@@ -241,14 +244,14 @@ export class FlagBuilder implements Flags<number, number> {
   }
   /** Pushes the truth of an even condition code from the evaluated flags. */
   #slowCondition(even: number): void {
-    const e = this.#b.e;
+    const e = this.#v.e;
     this.#evaluated();
     if (even < 0xc) {
       const mask = { 0: 0x800, 2: 0x1, 4: 0x40, 6: 0x41, 8: 0x80, 10: 0x4 }[even]!;
       e.i32(mask).op(W.i32_and).i32(0).op(W.i32_ne);
       return;
     }
-    const flags = LOCAL_POOL32 + this.#b.next32; // scratch: taken again at once
+    const flags = LOCAL_POOL32 + this.#v.next32; // scratch: taken again at once
     e.tee(flags).i32(4).op(W.i32_shr_u).get(flags).op(W.i32_xor).i32(0x80).op(W.i32_and);
     if (even === 0xe) e.get(flags).i32(0x40).op(W.i32_and, W.i32_or);
     e.i32(0).op(W.i32_ne);

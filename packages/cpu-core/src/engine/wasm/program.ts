@@ -233,7 +233,7 @@ function runFunction(
     const b = new WasmBuilder(e, functions, addressing, labels);
     if (k === R.HANDLER_EXIT) e.br(labels.exit);
     else if (k === R.HANDLER_EXECUTE) {
-      b.apart(() => {
+      b.values.apart(() => {
         e.get(LOCAL_STATE)
           .get(LOCAL_RECORD)
           .call(calls.execute)
@@ -242,7 +242,7 @@ function runFunction(
       nextRecord(e, next);
     } else if (k === R.HANDLER_CALL) {
       // 0: go on; 1: leave; else the next block.
-      b.apart(() => {
+      b.values.apart(() => {
         e.get(LOCAL_STATE).get(LOCAL_RECORD).get(LOCAL_RECORD).mem(W.i32_load16_u, R.R_FUNCTION);
         e.op(W.call_indirect).unsigned(calls.indirect).unsigned(calls.table).tee(LOCAL_BLOCK).op(W.if, VOID);
         e.get(LOCAL_BLOCK)
@@ -328,7 +328,7 @@ function formFunction(addressing: Addressing, { insn }: Form, functions: Functio
   e.get(LOCAL_STATE).mem(W.i32_load, L.ST_TLB).set(LOCAL_TLB).op(W.block, VOID, W.block, VOID);
   openLabels(e);
   const b = new WasmBuilder(e, functions, addressing, labelsAt(0));
-  b.segmented = true;
+  b.operands.segmented = true;
   b.begin(insn);
   SEMANTICS.get(insn.op)!(b, insn);
   if (!b.jumped) e.i32(0).op(W.return);

@@ -1,66 +1,34 @@
 /** The part of the WebAssembly back end that computes: values, truths, constants. */
-import type { Insn } from '../../insn.ts';
-import type { Width } from '../../semantics/builder.ts';
-import {
-  type Addressing,
-  type Functions,
-  type Labels,
-  LOCAL_POOL32,
-  LOCAL_POOL64,
-  LOCAL_RECORD,
-  POOL32,
-  POOL64,
-} from './convention.ts';
+import type { Values, Width } from '../../semantics/builder.ts';
+import { type Functions, LOCAL_POOL32, LOCAL_POOL64, LOCAL_RECORD, POOL32, POOL64 } from './convention.ts';
 import { type Emitter, I64, VOID, W } from './emitter.ts';
 
 /**
  * Values are locals of type i64 (or constants, as negative numbers), truths are locals of type i32. Every value is
  * zero-extended from its width.
  */
-export class ValueBuilder {
+export class ValueBuilder implements Values<number, number> {
   readonly e: Emitter;
   readonly functions: Functions;
-  protected readonly addressing: Addressing;
-  insn!: Insn;
-  /** Host offset of the memory operand once translated for writing. */
-  protected writeHost: number | undefined;
   /** Blocks opened inside the handler. */
-  protected depth = 0;
-  /** Distance from the record in LOCAL_RECORD to the one being compiled (fused pairs). */
-  protected recordOffset = 0;
+  depth = 0;
   /** The last subtraction. */
   difference: { readonly a: number; readonly b: number; readonly result: number } | undefined;
-  /** Locals with the host addresses of registers, by record byte. */
-  protected readonly addresses = new Map<number, number>();
   next32 = 0;
   #next64 = 0;
   #constants: bigint[] = [];
-  protected readonly labels: Labels;
-  /** The handler has left by itself (jump). */
-  jumped = false;
-  /** Add the segment base that the record names (64-bit FS and GS). */
-  segmented = false;
 
-  constructor(emitter: Emitter, functions: Functions, addressing: Addressing, labels: Labels) {
+  constructor(emitter: Emitter, functions: Functions) {
     this.e = emitter;
     this.functions = functions;
-    this.addressing = addressing;
-    this.labels = labels;
   }
 
-  /** Starts a handler for instructions of this form. `at`: offset of its record from the current one. */
-  begin(insn: Insn, at = 0): void {
-    this.insn = insn;
-    this.recordOffset = at;
-    this.writeHost = undefined;
-    this.addresses.clear();
-    this.jumped = false;
-    if (at === 0) {
-      this.#next64 = 0;
-      this.next32 = 0;
-      this.#constants = [];
-      this.difference = undefined;
-    }
+  /** Starts a handler: all locals are free. */
+  begin(): void {
+    this.#next64 = 0;
+    this.next32 = 0;
+    this.#constants = [];
+    this.difference = undefined;
   }
 
   put(v: number): void {

@@ -7,32 +7,35 @@ import { LOCAL_POOL128, POOL128 } from './convention.ts';
 import { S, W } from './emitter.ts';
 import type { OperandBuilder } from './operand-builder.ts';
 import * as R from './record.ts';
+import type { ValueBuilder } from './value-builder.ts';
 import * as code from './vector-code.ts';
 
 /** Vectors of the interpreter: values are locals of 128 bit, operands come from the record. */
 export class VectorBuilder implements Vectors<number> {
-  readonly #b: OperandBuilder;
+  readonly #v: ValueBuilder;
+  readonly #o: OperandBuilder;
   #next128 = 0;
 
-  constructor(operands: OperandBuilder) {
-    this.#b = operands;
+  constructor(values: ValueBuilder, operands: OperandBuilder) {
+    this.#v = values;
+    this.#o = operands;
   }
 
   #new128(): number {
     if (this.#next128 === POOL128) throw new RangeError('wasm: out of vector locals');
     const local = LOCAL_POOL128 + this.#next128++;
-    this.#b.e.set(local);
+    this.#v.e.set(local);
     return local;
   }
   #push(v: number): () => void {
-    return () => this.#b.put(v);
+    return () => this.#v.put(v);
   }
   #scalar(v: number): code.Scalar {
     return {
-      constant: this.#b.constantOf(v),
+      constant: this.#v.constantOf(v),
       push32: () => {
-        this.#b.put(v);
-        this.#b.e.op(W.i32_wrap_i64);
+        this.#v.put(v);
+        this.#v.e.op(W.i32_wrap_i64);
       },
       push64: this.#push(v),
     };
@@ -43,51 +46,51 @@ export class VectorBuilder implements Vectors<number> {
     this.#next128 = 0;
   }
   read(n: number, aligned = true): number {
-    const { e } = this.#b;
-    if (this.#b.kind(n) === K_XMM) {
-      this.#b.registerAddress(R.R_REG + n);
+    const { e } = this.#v;
+    if (this.#o.kind(n) === K_XMM) {
+      this.#o.registerAddress(R.R_REG + n);
       e.simdMem(S.v128_load, L.ST_XMM);
-    } else e.get(this.#b.translateOperand(16, false, aligned)).simdMem(S.v128_load, 0);
+    } else e.get(this.#o.translateOperand(16, false, aligned)).simdMem(S.v128_load, 0);
     return this.#new128();
   }
   write(n: number, value: number, aligned = true): void {
-    const { e } = this.#b;
-    const register = this.#b.kind(n) === K_XMM;
-    if (register) this.#b.registerAddress(R.R_REG + n);
-    else e.get(this.#b.translateOperand(16, true, aligned));
+    const { e } = this.#v;
+    const register = this.#o.kind(n) === K_XMM;
+    if (register) this.#o.registerAddress(R.R_REG + n);
+    else e.get(this.#o.translateOperand(16, true, aligned));
     e.get(value).simdMem(S.v128_store, register ? L.ST_XMM : 0);
   }
   apply(op: VectorOp, a: number, b: number): number {
-    code.pushVector(this.#b.e, op, this.#push(a), this.#push(b));
+    code.pushVector(this.#v.e, op, this.#push(a), this.#push(b));
     return this.#new128();
   }
   shiftLanes(op: VectorShift, a: number, count: number): number {
-    code.pushShift(this.#b.e, op, this.#push(a), this.#scalar(count));
+    code.pushShift(this.#v.e, op, this.#push(a), this.#scalar(count));
     return this.#new128();
   }
   shiftBytes(a: number, count: number, left: boolean): number {
-    code.pushShiftBytes(this.#b.e, this.#push(a), this.#scalar(count), left);
+    code.pushShiftBytes(this.#v.e, this.#push(a), this.#scalar(count), left);
     return this.#new128();
   }
   shuffle32(a: number, b: number, order: number): number {
-    code.pushShuffle32(this.#b.e, this.#push(a), this.#push(b), this.#scalar(order));
+    code.pushShuffle32(this.#v.e, this.#push(a), this.#push(b), this.#scalar(order));
     return this.#new128();
   }
   shuffle16(a: number, high: boolean, order: number): number {
-    code.pushShuffle16(this.#b.e, this.#push(a), high, this.#scalar(order));
+    code.pushShuffle16(this.#v.e, this.#push(a), high, this.#scalar(order));
     return this.#new128();
   }
   moveMask(a: number): number {
-    this.#b.e.get(a).simd(S.i8x16_bitmask).op(W.i64_extend_i32_u);
-    return this.#b.new64();
+    this.#v.e.get(a).simd(S.i8x16_bitmask).op(W.i64_extend_i32_u);
+    return this.#v.new64();
   }
   lane(w: Width, n: number, a: number): number {
-    code.pushLane(this.#b.e, w, n, this.#push(a));
-    if (w < 8) this.#b.e.op(W.i64_extend_i32_u);
-    return this.#b.new64();
+    code.pushLane(this.#v.e, w, n, this.#push(a));
+    if (w < 8) this.#v.e.op(W.i64_extend_i32_u);
+    return this.#v.new64();
   }
   of(value: number): number {
-    code.pushVectorOf(this.#b.e, this.#scalar(value));
+    code.pushVectorOf(this.#v.e, this.#scalar(value));
     return this.#new128();
   }
 }
