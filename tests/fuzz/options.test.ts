@@ -28,6 +28,8 @@ interface Subject {
   readonly base: Options;
   readonly options: string;
   readonly use: (options: never) => unknown;
+  /** Builds a machine, which takes long: fewer values in the short form, fewer pairs in the full one. */
+  readonly slow?: true;
 }
 
 const VALUES: readonly unknown[] = [
@@ -40,6 +42,7 @@ const flash = new Uint8Array(0x1_0000).fill(0xf4);
 const processor = { smi: () => {}, nmi: () => {}, init: () => {}, sipi: () => {} };
 const clock = { now: () => 0, createAlarm: () => ({ set: () => {}, cancel: () => {} }) };
 
+const ENGINE = { window: createWindow(0x100_0000), cacheOffset: 0, cacheSize: 0x80_0000 };
 const idleBoot = new Boot({ code: flash, vars: new Uint8Array(0x1000), memoryMiB: 32, tier: 'interpreter' });
 const LINE = 'qemu-system-x86-1000 [000] 1.000001: kvm_enter_smm: vcpu 0: entering SMM, smbase 0x30000\n';
 const NO_MEMORY = { readBlock: () => {}, writeBlock: () => {} };
@@ -52,6 +55,7 @@ class Card extends PciDevice {
 
 const SUBJECTS: Record<string, Subject> = {
   Machine: {
+    slow: true,
     base: {
       ...{ cpus: 1, memoryMiB: 32, model: cpuModel('qemu64'), flash, saveState: SAVE_STATE_AMD64 },
       ...{ accelerator: 'tcg', behaviour: {}, schedule: { seed: 0, slice: 100 }, comm: 'test' },
@@ -62,36 +66,37 @@ const SUBJECTS: Record<string, Subject> = {
     use: (options) => new Machine(options).run({ instructions: 10 }),
   },
   Boot: {
+    slow: true,
     base: { code: flash, vars: new Uint8Array(0x1000), memoryMiB: 32, tier: 'interpreter' },
     options:
       'code vars cpus memoryMiB cpu accelerator kvm host quirks smiFeatures keyboard topology bitness secureFlash sleepStates fwCfgFiles extTsegMb startTime debug acpi serial schedule nsPerInstruction lookEvery tier translator trace roomAgain varsWritten',
     use: (options) => new Boot(options).run(10),
   },
   Relocation: {
+    slow: true,
     base: { rom: flash, memoryMiB: 64, tier: 'interpreter' },
     options:
       'cpus memoryMiB bitness cpu accelerator kvm host quirks edk2 tsegMb waitForRebased rom schedule budget nsPerInstruction trace tier translator progress interrupt',
     use: (options) => prepareRelocation(options).machine.run({ instructions: 10 }),
   },
   Engine: {
-    base: { window: createWindow(0x100_0000), cacheOffset: 0, cacheSize: 0x80_0000 },
+    base: ENGINE,
     options: 'window cacheOffset cacheSize interpreter translator',
     use: (options) => new Engine(options),
   },
   createProcessor: {
     base: { index: 0, ports: {}, model: cpuModel('qemu64'), bsp: true, tier: 'evaluator' },
     options: 'index ports model behaviour bsp tier',
-    use: (options) =>
-      new Engine({ window: createWindow(0x100_0000), cacheOffset: 0, cacheSize: 0x80_0000 }).createProcessor(
-        options,
-      ),
+    use: (options) => new Engine(ENGINE).createProcessor(options),
   },
   bootInPieces: {
-    base: { budget: 10, memoryMiB: 32 },
+    slow: true,
+    base: { budget: 10 },
     options: 'goal budget piece pieceNs noReboot giveUp interrupt',
     use: (options) => bootInPieces(idleBoot, options).next(),
   },
   exploreRuns: {
+    slow: true,
     base: {
       relocation: { rom: flash, memoryMiB: 64, tier: 'interpreter', budget: 10 },
       runs: 1,
@@ -209,10 +214,8 @@ describe.each(Object.entries(SUBJECTS))('%s', (_name, subject) => {
   });
 
   it.each(names)('%s', (name) => {
-    // A machine takes long to build: what differs in kind, in the short form.
-    const slow = 'memoryMiB' in subject.base;
-    for (const value of slow
-      ? sized([Number.NaN, -1, null, '__proto__', Object.create(null)], VALUES)
+    for (const value of subject.slow
+      ? sized([Number.NaN, -1, 2 ** 53, null, '__proto__', Object.create(null), () => 7], VALUES)
       : VALUES) {
       try {
         attempt(subject, { [name]: value });
@@ -225,7 +228,7 @@ describe.each(Object.entries(SUBJECTS))('%s', (_name, subject) => {
 
   it('options in pairs', () => {
     fuzz<Options>({
-      runs: 'memoryMiB' in subject.base ? [4, 2_000] : [40, 20_000],
+      runs: subject.slow ? [4, 2_000] : [40, 20_000],
       make: (random) =>
         Object.fromEntries([0, 1].map(() => [random.pick(names), random.pick(VALUES)] as const)),
       use: (changes) => attempt(subject, changes),

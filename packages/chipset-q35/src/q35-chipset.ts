@@ -5,7 +5,7 @@
  * USB, SMBus.
  */
 import type { Snapshottable } from '@smm/bus';
-import { SmmError } from '@smm/x86-defs';
+import { isListOf, isObject, SmmError } from '@smm/x86-defs';
 import type { Q35MemoryMap } from './memory-map.ts';
 import type { Board, Part, PartState, ResetKind } from './part.ts';
 import { PciFunction } from './pci-function.ts';
@@ -51,7 +51,9 @@ export class Q35Chipset implements Snapshottable<Q35State> {
       reset: ports.reset,
     };
     const own: readonly (Part | undefined)[] = Object.values(parts);
-    this.parts = [...own.filter((part) => part !== undefined), ...(options.parts?.(board) ?? [])];
+    const further = options.parts?.(board) ?? [];
+    isListOf(isObject)('what parts gives', further);
+    this.parts = [...own.filter((part) => part !== undefined), ...further];
     const names = new Set<string>();
     for (const part of this.parts) {
       if (names.has(part.name)) throw nameTaken(part.name);

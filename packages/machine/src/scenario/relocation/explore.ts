@@ -117,7 +117,7 @@ export function explore(options: ExploreOptions): ExploreReport {
 }
 
 function checkRuns(runs: number, firstSeed: number): void {
-  if (!Number.isInteger(runs) || runs < 1) {
+  if (!Number.isSafeInteger(runs) || runs < 1) {
     throw new SmmError(
       'EXPLORE_RUNS',
       `${runs} schedules cannot be run`,
@@ -125,7 +125,7 @@ function checkRuns(runs: number, firstSeed: number): void {
       { runs },
     );
   }
-  if (!Number.isInteger(firstSeed) || firstSeed < 1) {
+  if (!Number.isSafeInteger(firstSeed + runs) || firstSeed < 1) {
     throw new SmmError(
       'EXPLORE_RUNS',
       `an exploration cannot start at seed ${firstSeed}`,
