@@ -18,7 +18,7 @@ export const ACCELERATOR_NAMES = ['tcg', 'kvm'] as const;
 export type AcceleratorName = (typeof ACCELERATOR_NAMES)[number];
 
 /** A way out of a hang: QEMU's words for it, and the options that they mean. */
-export type AcceleratorRemedy = readonly [change: string, options: Partial<KvmOptions>];
+type AcceleratorRemedy = readonly [change: string, options: Partial<KvmOptions>];
 
 /** One accelerator. */
 export interface AcceleratorRow {
