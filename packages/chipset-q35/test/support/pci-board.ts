@@ -7,7 +7,7 @@ import type { Access, Size } from './qemu-oracle.ts';
 const RAM = 0x400_0000;
 
 export const inp = (port: number, size: Size = 1): Access => ({ kind: 'in', port, size });
-export const out = (port: number, value: number, size: Size = 1): Access => ({
+const out = (port: number, value: number, size: Size = 1): Access => ({
   kind: 'out',
   port,
   size,
