@@ -38,7 +38,7 @@ const CONFIGURATIONS: readonly (readonly [string, RelocationOptions])[] = [
   ],
 ];
 /** Instructions since power-on at which courses end, unless the guest has ended before. */
-const END = sized(40_000, 1_000_000);
+const END = sized(30_000, 1_000_000);
 
 const machineOf = (options: RelocationOptions, tier: TierName): Machine =>
   prepareRelocation({ ...options, tier, parts }).machine;
@@ -113,7 +113,7 @@ describe.each(CONFIGURATIONS)('%s', (_name, options) => {
         entered.runTo(END);
         expect(hashOf(entered)).toBe(end);
       }),
-      { numRuns: sized(5, 60) },
+      { numRuns: sized(4, 60) },
     );
     expect(tiers[1]!.translations!.compiled).toBeGreaterThan(0);
   });
