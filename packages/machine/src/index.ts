@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export type { Accelerator } from './accel/accelerator.ts';
-export type { AcceleratorName } from './accel/accelerators.ts';
+export { ACCELERATOR_NAMES, type AcceleratorName } from './accel/accelerators.ts';
 export type { AcceleratorChoice } from './accel/build.ts';
 export { vmxExitName } from './accel/kvm/exits.ts';
 export { DEFAULT_KVM_OPTIONS, type KvmOptions } from './accel/kvm/options.ts';
@@ -28,6 +28,7 @@ export {
   type MachineStop,
   NS_PER_INSTRUCTION,
   type PeripheralParts,
+  type ProcessorTopology,
   type RunLimits,
 } from './machine-options.ts';
 export { memoryHash } from './memory-hash.ts';

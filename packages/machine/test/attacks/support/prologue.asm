@@ -52,7 +52,7 @@ resume: dd 0                    ; where a fault goes on, 0: the end
 resume_esp: dd 0
 next_smbase: dd 0
 smis:   dd 0                    ; SMIs handled, both processors
-hold:   dd 0                    ; handlers stay in SMM while it is not 0
+hold:   dd 0                    ; 1: handlers stay in SMM (all-ones: a window lies over low memory)
 go:     dd 0
 ap_ready: dd 0
 ap_done: dd 0
@@ -386,8 +386,8 @@ handler:                        ; at SMBASE + 8000h: prints s when it finds ever
         mov ecx, [esi + 4]
         lock inc dword [dword smis]
 .hold:  pause
-        cmp dword [dword hold], 0
-        jne .hold
+        cmp dword [dword hold], 1
+        je .hold
         rsm
 handler_end:
 
