@@ -183,8 +183,7 @@ export class Machine {
   }
 
   /**
-   * Puts a snapshot of a machine with the same options back, or refuses it unchanged: see {@link
-   * MachineState.restore}.
+   * Puts a snapshot of a machine with the same options back, or refuses it unchanged: see `machine-state.ts`.
    */
   restore(snapshot: MachineSnapshot): void {
     this.#parts.driver.checkIdle('restore');
