@@ -2,17 +2,17 @@
  * Regression mode: this tree's machine and another commit's run the same ROMs in turn, and are compared pair by pair.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { BenchOptions, SuiteName } from './bench.ts';
 import { atEnd, killGroup } from './cleanup.ts';
-import type { Kernel } from './kernels/kernel.ts';
-import type { Effort, Measurement, Progress } from './measurement.ts';
-import type { OurOptions } from './peers/our-machine.ts';
-import { ourPeer } from './peers/ours.ts';
+import type { Measurement, Progress } from './measurement.ts';
+import { ourName, ourPeer } from './peers/ours.ts';
 import { AGAINST_SUFFIX } from './ratios.ts';
 import { CHILD_SCRIPT } from './run-child.ts';
+import { type BootPlan, ourBooter, runBoots } from './suites/boot.ts';
 import { KERNEL_SUITES, runKernelSuite } from './suites/kernels.ts';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
@@ -69,11 +69,13 @@ async function withWorkTree<T>(
     progress(`npm ci for ${revision}`);
     await command(tree, 'npm', 'ci', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts');
     progress(`build of ${revision}`);
-    await command(tree, 'npx', 'turbo', 'run', 'build', '--filter=@smm/bench^...');
-    // Our child's code with that tree's packages: both trees run the same ROMs, old ones that never had these kernels
-    // too.
-    const script = join(tree, 'apps', 'bench', 'against-child.mjs');
-    copyFileSync(CHILD_SCRIPT, script);
+    await command(tree, 'npx', 'turbo', 'run', 'build', '--filter=@smm/bench...');
+    // That tree's child with its own packages, whose API ours need not know. ROMs and firmware are files of this tree.
+    const script = join(tree, relative(ROOT, CHILD_SCRIPT));
+    if (!existsSync(script))
+      throw new AgainstError(
+        `--against ${revision}: that tree's bench has no ${relative(ROOT, CHILD_SCRIPT)}; take a later one`,
+      );
     return await use(script, commit);
   } finally {
     remove();
@@ -81,30 +83,40 @@ async function withWorkTree<T>(
   }
 }
 
+/** Suites that can compare commits: what they run is a file, and what runs it a process. */
+export const AGAINST_SUITES: readonly SuiteName[] = [...KERNEL_SUITES.map(({ name }) => name), 'boot'];
+
+const TIERS = ['translator', 'interpreter'] as const;
+
 /** Measures both trees: rows of this tree have the usual names, those of the other the suffix. */
 export function runAgainst(
   revision: string,
-  kernels: readonly Kernel[],
-  effort: Effort,
-  progress: Progress,
+  { only, kernels, peers, boots, effort, progress }: BenchOptions,
 ): Promise<Measurement[]> {
   return withWorkTree(revision, progress, async (script, commit) => {
-    const engines = (['translator', 'interpreter'] as const).map(
-      (tier): OurOptions => ({ tier, accelerator: 'tcg' }),
+    const version = `${revision} (${commit.slice(0, 10)})`;
+    const wanted = TIERS.filter((tier) =>
+      peers.some(({ name }) => name === ourName({ tier, accelerator: 'tcg' })),
     );
-    const peers = engines.flatMap((engine) => [
-      ourPeer(engine, CHILD_SCRIPT),
-      ourPeer(engine, script, AGAINST_SUFFIX, `${revision} (${commit.slice(0, 10)})`),
-    ]);
     const rows: Measurement[] = [];
+    const both = wanted.flatMap((tier) => [
+      ourPeer({ tier, accelerator: 'tcg' }, CHILD_SCRIPT),
+      ourPeer({ tier, accelerator: 'tcg' }, script, AGAINST_SUFFIX, version),
+    ]);
     try {
       for (const suite of KERNEL_SUITES) {
-        if (suite.kernels.some((kernel) => kernels.includes(kernel)))
-          rows.push(...(await runKernelSuite(suite, kernels, peers, effort, progress)));
+        if (only.includes(suite.name) && suite.kernels.some((kernel) => kernels.includes(kernel)))
+          rows.push(...(await runKernelSuite(suite, kernels, both, effort, progress)));
       }
     } finally {
-      for (const peer of peers) await peer.close?.();
+      for (const peer of both) await peer.close?.();
     }
-    return rows;
+    if (!only.includes('boot')) return rows;
+    const booters = wanted.flatMap((tier) => [
+      ourBooter(tier, 'tcg'),
+      ourBooter(tier, 'tcg', script, AGAINST_SUFFIX, version),
+    ]);
+    const plan: BootPlan = { ...boots, cpus: [2], peers: booters.map(({ name }) => name) };
+    return [...rows, ...(await runBoots(plan, effort, progress, booters))];
   });
 }

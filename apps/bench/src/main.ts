@@ -31,8 +31,7 @@ function readReport(path: string): Report {
 async function measure(options: Parsed, progress: Progress): Promise<Report> {
   const { bench, foreign, against, from } = options;
   if (from !== undefined) return readReport(from);
-  if (against !== undefined)
-    return reportOf(bench.effort, await runAgainst(against, bench.kernels, bench.effort, progress));
+  if (against !== undefined) return reportOf(bench.effort, await runAgainst(against, { ...bench, progress }));
   if (foreign === undefined) return runBench({ ...bench, progress });
   try {
     return reportOf(bench.effort, await runForeign(foreign, bench.peers, bench.effort, progress));

@@ -3,6 +3,7 @@
 import { basename, resolve } from 'node:path';
 import { FileError, readBounded } from '@smm/files';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { AGAINST_SUITES } from './against.ts';
 import { type BenchOptions, DEFAULT_SUITES, SUITES, type SuiteName } from './bench.ts';
 import { checkForeign, defaultResult, FOREIGN_RANGE, type ForeignOptions } from './foreign.ts';
 import { ALL_KERNELS } from './kernels/all.ts';
@@ -215,6 +216,14 @@ function foreignOf(options: Options): ForeignOptions | undefined {
   return foreign;
 }
 
+/** Boots on the emulators that are named; all of the plan's if none are. */
+function bootsFor(quick: boolean, peers: readonly string[] | undefined): BootPlan {
+  const plan = quick ? QUICK_BOOTS : ALL_BOOTS;
+  return peers === undefined
+    ? plan
+    : { ...plan, peers: ALL_BOOTS.peers.filter((name) => peers.includes(name)) };
+}
+
 /** Parses; throws {@link OptionError} or `ForeignError`. Help is printed, and ends the process. */
 export function parseArguments(argv: readonly string[]): Parsed {
   const program = command();
@@ -223,14 +232,19 @@ export function parseArguments(argv: readonly string[]): Parsed {
   if (program.args.length > 0) throw new OptionError(`nothing is known of '${program.args.join(' ')}'`);
   const modes = (['from', 'against', 'kernel'] as const).filter((name) => options[name] !== undefined);
   if (modes.length > 1) throw new OptionError(`--${modes.join(' and --')} exclude each other`);
+  const stray = only?.find((name) => against !== undefined && !AGAINST_SUITES.includes(name));
+  if (stray !== undefined)
+    throw new OptionError(`--against cannot compare ${stray}. It can compare ${AGAINST_SUITES.join(', ')}`);
+  const suites =
+    options.kernels === undefined ? AGAINST_SUITES : AGAINST_SUITES.filter((name) => name !== 'boot');
   const kernels = options.kernels ?? (quick ? QUICK_KERNELS : undefined);
   const peers = options.peers ?? (quick ? QUICK_PEERS : undefined);
   return {
     bench: {
-      only: only ?? (quick ? QUICK_SUITES : DEFAULT_SUITES),
+      only: only ?? (against !== undefined ? suites : quick ? QUICK_SUITES : DEFAULT_SUITES),
       kernels: kernels === undefined ? ALL_KERNELS : ALL_KERNELS.filter(({ name }) => kernels.includes(name)),
       peers: peers === undefined ? DEFAULT_PEERS : ALL_PEERS.filter(({ name }) => peers.includes(name)),
-      boots: quick ? QUICK_BOOTS : ALL_BOOTS,
+      boots: bootsFor(quick, options.peers),
       effort: { samples: samples ?? (quick ? 1 : 5), seconds: seconds ?? (quick ? 0.2 : 1) },
       maximumProcessors: quick ? 16 : 255,
       enduranceInstructions: options.instructions ?? 1e11,

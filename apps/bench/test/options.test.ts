@@ -82,6 +82,7 @@ describe('bad command lines are refused with what is wrong', () => {
     ],
     [['--kernel', folder], `it is a folder (${folder}). Give a flat binary`],
     [['--against', 'no-such-revision'], 'no such commit'],
+    [['--against', 'HEAD', '--only', 'walks'], 'cannot compare walks. It can compare hot, system'],
     [['--samples', '0'], 'whole number from 1'],
   ])('%j ends the program with code 2', (args, message) => {
     const { status, stderr } = bench(...args);

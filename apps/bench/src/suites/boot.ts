@@ -6,7 +6,7 @@ import { ourName } from '../peers/ours.ts';
 import { qemuTcg } from '../peers/qemu.ts';
 import { type BootCost, bootQemu } from '../peers/qemu-boot.ts';
 import { hasProc } from '../process-tree.ts';
-import { runChild } from '../run-child.ts';
+import { CHILD_SCRIPT, runChild } from '../run-child.ts';
 
 const FOLDER = '/usr/share/OVMF';
 
@@ -33,27 +33,27 @@ interface Configuration {
 }
 
 /** Who boots it. */
-interface Booter {
+export interface Booter {
   readonly name: string;
   readonly version: string | undefined;
   readonly boot: (configuration: Configuration) => Promise<BootCost & { readonly note?: string }>;
 }
 
-function ourBooter(tier: TierName, accelerator: 'tcg' | 'kvm'): Booter {
+/** Our machine, run by `script`: one process for each boot. */
+export function ourBooter(
+  tier: TierName,
+  accelerator: 'tcg' | 'kvm',
+  script = CHILD_SCRIPT,
+  suffix = '',
+  version = 'this tree',
+): Booter {
   return {
-    name: ourName({ tier, accelerator }),
-    version: 'this tree',
+    name: `${ourName({ tier, accelerator })}${suffix}`,
+    version,
     boot: async ({ architecture, cpus, skipCountdown }) => {
       const { code, vars } = FIRMWARE[architecture];
-      const { answer, seconds, wall } = await runChild<'boot'>({
-        do: 'boot',
-        code,
-        vars,
-        cpus,
-        tier,
-        accelerator,
-        skipCountdown,
-      });
+      const request = { do: 'boot', code, vars, cpus, tier, accelerator, skipCountdown } as const;
+      const { answer, seconds, wall } = await runChild<'boot'>(request, script);
       if (answer.outcome !== 'shell') throw new Error(`${answer.outcome}: ${answer.summary}`);
       return { seconds, wall, memory: answer.memory, note: `${answer.instructions} instructions` };
     },
@@ -102,23 +102,29 @@ function configurations({ architectures, cpus }: BootPlan): Configuration[] {
   );
 }
 
-/** Boots everything in turn. */
-export async function runBoots(
-  plan: BootPlan,
-  { samples }: Effort,
-  progress: Progress,
-): Promise<Measurement[]> {
+/** This tree's machines, and QEMU. */
+async function usualBooters(): Promise<Booter[]> {
   const qemu: Booter = {
     name: 'qemu-tcg',
     version: hasProc() ? await qemuTcg.version() : undefined,
     boot: ({ architecture, cpus, skipCountdown }) => bootQemu(FIRMWARE[architecture], cpus, skipCountdown),
   };
-  const booters = [
+  return [
     ourBooter('translator', 'tcg'),
     ourBooter('interpreter', 'tcg'),
     ourBooter('translator', 'kvm'),
     qemu,
-  ].filter(({ name }) => plan.peers.includes(name));
+  ];
+}
+
+/** Boots everything in turn, on those of `all` that the plan names. */
+export async function runBoots(
+  plan: BootPlan,
+  { samples }: Effort,
+  progress: Progress,
+  all?: readonly Booter[],
+): Promise<Measurement[]> {
+  const booters = (all ?? (await usualBooters())).filter(({ name }) => plan.peers.includes(name));
   const subjects = configurations(plan).flatMap((configuration) =>
     booters
       .filter(({ name }) => configuration.cpus === USUAL_CPUS || !name.endsWith('-kvm'))
