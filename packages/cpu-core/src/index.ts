@@ -3,6 +3,7 @@
  * TypeScript.
  * @packageDocumentation
  */
+export { decode, ENCODING_FEATURES } from './decode/decode.ts';
 export {
   type CreateProcessorOptions,
   Engine,
@@ -17,10 +18,44 @@ export { Interpreter } from './engine/wasm/interpreter.ts';
 export { createWindow } from './engine/window.ts';
 export { GuestFault } from './fault.ts';
 export { v8Flags } from './host-flags.ts';
-export { type CodeSize, Insn } from './insn.ts';
-export { ACT_HALTED, ACT_SHUTDOWN, ACT_SMI_PENDING, ACT_WAIT_SIPI } from './layout.ts';
+export * from './insn.ts';
+export {
+  ACT_BSP,
+  ACT_DEBUG_TRAP,
+  ACT_DEBUG_TRAP_HELD,
+  ACT_FAULT_DELIVERED,
+  ACT_HALTED,
+  ACT_INIT_PENDING,
+  ACT_NMI_BLOCKED,
+  ACT_NMI_PENDING,
+  ACT_SHADOW_MOVSS,
+  ACT_SHADOW_STI,
+  ACT_SHUTDOWN,
+  ACT_SIPI_PENDING,
+  ACT_SMI_LOST_NEXT,
+  ACT_SMI_PENDING,
+  ACT_SMM,
+  ACT_SMM_INSIDE_NMI,
+  ACT_WAIT_SIPI,
+  MODE_CODE_MASK,
+  MODE_FLAT_CODE,
+  MODE_FLAT_DATA,
+  MODE_LMA,
+  MODE_PE,
+  MODE_SET_SHIFT,
+  MODE_SMM,
+  MODE_SS32,
+  MODE_SSE,
+  MODE_USER,
+  MODE_VM,
+  MODE_WIDE,
+} from './layout.ts';
+export { nullPorts } from './null-ports.ts';
+export { OP, OP_NAMES, type OpId, type OpName } from './ops.ts';
 export * from './ports.ts';
 export { Processor, type ProcessorOptions, type ProcessorPorts, type RunExit } from './processor.ts';
+export type { BigRegister, NumberRegister, RegisterName } from './register-names.ts';
+export { RegisterFile, type Registers, type RegisterValue } from './registers.ts';
 export { Shortcuts } from './shortcuts.ts';
 export { CpuState, Views } from './state.ts';
 export { CPU_MODELS, type CpuModel, type CpuTopology, cpuModel, isCpuModel } from './system/models.ts';

@@ -27,6 +27,7 @@ import {
   SDM_BEHAVIOUR,
   type TimePort,
 } from './ports.ts';
+import { type Registers, registersOf } from './registers.ts';
 import { Shortcuts } from './shortcuts.ts';
 import type { CpuState } from './state.ts';
 import { deliverEvent } from './system/exceptions.ts';
@@ -106,7 +107,10 @@ const TX_SMM = 0x1_0000;
 export class Processor {
   /** Processor index, 0-based. */
   readonly index: number;
-  /** Registers. After changing segments, control registers or RFLAGS.VM from outside, call {@link modeChanged}. */
+  /**
+   * The state page: registers as they are stored. After changing segments, control registers or RFLAGS.VM here, call
+   * {@link modeChanged}; {@link registers} does so by itself.
+   */
   readonly state: CpuState;
   /** What it reaches outside itself. */
   readonly ports: ProcessorPorts;
@@ -137,6 +141,7 @@ export class Processor {
   /** The instruction whose helper runs. */
   insn: Insn = new Insn();
 
+  #registers: Registers | undefined;
   readonly #setBits: number;
   #running = false;
   /** Inside the tier: the budget in the state page is what is left of a run. */
@@ -157,6 +162,12 @@ export class Processor {
     this.shortcuts = new Shortcuts(options.state, options.model.features.has('tsc'));
     this.behaviour = { ...SDM_BEHAVIOUR, ...options.behaviour };
     this.topology = { apicId: options.index, logicalProcessors: 1 };
+  }
+
+  /** Registers by name, to read and to write between instructions: `registers.rax`, `registers.get('cs.base')`. */
+  get registers(): Registers {
+    this.#registers ??= registersOf(this);
+    return this.#registers;
   }
 
   /** RIP of the instruction that is being executed or fetched. */

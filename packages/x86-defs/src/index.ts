@@ -7,6 +7,7 @@ export type { DescriptorTableState, SegmentState, SmmSaveState } from './arch-st
 export { countOrInfinity, oneOf, positiveNumber, refuse, wholeNumber } from './checks.ts';
 export * from './control-registers.ts';
 export { SmmError, UnmodelledError } from './errors.ts';
+export * from './general-registers.ts';
 export * from './msr.ts';
 export {
   checkOptions,
