@@ -1,12 +1,13 @@
 /**
- * RSM from a save state with one field changed, beside QEMU's TCG: the guest prints all registers that it can see
- * afterwards, and both print the same. Fields whose change both leave open (reserved bits, paging, breakpoints) are
- * `rsm-fuzz.test.ts`'s.
+ * RSM from save states with one field changed, and with all of them changed at random, beside QEMU's TCG: the guest
+ * prints all registers that it can see afterwards, and both print the same. Fields whose change both leave open
+ * (reserved bits, paging, breakpoints) are `rsm-fuzz.test.ts`'s.
  */
 import { assemble } from '@smm/asm';
 import { cpuModel } from '@smm/cpu-core';
 import { SAVE_STATE_AMD64, type SaveStateFieldName } from '@smm/x86-defs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { seedOf, sized } from '../../../tests/support/form.ts';
 import { missingTools, runQemu } from '../../../tests/support/qemu.ts';
 import { DEFAULT_KVM_OPTIONS, DEFAULT_SCHEDULE, Machine, resolveSwitches } from '../src/index.ts';
 import { parts } from './runs.ts';
@@ -15,7 +16,9 @@ import { parts } from './runs.ts';
  * Field, and 32 bits that are written there: a selector with its attributes. RIP stays, so that the guest goes on in
  * its dump.
  */
-const CHANGES: readonly (readonly [SaveStateFieldName, number])[] = [
+type Change = readonly [field: SaveStateFieldName, value: number];
+
+const CHANGES: readonly Change[] = [
   ...(['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi'] as const).map(
     (name, n) => [name, 0x8765_4320 + n] as const,
   ),
@@ -41,9 +44,39 @@ const CHANGES: readonly (readonly [SaveStateFieldName, number])[] = [
   ['idtr.base', 0xfedc_ba98],
 ];
 
+/** Each of {@link CHANGES} alone. */
+const ALONE: readonly (readonly Change[])[] = CHANGES.map((change) => [change]);
+/** Save states of one image. */
+const STATES = 150;
+/** Images of random states. */
+const IMAGES = sized(1, 40);
+
+/**
+ * All fields of {@link CHANGES} at once: of those that are sets of bits any of the bits, of those that are numbers any
+ * number, of the others any of the values.
+ */
+function randomStates(seed: number): Change[][] {
+  let state = seed >>> 0;
+  const random = (below: number): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+  const fields = [...new Set(CHANGES.map(([name]) => name))];
+  const chosen = (name: SaveStateFieldName): number => {
+    const values = CHANGES.flatMap(([field, value]) => (field === name ? [value] : []));
+    const one = values[random(values.length)]!;
+    if (name === 'rflags' || name === 'cr0' || name === 'cr4')
+      return values.reduce((set, value) => (random(2) === 0 ? set : set | value), one) >>> 0;
+    if (/^r[a-ds]|^.dtr.base/.test(name)) return random(2 ** 32);
+    if (/^[e-s]s.sel/.test(name)) return ((one & 0xffff_0000) | random(0x1_0000)) >>> 0;
+    return one;
+  };
+  return Array.from({ length: STATES }, () => fields.map((name): Change => [name, chosen(name)]));
+}
+
 const WORDS = 27;
 
-function image(): Uint8Array {
+function image(states: readonly (readonly Change[])[]): Uint8Array {
   const at = (name: SaveStateFieldName): number =>
     SAVE_STATE_AMD64.fields.find((field) => field.name === name)!.offset + 0x3_8000;
   const registers = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'];
@@ -65,10 +98,16 @@ function image(): Uint8Array {
   idtr: dw 0x3ff
     dd 0
   handler:
-    mov eax, [dword 0x6000]
-    mov ebx, [dword 0x6004]
+    mov esi, [dword 0x6000]
+    xor edi, edi
+  .more: mov eax, [esi + edi * 8]
+    or eax, eax
+    jz .done
+    mov ebx, [esi + edi * 8 + 4]
     mov [eax], ebx
-    rsm
+    inc edi
+    jmp .more
+  .done: rsm
   handlerEnd:
   bits 32
   flat: call segments
@@ -85,15 +124,10 @@ function image(): Uint8Array {
     mov edi, 0x38000
     mov ecx, handlerEnd - handler
     rep movsb
-    mov dword [0x6008], 0xf0000 + changes
-  next: mov esi, [0x6008]
-    mov eax, [esi]
-    or eax, eax
-    jz over
-    mov ebx, [esi + 4]
-    mov [0x6000], eax
-    mov [0x6004], ebx
-    add dword [0x6008], 8
+    mov dword [0x6000], 0xf0000 + changes
+  next: mov esi, [0x6000]
+    cmp dword [esi], 0
+    je over
     mov eax, 0x11111111
     mov ecx, 0x22222222
     mov edx, 0x33333333
@@ -145,6 +179,12 @@ function image(): Uint8Array {
     loop nextWord
     mov al, 10
     out dx, al
+    mov esi, [0x6000]
+  skip: mov eax, [esi]
+    add esi, 8
+    or eax, eax
+    jnz skip
+    mov [0x6000], esi
     jmp next
   over: cli
     hlt
@@ -164,7 +204,9 @@ function image(): Uint8Array {
     out dx, eax
     ret
   align 4
-  changes: ${CHANGES.map(([name, value]) => `dd ${at(name)}, ${value}`).join('\n')}
+  changes: ${states
+    .map((changes) => [...changes.map(([name, value]) => `dd ${at(name)}, ${value}`), 'dd 0, 0'].join('\n'))
+    .join('\n')}
     dd 0`;
   const bytes = new Uint8Array(0x1_0000);
   bytes.set(assemble(source, { bits: 16, org: 0 }).bytes);
@@ -174,43 +216,62 @@ function image(): Uint8Array {
 
 const missing = missingTools('qemu-system-x86_64');
 
-describe.skipIf(missing !== undefined)(`RSM with one changed field ${missing ?? ''}`, () => {
-  let qemu: readonly string[] = [];
+/** What QEMU prints, a line for each state. */
+async function printedByQemu(states: readonly (readonly Change[])[]): Promise<string[]> {
+  const result = await runQemu({
+    program: 'qemu-system-x86_64',
+    image: image(states),
+    cpus: 1,
+    memoryMiB: 32,
+    cpu: 'qemu64',
+    until: (log) => log.split('\n').length > states.length,
+    timeoutMs: 60_000,
+  });
+  result.dispose();
+  return result.log.split('\n').slice(0, -1);
+}
+
+/** What our machine prints. */
+function printedByUs(accelerator: string, states: readonly (readonly Change[])[]): readonly string[] {
+  const kvm = accelerator !== 'tcg';
+  const switches = resolveSwitches({ accelerator: kvm ? 'kvm' : 'tcg' });
+  const machine = new Machine({
+    cpus: 1,
+    memoryMiB: 32,
+    model: cpuModel('qemu64'),
+    flash: image(states),
+    saveState: SAVE_STATE_AMD64,
+    accelerator: kvm
+      ? { options: { ...DEFAULT_KVM_OPTIONS, ept: accelerator === 'kvm' }, switches: switches.kvm }
+      : 'tcg',
+    behaviour: switches.behaviour,
+    schedule: DEFAULT_SCHEDULE,
+    comm: 'test',
+    interpreter: parts.interpreter,
+  });
+  expect(machine.run({ instructions: 5_000_000 })).toBe('idle');
+  expect(machine.smmEntries[0]).toBe(states.length);
+  return machine.log;
+}
+
+/** The lines, each with what was changed before it. */
+function named(states: readonly (readonly Change[])[], lines: readonly string[]): string[] {
+  return states.map((changes, line) => {
+    const change = changes.map(([name, value]) => `${name}=${value.toString(16)}`).join(' ');
+    return `${change}: ${lines[line]}`;
+  });
+}
+
+describe.skipIf(missing !== undefined)(`RSM from a changed save state ${missing ?? ''}`, () => {
+  const images = [ALONE, ...Array.from({ length: IMAGES }, (_, n) => randomStates(seedOf(0x25a1 + n)))];
+  const qemu: string[][] = [];
   beforeAll(async () => {
-    const result = await runQemu({
-      program: 'qemu-system-x86_64',
-      image: image(),
-      cpus: 1,
-      memoryMiB: 32,
-      cpu: 'qemu64',
-      until: (log) => log.split('\n').length > CHANGES.length,
-      timeoutMs: 20_000,
-    });
-    result.dispose();
-    qemu = result.log.split('\n').slice(0, -1);
-  }, 30_000);
+    for (const states of images) qemu.push(await printedByQemu(states));
+  });
 
   it.each(['tcg', 'kvm', 'kvm,ept=0'])('%s prints what QEMU prints', (accelerator) => {
-    const kvm = accelerator !== 'tcg';
-    const switches = resolveSwitches({ accelerator: kvm ? 'kvm' : 'tcg' });
-    const machine = new Machine({
-      cpus: 1,
-      memoryMiB: 32,
-      model: cpuModel('qemu64'),
-      flash: image(),
-      saveState: SAVE_STATE_AMD64,
-      accelerator: kvm
-        ? { options: { ...DEFAULT_KVM_OPTIONS, ept: accelerator === 'kvm' }, switches: switches.kvm }
-        : 'tcg',
-      behaviour: switches.behaviour,
-      schedule: DEFAULT_SCHEDULE,
-      comm: 'test',
-      interpreter: parts.interpreter,
+    images.forEach((states, n) => {
+      expect(named(states, printedByUs(accelerator, states))).toEqual(named(states, qemu[n]!));
     });
-    expect(machine.run({ instructions: 2_000_000 })).toBe('idle');
-    const named = (lines: readonly string[]): string[] =>
-      CHANGES.map(([name, value], line) => `${name} ${value.toString(16)}: ${lines[line]}`);
-    expect(named(machine.log)).toEqual(named(qemu));
-    expect(machine.smmEntries[0]).toBe(CHANGES.length);
   });
 });
