@@ -43,7 +43,7 @@ export interface Turn {
 /** What a snapshot holds of a `Driver`. */
 export interface DriverState {
   /** Layout version of this object. */
-  readonly version: 1;
+  readonly version: 2;
   /** Instructions of all processors. */
   readonly retired: number;
   /** Why a processor shut down, or null. */
@@ -261,7 +261,7 @@ export class Driver {
   /** Copies the state out. */
   save(): DriverState {
     return {
-      version: 1,
+      version: 2,
       retired: this.retired,
       shutdownReason: this.shutdownReason ?? null,
       awake: [...this.#awake],

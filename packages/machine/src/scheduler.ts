@@ -14,6 +14,8 @@ export const DEFAULT_SCHEDULE: Schedule = { seed: 0, slice: 10_000 };
 
 /** State of the scheduler. */
 export interface SchedulerState {
+  /** How turns are dealt: a machine may have been reset to another schedule since. */
+  readonly schedule: Schedule;
   /** State of the generator, 32 bit, not 0. */
   readonly random: number;
   /** Processors whose turn in this round is still to come. */
@@ -22,7 +24,7 @@ export interface SchedulerState {
 
 /** Deals turns in rounds: in each round every runnable processor gets one. */
 export class Scheduler {
-  readonly #schedule: Schedule;
+  #schedule: Schedule;
   #random: number;
   #round: number[] = [];
   /** Instructions of the turn dealt last. */
@@ -32,16 +34,7 @@ export class Scheduler {
 
   /** @throws SmmError `SCHEDULE` for a seed or slice that is no whole number, or a slice below 1. */
   constructor(schedule: Schedule) {
-    const { seed, slice } = schedule;
-    if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(slice) || slice < 1) {
-      throw new SmmError(
-        'SCHEDULE',
-        `a schedule with seed ${seed} and slices of ${slice} instructions makes no sense`,
-        'Give a whole number as seed and a slice of at least 1.',
-        { seed, slice },
-      );
-    }
-    this.#schedule = schedule;
+    this.#schedule = checked(schedule);
     // Spread small seeds; xorshift needs a non-zero state.
     this.#random = (Math.imul(schedule.seed | 0, 0x9e37_79b1) ^ 0x5bd1_e995) | 0 || 1;
   }
@@ -67,11 +60,13 @@ export class Scheduler {
 
   /** Copies the state out. */
   save(): SchedulerState {
-    return { random: this.#random, round: this.#round.slice(this.#dealt) };
+    const { seed, slice } = this.#schedule;
+    return { schedule: { seed, slice }, random: this.#random, round: this.#round.slice(this.#dealt) };
   }
 
-  /** Puts a saved state back. */
+  /** Puts a saved state back, its schedule too. Throws as the constructor does. */
   restore(state: SchedulerState): void {
+    this.#schedule = checked({ ...state.schedule });
     this.#random = state.random;
     this.#round = [...state.round];
     this.#dealt = 0;
@@ -85,4 +80,15 @@ export class Scheduler {
     this.#random = x;
     return x >>> 0;
   }
+}
+
+function checked(schedule: Schedule): Schedule {
+  const { seed, slice } = schedule;
+  if (Number.isSafeInteger(seed) && Number.isSafeInteger(slice) && slice >= 1) return schedule;
+  throw new SmmError(
+    'SCHEDULE',
+    `a schedule with seed ${seed} and slices of ${slice} instructions makes no sense`,
+    'Give a whole number as seed and a slice of at least 1.',
+    { seed, slice },
+  );
 }

@@ -43,12 +43,12 @@ describe.each([1, 7, 1000])('slices of %i', (slice) => {
     expect(new Set(orders.map(String)).size).toBe(24);
   });
 
-  it('goes on from a saved state as it would have', () => {
+  it('goes on from a saved state as it would have, whatever the schedule was', () => {
     const a = new Scheduler({ seed: 9, slice });
     rounds(a, 5);
     a.startRound([...EVERYBODY]);
     deal(a);
-    const b = new Scheduler({ seed: 9, slice });
+    const b = new Scheduler({ seed: 1, slice: slice + 5 });
     b.restore(a.save());
     for (let turn = deal(a); turn !== undefined; turn = deal(a)) expect(deal(b)).toEqual(turn);
     expect(rounds(b, 5)).toEqual(rounds(a, 5));

@@ -14,7 +14,8 @@ import {
   type Machine,
   memoryHash,
 } from '../src/index.ts';
-import { type Architecture, expectCourse, ovmfMissing, readOvmf } from './ovmf.ts';
+import { expectCourse } from './courses.ts';
+import { type Architecture, ovmfMissing, readOvmf } from './ovmf.ts';
 
 const missing = ovmfMissing();
 

@@ -7,7 +7,8 @@ import { TraceHasher } from '@smm/trace';
 import { describe, expect, it } from 'vitest';
 import { sized } from '../../../tests/support/form.ts';
 import { Boot, type BootGoal, type BootOptions, bootInPieces, memoryHash } from '../src/index.ts';
-import { type Architecture, expectCourse, ovmfMissing, readOvmf } from './ovmf.ts';
+import { expectCourse } from './courses.ts';
+import { type Architecture, ovmfMissing, readOvmf } from './ovmf.ts';
 
 const missing = ovmfMissing();
 
