@@ -64,6 +64,8 @@ export interface DriverState {
 const WORK_BETWEEN_QUESTIONS = 50_000;
 /** Work of what leaves generated code: device accesses, time that passes while all processors rest. */
 const WORK_OF_AN_ACCESS = 200;
+/** Alarms in a row that wake nobody, after which a run ends: whoever runs the machine may have waited for ever. */
+const ALARMS_ASLEEP = 1_000_000;
 /** Work of drawing the address map anew. */
 const WORK_OF_A_MAP = 10_000;
 
@@ -149,7 +151,7 @@ export class Driver {
   runTurn(slice: number): MachineStop | 'turn' {
     countOrInfinity('the slice of a turn', slice, 1);
     this.checkIdle('runTurn');
-    for (;;) {
+    for (let alarms = 0; alarms < ALARMS_ASLEEP; alarms++) {
       const turn = this.#turnToTake();
       if (turn !== undefined) {
         const ended = this.#advance(turn, slice);
@@ -157,6 +159,7 @@ export class Driver {
       }
       if (!this.#nextRound()) return 'idle';
     }
+    return 'asleep';
   }
 
   /** Runs one processor for exactly one instruction (fewer if it cannot go on), beside the turn that stands. */
@@ -291,6 +294,8 @@ export class Driver {
   ): MachineStop {
     this.checkIdle('run');
     this.#interrupt = interrupt;
+    let asleepAt = -1;
+    let alarms = 0;
     try {
       for (;;) {
         for (let turn = this.#turnToTake(); turn !== undefined; turn = this.#turnToTake()) {
@@ -302,6 +307,9 @@ export class Driver {
         }
         if (until?.() === true) return 'asked';
         if (!this.#nextRound()) return 'idle';
+        if (asleepAt !== this.retired) alarms = 0;
+        asleepAt = this.retired;
+        if (++alarms > ALARMS_ASLEEP) return 'asleep';
         if (this.#isInterrupted()) return 'interrupted';
       }
     } finally {

@@ -125,17 +125,17 @@ export interface MachineOptions {
 }
 
 /**
- * Why `Machine.run` returned: nothing can happen any more, a processor shut down, a limit was reached, `until` or
- * `interrupt` said so.
+ * Why `Machine.run` returned: nothing can happen any more (`idle`), timers go on while no processor wakes (`asleep`), a
+ * processor shut down, a limit was reached (`budget`), `until` or `interrupt` said so.
  */
-export type MachineStop = 'idle' | 'shutdown' | 'budget' | 'asked' | 'interrupted';
+export type MachineStop = 'idle' | 'asleep' | 'shutdown' | 'budget' | 'asked' | 'interrupted';
 
 /** Limits of a run. */
 export interface RunLimits {
   /**
    * Instructions of all processors together; the turn in which they are used up is run to its end. Infinity for no
-   * limit. Processors that are all halted while a timer runs retire none: where a guest may do that, give `until` or
-   * `interrupt` too.
+   * limit. Processors that are all halted retire none: a run ends with `asleep` when a million timers in a row have gone
+   * off without waking one; the next run goes on.
    */
   readonly instructions: number;
   /** Asked after every round; true ends the run. */

@@ -8,6 +8,7 @@ import {
   DEFAULT_SCHEDULE,
   encodeSnapshot,
   Machine,
+  relocate,
   resolveSwitches,
   runBoot,
 } from '../src/index.ts';
@@ -163,6 +164,29 @@ describe.each([false, true])('a guest (kvm %s)', (kvm) => {
       times.push(machine.clock.now());
     }
     expect(times[4]).toBeGreaterThan(times[0]!);
+  });
+});
+
+describe('processors that sleep while a timer ticks', () => {
+  const asleep = `${UNREAL} mov al, 0x14\n out 0x43, al\n mov al, 1\n out 0x40, al\n again: hlt\n jmp again`;
+
+  it('end a run that has an instruction limit alone, and a turn, with a word of its own', () => {
+    const machine = platform(asleep, false);
+    expect(machine.run({ instructions: 1000 })).toBe('asleep');
+    const time = machine.clock.now();
+    expect(machine.run({ instructions: 1000 })).toBe('asleep');
+    expect(machine.clock.now()).toBeGreaterThan(time);
+    expect(machine.runTurn()).toBe('asleep');
+    expect(machine.runTo(machine.retired + 1)).toBe('asleep');
+    expect(machine.retired).toBeLessThan(100);
+  });
+
+  it('end a relocation of a ROM', () => {
+    const report = relocate({ rom: rom(asleep), cpus: 1 });
+    expect([report.outcome, report.summary]).toEqual([
+      'ended',
+      expect.stringContaining('every processor halted'),
+    ]);
   });
 });
 

@@ -157,14 +157,15 @@ function verdict(
         : `${of} of ${of} CPUs relocated, but only ${entered} of them entered the first normal SMI`;
     return { outcome: 'relocated', summary };
   }
-  if (firmware === undefined && stop === 'idle') {
-    const halted = 'the ROM ran until every processor halted';
+  const halted = stop === 'idle' || stop === 'asleep';
+  if (firmware === undefined && halted) {
+    const ran = 'the ROM ran until every processor halted';
     if (cpus.every(isPlaced))
-      return { outcome: 'relocated', summary: `${halted}, each with the SMBASE that its log planned` };
+      return { outcome: 'relocated', summary: `${ran}, each with the SMBASE that its log planned` };
     if (cpus.every((cpu) => cpu.planned === undefined))
-      return { outcome: 'ended', summary: `${halted}; its debug log plans no SMBASE` };
+      return { outcome: 'ended', summary: `${ran}; its debug log plans no SMBASE` };
   }
-  if (stop === 'idle' || proof !== undefined) {
+  if (halted || proof !== undefined) {
     const waits = cpus.filter((cpu) => cpu.waitingOn !== undefined && cpu.state === 'spinning');
     const what = waits.map((cpu) => `CPU ${cpu.id} ${cpu.waitingOn}`).join('; ');
     const parts = [what || 'every processor is halted and nothing will wake one', wrongText].filter(
