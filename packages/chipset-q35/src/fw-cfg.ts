@@ -30,7 +30,7 @@ export const FW_CFG_RAM_SIZE = 0x03;
 /** Key: number of processors, 16 bit. */
 const FW_CFG_NB_CPUS = 0x05;
 /** Key: boot menu wanted, 16 bit. */
-const FW_CFG_BOOT_MENU = 0x0e;
+export const FW_CFG_BOOT_MENU = 0x0e;
 /** Key: largest number of processors, 16 bit. */
 const FW_CFG_MAX_CPUS = 0x0f;
 /** Key: file directory. */

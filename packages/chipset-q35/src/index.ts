@@ -28,8 +28,10 @@ export {
   FwCfg,
   littleEndian,
 } from './fw-cfg.ts';
-export type { SleepStates } from './fw-cfg-files.ts';
+export type { BootPreferences, ReservedRange, SleepStates } from './fw-cfg-files.ts';
 export { q35FwCfgFiles, q35FwCfgItems } from './fw-cfg-files.ts';
+export type { KernelFiles } from './fw-cfg-kernel.ts';
+export { isKernelFiles, kernelItems } from './fw-cfg-kernel.ts';
 export type { HpetPorts, HpetState, HpetTimerState } from './hpet.ts';
 export { HPET_BASE, HPET_SIZE, Hpet } from './hpet.ts';
 export type { I8042Ports, I8042State } from './i8042.ts';

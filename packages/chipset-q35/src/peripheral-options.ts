@@ -1,7 +1,8 @@
 /** Which devices stand around the chipset's core, and what each of them is given. */
 import type { InterruptLine } from '@smm/bus';
 import type { FwCfgFile } from './fw-cfg.ts';
-import type { SleepStates } from './fw-cfg-files.ts';
+import type { BootPreferences, ReservedRange, SleepStates } from './fw-cfg-files.ts';
+import type { KernelFiles } from './fw-cfg-kernel.ts';
 import type { IoApicMessage } from './ioapic.ts';
 
 /** Two flash chips in place of the ROM: the ROM's backing holds the variables, then the code. */
@@ -32,6 +33,12 @@ export interface FwCfgOptions {
    * without.
    */
   readonly acpi?: boolean;
+  /** A kernel for the firmware to start; it comes first in the order of booting. Default: none. */
+  readonly kernel?: KernelFiles;
+  /** What to boot, and whether to ask. */
+  readonly boot?: BootPreferences;
+  /** Ranges that the map of memory (`etc/e820`) shows as reserved. Default: none. */
+  readonly reserved?: readonly ReservedRange[];
   /** Further files. */
   readonly files?: readonly FwCfgFile[];
   /** Further items by key. */

@@ -19,7 +19,8 @@ import { CmosRtc } from './cmos-rtc.ts';
 import { CpuHotplug } from './cpu-hotplug.ts';
 import { flashChips } from './flash-chips.ts';
 import { FwCfg } from './fw-cfg.ts';
-import { q35FwCfgFiles, q35FwCfgItems } from './fw-cfg-files.ts';
+import { memoryMapFile, q35FwCfgFiles, q35FwCfgItems } from './fw-cfg-files.ts';
+import { KERNEL_BOOT_ORDER, kernelItems } from './fw-cfg-kernel.ts';
 import { Hpet } from './hpet.ts';
 import { I8042, KEYBOARD_IRQ, MOUSE_IRQ } from './i8042.ts';
 import { I8254 } from './i8254.ts';
@@ -143,6 +144,9 @@ export function q35Parts(ports: Q35Ports, options: Q35Options, described: () => 
       parts: described(),
     };
   };
+  const kernel = config?.kernel;
+  const order = [...(kernel ? [KERNEL_BOOT_ORDER] : []), ...(config?.boot?.order ?? [])];
+  const boot = { ...config?.boot, order };
   const fwCfg =
     smiFeatures &&
     new FwCfg(
@@ -152,12 +156,17 @@ export function q35Parts(ports: Q35Ports, options: Q35Options, described: () => 
       },
       options.cpuCount,
       [
-        ...q35FwCfgFiles(sleep),
+        ...q35FwCfgFiles(sleep, boot),
+        ...(kernel ? [memoryMapFile(memoryMap.ram, config.reserved ?? [])] : []),
         ...(config.acpi === true ? acpiFiles(board) : []),
         ...smiFeatures.files,
         ...(config.files ?? []),
       ],
-      new Map([...q35FwCfgItems(options.ram.sizeBytes, hpet !== undefined), ...(config.items ?? [])]),
+      new Map([
+        ...q35FwCfgItems(options.ram.sizeBytes, hpet !== undefined, boot),
+        ...(kernel ? kernelItems(kernel, memoryMap.ram.belowBytes) : []),
+        ...(config.items ?? []),
+      ]),
     );
   const serial = com1 && new Uart16550({ clock, irq: lines.isa(COM1_IRQ), ...com1 });
   const keyLines = { keyboardIrq: lines.isa(KEYBOARD_IRQ), mouseIrq: lines.isa(MOUSE_IRQ) };
