@@ -186,6 +186,25 @@ it.each(FLASHES)('%s', (line, code, vars, written) => {
   expect(request.written).toEqual(written);
 });
 
+it('-kernel, -initrd and -append are read, and -boot says how the firmware asks', () => {
+  const boot = 'menu=on,splash-time=5000,reboot-timeout=7,strict=on';
+  const line = `-kernel vmlinuz -initrd initrd.gz -append 'console=ttyS0 a,b' -boot ${boot} -boot d`;
+  const { machine, qemu } = asked(`qemu-system-x86_64 ${FLASH} ${line}`);
+  const file = new Uint8Array(4096);
+  expect(machine.kernel).toEqual({ image: file, initrd: file, commandLine: 'console=ttyS0 a,b' });
+  expect(machine.boot).toEqual({ menu: true, menuWaitMs: 5000, failWaitMs: 7, strict: true });
+  expect(qemu.ignored.map(({ text }) => text)).toEqual(['-boot d']);
+});
+
+it('-machine takes the same words', () => {
+  const line = '-machine q35,kernel=k,initrd=i,append=quiet,boot.menu=on,boot.reboot-timeout=-1';
+  const { machine } = asked(`qemu-system-x86_64 ${FLASH} ${line}`);
+  expect(machine.kernel?.commandLine).toBe('quiet');
+  expect(machine.kernel?.initrd).toBeDefined();
+  expect(machine.boot).toEqual({ menu: true });
+  expect(asked(`qemu-system-x86_64 ${FLASH}`).machine.kernel).toBeUndefined();
+});
+
 /** Lines that are refused, with what is said. */
 const REFUSED: readonly (readonly [string, RegExp])[] = [
   [
@@ -214,6 +233,12 @@ const REFUSED: readonly (readonly [string, RegExp])[] = [
   ['-machine pflash0=x', /no such node/],
   [`-blockdev '{"driver":'`, /-blockdev \{"driver":: .*JSON/],
   ['-drive if=pflash,format=qcow2,unit=1,file=x', /qcow2 images are not known here|given twice/],
+  ['-initrd i', /-initrd i is for a kernel, and none is given/],
+  ['-append a', /-append a is for a kernel, and none is given/],
+  ['-kernel k -dtb d', /-dtb d \(leave it out: kernels for PCs .* not by a device tree\)/],
+  ['-boot splash-time=70000', /-boot splash-time=70000 is too long/],
+  ['-boot menu=maybe', /-boot: menu=maybe is neither on nor off/],
+  ['-boot colour=red', /-boot colour=red \(use menu,/],
   ['-smpp 2', /^unknown option '-smpp'/],
   ['-no-rebot', /^unknown option '-no-rebot'/],
   ['-m', /wants a value/],

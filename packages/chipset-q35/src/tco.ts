@@ -116,6 +116,11 @@ export class Tco implements Part, PioDevice {
     return (this.#registers.get('TCO1_CNT') & CNT1_LOCK) !== 0;
   }
 
+  /** It will run out if nobody reloads it. */
+  get running(): boolean {
+    return this.#expiresNs !== null;
+  }
+
   in(port: number, size: AccessSize, attrs: TxAttrs): number {
     return this.#registers.read(port % ICH9_TCO_SIZE, size, attrs);
   }

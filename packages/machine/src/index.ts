@@ -36,7 +36,8 @@ export type { DebugConsoleState } from './platform/debug-console.ts';
 export type { HostPagesState } from './platform/host-pages.ts';
 export { MAX_MEMORY_MIB, type MemoryPlan, planMemory } from './platform/memory-plan.ts';
 export { endingOf, findQuirk, QUIRKS, type Quirk } from './quirks.ts';
-export { Boot, type BootOptions, type BootStop } from './scenario/boot/boot.ts';
+export { Boot, type BootStop } from './scenario/boot/boot.ts';
+export type { BootOptions } from './scenario/boot/boot-options.ts';
 export {
   type BootGoal,
   type BootRunOptions,

@@ -197,6 +197,96 @@ describe('a guest that ends', () => {
   });
 });
 
+describe('a guest that sleeps with interrupts off', () => {
+  /** PM block at 600h, RCBA; the watchdog runs out after 2 * 0.6 s, twice before it resets. */
+  const WATCHDOG = `
+      mov dx, 0xcf8
+      mov eax, 0x8000f840
+      out dx, eax
+      mov dx, 0xcfc
+      mov eax, 0x601
+      out dx, eax
+      mov dx, 0xcf8
+      mov eax, 0x8000f844
+      out dx, eax
+      mov dx, 0xcfc
+      mov al, 0x80
+      out dx, al
+      mov dx, 0xcf8
+      mov eax, 0x8000f8f0
+      out dx, eax
+      mov dx, 0xcfc
+      mov eax, 0xfed1c001
+      out dx, eax
+      mov dword [0xfed1f410], 0
+      mov dx, 0x672
+      mov ax, 2
+      out dx, ax
+      mov dx, 0x668
+      xor ax, ax
+      out dx, ax
+      mov dx, 0x660
+      out dx, ax
+      cli
+      hlt
+      jmp $`;
+
+  it('is not idle while the watchdog will reset it, however far the alarm is', () => {
+    const report = runBoot(boot(flat(WATCHDOG)), { budget: BUDGET, noReboot: true });
+    expect(report.outcome, report.summary).toBe('reset');
+    expect(report.virtualNs).toBeCloseTo(2.4e9, -8);
+  });
+});
+
+describe('an operating system: code at addresses that mean others', () => {
+  /** Pages of 4 MiB: the first at 0 and at C0000000h, local APICs at FEC00000h. Goes on at C00Fxxxxh. */
+  const PAGED = `
+      mov edi, 0x10000
+      mov dword [edi], 0x83
+      mov dword [edi + 0xc00], 0x83
+      mov dword [edi + 0xfec], 0xfec00083
+      mov cr3, edi
+      mov eax, 0x10
+      mov cr4, eax
+      mov eax, cr0
+      or eax, 0x80000000
+      mov cr0, eax
+      mov eax, above
+      add eax, 0xc0000000
+      jmp eax
+    above:
+      mov esp, 0xc0009000
+  `;
+  const os = (source: string) => boot(flat(PAGED + source));
+
+  it('is recognised, and not lost where the number of its address is no memory', () => {
+    const guest = os('again: inc ecx\njmp again');
+    const report = runBoot(guest, { budget: BUDGET });
+    expect([report.outcome, report.phase]).toEqual(['budget', 'OS']);
+    expect(report.cpus[0]!.rip >> 16n).toBe(0xc00fn);
+    expect(report.cpus[0]!.module).toBeUndefined();
+  });
+
+  const WAIT = 'again: mov al, [0x5123]\ntest al, al\njz again';
+  it('may wait in a loop that can be interrupted, and is stuck in one that cannot', () => {
+    expect(runBoot(os(`sti\n${WAIT}`), { budget: BUDGET }).outcome).toBe('budget');
+    const report = runBoot(os(`cli\n${WAIT}`), { budget: BUDGET });
+    expect([report.outcome, report.phase]).toEqual(['stuck', 'OS']);
+  });
+
+  it.each([
+    ['may sleep for as long as it likes', os, 'budget'],
+    ['firmware may not', (source: string) => boot(flat(source)), 'idle'],
+  ] as const)('%s', (_what, make, outcome) => {
+    // The PIT ticks all the time, at a LINT0 that is masked.
+    const pit = 'mov al, 0x34\nout 0x43, al\nmov al, 0\nout 0x40, al\nout 0x40, al\n';
+    const guest = make(`${pit}mov eax, 200000\nwait_: dec eax\njnz wait_\nagain: sti\nhlt\njmp again`);
+    const giveUp = () => guest.machine.clock.now() > 700e9;
+    const report = runBoot(guest, { giveUp, pieceNs: 10e9 });
+    expect(report.outcome, report.summary).toBe(outcome);
+  });
+});
+
 describe('images that are no flash', () => {
   const good = new Uint8Array(0x1000);
   it.each([

@@ -15,6 +15,7 @@ import { oneOf, parseMemory, wholeNumber } from '../qemu-values.ts';
 import { UsageError } from '../usage-error.ts';
 import { firmwareFor, isTemplate, readImage, stateFile } from './firmware.ts';
 import type { BootHost } from './host.ts';
+import { bootPreferencesOf, kernelOf } from './kernel.ts';
 import { dateOf } from './rtc-base.ts';
 
 /** Options as the parser leaves them. */
@@ -94,11 +95,13 @@ export function bootRequest(flags: BootFlags, io: Io, host: BootHost): BootReque
   const serial = serialOf(qemu, flags, io);
   const debug = debugOf(qemu, flags, io);
   const { code, vars, varsOut } = imagesOf(flags, qemu, io, host);
+  const kernel = kernelOf(qemu, io);
   return {
     machine: {
       ...machine,
       code: readImage('the firmware', code, io),
       ...(vars !== undefined && { vars: readImage('the variable store', vars, io) }),
+      ...(kernel !== undefined && { kernel }),
       ...(debug !== undefined && { debug }),
     },
     files: { code, vars },
@@ -148,6 +151,7 @@ function machineOf(flags: BootFlags, qemu: QemuSettings, io: Io): Omit<BootOptio
     ...(rtcBase !== undefined && { startTime: dateOf(rtcBase) }),
     ...(tseg !== undefined && { extTsegMb: wholeNumber('-global mch.extended-tseg-mbytes=', tseg) }),
     sleepStates: { s3: noS3 !== true, s4: noS4 !== true },
+    boot: bootPreferencesOf(qemu),
     secureFlash: globalSwitch(qemu, 'cfi.pflash01.secure') ?? !isQemu,
     fwCfgFiles: fwCfg.map(({ name, content }) => ({
       name,

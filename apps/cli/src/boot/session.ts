@@ -89,7 +89,7 @@ class Session {
         },
         rest: (milliseconds) => host.rest(milliseconds),
       },
-      fed: takesInput && !host.inputIsTerminal,
+      fed: takesInput && !host.inputIsTerminal && machine.kernel === undefined,
       show: (bytes) => this.#show(bytes),
       progress: ({ seconds }) => this.#showProgress(seconds),
       ...(varsOut && { keepVars: (image) => varsOut.output.replace(image) }),
@@ -99,7 +99,16 @@ class Session {
     this.#file?.append(new Uint8Array()); // what an earlier run left goes, even if this guest never says a word
     const { lines } = session;
     if (!takesInput) return;
-    if (lines === undefined) {
+    if (lines === undefined && !host.inputIsTerminal) {
+      // A kernel's console takes a pipe as it is, and its end ends nothing: as QEMU's -serial stdio.
+      this.#input = host.openInput(
+        (bytes) => {
+          for (const byte of bytes) session.send(byte);
+          this.#holdInput();
+        },
+        () => undefined,
+      );
+    } else if (lines === undefined) {
       const keys = new KeyFilter({
         send: (byte) => session.send(byte),
         leave: () => session.leave(),
@@ -123,12 +132,13 @@ class Session {
 
   /** Pauses the input while enough of it waits, and reads on when it has been sent. */
   #holdInput(): void {
-    const { lines, lost } = this.#session;
+    const { lines, lost, full } = this.#session;
     if (lost > 0) this.#complain('The guest reads no keys: some that were typed are lost.');
-    if (lines === undefined || this.#input === undefined) return;
-    if (lines.cut > 0) this.#complain(`Lines of the input are cut at ${LONGEST_LINE} characters.`);
-    if (lines.full === this.#held) return;
-    this.#held = lines.full;
+    if (this.#input === undefined) return;
+    if (lines !== undefined && lines.cut > 0)
+      this.#complain(`Lines of the input are cut at ${LONGEST_LINE} characters.`);
+    if (full === this.#held || this.#host.inputIsTerminal) return;
+    this.#held = full;
     if (this.#held) this.#input.pause();
     else this.#input.resume();
   }

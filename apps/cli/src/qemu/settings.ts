@@ -53,6 +53,14 @@ export interface QemuSettings {
   readonly debugcon: string | undefined;
   /** Files for the firmware. */
   readonly fwCfg: readonly FwCfgSetting[];
+  /** `-kernel`, a path. */
+  readonly kernel: string | undefined;
+  /** `-initrd`, a path. */
+  readonly initrd: string | undefined;
+  /** `-append`. */
+  readonly append: string | undefined;
+  /** Members of `-boot` that act. */
+  readonly boot: KeyValues;
   /** `-rtc base=`, a date. */
   readonly rtcBase: string | undefined;
   /** `-icount shift=`. */
@@ -74,11 +82,22 @@ const IMPLIED: Readonly<Record<string, string>> = {
   '-smp': 'cpus',
   '-m': 'size',
   '-fw_cfg': 'name',
+  '-boot': 'order',
   '-numa': 'type',
 };
 
 /** Options whose members are sorted one by one. */
-const BY_MEMBER = new Set(['-machine', '-accel', '-smp', '-m', '-fw_cfg', '-rtc', '-icount', '-action']);
+const BY_MEMBER = new Set([
+  '-machine',
+  '-accel',
+  '-smp',
+  '-m',
+  '-fw_cfg',
+  '-rtc',
+  '-icount',
+  '-action',
+  '-boot',
+]);
 
 /** Sorts QEMU's options, each `-option` or `-option=value`. Throws `UsageError` for values that make no sense. */
 export function qemuSettings(options: readonly string[]): QemuSettings {
@@ -91,6 +110,7 @@ class Reader {
   readonly #machine = new Map<string, string>();
   readonly #accel = new Map<string, string>();
   readonly #smp = new Map<string, string>();
+  readonly #boot = new Map<string, string>();
   readonly #globals = new Map<string, string>();
   readonly #chardevs = new Map<string, KeyValues>();
   readonly #drives: string[] = [];
@@ -106,6 +126,9 @@ class Reader {
       const [name = '', value] = option.split(/=(.*)/s);
       this.#take(name, value ?? '', value === undefined ? name : `${name} ${value}`);
     }
+    const onMachine = [...this.#machine].filter(([key]) => key.startsWith('boot.'));
+    if (onMachine.length > 0)
+      this.#takeMembers('-boot', joined(onMachine.map(([key, value]) => [key.slice('boot.'.length), value])));
     for (const [key, value] of this.#machine) {
       if (!key.startsWith('smp.') || this.#smp.has(key.slice(4))) continue;
       this.#smp.set(key.slice(4), value);
@@ -121,6 +144,9 @@ class Reader {
       cpu: undefined,
       enforce: false,
       memory: size,
+      kernel: this.#machine.get('kernel'),
+      initrd: this.#machine.get('initrd'),
+      append: this.#machine.get('append'),
       bios: undefined,
       snapshot: false,
       rtcBase: undefined,
@@ -130,6 +156,7 @@ class Reader {
       machine: this.#machine,
       accel: this.#accel,
       smp: this.#smp,
+      boot: this.#boot,
       globals: this.#globals,
       drives: this.#flash(),
       folders: this.#folders,
@@ -182,6 +209,15 @@ class Reader {
       case '-debugcon':
         this.#debugcons.push(value);
         break;
+      case '-kernel':
+        rest.kernel = value;
+        break;
+      case '-initrd':
+        rest.initrd = value;
+        break;
+      case '-append':
+        rest.append = value;
+        break;
       case '-no-reboot':
         rest.noReboot = true;
         break;
@@ -223,6 +259,9 @@ class Reader {
         break;
       case '-smp':
         merge(this.#smp);
+        break;
+      case '-boot':
+        merge(this.#boot);
         break;
       case '-m':
         rest.memory = done.get('size') ?? rest.memory;

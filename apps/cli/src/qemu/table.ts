@@ -30,7 +30,8 @@ const WINDOW = 'there is no display to show';
 const NOT_USED = 'no device here uses it';
 const PROCESS = "it is about QEMU's own process";
 const MONITOR = 'there is no monitor';
-const NO_KERNEL = 'leave it out: only firmware is booted';
+const NO_DEVICE_TREE =
+  'leave it out: kernels for PCs are told of their devices by ACPI tables, not by a device tree';
 
 /** All rows. */
 export const QEMU_OPTIONS: readonly QemuOption[] = [
@@ -70,9 +71,11 @@ export const QEMU_OPTIONS: readonly QemuOption[] = [
   ...rows('ignored', 'there is no such port', '-machine vmport'),
   ...rows('ignored', 'there is no migration', '-machine suppress-vmdesc'),
   ...rows('ignored', NOT_USED, '-machine nvdimm=off', '-machine igd-passthru=off', '-machine graphics=on'),
-  ...rows('ignored', NOT_USED, '-machine boot', '-machine boot.*', '-machine smbios-entry-point-type'),
+  ...rows('done', 'as -boot', '-machine boot.*'),
+  ...rows('ignored', NOT_USED, '-machine smbios-entry-point-type'),
   ...rows('ignored', NOT_USED, '-machine default-bus-bypass-iommu', '-machine hmat=off', '-machine cxl=off'),
-  ...rows('unmodelled', NO_KERNEL, '-machine kernel', '-machine initrd', '-machine append', '-machine dtb'),
+  ...rows('done', 'as -kernel, -initrd, -append', '-machine kernel', '-machine initrd', '-machine append'),
+  ...rows('unmodelled', NO_DEVICE_TREE, '-machine dtb'),
   ...rows('unmodelled', 'leave it out', '-machine *'),
   ...rows('done', 'tcg or kvm', '-accel accel'),
   ...rows('done', 'of KVM', '-accel ept', '-accel flexpriority', '-accel unrestricted_guest'),
@@ -175,16 +178,23 @@ export const QEMU_OPTIONS: readonly QemuOption[] = [
     '-action ...',
     '-watchdog-action ...',
   ),
-  // Left out.
+  // What the firmware boots.
+  ...rows('done', 'a kernel that the firmware starts: a bzImage or an EFI application', '-kernel ...'),
+  ...rows('done', 'its initial RAM disk', '-initrd ...'),
+  ...rows('done', 'its command line', '-append ...'),
   ...rows(
-    'ignored',
-    'firmware is not told',
-    '-name ...',
-    '-uuid ...',
-    '-smbios ...',
-    '-boot ...',
-    '-numa ...',
+    'done',
+    'whether the firmware offers its menu, and for how many milliseconds',
+    '-boot menu',
+    '-boot splash-time',
   ),
+  ...rows('done', 'milliseconds after which a failed boot starts anew', '-boot reboot-timeout'),
+  ...rows('done', 'nothing is booted but what is named', '-boot strict'),
+  ...rows('ignored', 'UEFI goes by bootindex= and its own variables', '-boot order', '-boot once'),
+  ...rows('ignored', WINDOW, '-boot splash'),
+  ...rows('unmodelled', 'use menu, splash-time, reboot-timeout or strict', '-boot *'),
+  // Left out.
+  ...rows('ignored', 'firmware is not told', '-name ...', '-uuid ...', '-smbios ...', '-numa ...'),
   ...rows(
     'ignored',
     'there are none by default',
@@ -267,15 +277,8 @@ export const QEMU_OPTIONS: readonly QemuOption[] = [
     '-fdb ...',
   ),
   ...rows('unmodelled', NO_DISK, '-sd ...', '-mtdblock ...', '-fsdev ...', '-virtfs ...'),
-  ...rows(
-    'unmodelled',
-    NO_KERNEL,
-    '-kernel ...',
-    '-initrd ...',
-    '-append ...',
-    '-dtb ...',
-    '-option-rom ...',
-  ),
+  ...rows('unmodelled', NO_DEVICE_TREE, '-dtb ...'),
+  ...rows('unmodelled', 'leave it out: there is no BIOS that would run it', '-option-rom ...'),
   ...rows(
     'unmodelled',
     NO_DEVICE,

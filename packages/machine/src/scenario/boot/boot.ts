@@ -1,72 +1,17 @@
 /** Boots firmware that nobody here wrote: flash images in, serial text out, and a verdict. */
-import type { CivilTime, FwCfgFile, SleepStates, Uart16550 } from '@smm/chipset-q35';
-import {
-  checkOptions,
-  isAny,
-  isBytes,
-  isFlag,
-  isFunction,
-  isListOf,
-  isObject,
-  isOneOf,
-  isShape,
-  isWhole,
-  maybe,
-  type OptionShape,
-  RFLAGS_IF,
-  SmmError,
-  UnmodelledError,
-  wholeNumber,
-} from '@smm/x86-defs';
+import type { Uart16550 } from '@smm/chipset-q35';
+import { RFLAGS_IF, UnmodelledError, wholeNumber } from '@smm/x86-defs';
 import { Machine } from '../../machine.ts';
-import type { ProcessorTopology } from '../../machine-options.ts';
-import { type ConfigDefaults, type MachineConfig, resolveConfig } from '../config.ts';
 import { countsOf, cpuCore } from '../report.ts';
 import { Looks } from '../run.ts';
+import { type BootOptions, reservedFor, resolveBoot } from './boot-options.ts';
 import { type BusyWait, BusyWaitDetector } from './busy-wait.ts';
 import { LostDetector } from './lost.ts';
 import { type ModuleLocation, ModuleMap, type VolumeRange } from './module-map.ts';
 import { PhaseTracker, phaseOf, SHELL_BANNER } from './phase.ts';
 import { type BootPlatformOptions, bootPlatform } from './platform.ts';
 import type { BootCpuReport, BootOutcome, BootReport, BootStuck } from './report.ts';
-
-/** What to boot and on what. */
-export interface BootOptions extends MachineConfig {
-  /** Flash with code; ends at 4 GiB. */
-  readonly code: Uint8Array;
-  /** Flash with variables; right below the code. The machine works on a copy. Left out: `code` is a ROM (`-bios`). */
-  readonly vars?: Uint8Array;
-  /** SMI features offered: bit 0 broadcast, 1 hot-plug, 2 hot-unplug; null for no files. Default 7, as QEMU. */
-  readonly smiFeatures?: number | null;
-  /** A PS/2 keyboard is there. Default true. */
-  readonly keyboard?: boolean;
-  /** Where the processors sit. Default: one package of cores. */
-  readonly topology?: ProcessorTopology;
-  /** 32: as `qemu-system-i386`, whose SMM save state is another under TCG. Default 64. */
-  readonly bitness?: 32 | 64;
-  /** Flash can be written in SMM alone (`cfi.pflash01.secure`). Default true. */
-  readonly secureFlash?: boolean;
-  /** Sleep states that the firmware is told of. Default S3 and S4. */
-  readonly sleepStates?: SleepStates;
-  /** Further files for the firmware (`-fw_cfg`). */
-  readonly fwCfgFiles?: readonly FwCfgFile[];
-  /** Size of the extended TSEG in MiB (`mch.extended-tseg-mbytes`); 0: none. Default 16. */
-  readonly extTsegMb?: number;
-  /** Calendar time at power-on. Default 2015-10-21T00:00:00. */
-  readonly startTime?: CivilTime;
-  /** Output of the debug port 402h. */
-  readonly debug?: (byte: number) => void;
-  /** ACPI tables are offered through fw_cfg. Default false: firmware that finds some goes another way than without. */
-  readonly acpi?: boolean;
-  /** Serial output of the guest. */
-  readonly serial?: (byte: number) => void;
-  /** The guest may take more serial input. */
-  readonly roomAgain?: () => void;
-  /** The variable store changed. */
-  readonly varsWritten?: () => void;
-  /** Instructions between two looks for a hang. Default 8,000,000. */
-  readonly lookEvery?: number;
-}
+import { firmwareAddress, isBeyondFirmware } from './whereabouts.ts';
 
 /** Why {@link Boot.run} returned. */
 export type BootStop =
@@ -79,14 +24,6 @@ export type BootStop =
   | 'reset'
   | 'powered-off';
 
-/** What the reference measurements were made with. */
-const DEFAULTS: ConfigDefaults = {
-  memoryMiB: 256,
-  cpu: 'qemu64',
-  schedule: { seed: 0, slice: 100_000 },
-  nsPerInstruction: 64,
-  bitness: 64,
-};
 /** Where SecMain unpacks the PEI and DXE volumes on OVMF, and where code lies in flash: see OVMF's memory map. */
 const UNPACKED_VOLUMES: VolumeRange[] = [
   { start: 0x82_0000, sizeBytes: 0xe_0000 },
@@ -109,29 +46,6 @@ const ASLEEP_LISTENING_NS = 600_000_000_000;
 const LONGEST_TEXT = 4096;
 /** SLP_TYP that turns the machine off: what QEMU's tables give for S5. */
 const SLEEP_OFF = 0;
-
-/** What a boot has beside its machine's configuration. */
-const BOOT_SHAPE: OptionShape<Omit<BootOptions, keyof MachineConfig>> = {
-  code: isBytes,
-  vars: maybe(isBytes),
-  smiFeatures: (option, value) => {
-    if (value !== null) maybe(isWhole(0, 7))(option, value);
-  },
-  keyboard: maybe(isFlag),
-  topology: isAny,
-  bitness: maybe(isOneOf([32, 64])),
-  secureFlash: maybe(isFlag),
-  sleepStates: maybe(isShape<SleepStates>({ s3: isFlag, s4: isFlag })),
-  fwCfgFiles: maybe(isListOf(isObject)),
-  extTsegMb: isAny,
-  startTime: isAny,
-  debug: maybe(isFunction),
-  acpi: maybe(isFlag),
-  serial: maybe(isFunction),
-  roomAgain: maybe(isFunction),
-  varsWritten: maybe(isFunction),
-  lookEvery: maybe(isWhole(1)),
-};
 
 /** No chip for variables. */
 const NO_FLASH = new Uint8Array(0);
@@ -170,11 +84,9 @@ export class Boot {
 
   /** Throws `SmmError` `FLASH_SIZE` for images that cannot be flash, and what `Machine` throws. */
   constructor(options: BootOptions) {
-    checkOptions('the options of a boot', options, BOOT_SHAPE);
+    const config = resolveBoot(options);
     this.#options = options;
-    const { code, vars = NO_FLASH } = options;
-    checkFlash(code, options.vars);
-    const config = resolveConfig(options, { ...DEFAULTS, bitness: options.bitness ?? 64 });
+    const { code, vars = NO_FLASH, kernel } = options;
     const flash = new Uint8Array(vars.length + code.length);
     flash.set(vars);
     flash.set(code, vars.length);
@@ -184,10 +96,13 @@ export class Boot {
       fwCfg: {
         ...(options.sleepStates && { sleepStates: options.sleepStates }),
         ...(options.fwCfgFiles && { files: options.fwCfgFiles }),
+        ...(kernel && { kernel }),
+        ...(options.boot && { boot: options.boot }),
+        reserved: reservedFor(config.machine.model),
       },
       smiFeatures: options.smiFeatures ?? (options.smiFeatures === null ? 0 : 7),
       keyboard: options.keyboard ?? true,
-      acpi: options.acpi ?? false,
+      acpi: options.acpi ?? kernel !== undefined,
       transmit: (byte) => {
         for (const watcher of this.#watchers) watcher.see(byte);
         this.#spoke = true;
@@ -250,9 +165,9 @@ export class Boot {
       const stop = this.#looks.run(end, {
         until: () => {
           this.#followPhase();
-          if (this.#sleepsForEver()) return true;
+          if (this.#resetAsked || this.#offAsked || this.#sleepsForEver()) return true;
           if (this.#doubleFaulted !== undefined && this.lost === undefined) return true;
-          return this.#resetAsked || this.#offAsked || until?.() === true;
+          return until?.() === true;
         },
         ...(interrupt && { interrupt }),
       });
@@ -310,22 +225,30 @@ export class Boot {
 
   /** Module that the boot processor is in, as far as known without a new look at the volumes. */
   moduleNow(): ModuleLocation | undefined {
-    return this.#modules.find(Number(this.machine.processors[0]!.state.rip));
+    const at = firmwareAddress(this.machine, 0);
+    return at === undefined ? undefined : this.#modules.find(at);
   }
 
   /** What each processor does. */
   cpus(): BootCpuReport[] {
-    return this.machine.processors.map((processor, id) => ({
+    return this.machine.processors.map((_, id) => ({
       ...cpuCore(this.machine, id),
       idle: this.machine.idleReason(id),
-      module: this.moduleAt(Number(processor.state.rip)),
+      module: this.#moduleOf(id),
     }));
+  }
+
+  #moduleOf(id: number): ModuleLocation | undefined {
+    const at = firmwareAddress(this.machine, id);
+    return at === undefined ? undefined : this.moduleAt(at);
   }
 
   /** The hang with its module, once it is established. */
   stuck(): BootStuck | undefined {
     const { busyWait } = this;
-    return busyWait && { ...busyWait, module: this.moduleAt(busyWait.rip) };
+    return (
+      busyWait && { ...busyWait, module: this.#moduleOf(busyWait.processor) && this.moduleAt(busyWait.rip) }
+    );
   }
 
   /** Everything that is known now, under the given verdict. */
@@ -347,7 +270,7 @@ export class Boot {
   }
 
   #look(): 'stuck' | 'lost' | undefined {
-    if (this.busyWait === undefined) {
+    if (this.busyWait === undefined && !this.#osMayGoOn()) {
       this.busyWait = this.#detector.look();
       if (this.busyWait !== undefined) return 'stuck';
     }
@@ -358,17 +281,35 @@ export class Boot {
     return undefined;
   }
 
-  /** Nothing has executed for long virtual time although timers go on: no interrupt comes through. */
+  /** An operating system runs, and a loop that waits can be interrupted: what waits is its own matter. */
+  #osMayGoOn(): boolean {
+    const { machine, phases } = this;
+    return (
+      phases.phase === 'OS' &&
+      machine.runnable().every((id) => {
+        const { smm, rflags } = machine.processors[id]!.state;
+        return !smm && (rflags & RFLAGS_IF) !== 0;
+      })
+    );
+  }
+
+  /**
+   * Nothing has executed for long virtual time although timers go on: no interrupt comes through. Time alone says
+   * nothing: it may have passed at once, up to an alarm that has just woken somebody.
+   */
   #sleepsForEver(): boolean {
     const { machine } = this;
     const ns = machine.clock.now();
-    if (machine.retired !== this.#active.retired) {
+    const runs = machine.processors.some((_, id) => machine.idleReason(id) === undefined);
+    if (runs || machine.retired !== this.#active.retired) {
       this.#active = { retired: machine.retired, ns };
       return false;
     }
     if (ns - this.#active.ns < ASLEEP_NS) return false;
+    if (machine.runnable().length > 0 || machine.chipset.devices.tco.running) return false;
     const deaf = machine.processors.every(({ state }) => (state.rflags & RFLAGS_IF) === 0);
-    this.#idle = deaf || ns - this.#active.ns >= ASLEEP_LISTENING_NS;
+    const listensInVain = this.phases.phase !== 'OS' && ns - this.#active.ns >= ASLEEP_LISTENING_NS;
+    this.#idle = deaf || listensInVain;
     return this.#idle;
   }
 
@@ -376,9 +317,9 @@ export class Boot {
   #afterDoubleFault(): boolean {
     const id = this.#doubleFaulted;
     this.#doubleFaulted = undefined;
-    if (id === undefined || this.lost !== undefined) return false;
+    if (id === undefined || this.lost !== undefined || this.phases.phase === 'OS') return false;
     const { rip } = this.machine.processors[id]!.state;
-    if (this.moduleAt(Number(rip)) !== undefined) return false;
+    if (this.#moduleOf(id) !== undefined) return false;
     this.lost = `CPU ${id} took a double fault and went on at 0x${rip.toString(16)}, where no module of the firmware is`;
     return true;
   }
@@ -393,6 +334,10 @@ export class Boot {
     const { machine } = this;
     if (machine.retired < this.#lookedAt + PHASE_EVERY) return;
     this.#lookedAt = machine.retired;
+    if (this.phases.phase === 'OS' || isBeyondFirmware(machine, 0)) {
+      this.phases.see('OS', machine.chipsetSmis);
+      return;
+    }
     let module = this.moduleNow();
     if (module === undefined && machine.retired >= this.#learnedAt + LEARN_EVERY && this.#learn())
       module = this.moduleNow();
@@ -434,30 +379,4 @@ function refuseSleep(type: number): never {
     'Only turning off (S5) is modelled: boot without suspending.',
     { type },
   );
-}
-
-function checkFlash(code: Uint8Array, vars: Uint8Array | undefined): void {
-  for (const [name, image] of [
-    ['code', code],
-    ['variable', vars],
-  ] as const) {
-    if (image === undefined) continue;
-    if (image.length === 0 || image.length % 4096 !== 0 || image.length > 16 * 1024 * 1024) {
-      throw new SmmError(
-        'FLASH_SIZE',
-        `the ${name} flash image has ${image.length} bytes`,
-        'A flash image is a whole number of 4 KiB blocks, 16 MiB at most: give the firmware files as the distribution installs them.',
-        { name, size: image.length },
-      );
-    }
-  }
-  const size = code.length + (vars?.length ?? 0);
-  if (size > 16 * 1024 * 1024) {
-    throw new SmmError(
-      'FLASH_SIZE',
-      `code and variables together have ${size} bytes`,
-      'Both flash chips together must fit into the 16 MiB below 4 GiB.',
-      { size },
-    );
-  }
 }

@@ -16,7 +16,8 @@ import {
 import type { Quirk } from '../../quirks.ts';
 import { findReference, quirksOf, traceFormOf, withoutLabel, withoutQuirks } from '../causes.ts';
 import { relabelled } from '../run.ts';
-import { Boot, type BootOptions } from './boot.ts';
+import { Boot } from './boot.ts';
+import type { BootOptions } from './boot-options.ts';
 import { type BootRunOptions, bootInPieces } from './boot-run.ts';
 import type { BootReport } from './report.ts';
 

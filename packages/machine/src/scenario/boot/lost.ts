@@ -26,7 +26,8 @@ export class LostDetector {
   }
 
   #emptyAt(id: number): string | undefined {
-    const { state } = this.#machine.processors[id]!;
+    const { state, cpl } = this.#machine.processors[id]!;
+    if (cpl !== 0) return undefined; // a program's matter, and its kernel's
     const { debug } = this.#machine;
     const at = state.rip + BigInt(state.segBase(SEG_CS));
     if (debug.physicalOf(id, at) === undefined) return undefined; // the next fetch says so

@@ -1,11 +1,11 @@
 /**
- * How far a firmware is: the phase by the kind of module that the boot processor runs (the shell by its banner), and
- * the SMIs that each phase raised.
+ * How far a boot is: the phase by the kind of module that the boot processor runs (the shell by its banner, an
+ * operating system by addresses that firmware has not), and the SMIs that each phase raised.
  */
 import type { ModuleLocation } from './module-map.ts';
 
-/** Phases in order; `reset` until the first module is recognised. */
-export const BOOT_PHASES = ['reset', 'SEC', 'PEI', 'DXE', 'BDS', 'shell'] as const;
+/** Phases in order; `reset` until the first module is recognised, `OS` when paging is an operating system's. */
+export const BOOT_PHASES = ['reset', 'SEC', 'PEI', 'DXE', 'BDS', 'shell', 'OS'] as const;
 
 /** A phase of the boot. */
 export type BootPhase = (typeof BOOT_PHASES)[number];

@@ -11,8 +11,8 @@ export interface BootPlatformOptions {
   readonly varsSize: number;
   /** Flash can be written in SMM alone. */
   readonly secureFlash: boolean;
-  /** Sleep states that the firmware is told of, and further files for it. */
-  readonly fwCfg: Pick<FwCfgOptions, 'sleepStates' | 'files'>;
+  /** Sleep states, kernel, order of booting, reserved memory that the firmware is told of; further files for it. */
+  readonly fwCfg: Pick<FwCfgOptions, 'sleepStates' | 'files' | 'kernel' | 'boot' | 'reserved'>;
   /** SMI features offered through fw_cfg: bit 0 broadcast, 1 hot-plug, 2 hot-unplug. 0: no such files. */
   readonly smiFeatures: number;
   /** A keyboard is there. */

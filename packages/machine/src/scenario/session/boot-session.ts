@@ -3,7 +3,8 @@
  * work while the guest is idle. What it needs of the outside world it is given, so that it runs in a web page as in a
  * terminal.
  */
-import { Boot, type BootOptions } from '../boot/boot.ts';
+import { Boot } from '../boot/boot.ts';
+import type { BootOptions } from '../boot/boot-options.ts';
 import { type BootRunOptions, bootInPieces } from '../boot/boot-run.ts';
 import type { BootReport } from '../boot/report.ts';
 import { LineFeeder } from './line-feeder.ts';
@@ -109,6 +110,11 @@ export class BootSession {
   send(byte: number): void {
     if (this.#toGuest.length < MOST_TO_GUEST) this.#toGuest.push(byte);
     else this.lost++;
+  }
+
+  /** So much waits for the guest that reading should pause. */
+  get full(): boolean {
+    return this.lines?.full ?? this.#toGuest.length >= MOST_TO_GUEST / 2;
   }
 
   /** The user leaves: the run ends after this piece. */
