@@ -4,6 +4,7 @@
  */
 import { CONTROL } from './operations/control.ts';
 import { DATA } from './operations/data.ts';
+import { FLOAT } from './operations/float.ts';
 import { INTEGER } from './operations/integer.ts';
 import type { Operation, Trait } from './operations/operation.ts';
 import { SSE } from './operations/sse.ts';
@@ -11,7 +12,7 @@ import { SYSTEM } from './operations/system.ts';
 import { UNMODELLED } from './operations/unmodelled.ts';
 import { X87 } from './operations/x87.ts';
 
-const TABLE = { ...CONTROL, ...INTEGER, ...DATA, ...SYSTEM, ...X87, ...SSE, ...UNMODELLED };
+const TABLE = { ...CONTROL, ...INTEGER, ...DATA, ...SYSTEM, ...X87, ...SSE, ...FLOAT, ...UNMODELLED };
 
 /** Name of an operation. */
 export type OpName = keyof typeof TABLE;

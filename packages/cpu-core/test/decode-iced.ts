@@ -140,9 +140,7 @@ const ACCEPTED: ReadonlySet<string>[] = OP_NAMES.map(
 const CLAIMED: ReadonlySet<string> = new Set(ACCEPTED.flatMap((set) => [...set]));
 /** Mnemonics with modelled and unmodelled forms. */
 const PARTLY_MODELLED: ReadonlySet<string> = new Set([
-  'movsd',
   'movq',
-  'cmpsd',
   ...'punpcklbw punpcklwd punpckldq punpckhbw punpckhwd punpckhdq pcmpeqb pcmpeqw pcmpeqd'.split(' '),
   ...'paddb paddw paddd paddq psubb psubw psubd psubq pand pandn por pmovmskb'.split(' '), // MMX forms
   ...'pcmpgtb pcmpgtw pcmpgtd paddsb paddsw paddusb paddusw psubsb psubsw psubusb psubusw'.split(' '),
@@ -313,7 +311,7 @@ export function compareSlots(code: Uint8Array, codeSize: CodeSize, outcome: Outc
       if (IMPLIED.has(ours.op))
         return ours.operands === 0 ? compareImplied(mnemonic) : 'operands not implied';
       if (
-        theirs.opCount !== ours.operands &&
+        theirs.opCount !== ours.operands + impliedFirst() &&
         !(ours.op === OP.ENTER || ours.op === OP.INT3 || ours.op === OP.INT1)
       )
         return `${ours.operands} operands, iced ${theirs.opCount}`;
@@ -323,6 +321,11 @@ export function compareSlots(code: Uint8Array, codeSize: CodeSize, outcome: Outc
       }
       for (let n = ours.operands; n < 3; n++) if (kindOf(ours, n) !== K_NONE) return `leftover operand ${n}`;
       return compareFacts(mnemonic);
+    }
+
+    /** Operands that iced names before ours: (R/E)DI of MASKMOVDQU. */
+    function impliedFirst(): number {
+      return ours.op === OP.MASKMOVDQU ? 1 : 0;
     }
 
     function compareFacts(mnemonic: string): string {
@@ -461,10 +464,11 @@ export function compareSlots(code: Uint8Array, codeSize: CodeSize, outcome: Outc
     function compareOperand(n: number): string {
       const kind = kindOf(ours, n);
       const size = sizeOf(ours, n);
-      const theirKind = theirs.opKind(n);
+      const theirN = n + impliedFirst();
+      const theirKind = theirs.opKind(theirN);
       switch (theirKind) {
         case OpKind.Register: {
-          const id = theirs.opRegister(n);
+          const id = theirs.opRegister(theirN);
           const register = REGISTER[id];
           if (register === undefined) return `register ${REGISTERS.get(id)} unknown`;
           if (register.kind !== kind || register.value !== operandValueOf(ours, n))

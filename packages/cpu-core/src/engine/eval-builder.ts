@@ -9,6 +9,7 @@ import type { Processor } from '../processor.ts';
 import type { Builder } from '../semantics/builder.ts';
 import { isCanonical, relativeTarget } from './branch.ts';
 import { EvalFlags } from './eval-flags.ts';
+import { EvalFloats } from './eval-floats.ts';
 import { EvalOperands } from './eval-operands.ts';
 import { EvalValues } from './eval-values.ts';
 import { EvalVectors } from './eval-vectors.ts';
@@ -19,6 +20,7 @@ export class EvalBuilder implements Builder<bigint, boolean> {
   readonly operands: EvalOperands;
   readonly flags: EvalFlags;
   readonly vectors: EvalVectors;
+  readonly floats: EvalFloats;
   readonly #cpu: Processor;
 
   constructor(cpu: Processor) {
@@ -26,6 +28,7 @@ export class EvalBuilder implements Builder<bigint, boolean> {
     this.operands = new EvalOperands(cpu);
     this.flags = new EvalFlags(this.values, this.operands);
     this.vectors = new EvalVectors(this.operands);
+    this.floats = new EvalFloats(cpu);
   }
 
   /** Prepares for one instruction; RIP is on the next one. */

@@ -3,21 +3,23 @@
  * pages.
  */
 import type { Width } from '../semantics/builder.ts';
+import type { FloatWidth } from '../semantics/float-ops.ts';
 import { LANE_BITS, unpackLanes, type VectorOp, type VectorShift } from '../semantics/vector-ops.ts';
 
 const MASK64 = (1n << 64n) - 1n;
 const MASK128 = (1n << 128n) - 1n;
 
 /** Lane `n` of `bits` bits. */
-const lane = (value: bigint, n: number, bits: number): bigint =>
+export const lane = (value: bigint, n: number, bits: number): bigint =>
   BigInt.asUintN(bits, value >> BigInt(n * bits));
 
 /** Lanes put together, lane 0 lowest. */
-function join(bits: number, lanes: readonly bigint[]): bigint {
+export function join(bits: number, lanes: readonly bigint[]): bigint {
   return lanes.reduceRight((all, one) => (all << BigInt(bits)) | BigInt.asUintN(bits, one), 0n);
 }
 
-const lanes = (bits: number, value: bigint): bigint[] =>
+/** All lanes of `bits` bits, the lowest first. */
+export const lanes = (bits: number, value: bigint): bigint[] =>
   Array.from({ length: 128 / bits }, (_, n) => lane(value, n, bits));
 const signedLanes = (bits: number, value: bigint): bigint[] =>
   lanes(bits, value).map((x) => BigInt.asIntN(bits, x));
@@ -138,16 +140,18 @@ export class VectorLanes {
     if (high) return (a & MASK64) | (join(16, pick(a, 16, 4, order)) << 64n);
     return ((a >> 64n) << 64n) | join(16, pick(a, 16, 0, order));
   }
-  moveMask(a: bigint): bigint {
-    let mask = 0n;
-    for (let n = 0n; n < 16n; n++) mask |= ((a >> (n * 8n + 7n)) & 1n) << n;
-    return mask;
+  moveMask(w: 1 | FloatWidth, a: bigint): bigint {
+    return lanes(w * 8, a).reduceRight((mask, x) => (mask << 1n) | (x >> BigInt(w * 8 - 1)), 0n);
   }
   lane(w: Width, n: number, a: bigint): bigint {
     return lane(a, n, w * 8);
   }
   of(value: bigint): bigint {
     return value;
+  }
+  withLow(w: FloatWidth, a: bigint, low: bigint): bigint {
+    const bits = BigInt(w * 8);
+    return ((a >> bits) << bits) | lane(low, 0, w * 8);
   }
 }
 

@@ -3,6 +3,7 @@
  * tier compiles it.
  */
 
+import type { Conversion, FloatOp, FloatWidth } from './float-ops.ts';
 import type { VectorOp, VectorShift } from './vector-ops.ts';
 
 /** Operand or operation width in bytes. */
@@ -24,6 +25,8 @@ export interface Builder<V, C> {
   readonly flags: Flags<V, C>;
   /** What works on vector registers. */
   readonly vectors: Vectors<V>;
+  /** SSE floating point. */
+  readonly floats: Floats<V>;
 
   /** Runs `body` if `c`. No value made inside may be used outside. */
   if_(c: C, body: () => void): void;
@@ -189,10 +192,35 @@ export interface Vectors<V> {
   shuffle32(a: V, b: V, order: V): V;
   /** Words of one half by two-bit fields of `order`; the other half as it is. */
   shuffle16(a: V, high: boolean, order: V): V;
-  /** Highest bits of the bytes. */
-  moveMask(a: V): V;
+  /** Highest bits of the lanes. */
+  moveMask(w: 1 | FloatWidth, a: V): V;
   /** Lane `n` of 2, 4 or 8 bytes. */
   lane(w: Width, n: number, a: V): V;
   /** Vector of a value, zeros above it. */
   of(value: V): V;
+  /** Vector `a` with its low `w` bytes from `low`. */
+  withLow(w: FloatWidth, a: V, low: V): V;
+}
+
+/**
+ * The part of a back end that computes in floating point as MXCSR says. What may raise an exception comes after all that
+ * may fault otherwise, once in a description, and before the first change: #XM leaves nothing but MXCSR's flags.
+ */
+export interface Floats<V> {
+  /** An operation in the lanes of two vectors. */
+  compute(op: FloatOp, a: V, b: V): V;
+  /** CMPPS and kin: lanes all ones where predicate 0 to 7 holds; lanes that are not compared are those of `a`. */
+  compare(width: FloatWidth, packed: boolean, predicate: V, a: V, b: V): V;
+  /** The lowest lanes compared: ZF, PF and CF as RFLAGS has them. `quiet`: only signaling NaNs are invalid. */
+  order(width: FloatWidth, quiet: boolean, a: V, b: V): V;
+  /** A vector converted. */
+  convert(conversion: Conversion, a: V): V;
+  /** Vector of a signed integer of `from` bytes in floating point, zeros above it. */
+  fromInteger(width: FloatWidth, from: 4 | 8, value: V): V;
+  /** The lowest lane as a signed integer of `to` bytes. */
+  toInteger(width: FloatWidth, to: 4 | 8, truncate: boolean, a: V): V;
+  /** MXCSR. */
+  control(): V;
+  /** Writes MXCSR; #GP(0) for bits that do not exist. */
+  setControl(value: V): void;
 }

@@ -5,6 +5,7 @@ import * as arith from './arith.ts';
 import * as bit from './bit.ts';
 import type { Builder } from './builder.ts';
 import * as control from './control.ts';
+import * as float from './float.ts';
 import * as logic from './logic.ts';
 import * as move from './move.ts';
 import * as shift from './shift.ts';
@@ -14,7 +15,7 @@ import * as vector from './vector.ts';
 /** Describes one instruction to a back end. */
 export type Semantics = <V, C>(b: Builder<V, C>, insn: Insn) => void;
 
-const MODULES = { arith, bit, control, logic, move, shift, stack, vector };
+const MODULES = { arith, bit, control, float, logic, move, shift, stack, vector };
 type Modules = typeof MODULES;
 
 /** How a row names a description: file and function. */

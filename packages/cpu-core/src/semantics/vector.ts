@@ -4,10 +4,10 @@ import { OP, OP_NAMES, type OpName } from '../ops.ts';
 import type { Builder, Width } from './builder.ts';
 import type { VectorOp, VectorShift } from './vector-ops.ts';
 
-/** MOVAPS MOVUPS MOVDQA MOVDQU MOVNTDQ (and their PS and PD spellings). */
+/** MOVAPS MOVUPS MOVDQA MOVDQU LDDQU MOVNTDQ (and their PS and PD spellings). */
 export function move<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.vectors.check();
-  const aligned = insn.op !== OP.MOVUPS && insn.op !== OP.MOVDQU;
+  const aligned = insn.op !== OP.MOVUPS && insn.op !== OP.MOVDQU && insn.op !== OP.LDDQU;
   b.vectors.write(0, b.vectors.read(1, aligned), aligned);
 }
 
@@ -20,12 +20,16 @@ export function moveScalar<V, C>(b: Builder<V, C>, insn: Insn): void {
   else b.vectors.write(0, b.vectors.apply('PUNPCKLQDQ', b.vectors.read(1), b.vectors.of(b.values.const(0n))));
 }
 
-/** Logic under other names. */
+/** Operations under other names. */
 const SAME: Partial<Record<OpName, VectorOp>> = {
   ANDPS: 'PAND',
   ANDNPS: 'PANDN',
   ORPS: 'POR',
   XORPS: 'PXOR',
+  UNPCKLPS: 'PUNPCKLDQ',
+  UNPCKLPD: 'PUNPCKLQDQ',
+  UNPCKHPS: 'PUNPCKHDQ',
+  UNPCKHPD: 'PUNPCKHQDQ',
 };
 
 /** The operations of {@link VectorOp} on a register and a register or memory. */
@@ -116,10 +120,29 @@ export function duplicate<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.vectors.write(0, b.vectors.apply('PUNPCKLQDQ', low, low));
 }
 
-/** PMOVMSKB. */
-export function byteMask<V, C>(b: Builder<V, C>, _insn: Insn): void {
+/** MOVSLDUP and MOVSHDUP: the even or the odd doublewords twice. */
+export function duplicate32<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.vectors.check();
-  b.operands.write(0, b.vectors.moveMask(b.vectors.read(1)));
+  const source = b.vectors.read(1);
+  const order = b.values.const(insn.op === OP.MOVSLDUP ? 0xa0n : 0xf5n);
+  b.vectors.write(0, b.vectors.shuffle32(source, source, order));
+}
+
+/** MOVSS and MOVSD: between registers the low lane alone; from memory zeros above it. */
+export function moveLane<V, C>(b: Builder<V, C>, insn: Insn): void {
+  const { operands: o, vectors } = b;
+  vectors.check();
+  const width = insn.op === OP.MOVSS ? 4 : 8;
+  if (insn.kind0 === K_MEM) o.write(0, vectors.lane(width, 0, vectors.read(1)));
+  else if (insn.kind1 === K_MEM) vectors.write(0, vectors.of(o.read(1)));
+  else vectors.write(0, vectors.withLow(width, vectors.read(0), vectors.read(1)));
+}
+
+/** PMOVMSKB, MOVMSKPS and MOVMSKPD. */
+export function moveMask<V, C>(b: Builder<V, C>, insn: Insn): void {
+  b.vectors.check();
+  const width = insn.op === OP.PMOVMSKB ? 1 : insn.op === OP.MOVMSKPS ? 4 : 8;
+  b.operands.write(0, b.vectors.moveMask(width, b.vectors.read(1)));
 }
 
 /** Bytes below the word that the immediate names. */

@@ -1,18 +1,19 @@
 /**
- * The part of SSE that TypeScript executes: control register, FXSAVE, checks.
+ * The part of SSE that TypeScript executes: FXSAVE, stores by mask, checks.
  * Intel SDM Vol. 1, "FXSAVE and FXRSTOR Instructions"; Vol. 2.
  */
 import { CR0_EM, CR0_TS, CR4_OSFXSR, GP_VECTOR, NM_VECTOR } from '@smm/x86-defs';
 import { type Insn, K_MM } from '../insn.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
-import { isUser, loadSized, operandAddress, storeSized } from './operands.ts';
+import { isUser, loadSized, operandAddress, segmentedAddress, storeSized } from './operands.ts';
 import { checkMmx, checkSse, unmodelled } from './unmodelled.ts';
 import { setControlWord } from './x87/environment.ts';
 import { checkPending, free, updateSummary, writeSt } from './x87/fpu.ts';
 
 /** MXCSR bits that exist. */
-const MXCSR_MASK = 0xffff;
+export const MXCSR_BITS = 0xffff;
+const RDI = 7;
 const FXSAVE_SIZE = 512;
 const FXSAVE_ST = 32;
 const FXSAVE_XMM = 160;
@@ -52,7 +53,7 @@ export function execFxsave(cpu: Processor, insn: Insn): void {
   });
   const sse = (s.cr4 & CR4_OSFXSR) !== 0;
   storeSized(cpu, at + 24, 4, sse ? BigInt(s.get32(L.ST_MXCSR)) : 0n);
-  storeSized(cpu, at + 28, 4, BigInt(MXCSR_MASK));
+  storeSized(cpu, at + 28, 4, BigInt(MXCSR_BITS));
   const top = (s.get32(L.ST_FSW) >> 11) & 7;
   for (let i = 0; i < 8; i++) {
     const from = L.ST_X87 + ((top + i) & 7) * 16;
@@ -73,7 +74,7 @@ export function execFxrstor(cpu: Processor, insn: Insn): void {
   const words = Array.from({ length: 52 }, (_, i) => loadSized(cpu, at + i * 8, 8));
   const sse = (s.cr4 & CR4_OSFXSR) !== 0;
   const mxcsr = Number(words[3]! & 0xffff_ffffn);
-  if (sse && mxcsr & ~MXCSR_MASK) cpu.fault(GP_VECTOR, 0);
+  if (sse && mxcsr & ~MXCSR_BITS) cpu.fault(GP_VECTOR, 0);
   const head = words[0]!;
   const fsw = Number((head >> 16n) & 0xffffn);
   setControlWord(cpu, Number(head & 0xffffn));
@@ -101,18 +102,25 @@ export function execFxrstor(cpu: Processor, insn: Insn): void {
   }
 }
 
-/** LDMXCSR. */
-export function execLdmxcsr(cpu: Processor, insn: Insn): void {
+/** MASKMOVDQU: the bytes of the first operand whose masks are set, to (R/E)DI. */
+export function execMaskMove(cpu: Processor, insn: Insn): void {
   checkSse(cpu);
-  const value = Number(loadSized(cpu, operandAddress(cpu, insn, 4, false), 4));
-  if (value & ~MXCSR_MASK) cpu.fault(GP_VECTOR, 0);
-  cpu.state.set32(L.ST_MXCSR, value);
-}
-
-/** STMXCSR. */
-export function execStmxcsr(cpu: Processor, insn: Insn): void {
-  checkSse(cpu);
-  storeSized(cpu, operandAddress(cpu, insn, 4, true), 4, BigInt(cpu.state.get32(L.ST_MXCSR)));
+  const byte = (register: number, n: number): number =>
+    Number((xmm(cpu, register, n < 8 ? 0 : 1) >> BigInt((n & 7) * 8)) & 0xffn);
+  const at: number[] = [];
+  for (let n = 0; n < 16; n++) {
+    if (!(byte(insn.val1, n) & 0x80)) {
+      at.push(Number.NaN);
+      continue;
+    }
+    const offset = BigInt.asUintN(insn.addressSize * 8, cpu.state.gpr64(RDI) + BigInt(n));
+    const linear = segmentedAddress(cpu, insn.segment, offset, 1, true);
+    cpu.memory.probeWrite(linear, 1, isUser(cpu));
+    at.push(linear);
+  }
+  at.forEach((linear, n) => {
+    if (!Number.isNaN(linear)) storeSized(cpu, linear, 1, BigInt(byte(insn.val0, n)));
+  });
 }
 
 /** EMMS. */

@@ -10,6 +10,7 @@ import { isCanonical } from '../branch.ts';
 import { JUMP_CACHE_ENTRY_SIZE, jumpCacheIndex } from '../jump-cache.ts';
 import { TLB_SIZE } from '../tlb.ts';
 import { Emitter, VOID, W } from '../wasm/emitter.ts';
+import { FloatCode } from '../wasm/float-code.ts';
 import { pushSimpleRefusal, simpleEffect } from '../wasm/shortcut-functions.ts';
 import { STRING_REGISTERS, stringShape } from '../wasm/string-function.ts';
 import { ConditionEmitter } from './condition-emitter.ts';
@@ -67,6 +68,7 @@ export class RegionEmitter implements Builder<Value, Value> {
   readonly operands: OperandEmitter;
   readonly flags: ConditionEmitter;
   readonly vectors: VectorEmitter;
+  readonly floats: FloatCode<Value, Value>;
   readonly #transfer: RegisterTransfer;
   /** Mode word of the code. */
   readonly #mode: number;
@@ -93,6 +95,7 @@ export class RegionEmitter implements Builder<Value, Value> {
     this.operands = new OperandEmitter(this.values, mode, () => this.#leaveFrom());
     this.flags = new ConditionEmitter(this.values, this.operands);
     this.vectors = new VectorEmitter(this.values, this.operands);
+    this.floats = new FloatCode(this, (c) => this.operands.faultIf(c));
     this.#transfer = new RegisterTransfer(this.values);
     this.#mode = mode;
     this.#newSite = newSite;

@@ -4,6 +4,7 @@
  */
 import { K_XMM } from '../../insn.ts';
 import type { Vectors, Width } from '../../semantics/builder.ts';
+import type { FloatWidth } from '../../semantics/float-ops.ts';
 import type { VectorOp, VectorShift } from '../../semantics/vector-ops.ts';
 import { S } from '../wasm/emitter.ts';
 import * as code from '../wasm/vector-code.ts';
@@ -82,9 +83,9 @@ export class VectorEmitter implements Vectors<Value> {
     code.pushShuffle16(this.#v.e, this.#push(a), high, this.#scalar(order));
     return this.#pop128();
   }
-  moveMask(a: Value): Value {
-    this.#v.e.get(a.local).simd(S.i8x16_bitmask);
-    return this.#v.pop(32, 16);
+  moveMask(w: 1 | FloatWidth, a: Value): Value {
+    this.#v.e.get(a.local).simd(code.BITMASKS[w]);
+    return this.#v.pop(32, 16 / w);
   }
   lane(w: Width, n: number, a: Value): Value {
     code.pushLane(this.#v.e, w, n, this.#push(a));
@@ -92,6 +93,10 @@ export class VectorEmitter implements Vectors<Value> {
   }
   of(value: Value): Value {
     code.pushVectorOf(this.#v.e, this.#scalar(value));
+    return this.#pop128();
+  }
+  withLow(w: FloatWidth, a: Value, low: Value): Value {
+    code.pushWithLow(this.#v.e, w, this.#push(a), this.#push(low));
     return this.#pop128();
   }
 }

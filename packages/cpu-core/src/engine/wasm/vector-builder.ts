@@ -2,6 +2,7 @@
 import { K_XMM } from '../../insn.ts';
 import * as L from '../../layout.ts';
 import type { Vectors, Width } from '../../semantics/builder.ts';
+import type { FloatWidth } from '../../semantics/float-ops.ts';
 import type { VectorOp, VectorShift } from '../../semantics/vector-ops.ts';
 import { LOCAL_POOL128, POOL128 } from './convention.ts';
 import { S, W } from './emitter.ts';
@@ -80,8 +81,8 @@ export class VectorBuilder implements Vectors<number> {
     code.pushShuffle16(this.#v.e, this.#push(a), high, this.#scalar(order));
     return this.#new128();
   }
-  moveMask(a: number): number {
-    this.#v.e.get(a).simd(S.i8x16_bitmask).op(W.i64_extend_i32_u);
+  moveMask(w: 1 | FloatWidth, a: number): number {
+    this.#v.e.get(a).simd(code.BITMASKS[w]).op(W.i64_extend_i32_u);
     return this.#v.new64();
   }
   lane(w: Width, n: number, a: number): number {
@@ -91,6 +92,10 @@ export class VectorBuilder implements Vectors<number> {
   }
   of(value: number): number {
     code.pushVectorOf(this.#v.e, this.#scalar(value));
+    return this.#new128();
+  }
+  withLow(w: FloatWidth, a: number, low: number): number {
+    code.pushWithLow(this.#v.e, w, this.#push(a), this.#push(low));
     return this.#new128();
   }
 }

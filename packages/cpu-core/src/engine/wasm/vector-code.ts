@@ -1,5 +1,6 @@
 /** Vector operations as WebAssembly: what the interpreter and translated code have in common. */
 import type { Width } from '../../semantics/builder.ts';
+import type { FloatWidth } from '../../semantics/float-ops.ts';
 import { unpackLanes, type VectorOp, type VectorShift } from '../../semantics/vector-ops.ts';
 import { type Emitter, S, W } from './emitter.ts';
 
@@ -61,6 +62,13 @@ const LANES: Readonly<Record<number, number>> = {
   2: S.i16x8_extract_lane_u,
   4: S.i32x4_extract_lane,
   8: S.i64x2_extract_lane,
+};
+
+/** Highest bits of lanes, by their bytes. */
+export const BITMASKS: Readonly<Record<1 | FloatWidth, number>> = {
+  1: S.i8x16_bitmask,
+  4: S.i32x4_bitmask,
+  8: S.i64x2_bitmask,
 };
 
 const IOTA: readonly number[] = Array.from({ length: 16 }, (_, n) => n);
@@ -289,4 +297,14 @@ export function pushVectorOf(e: Emitter, value: Scalar): void {
   if (value.constant === 0n) return;
   value.push64();
   e.simdLane(S.i64x2_replace_lane, 0);
+}
+
+/** Pushes a vector with its low bytes from another. */
+export function pushWithLow(e: Emitter, w: FloatWidth, a: Push, low: Push): void {
+  a();
+  low();
+  e.simdBytes(
+    S.i8x16_shuffle,
+    IOTA.map((n) => (n < w ? n + 16 : n)),
+  );
 }

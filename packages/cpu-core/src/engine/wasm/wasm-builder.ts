@@ -17,6 +17,7 @@ import {
 } from './convention.ts';
 import { type Emitter, VOID, W } from './emitter.ts';
 import { FlagBuilder } from './flag-builder.ts';
+import { FloatCode } from './float-code.ts';
 import { OperandBuilder } from './operand-builder.ts';
 import * as R from './record.ts';
 import { ValueBuilder } from './value-builder.ts';
@@ -28,6 +29,7 @@ export class WasmBuilder implements Builder<number, number> {
   readonly operands: OperandBuilder;
   readonly flags: FlagBuilder;
   readonly vectors: VectorBuilder;
+  readonly floats: FloatCode<number, number>;
   readonly #addressing: Addressing;
   readonly #labels: Labels;
   /** The handler has left by itself (jump). */
@@ -38,6 +40,7 @@ export class WasmBuilder implements Builder<number, number> {
     this.operands = new OperandBuilder(this.values, addressing, labels);
     this.flags = new FlagBuilder(this.values, this.operands);
     this.vectors = new VectorBuilder(this.values, this.operands);
+    this.floats = new FloatCode(this, (c) => this.operands.faultIf(c));
     this.#addressing = addressing;
     this.#labels = labels;
   }

@@ -47,6 +47,39 @@ const denormal = (a: Operand, b: Operand): number =>
 
 const withFlags = (result: Result, flags: number): Result => ({ ...result, flags: result.flags | flags });
 
+/**
+ * What is still to be rounded: (-1)^sign * magnitude * 2^scale. Where the true magnitude has no end, its digits go far
+ * beyond every format, and the last one is set for what is behind them: every rounding comes out right.
+ */
+export type Unrounded = Pick<Operand, 'sign' | 'magnitude' | 'scale'>;
+
+/** Sum of two finite operands, the second with another sign bit. Its sign is 0 where it is 0. */
+export function exactSum(a: Operand, b: Operand, signB: number): Unrounded {
+  const scale = Math.min(a.scale, b.scale);
+  const left = (a.kind === 'zero' ? 0n : a.magnitude) << BigInt(a.scale - scale);
+  const right = (b.kind === 'zero' ? 0n : b.magnitude) << BigInt(b.scale - scale);
+  const sum = (a.sign ? -left : left) + (signB ? -right : right);
+  return sum < 0n ? { sign: 1, magnitude: -sum, scale } : { sign: 0, magnitude: sum, scale };
+}
+
+/** Quotient of two finite operands other than 0. */
+export function exactQuotient(a: Operand, b: Operand): Unrounded {
+  const shift = 130 + bitLength(b.magnitude);
+  const dividend = a.magnitude << BigInt(shift);
+  const rest = dividend % b.magnitude === 0n ? 0n : 1n;
+  const magnitude = ((dividend / b.magnitude) << 1n) | rest;
+  return { sign: a.sign ^ b.sign, magnitude, scale: a.scale - b.scale - shift - 1 };
+}
+
+/** Square root of a positive finite operand. */
+export function exactRoot(a: Operand): Unrounded {
+  const shift = 140 + ((a.scale ^ 140) & 1);
+  const radicand = a.magnitude << BigInt(shift);
+  const root = integerRoot(radicand);
+  const rest = root * root === radicand ? 0n : 1n;
+  return { sign: 0, magnitude: (root << 1n) | rest, scale: (a.scale - shift) / 2 - 1 };
+}
+
 function addSigned(a: Operand, b: Operand, signB: number, controlWord: number): Result {
   const decided = special(a, b);
   if (decided) return decided;
@@ -54,16 +87,15 @@ function addSigned(a: Operand, b: Operand, signB: number, controlWord: number): 
   const flags = denormal(a, b);
   if (a.kind === 'infinity') return exact(infinity(a.sign), flags);
   if (b.kind === 'infinity') return exact(infinity(signB), flags);
-  const scale = Math.min(a.scale, b.scale);
-  const left = (a.kind === 'zero' ? 0n : a.magnitude) << BigInt(a.scale - scale);
-  const right = (b.kind === 'zero' ? 0n : b.magnitude) << BigInt(b.scale - scale);
-  const sum = (a.sign ? -left : left) + (signB ? -right : right);
-  if (sum === 0n) {
+  const sum = exactSum(a, b, signB);
+  if (sum.magnitude === 0n) {
     const sign = a.sign === signB ? a.sign : roundingOf(controlWord) === ROUND_DOWN ? 1 : 0;
     return exact(zero(sign), flags);
   }
-  const sign = sum < 0n ? 1 : 0;
-  return withFlags(round80(sign, sign ? -sum : sum, scale, precisionFormat(controlWord), controlWord), flags);
+  return withFlags(
+    round80(sum.sign, sum.magnitude, sum.scale, precisionFormat(controlWord), controlWord),
+    flags,
+  );
 }
 
 /** a + b. */
@@ -98,16 +130,8 @@ export const divide: Binary = (a, b, controlWord) => {
   if (a.kind === 'infinity') return exact(infinity(sign), flags);
   if (b.kind === 'infinity' || a.kind === 'zero') return exact(zero(sign), flags);
   if (b.kind === 'zero') return exact(infinity(sign), X87_ZE);
-  // Enough digits that one more, set if anything remains, decides every rounding.
-  const shift = 130 + bitLength(b.magnitude);
-  const dividend = a.magnitude << BigInt(shift);
-  const quotient = dividend / b.magnitude;
-  const rest = dividend % b.magnitude === 0n ? 0n : 1n;
-  const scale = a.scale - b.scale - shift - 1;
-  return withFlags(
-    round80(sign, (quotient << 1n) | rest, scale, precisionFormat(controlWord), controlWord),
-    flags,
-  );
+  const { magnitude, scale } = exactQuotient(a, b);
+  return withFlags(round80(sign, magnitude, scale, precisionFormat(controlWord), controlWord), flags);
 };
 /** b / a. */
 export const divideReverse: Binary = (a, b, controlWord) => divide(b, a, controlWord);
@@ -134,16 +158,9 @@ export const squareRoot: Unary = (a, controlWord) => {
   if (a.kind === 'zero') return exact(zero(a.sign));
   if (a.sign) return INVALID;
   if (a.kind === 'infinity') return exact(infinity(0));
-  const shift = 140 + ((a.scale ^ 140) & 1);
-  const radicand = a.magnitude << BigInt(shift);
-  const root = integerRoot(radicand);
-  const rest = root * root === radicand ? 0n : 1n;
-  const scale = (a.scale - shift) / 2 - 1;
+  const { magnitude, scale } = exactRoot(a);
   const format = precisionFormat(controlWord);
-  return withFlags(
-    round80(0, (root << 1n) | rest, scale, format, controlWord),
-    a.kind === 'denormal' ? X87_DE : 0,
-  );
+  return withFlags(round80(0, magnitude, scale, format, controlWord), a.kind === 'denormal' ? X87_DE : 0);
 };
 
 /** Rounds to an integer as the control word says; finite operands only. */

@@ -17,7 +17,7 @@ export const X87_UE = 0x10;
 export const X87_PE = 0x20;
 
 /** Rounding control: to nearest, ties to even. */
-const ROUND_NEAREST = 0;
+export const ROUND_NEAREST = 0;
 /** Rounding control: toward minus infinity. */
 export const ROUND_DOWN = 1;
 /** Rounding control: toward plus infinity. */
@@ -117,7 +117,8 @@ export function unpack80(value: Float80): Operand {
   return { kind: kindOf(value), sign: value.sign, magnitude: value.significand, scale };
 }
 
-function unpackShort(bits: bigint, format: Format): Operand {
+/** Takes a single- or double-precision value apart. */
+export function unpackShort(bits: bigint, format: Format): Operand {
   const fractionBits = BigInt(format.precision - 1);
   const fraction = bits & ((1n << fractionBits) - 1n);
   const exponentBits = format.maximum * 2 + 1;
@@ -132,11 +133,6 @@ function unpackShort(bits: bigint, format: Format): Operand {
   }
   return { kind: 'normal', sign, magnitude: fraction | (1n << fractionBits), scale: scale + biased - 1 };
 }
-
-/** Takes a single-precision value apart. */
-export const unpack32 = (bits: bigint): Operand => unpackShort(bits, FORMAT32);
-/** Takes a double-precision value apart. */
-export const unpack64 = (bits: bigint): Operand => unpackShort(bits, FORMAT64);
 
 /** A signed integer as an operand. */
 export function unpackInteger(value: bigint): Operand {

@@ -24,15 +24,16 @@ import {
   writeSt,
 } from './fpu.ts';
 import {
+  FORMAT32,
+  FORMAT64,
   INDEFINITE,
   isNan,
   kindOf,
   type Operand,
   type Result,
-  unpack32,
-  unpack64,
   unpack80,
   unpackInteger,
+  unpackShort,
   X87_DE,
   X87_IE,
   X87_ZE,
@@ -70,7 +71,7 @@ function memoryOperand(cpu: Processor, insn: Insn, integer: boolean): Operand {
   const size = insn.size0;
   const bits = loadSized(cpu, operandAddress(cpu, insn, size, false), size);
   if (integer) return unpackInteger(BigInt.asIntN(size * 8, bits));
-  return size === 4 ? unpack32(bits) : unpack64(bits);
+  return unpackShort(bits, size === 4 ? FORMAT32 : FORMAT64);
 }
 
 /** Raises what a computation found and, if it may be, writes its value to ST(register). False if it may not. */

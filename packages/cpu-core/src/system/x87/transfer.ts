@@ -30,10 +30,9 @@ import {
   ROUND_ZERO,
   roundingOf,
   roundToShort,
-  unpack32,
-  unpack64,
   unpack80,
   unpackInteger,
+  unpackShort,
   X87_DE,
   X87_IE,
   X87_OE,
@@ -79,7 +78,7 @@ export const execLoad = instruction((cpu, insn) => {
     return;
   }
   const bits = loadSized(cpu, at, size);
-  const x = size === 4 ? unpack32(bits) : unpack64(bits);
+  const x = unpackShort(bits, size === 4 ? FORMAT32 : FORMAT64);
   const flags = x.kind === 'signaling' ? X87_IE : x.kind === 'denormal' ? X87_DE : 0;
   pushChecked(cpu, isNan(x) ? quietNan(x) : pack80(x), flags);
 });
