@@ -9,6 +9,7 @@ const FLOOR = {
   asm: 0.5,
   bus: 1,
   trace: 1,
+  block: 1,
   'edk2-relocation': 1,
   'cpu-core': 2,
   'mmu-ept': 2,

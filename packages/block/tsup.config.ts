@@ -1,0 +1,1 @@
+export { modelPackage as default } from '../../tsup.base.ts';
