@@ -64,6 +64,14 @@ export function fitInteger(type: CType, value: bigint): bigint {
   return type === 'int' ? BigInt.asIntN(32, value) : BigInt.asUintN(8 * SIZES[type], value);
 }
 
+/** The same for a whole number that a `number` holds exactly. */
+export function fitNumber(type: CType, value: number): number {
+  if (type === 'int') return value | 0;
+  const size = SIZES[type];
+  if (size === 4) return value >>> 0;
+  return size < 4 ? value & (2 ** (8 * size) - 1) : Number(fitInteger(type, BigInt(value)));
+}
+
 /** Places fields one after another with natural alignment, as the kernel's `TP_STRUCT__entry` does. */
 export function placeFields(fields: readonly CField[]): PlacedField[] {
   let offset = COMMON_SIZE;

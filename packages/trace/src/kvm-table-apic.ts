@@ -26,6 +26,7 @@ const optionalErrorCode: Conversion = {
 const errorCode2015: Conversion = {
   spec: '%x',
   arg: 'REC->has_error ? REC->error_code : 0',
+  asks: ['exception'],
   pattern: '[0-9a-f]{1,16}',
   show: (raw) => (integer(raw, 'has_error') !== 0n ? integer(raw, 'error_code').toString(16) : '0'),
   read: (text, raw) => {

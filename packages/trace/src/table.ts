@@ -29,13 +29,17 @@ export function tracepointName(name: TraceEventName, form: TraceForm): string {
   return formOf(EVENT_TABLE[name], form).tracepoint ?? name;
 }
 
+const NAME_BY_TRACEPOINT: ReadonlyMap<string, TraceEventName> = new Map([
+  ...EVENT_NAMES.flatMap((name) => {
+    const { current, otherNames = [] } = EVENT_TABLE[name];
+    return [current.tracepoint ?? name, ...otherNames].map((each) => [each, name] as const);
+  }),
+  ...EVENT_NAMES.map((name) => [name, name] as const),
+]);
+
 /** Our name of a tracepoint, whichever kernel gave it. */
 export function eventNameOf(tracepoint: string): TraceEventName | undefined {
-  if (Object.hasOwn(EVENT_TABLE, tracepoint)) return tracepoint as TraceEventName;
-  return EVENT_NAMES.find((name) => {
-    const { current, otherNames } = EVENT_TABLE[name];
-    return current.tracepoint === tracepoint || otherNames?.includes(tracepoint);
-  });
+  return NAME_BY_TRACEPOINT.get(tracepoint);
 }
 
 /** Fields of an event in a kernel, with their places; `extra` adds those that the record may have. */
@@ -54,9 +58,17 @@ export function carriesExtra(name: TraceEventName, form: TraceForm, events: read
   return own.length > 0 && own.every((event) => extra.every(([, , member]) => Object.hasOwn(event, member)));
 }
 
-/** All fields that any kernel's record of an event has. */
-export function allFields({ old, current, readOnly = [] }: EventRow): CField[] {
-  return [...old.fields, ...(old.extra ?? []), ...current.fields, ...readOnly];
+const ALL_FIELDS: ReadonlyMap<EventRow, readonly CField[]> = new Map(
+  Object.values(EVENT_TABLE).map((row) => {
+    const { old, current, readOnly = [] } = row;
+    const fields = [...old.fields, ...(old.extra ?? []), ...current.fields, ...readOnly];
+    return [row, [...new Map(fields.map((field) => [`${field[1]} ${field[2]}`, field])).values()]] as const;
+  }),
+);
+
+/** All fields that any kernel's record of an event has; of one field's types that of today. */
+export function allFields(row: EventRow): readonly CField[] {
+  return ALL_FIELDS.get(row) ?? [];
 }
 
 function rawOf(kind: MemberKind, value: unknown, scalar: boolean): RawRecord[string] {
@@ -112,6 +124,29 @@ export function membersFromRaw(name: TraceEventName, raw: Readonly<RawRecord>): 
     if (converted !== undefined) members[member] = converted;
   }
   return members;
+}
+
+/** How a field's number goes into its member; undefined for members that are no numbers. */
+export interface NumberMember {
+  /** Member of the event. */
+  readonly member: string;
+  /** The member is a `bigint`, not a `number`. */
+  readonly big: boolean;
+  /** C type of the field. */
+  readonly type: CType;
+}
+
+/** The member that holds a field's number, if it is the only field that does. */
+export function numberMember(name: TraceEventName, field: string): NumberMember | undefined {
+  const row = EVENT_TABLE[name];
+  const fields = allFields(row);
+  const last = fields.filter(([, cName]) => cName === field).pop();
+  if (!last) return undefined;
+  const [type, , member] = last;
+  const kind = row.members[member];
+  const shared = fields.some(([, cName, other]) => other === member && cName !== field);
+  if (shared || (kind !== 'number' && kind !== 'bigint')) return undefined;
+  return { member, big: kind === 'bigint', type };
 }
 
 /** Whether the fields tell the members without which an event says nothing. */

@@ -19,6 +19,15 @@ export interface Conversion {
   readonly show: (raw: Readonly<RawRecord>) => string;
   /** Puts what `text` says into `raw`; false if it says nothing that fits. */
   readonly read: (text: string, raw: RawRecord) => boolean;
+  /** Fields besides those of `arg` that reading looks at. */
+  readonly asks?: readonly string[];
+  /** Present if the text is a whole field's number and nothing else. */
+  readonly number?: {
+    /** C name of the field. */
+    readonly field: string;
+    /** Base of its digits, which `0x` may precede. */
+    readonly base: 10 | 16;
+  };
 }
 
 /** Literal text and conversions in order. */
@@ -65,6 +74,10 @@ function put(raw: RawRecord, field: string, { shift = 0 }: Part, value: bigint):
   return true;
 }
 
+function isWhole({ shift = 0, mask }: Part): boolean {
+  return shift === 0 && mask === undefined;
+}
+
 function expression(field: string, { shift = 0, mask }: Part): string {
   const shifted = shift === 0 ? `REC->${field}` : `(REC->${field} >> ${shift})`;
   return mask === undefined ? shifted : `(${shifted} & ${mask})`;
@@ -85,6 +98,7 @@ export function dec(field: string, spec: keyof typeof AS_PRINTED = '%u', part: P
     pattern: '-?\\d{1,20}',
     show: (raw) => AS_PRINTED[spec](take(raw, field, part)).toString(),
     read: (text, raw) => put(raw, field, part, BigInt(text)),
+    ...(isWhole(part) && { number: { field, base: 10 } }),
   };
 }
 
@@ -102,6 +116,7 @@ export function hex(field: string, spec: string, part: Part = {}): Conversion {
       return prefixed && value !== 0n ? `0x${digits}` : digits;
     },
     read: (text, raw) => put(raw, field, part, BigInt(`0x${text.replace(/^0x/, '')}`)),
+    ...(isWhole(part) && { number: { field, base: 16 } }),
   };
 }
 
@@ -124,6 +139,7 @@ export function printSymbolic(value: string, symbols: Symbols): string {
 
 /** A name from `symbols`; other values print as `0x` and hexadecimal digits. Reading also takes `aliases`. */
 export function sym(field: string, symbols: Symbols, part: Part = {}, aliases: Symbols = []): Conversion {
+  const byName = new Map([...symbols, ...aliases].reverse().map(([n, name]) => [name, BigInt(n)] as const));
   return {
     spec: '%s',
     arg: printSymbolic(expression(field, part), symbols),
@@ -132,10 +148,7 @@ export function sym(field: string, symbols: Symbols, part: Part = {}, aliases: S
       const value = take(raw, field, part);
       return symbols.find(([n]) => BigInt(n) === value)?.[1] ?? `0x${value.toString(16)}`;
     },
-    read: (text, raw) => {
-      const known = [...symbols, ...aliases].find(([, name]) => name === text);
-      return put(raw, field, part, known ? BigInt(known[0]) : BigInt(text));
-    },
+    read: (text, raw) => put(raw, field, part, byName.get(text) ?? BigInt(text)),
   };
 }
 
@@ -197,20 +210,31 @@ function sourceOf(template: ReadTemplate, conversions: Conversion[]): string {
     .join('');
 }
 
-/** A reader of one template: gives the fields that a text says, or undefined if the text is not of this form. */
-export function compileTemplate(template: ReadTemplate): (text: string) => RawRecord | undefined {
+/** True if words of this form can end in a blank, which mail programs strip. */
+function canEndInBlank(template: ReadTemplate): boolean {
+  for (const piece of [...template].reverse()) {
+    if (typeof piece === 'string') return piece.endsWith(' ');
+    if ('optional' in piece) {
+      if (canEndInBlank(piece.optional)) return true;
+    } else if (!new RegExp(`^(?:${piece.pattern})$`).test('')) return false;
+  }
+  return false;
+}
+
+/** A template to read by. */
+export interface CompiledTemplate {
+  /** The words, each conversion as a group; undefined if the text is not of this form. */
+  readonly match: (text: string) => RegExpExecArray | null;
+  /** The conversions in order of their groups. */
+  readonly conversions: readonly Conversion[];
+}
+
+/** Compiles a template for reading. A message is read without the blanks around it. */
+export function compileTemplate(template: ReadTemplate): CompiledTemplate {
   const conversions: Conversion[] = [];
-  // A message is read without the blanks around it.
   const pattern = new RegExp(`^${sourceOf(template, conversions).replace(/^\\s\+/, '')}$`);
-  return (text) => {
-    // Mail programs strip trailing blanks, which some print formats end with.
-    const match = pattern.exec(text) ?? pattern.exec(`${text} `);
-    if (!match) return undefined;
-    const raw: RawRecord = {};
-    for (const [i, conversion] of conversions.entries()) {
-      const said = match[i + 1];
-      if (said !== undefined && !conversion.read(said, raw)) return undefined;
-    }
-    return raw;
-  };
+  const match = canEndInBlank(template)
+    ? (text: string) => pattern.exec(text) ?? pattern.exec(`${text} `)
+    : (text: string) => pattern.exec(text);
+  return { match, conversions };
 }

@@ -32,7 +32,7 @@ const SECONDS = String.raw`(?<sec>\d{1,10})\.(?<frac>\d{6}|\d{9}):`;
 const COUNTER = String.raw`(?<ticks>\d{1,19})(?<us>us)?[ +!#$*@]{0,2}:`;
 const TIME = String.raw`(?:${SECONDS}|${COUNTER})(?:\s+\(\+[\d.]+\))?`;
 // With a system before it, as perf writes, or alone. Perf trace puts the words in brackets or right behind the colon.
-const NAME = String.raw`(?:(?<system>[a-z][\w.-]*):)?(?<name>[A-Za-z_][\w.]*)(?<open>:(?=\s|$)|\(|:(?=[a-z]+[ _:]))(?<gap>\s*)(?<text>.*)$`;
+const NAME = String.raw`(?:(?<system>[a-z][\w.-]*):)?(?<name>[A-Za-z_][\w.]*)(?<open>:(?=\s|$)|\(|:(?=[a-z]+[ _:]))(?<gap>\s*)(?<text>[^]*)$`;
 
 /** Shapes of a line, most frequent first. */
 const SHAPES: readonly RegExp[] = [
@@ -73,7 +73,7 @@ const PREFIXES: readonly RegExp[] = [
 ];
 const MOST_PREFIXES = 4;
 /** Longest line that can be an event; what is longer is passed over. */
-const LONGEST = 8192;
+export const LONGEST = 8192;
 /** Lines without task, CPU and time are events only under such names, so that prose is none. */
 const OUR_NAMES =
   /^(?:kvm\w*|smm_\w+|vcpu_match_mmio|mark_mmio_spte|handle_mmio_page_fault|check_mmio_spte)$/;
@@ -97,7 +97,7 @@ function timeOf(groups: Readonly<Record<string, string | undefined>>): number | 
 }
 
 /** An event's words without the bracket that perf trace closes them with. */
-function wordsOf(text: string, opened: boolean): string {
+export function wordsOf(text: string, opened: boolean): string {
   const words = text.trim();
   const unbalanced = words.endsWith(')') && !words.includes('(');
   return opened || unbalanced ? words.replace(/\)$/, '').trim() : words;

@@ -1,11 +1,12 @@
 /** Reads the words of an event: by the print formats of its row, or as a list of its record's fields. */
 import type { RawRecord } from './c-layout.ts';
 import type { TraceEventName, TraceForm } from './events.ts';
-import { allFields, EVENT_TABLE, saysEnough } from './table.ts';
-import { compileTemplate } from './template.ts';
+import { allFields, EVENT_TABLE, membersFromRaw, saysEnough } from './table.ts';
+import { compileTemplate, type ReadTemplate } from './template.ts';
+import { groupsOf, type Members } from './text-groups.ts';
 
 /** Reads the words of one event; undefined if they are not its own. */
-export type MessageReader = (name: TraceEventName, text: string) => RawRecord | undefined;
+export type MessageReader = (name: TraceEventName, text: string) => Members | undefined;
 
 const FIELD =
   /^\s*(?:,\s*)?(\w+)\s*([=:])\s*(ARRAY\[[^\]]*\]|"[^"]*"|0x[0-9a-fA-F]{1,16}|[0-9a-f]{1,16}|-?\d{1,20}|true|false)(?=[\s,)]|$)/;
@@ -53,38 +54,53 @@ function readFields(name: TraceEventName, text: string): RawRecord | undefined {
   return Object.keys(raw).length > 0 ? raw : undefined;
 }
 
-function printReaders(name: TraceEventName, first: TraceForm): ((text: string) => RawRecord | undefined)[] {
-  const { old, current, others = [], untold = {} } = EVENT_TABLE[name];
+/** Reads the words of one print format. */
+function printReader(name: TraceEventName, template: ReadTemplate): (text: string) => Members | undefined {
+  const { match, conversions } = compileTemplate(template);
+  const { read, needRecord } = groupsOf(name, conversions);
+  const untold = Object.entries(EVENT_TABLE[name].untold ?? {});
+  return (text) => {
+    const found = match(text);
+    if (!found) return undefined;
+    const members: Members = {};
+    const raw: RawRecord = {};
+    for (let i = 0; i < read.length; i++) {
+      const said = found[i + 1];
+      if (said !== undefined && !read[i]!(said, members, raw)) return undefined;
+    }
+    if (!needRecord) return members;
+    for (const [field, value] of untold) {
+      const told = raw[field];
+      if (typeof value === 'bigint') raw[field] = value | (typeof told === 'bigint' ? told : 0n);
+    }
+    return Object.assign(members, membersFromRaw(name, raw));
+  };
+}
+
+function printReaders(name: TraceEventName, first: TraceForm): ((text: string) => Members | undefined)[] {
+  const { old, current, others = [] } = EVENT_TABLE[name];
   const prints = first === '2015' ? [old.print, current.print] : [current.print, old.print];
   const templates = [...prints, old.plugin, current.plugin, ...others.map(({ print }) => print)];
   const known = new Set(templates.filter((template) => template !== undefined));
-  return [...known].map((template) => {
-    const read = compileTemplate(template);
-    return (text) => {
-      const raw = read(text);
-      if (!raw) return undefined;
-      for (const [field, value] of Object.entries(untold)) {
-        const told = raw[field];
-        if (typeof value === 'bigint') raw[field] = value | (typeof told === 'bigint' ? told : 0n);
-      }
-      return raw;
-    };
-  });
+  return [...known].map((template) => printReader(name, template));
 }
 
 /** A reader of all events' words; where kernels differ in what a word means, those of `form` go first. */
 export function messageReader(form: TraceForm): MessageReader {
   const readers = new Map<TraceEventName, ReturnType<typeof printReaders>>();
   return (name, text) => {
-    const known = readers.get(name) ?? printReaders(name, form);
-    readers.set(name, known);
+    let known = readers.get(name);
+    if (!known) {
+      known = printReaders(name, form);
+      readers.set(name, known);
+    }
     for (const read of known) {
-      const raw = read(text);
-      if (raw) return raw;
+      const members = read(text);
+      if (members) return members;
     }
     const fields = readFields(name, text);
     if (!fields) return undefined;
     if (fields['isa'] === undefined && 'isa' in EVENT_TABLE[name].members) fields['isa'] = 1n;
-    return saysEnough(name, fields) ? fields : undefined;
+    return saysEnough(name, fields) ? membersFromRaw(name, fields) : undefined;
   };
 }

@@ -1,10 +1,11 @@
 /** Reads a trace's text line by line, puts wrapped lines together, and knows what became of each. */
-import type { RawRecord } from './c-layout.ts';
 import type { TraceEvent, TraceEventName, TraceForm } from './events.ts';
 import { isNote } from './notes.ts';
 import { NameCounter, type ReadCounts } from './read-counts.ts';
-import { eventNameOf, membersFromRaw } from './table.ts';
+import { eventNameOf } from './table.ts';
+import type { Members } from './text-groups.ts';
 import { type Header, isUnfinishedHeader, parseHeader, withoutPrefixes } from './text-header.ts';
+import { HeaderScanner } from './text-header-scan.ts';
 import { type MessageReader, messageReader } from './text-message.ts';
 
 /** Lines that one event may be wrapped into. */
@@ -13,6 +14,7 @@ const MOST_CONTINUATIONS = 8;
 const LOST = /\[LOST\s+\d*\s*EVENTS\]|\[\d+ EVENTS DROPPED\]/i;
 /** Thread names that are remembered. */
 const MOST_NAMES = 4096;
+const EQUALS = 61;
 const SOFT_BREAK = /=\s*$/;
 /** An escape of quoted-printable. */
 const ESCAPE = /=([0-9A-F]{2})/g;
@@ -28,11 +30,19 @@ interface Pending {
   /** Its words with all lines after it so far, whether they belong to it or not. */
   text: string;
   /** What the words say, up to the last line that made them readable. */
-  raw: RawRecord | undefined;
+  members: Members | undefined;
   /** Lines taken as its continuation. */
   taken: number;
   /** Lines tried since the last one that made it readable. */
   tried: number;
+}
+
+/** True for a line that ends in `=`, blanks aside. */
+function isSoftBroken(line: string): boolean {
+  let end = line.length;
+  while (line.charCodeAt(end - 1) <= 32) end--;
+  const last = line.charCodeAt(end - 1);
+  return (last === EQUALS || last > 127) && SOFT_BREAK.test(line);
 }
 
 function decodeEscapes(text: string): string {
@@ -42,7 +52,7 @@ function decodeEscapes(text: string): string {
 /** Takes lines in order; `end` after the last. */
 export class TextReader {
   /** Events so far, without VCPUs that only the threads tell. */
-  readonly events: TraceEvent[] = [];
+  events: TraceEvent[] = [];
   /** Line of each event, from 1. */
   readonly lines: number[] = [];
   /** Lines that name a known event and were not understood. */
@@ -54,6 +64,7 @@ export class TextReader {
 
   readonly #read: MessageReader;
   readonly #mostKept: number;
+  readonly #scanner = new HeaderScanner();
   readonly #comms = new Map<string, string>();
   #eventCount = 0;
   #unreadCount = 0;
@@ -78,8 +89,10 @@ export class TextReader {
 
   /** Takes the events so far out of the reader, which then holds none. */
   take(): TraceEvent[] {
+    const { events } = this;
+    this.events = [];
     this.lines.length = 0;
-    return this.events.splice(0);
+    return events;
   }
 
   /** What became of the lines; complete after `end`. */
@@ -100,8 +113,17 @@ export class TextReader {
   /** The next line, without its end. */
   push(original: string): void {
     this.#lineCount++;
+    const soft = isSoftBroken(original);
+    if (!soft && this.#soft.length === 0) {
+      const header = this.#scanner.scan(original);
+      if (header) {
+        this.#drop();
+        this.#begin(header, this.#lineCount);
+        return;
+      }
+    }
     const line = { line: this.#lineCount, text: original };
-    if (SOFT_BREAK.test(original) && this.#soft.length < MOST_CONTINUATIONS) {
+    if (soft && this.#soft.length < MOST_CONTINUATIONS) {
       this.#soft.push(line);
       return;
     }
@@ -191,12 +213,12 @@ export class TextReader {
       this.#tracepoints.add(header.name, line, header.text.slice(0, 120));
       return;
     }
-    this.#pending = { header, name, line, text: header.text, raw: undefined, taken: 0, tried: 0 };
-    this.#pending.raw = this.#understand(this.#pending, header.text);
+    this.#pending = { header, name, line, text: header.text, members: undefined, taken: 0, tried: 0 };
+    this.#pending.members = this.#understand(this.#pending, header.text);
   }
 
-  #understand({ name }: Pending, words: string): RawRecord | undefined {
-    const text = words.replace(COMPLAINT, '');
+  #understand({ name }: Pending, words: string): Members | undefined {
+    const text = words.includes('<CANT') ? words.replace(COMPLAINT, '') : words;
     return (
       this.#read(name, text) ??
       (text.includes('=') ? this.#read(name, decodeEscapes(text).trim()) : undefined)
@@ -211,10 +233,10 @@ export class TextReader {
     // Mailers wrap at blanks, terminals anywhere.
     const glued = line === more && pending.text !== '' ? [`${pending.text}${more}`] : [];
     for (const text of [`${pending.text} ${more}`.trim(), ...glued]) {
-      const raw = this.#understand(pending, text);
-      if (!raw) continue;
+      const members = this.#understand(pending, text);
+      if (!members) continue;
       pending.text = text;
-      pending.raw = raw;
+      pending.members = members;
       // Lines that were passed over on the way belong to it after all.
       this.#passedOver -= pending.tried;
       this.#continued += pending.tried + 1;
@@ -246,8 +268,8 @@ export class TextReader {
     const pending = this.#pending;
     this.#pending = undefined;
     if (!pending) return;
-    const { name, header, raw, line } = pending;
-    if (!raw) {
+    const { name, header, members, line } = pending;
+    if (!members) {
       this.#unreadCount++;
       if (this.unread.length < this.#mostKept) {
         this.unread.push({ line, text: `${header.name}: ${header.text}` });
@@ -259,14 +281,12 @@ export class TextReader {
     if (ts !== undefined) this.timed = true;
     this.#ts = ts ?? this.#ts + 1;
     this.#eventCount++;
-    this.events.push({
-      name,
-      ts: this.#ts,
-      cpu: cpu ?? 0,
-      ...(pid !== undefined && { pid }),
-      ...(comm !== undefined && { comm: this.#interned(comm) }),
-      ...membersFromRaw(name, raw),
-    } as TraceEvent);
+    members['name'] = name;
+    members['ts'] = this.#ts;
+    members['cpu'] = cpu ?? 0;
+    if (pid !== undefined) members['pid'] = pid;
+    if (comm !== undefined) members['comm'] = this.#interned(comm);
+    this.events.push(members as unknown as TraceEvent);
     this.lines.push(line);
   }
 

@@ -23,6 +23,7 @@ const STREAM_SHAPE: OptionShape<TextStreamOptions> = {
   mostNotes: maybe(isCount()),
 };
 
+const CARRIAGE_RETURN = 13;
 /** Characters of a line that are kept: longer ones hold no event. */
 const LONGEST_LINE = 0x1_0000;
 
@@ -109,9 +110,13 @@ export class TraceTextStream {
   /** Reads the whole lines of what has come. */
   #readLines(): TraceEvent[] {
     const reader = this.#started();
-    const lines = this.#rest.split('\n');
-    this.#rest = (lines.pop() ?? '').slice(0, LONGEST_LINE);
-    for (const line of lines) reader.push(line.endsWith('\r') ? line.slice(0, -1) : line);
+    const text = this.#rest;
+    let at = 0;
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', at)) {
+      reader.push(text.slice(at, text.charCodeAt(end - 1) === CARRIAGE_RETURN ? end - 1 : end));
+      at = end + 1;
+    }
+    this.#rest = text.slice(at, at + LONGEST_LINE);
     return reader.take();
   }
 }

@@ -16,7 +16,7 @@ function namesItsVcpu(event: TraceEvent): boolean {
  * last on the same host CPU, which is all that they tell; if none did, they stay without a VCPU.
  */
 export function inferVcpus(events: readonly TraceEvent[]): TraceEvent[] {
-  const inference = new VcpuInference(Number.POSITIVE_INFINITY);
+  const inference = new VcpuInference(Number.POSITIVE_INFINITY, { copy: true });
   return [...inference.push(events), ...inference.end()];
 }
 
@@ -28,29 +28,36 @@ export class VcpuInference {
   readonly #byThread = new Map<number, number>();
   readonly #named = new Map<number, number>();
   readonly #mostWaiting: number;
+  readonly #copy: boolean;
   #waiting: TraceEvent[] = [];
   /** How many of them wait no longer. */
   #at = 0;
 
-  constructor(mostWaiting: number) {
+  /** `copy`: the events are somebody else's, and are not changed. */
+  constructor(mostWaiting: number, { copy = false }: { readonly copy?: boolean } = {}) {
     this.#mostWaiting = mostWaiting;
+    this.#copy = copy;
   }
 
   /** Events that wait no longer. */
   push(events: readonly TraceEvent[]): TraceEvent[] {
+    const given: TraceEvent[] = [];
     for (const event of events) {
-      if (event.pid !== undefined && namesItsVcpu(event) && !this.#byThread.has(event.pid)) {
-        this.#byThread.set(event.pid, event.vcpu as number);
+      const { pid } = event;
+      if (pid !== undefined && !this.#byThread.has(pid) && namesItsVcpu(event)) {
+        this.#byThread.set(pid, event.vcpu as number);
       }
-      this.#waiting.push(event);
+      if (this.#waiting.length === 0 && !this.#waits(event)) given.push(this.#settled(event));
+      else this.#waiting.push(event);
     }
+    if (this.#waiting.length === 0) return given;
     while (this.#at < this.#waiting.length) {
       const forced = this.#waiting.length - this.#at > this.#mostWaiting;
       if (!forced && this.#waits(this.#waiting[this.#at]!)) break;
       this.#waiting[this.#at] = this.#settled(this.#waiting[this.#at]!);
       this.#at++;
     }
-    return this.#out();
+    return given.length > 0 ? [...given, ...this.#out()] : this.#out();
   }
 
   /** The rest. */
@@ -78,7 +85,10 @@ export class VcpuInference {
       return event;
     }
     const vcpu = this.#infer(event);
-    return vcpu === undefined ? event : { ...event, vcpu };
+    if (vcpu === undefined) return event;
+    if (this.#copy) return { ...event, vcpu };
+    (event as { vcpu?: number }).vcpu = vcpu;
+    return event;
   }
 
   #infer({ pid, comm, cpu }: TraceEvent): number | undefined {
