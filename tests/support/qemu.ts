@@ -93,7 +93,7 @@ export function qemuOutput({
         ...['-device', `isa-debug-exit,iobase=${exitPort},iosize=1`],
         ...args,
       ],
-      { timeout: 60_000, encoding: 'utf8' },
+      { timeout: 300_000, encoding: 'utf8' },
     );
     // The status is odd where the guest ended the run, but 1 also where QEMU could not begin: then it says why. It may
     // warn.
@@ -137,7 +137,7 @@ export async function runQemu({
   memoryMiB,
   cpu,
   until,
-  timeoutMs = 60_000,
+  timeoutMs = 300_000,
   pflash = false,
 }: QemuRun): Promise<QemuResult> {
   const folder = mkdtempSync(join(tmpdir(), 'smm-qemu-'));

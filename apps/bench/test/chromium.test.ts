@@ -20,7 +20,7 @@ afterAll(() => {
 });
 
 describe.skipIf(skip)(`in Chromium${skip ? ` (skipped: there is no ${PROGRAM})` : ''}`, () => {
-  it('tier 1, tier 0 and v86 give the reference results', { timeout: 180_000 }, () => {
+  it('tier 1, tier 0 and v86 give the reference results', () => {
     const json = join(folder, 'report.json');
     const peers = ['smm-tier1-chromium', 'smm-tier0-chromium', 'v86-jit-chromium'];
     const { status, stdout, stderr } = spawnSync(

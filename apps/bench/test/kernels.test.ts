@@ -16,7 +16,7 @@ const tiers: readonly OurOptions[] = [
   { tier: 'interpreter', accelerator: 'tcg' },
 ];
 
-describe.each(ALL_KERNELS)('$name', { timeout: 60_000 }, (kernel) => {
+describe.each(ALL_KERNELS)('$name', (kernel) => {
   it.each(tiers)('gives the reference result and number of instructions on $tier', (options) => {
     const [a, b] = [1, 2].map((rounds) => runOurs(buildRom(kernel, rounds), options, kernel.processors));
     const [first, second] = [kernel.reference(1), kernel.reference(2)];

@@ -113,7 +113,7 @@ function firstDifference(a: Course, b: Course): number {
   return -1;
 }
 
-describe.each(ALL_KERNELS)('$name', { timeout: 120_000 }, (kernel) => {
+describe.each(ALL_KERNELS)('$name', (kernel) => {
   it('has the same processors at the end of every turn, trace and memory under every tier', () => {
     const expected = course(kernel, TIER0);
     expect(expected.output).toBe(expectedOutput(kernel, kernel.reference(plan(kernel).rounds)));

@@ -1,9 +1,7 @@
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { explainOfFirmware, normaliseArguments } from '../src/arguments.ts';
 import { cli } from './support.ts';
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const VALUES = new Set(['--smp', '--quirk', '--accel', '--rom', '-m', '-o']);
 const split = (text: string) => (text === '' ? [] : text.split(' '));

@@ -2,10 +2,8 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_pr
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assemble } from '@smm/asm';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { MAIL, ofPackage, scratch } from './support.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 // The committed bin, which imports what the build made: npm run build comes first, as npm test sees to.
 const BIN = ofPackage('bin/smm.js');

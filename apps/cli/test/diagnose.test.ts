@@ -1,9 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cli, fitsSchema, MAIL, scratch } from './support.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 // edk2-devel, 2015-10-21, "SMBASE relocation": the excerpt as it stands in the mail, with its wrapped line.
 const EXCERPT = `Hm... Maybe scratch all of the above? Looking more closely at the trace:

@@ -1,9 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cli, scratch } from './support.ts';
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const folder = scratch();
 const binary = join(folder, 'binary.dat');

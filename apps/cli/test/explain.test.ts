@@ -1,7 +1,5 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cli, json, MAIL } from './support.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 interface ExplainJson {
   passes: boolean;

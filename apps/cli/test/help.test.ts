@@ -1,9 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cli, ofPackage, scratch } from './support.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const COMMANDS = ['matrix', 'relocate', 'explain', 'explore', 'diagnose', 'quirks', 'firmware'];
 

@@ -1,7 +1,5 @@
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { cli, inOrder } from './support.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 it("prints the mail's table and, under it, the cause with the trace lines that prove it", async () => {
   const { out, code } = await cli('matrix -smp 1,2');

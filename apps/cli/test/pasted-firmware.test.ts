@@ -35,7 +35,6 @@ it
   .skipIf(!there)
   .each(PASTED.map((line, index) => [index + 1, line] as const).filter(([n]) => FULL || n === SHORT + 1))(
   '%i: %s',
-  { timeout: 1_200_000 },
   async (_number, line) => {
     const folder = scratch();
     const serial = join(folder, 'serial.txt');

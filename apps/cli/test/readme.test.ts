@@ -1,8 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { cli, ofPackage } from './support.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const readme = readFileSync(ofPackage('README.md'), 'utf8');
 const examples = [...readme.matchAll(/```console\n\$ smm ([^\n]*)\n(.*?)```/gs)].map(

@@ -3,10 +3,8 @@ import { join } from 'node:path';
 import { assemble } from '@smm/asm';
 import { readTrace } from '@smm/trace';
 import { Ajv } from 'ajv';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cli, inOrder, json, MAIL, ofPackage, type RelocateJson, scratch } from './support.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const validate = new Ajv({ allErrors: true }).compile(
   JSON.parse(readFileSync(ofPackage('schema/relocate.schema.json'), 'utf8')) as object,

@@ -3,13 +3,11 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Part, Q35Options } from '../src/index.ts';
 import { statelessPart } from '../src/index.ts';
 import { buildModel, configWrite, runOnModel } from './support/model.ts';
 import { type Access, oracleMissing, runOnQemu } from './support/qemu-oracle.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const RAM = 0x400_0000;
 const noQemu = oracleMissing();

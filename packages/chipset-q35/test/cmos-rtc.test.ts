@@ -1,10 +1,8 @@
 import { TX_DEBUG, VirtualClock } from '@smm/bus';
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type CivilTime, CmosRtc, q35RamLayout } from '../src/index.ts';
 import { type Access, oracleMissing, runOnQemu } from './support/qemu-oracle.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const MIB = 0x10_0000;
 const START: CivilTime = { year: 2026, month: 1, day: 2, hour: 3, minute: 4, second: 5 };

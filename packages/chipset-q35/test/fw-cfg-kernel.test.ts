@@ -1,6 +1,6 @@
 /** What `-kernel`, `-initrd`, `-append` and `-boot` put into fw_cfg, and the map of memory, against QEMU's. */
 import { writeFileSync } from 'node:fs';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { inScratch } from '../../../tests/support/qemu.ts';
 import { FW_CFG_BOOT_MENU } from '../src/fw-cfg.ts';
 import { memoryMapFile, q35FwCfgItems } from '../src/fw-cfg-files.ts';
@@ -13,8 +13,6 @@ import {
   q35RamLayout,
 } from '../src/index.ts';
 import { type Access, oracleMissing, runOnQemu } from './support/qemu-oracle.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const missing = oracleMissing();
 const MIB = 0x10_0000;

@@ -1,7 +1,7 @@
 /** fw_cfg, its DMA and the SMI negotiation against QEMU's; hot-plug registers too. */
 import { IoPortSpace, PhysicalAddressSpace } from '@smm/bus';
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   CpuHotplug,
   FW_CFG_DMA_PORT,
@@ -12,8 +12,6 @@ import {
   SmiFeatures,
 } from '../src/index.ts';
 import { type Access, oracleMissing, runOnQemu, type Size } from './support/qemu-oracle.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const missing = oracleMissing();
 const io = (port: number, size: Size = 1): Access => ({ kind: 'in', port, size });

@@ -1,11 +1,9 @@
 /** Registers against QEMU's HPET; comparators as the specification has them. */
 import { PhysicalAddressSpace, VirtualClock } from '@smm/bus';
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { HPET_BASE, HPET_SIZE, Hpet } from '../src/hpet.ts';
 import { type Access, oracleMissing, runOnQemu } from './support/qemu-oracle.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const missing = oracleMissing();
 

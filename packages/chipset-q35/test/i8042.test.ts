@@ -1,12 +1,10 @@
 /** Keyboard and controller: every answer against QEMU's, keys against the IBM tables' examples. */
 import { IoPortSpace } from '@smm/bus';
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { I8042 } from '../src/i8042.ts';
 import { type KeyName, PS2_SET2_CODES } from '../src/ps2-keys.ts';
 import { type Access, oracleMissing, runOnQemu } from './support/qemu-oracle.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 function build() {
   const seen = { keyboard: false, mouse: false, resets: 0, leds: -1, a20: [] as boolean[] };

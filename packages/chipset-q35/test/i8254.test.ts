@@ -1,11 +1,9 @@
 /** The timer: waveforms as the data sheet draws them, formats of status and latches as QEMU gives them. */
 import { IoPortSpace, VirtualClock } from '@smm/bus';
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { I8254, I8254_FREQUENCY } from '../src/i8254.ts';
 import { type Access, oracleMissing, runOnQemu } from './support/qemu-oracle.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const missing = oracleMissing();
 /** Nanoseconds at which so many clocks have passed. */

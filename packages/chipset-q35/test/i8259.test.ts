@@ -4,13 +4,11 @@
  */
 import { IoPortSpace, VirtualClock } from '@smm/bus';
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { I8042 } from '../src/i8042.ts';
 import { I8259_PORTS, I8259Pair } from '../src/i8259.ts';
 import { Uart16550 } from '../src/uart-16550.ts';
 import { type Access, oracleMissing, runOnQemu } from './support/qemu-oracle.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const missing = oracleMissing();
 

@@ -1,11 +1,9 @@
 /** Registers against QEMU's I/O APIC; trigger modes as the data sheet has them. */
 import { PhysicalAddressSpace } from '@smm/bus';
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { IOAPIC_BASE, IOAPIC_SIZE, IoApic, type IoApicMessage } from '../src/ioapic.ts';
 import { type Access, oracleMissing, runOnQemu, type Size } from './support/qemu-oracle.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const missing = oracleMissing();
 

@@ -1,14 +1,12 @@
 /** PCI bridges and root ports against QEMU's: the same accesses on them, and on functions behind them. */
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { sized } from '../../../tests/support/form.ts';
 import { PciBridge, type PciBridgeOptions, type PciFunction } from '../src/index.ts';
 import { configRead, configWrite, runOnModel } from './support/model.ts';
 import { CONTROLLERS, entry, inp, ioapic, model, read, write } from './support/pci-board.ts';
 import { Edu, NvmeShape, TestDev } from './support/pci-models.ts';
 import { type Access, oracleMissing, runOnQemu } from './support/qemu-oracle.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const SLOT = 4;
 const BRIDGE = SLOT << 3;

@@ -3,15 +3,13 @@
  * interrupts.
  */
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { sized } from '../../../tests/support/form.ts';
 import type { Part } from '../src/index.ts';
 import { configRead, configWrite, runOnModel } from './support/model.ts';
 import { CONTROLLERS, entry, inp, ioapic, model, read, write } from './support/pci-board.ts';
 import { E1000eShape, Edu, NvmeShape, TestDev } from './support/pci-models.ts';
 import { type Access, oracleMissing, runOnQemu } from './support/qemu-oracle.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const LPC = 0xf8;
 const SLOT = 3;

@@ -6,12 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newResolution, PhysicalAddressSpace, TX_SMM } from '@smm/bus';
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Pflash } from '../src/pflash.ts';
 import { configWrite } from './support/model.ts';
 import { type Access, imageFiller, oracleMissing, runOnQemu, type Size } from './support/qemu-oracle.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const missing = oracleMissing();
 const CODE_SIZE = 0x1_2000;

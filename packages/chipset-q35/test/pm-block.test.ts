@@ -1,11 +1,9 @@
 import { VirtualClock } from '@smm/bus';
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { PmBlock } from '../src/index.ts';
 import { configWrite } from './support/model.ts';
 import { type Access, oracleMissing, runOnQemu } from './support/qemu-oracle.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const missing = oracleMissing();
 

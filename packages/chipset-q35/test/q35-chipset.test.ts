@@ -1,11 +1,9 @@
 import { newResolution } from '@smm/bus';
 import type { SmramRange } from '@smm/x86-defs';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ICH9_RST_CNT_PORT, q35RamLayout } from '../src/index.ts';
 import { buildModel, configRead, configWrite, runOnModel } from './support/model.ts';
 import { type Access, imageFiller, oracleMissing, runOnQemu } from './support/qemu-oracle.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const MIB = 0x10_0000;
 const missing = oracleMissing();

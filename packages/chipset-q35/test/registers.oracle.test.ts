@@ -1,10 +1,8 @@
 /** Every register of the model against QEMU's q35, by one list of accesses carried out on both. */
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { buildModel, configRead, configWrite, runOnModel } from './support/model.ts';
 import { type Access, oracleMissing, runOnQemu, type Size } from './support/qemu-oracle.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const MCH = 0;
 const LPC = 0xf8;

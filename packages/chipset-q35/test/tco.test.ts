@@ -3,12 +3,10 @@
  * has less.
  */
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { sized } from '../../../tests/support/form.ts';
 import { buildModel, configWrite, runOnModel } from './support/model.ts';
 import { type Access, oracleMissing, runOnQemu, type Size } from './support/qemu-oracle.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const missing = oracleMissing();
 const runs = sized(6, 40);

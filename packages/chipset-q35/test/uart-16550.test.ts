@@ -1,12 +1,10 @@
 /** The serial port by itself, and against QEMU's. */
 import { IoPortSpace, TX_DEBUG, VirtualClock } from '@smm/bus';
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { sized } from '../../../tests/support/form.ts';
 import { COM1_PORT, Uart16550 } from '../src/uart-16550.ts';
 import { type Access, oracleMissing, runOnQemu } from './support/qemu-oracle.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 function build() {
   const clock = new VirtualClock();

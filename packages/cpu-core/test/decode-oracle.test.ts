@@ -48,7 +48,7 @@ function expectNone(outcome: Outcome): void {
 }
 
 describe('decode against iced-x86', () => {
-  it('agrees on every opcode and ModRM byte of every map, by prefix and mode', { timeout: 120_000 }, () => {
+  it('agrees on every opcode and ModRM byte of every map, by prefix and mode', () => {
     const outcome = newOutcome();
     const next = random(seedOf(0x2015_1021));
     // A prime stride visits every opcode, ModRM byte and prefix in different company each time round.
@@ -86,7 +86,7 @@ describe('decode against iced-x86', () => {
     expect(outcome.valid).toBeGreaterThan(outcome.compared / 4);
   });
 
-  it('agrees on random encodings with random prefixes', { timeout: 120_000 }, () => {
+  it('agrees on random encodings with random prefixes', () => {
     const outcome = newOutcome();
     const next = random(seedOf(0x0000_a000));
     const prefixes = [
@@ -114,7 +114,7 @@ describe('decode against iced-x86', () => {
     expect(outcome.valid).toBeGreaterThan(outcome.compared / 4);
   });
 
-  it('agrees on the length of whatever follows VEX, EVEX and XOP prefixes', { timeout: 120_000 }, () => {
+  it('agrees on the length of whatever follows VEX, EVEX and XOP prefixes', () => {
     const outcome = newOutcome();
     const next = random(0x00c4_c562);
     // Payload per prefix byte for encoding map `map`: W, vvvv, L, pp and the mask vary, the R, X and B bits stay

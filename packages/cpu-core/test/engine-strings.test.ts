@@ -100,7 +100,7 @@ function machine(tier: TierName, s: Setting, code: Uint8Array): FlatMachine {
 }
 
 describe('string instructions in plain memory', () => {
-  it.each<TierName>(['interpreter', 'translator'])('%s: as the evaluator', { timeout: 300_000 }, (tier) => {
+  it.each<TierName>(['interpreter', 'translator'])('%s: as the evaluator', (tier) => {
     fc.assert(
       fc.property(setting, (s) => {
         const code = assemble(source(s), { bits: s.bits, org: PROGRAM });

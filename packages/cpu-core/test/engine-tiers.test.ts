@@ -107,6 +107,6 @@ describe.each([
             throw new Error(`seed ${seed}: the program stopped: ${b!.reason} at ${b!.rip}`);
         }
       }
-    }, 300_000);
+    });
   }
 });

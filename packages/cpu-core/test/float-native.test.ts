@@ -29,7 +29,6 @@ describe('native floating point', () => {
   const skip = nativeSkip();
   test.skipIf(skip !== undefined)(
     `${COUNT * FLOAT_SHAPES.length} vectors${skip ? `: skipped, ${skip}` : ''}`,
-    { timeout: 3_600_000 },
     () => {
       using native = new NativeFloat();
       const random = new Random(seedOf(19850326));

@@ -91,37 +91,33 @@ function difference(m: FlatMachine, v: Vector, out: DataView, at: number): strin
 }
 
 describe('native CPU', () => {
-  test.skipIf(skip !== undefined)(
-    `${COUNT} vectors, both tiers${skip ? `: skipped, ${skip}` : ''}`,
-    { timeout: 600_000 },
-    () => {
-      const program = join(folder, 'harness');
-      const source = fileURLToPath(new URL('native/harness.c', import.meta.url));
-      execFileSync('gcc', ['-O1', '-no-pie', '-o', program, source]);
-      const random = new Random(seedOf(20151021));
-      const machines = (['evaluator', 'interpreter'] as const).map((tier) => {
-        const m = new FlatMachine({ tier });
-        // The operand's two pages are not neighbours in physical memory.
-        m.map = (page) => (page === DATA ? 0x10000 : page === DATA + 0x1000 ? 0x14000 : page);
-        return { tier, m };
+  test.skipIf(skip !== undefined)(`${COUNT} vectors, both tiers${skip ? `: skipped, ${skip}` : ''}`, () => {
+    const program = join(folder, 'harness');
+    const source = fileURLToPath(new URL('native/harness.c', import.meta.url));
+    execFileSync('gcc', ['-O1', '-no-pie', '-o', program, source]);
+    const random = new Random(seedOf(20151021));
+    const machines = (['evaluator', 'interpreter'] as const).map((tier) => {
+      const m = new FlatMachine({ tier });
+      // The operand's two pages are not neighbours in physical memory.
+      m.map = (page) => (page === DATA ? 0x10000 : page === DATA + 0x1000 ? 0x14000 : page);
+      return { tier, m };
+    });
+    const seen = new Set<string>();
+    const wrong = new Map<string, string>();
+    for (let done = 0; done < COUNT; done += BATCH) {
+      const vectors = Array.from({ length: BATCH }, () => randomVector(random));
+      const out = native(vectors, program);
+      expect(out.byteLength).toBe(BATCH * RESULT_SIZE);
+      vectors.forEach((v, i) => {
+        seen.add(v.name);
+        for (const { tier, m } of machines) {
+          const text = difference(m, v, out, i * RESULT_SIZE);
+          const key = `${tier} ${v.name}`;
+          if (text && !wrong.has(key)) wrong.set(key, `${key}: ${hex(v.code)}: ${text}`);
+        }
       });
-      const seen = new Set<string>();
-      const wrong = new Map<string, string>();
-      for (let done = 0; done < COUNT; done += BATCH) {
-        const vectors = Array.from({ length: BATCH }, () => randomVector(random));
-        const out = native(vectors, program);
-        expect(out.byteLength).toBe(BATCH * RESULT_SIZE);
-        vectors.forEach((v, i) => {
-          seen.add(v.name);
-          for (const { tier, m } of machines) {
-            const text = difference(m, v, out, i * RESULT_SIZE);
-            const key = `${tier} ${v.name}`;
-            if (text && !wrong.has(key)) wrong.set(key, `${key}: ${hex(v.code)}: ${text}`);
-          }
-        });
-      }
-      expect([...wrong.values()]).toEqual([]);
-      expect(seen.size).toBeGreaterThan(120);
-    },
-  );
+    }
+    expect([...wrong.values()]).toEqual([]);
+    expect(seen.size).toBeGreaterThan(120);
+  });
 });

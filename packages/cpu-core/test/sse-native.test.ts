@@ -72,37 +72,33 @@ const TIERS: readonly (readonly [rounds: number, every: number, options: FlatMac
 
 describe('native SSE', () => {
   const skip = nativeSkip();
-  test.skipIf(skip !== undefined)(
-    `${COUNT} vectors${skip ? `: skipped, ${skip}` : ''}`,
-    { timeout: 600_000 },
-    () => {
-      using fpu = new NativeFpu();
-      const random = new Random(seedOf(19990226));
-      const names: string[] = [];
-      const vectors = Array.from({ length: COUNT }, (_, i) => {
-        const shape = SSE_SHAPES[i % SSE_SHAPES.length]!;
-        names.push(shape.name);
-        return randomVector(random, shape);
+  test.skipIf(skip !== undefined)(`${COUNT} vectors${skip ? `: skipped, ${skip}` : ''}`, () => {
+    using fpu = new NativeFpu();
+    const random = new Random(seedOf(19990226));
+    const names: string[] = [];
+    const vectors = Array.from({ length: COUNT }, (_, i) => {
+      const shape = SSE_SHAPES[i % SSE_SHAPES.length]!;
+      names.push(shape.name);
+      return randomVector(random, shape);
+    });
+    const results = fpu.run(vectors);
+    const wrong = new Map<string, string>();
+    for (const [rounds, every, options] of TIERS) {
+      const m = new FlatMachine(options);
+      m.map = (page) => (page === DATA ? OPERAND : page);
+      vectors.forEach((v, i) => {
+        if (Math.floor(i / SSE_SHAPES.length) % every) return;
+        const want = results[i]!;
+        const here = runHere(m, v, rounds);
+        const there = `${Buffer.from(want.memory).toString('hex')} ${want.rax}`;
+        expect(want.signal, names[i]).toBe(0);
+        if (here !== there)
+          wrong.set(
+            `${names[i]} ${options.tier}`,
+            `${Buffer.from(v.code).toString('hex')}\n${here}\n${there}`,
+          );
       });
-      const results = fpu.run(vectors);
-      const wrong = new Map<string, string>();
-      for (const [rounds, every, options] of TIERS) {
-        const m = new FlatMachine(options);
-        m.map = (page) => (page === DATA ? OPERAND : page);
-        vectors.forEach((v, i) => {
-          if (Math.floor(i / SSE_SHAPES.length) % every) return;
-          const want = results[i]!;
-          const here = runHere(m, v, rounds);
-          const there = `${Buffer.from(want.memory).toString('hex')} ${want.rax}`;
-          expect(want.signal, names[i]).toBe(0);
-          if (here !== there)
-            wrong.set(
-              `${names[i]} ${options.tier}`,
-              `${Buffer.from(v.code).toString('hex')}\n${here}\n${there}`,
-            );
-        });
-      }
-      expect([...wrong]).toEqual([]);
-    },
-  );
+    }
+    expect([...wrong]).toEqual([]);
+  });
 });

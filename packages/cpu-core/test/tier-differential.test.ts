@@ -48,7 +48,7 @@ describe.each([16, 32, 64] as const)('%i-bit programs', (bits) => {
     test('the interpreter does what the evaluator does', () => {
       const comparison = new Comparison(EVALUATOR, [INTERPRETER], interpreter);
       run(comparison, FULL ? 100 : 3, { bits, processors, instructions: 1500 });
-    }, 600_000);
+    });
   });
 });
 

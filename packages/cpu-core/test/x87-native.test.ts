@@ -109,37 +109,33 @@ function difference(m: FlatMachine, v: X87Vector, out: NativeResult): string | u
 }
 
 describe('native FPU', () => {
-  test.skipIf(skip !== undefined)(
-    `${COUNT} vectors${skip ? `: skipped, ${skip}` : ''}`,
-    { timeout: 600_000 },
-    () => {
-      using fpu = new NativeFpu();
-      const random = new Random(seedOf(19851017));
-      const m = new FlatMachine({ tier: 'evaluator' });
-      m.map = (page) => (page === X87_DATA ? OPERAND : page);
-      const seen = new Set<string>();
-      const wrong = new Map<string, { text: string; count: number }>();
-      for (let done = 0; done < COUNT; done += BATCH) {
-        const vectors = Array.from({ length: BATCH }, () => randomX87Vector(random));
-        const out = fpu.run(vectors);
-        vectors.forEach((v, i) => {
-          seen.add(v.name);
-          const text = difference(m, v, out[i]!);
-          if (!text) return;
-          const found = wrong.get(v.name);
-          if (found) found.count++;
-          else {
-            const before = describeImage(new DataView(v.image.buffer));
-            const operand = hex(v.memory.subarray(0, 10));
-            wrong.set(v.name, {
-              text: `${hex(v.code)}: [${operand}]\n  before ${before}\n  here   ${text}`,
-              count: 1,
-            });
-          }
-        });
-      }
-      expect([...wrong].map(([name, { text, count }]) => `${name} x${count}: ${text}`)).toEqual([]);
-      expect(seen.size).toBe(X87_SHAPES);
-    },
-  );
+  test.skipIf(skip !== undefined)(`${COUNT} vectors${skip ? `: skipped, ${skip}` : ''}`, () => {
+    using fpu = new NativeFpu();
+    const random = new Random(seedOf(19851017));
+    const m = new FlatMachine({ tier: 'evaluator' });
+    m.map = (page) => (page === X87_DATA ? OPERAND : page);
+    const seen = new Set<string>();
+    const wrong = new Map<string, { text: string; count: number }>();
+    for (let done = 0; done < COUNT; done += BATCH) {
+      const vectors = Array.from({ length: BATCH }, () => randomX87Vector(random));
+      const out = fpu.run(vectors);
+      vectors.forEach((v, i) => {
+        seen.add(v.name);
+        const text = difference(m, v, out[i]!);
+        if (!text) return;
+        const found = wrong.get(v.name);
+        if (found) found.count++;
+        else {
+          const before = describeImage(new DataView(v.image.buffer));
+          const operand = hex(v.memory.subarray(0, 10));
+          wrong.set(v.name, {
+            text: `${hex(v.code)}: [${operand}]\n  before ${before}\n  here   ${text}`,
+            count: 1,
+          });
+        }
+      });
+    }
+    expect([...wrong].map(([name, { text, count }]) => `${name} x${count}: ${text}`)).toEqual([]);
+    expect(seen.size).toBe(X87_SHAPES);
+  });
 });

@@ -89,7 +89,7 @@ describe.skipIf(missing !== undefined)(`in real QEMU ${missing ?? ''}`, () => {
     const apicIds = [0, 1, 2, 4, 5, 6];
     expect(run.log).toBe(expectedLog({ tolud: 0x8000_0000, cpus: 6, apicIds, shape: '2015', handlerSize }));
     run.dispose();
-  }, 30_000);
+  });
 
   const emptyLeaf = 'qemu64,level=13,cpuid-0xb=off';
   it.each([
@@ -144,7 +144,7 @@ describe.skipIf(missing !== undefined)(`in real QEMU ${missing ?? ''}`, () => {
     );
     expect(run.log).toContain(logLines.firstSmiCount(1, 2));
     run.dispose();
-  }, 30_000);
+  });
 
   it('relocates with Q8 and Q24 where they do not bite', async () => {
     const { image } = buildFirmware({ bitness: 64, shape: '2015', quirks: ['Q8', 'Q24'] });
@@ -159,7 +159,7 @@ describe.skipIf(missing !== undefined)(`in real QEMU ${missing ?? ''}`, () => {
     });
     expect(run.finished).toBe(true);
     run.dispose();
-  }, 30_000);
+  });
 
   it('does without Q5 on the CPU that Q5 fails on', async () => {
     const { image } = buildFirmware({ bitness: 64, shape: '2015' });
@@ -173,5 +173,5 @@ describe.skipIf(missing !== undefined)(`in real QEMU ${missing ?? ''}`, () => {
     });
     expect(run.finished).toBe(true);
     run.dispose();
-  }, 30_000);
+  });
 });

@@ -2,7 +2,7 @@
 import { cpuModel, type ProcessorObserver } from '@smm/cpu-core';
 import { SAVE_STATE_AMD64, SmmError } from '@smm/x86-defs';
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { FULL } from '../../../tests/support/form.ts';
 import {
   DEFAULT_KVM_OPTIONS,
@@ -18,8 +18,6 @@ import {
 } from '../src/index.ts';
 import { rom } from './flat-rom.ts';
 import { MAIL, parts } from './runs.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const CONFIGURATIONS: [string, RelocationOptions][] = [
   ['tcg', { cpus: 3, memoryMiB: 64, schedule: { seed: 7, slice: 50 } }],

@@ -79,7 +79,7 @@ describe.each<PagingFormat>(PAGING_FORMATS)('%s', (format) => {
       });
       result.dispose();
       log = result.log.split('\n');
-    }, 30_000);
+    });
     it.each(
       rules.map((rule, line) => ({ line, ...rule })).filter(({ qemu }) => !qemu || qemu.prints !== undefined),
     )('$name', ({ line, expected, qemu }) => {

@@ -166,5 +166,5 @@ gdtr: dw 15
     expect([...theirs.log].sort().join('').trim()).toBe('AB');
     expect([...(logOf(['+Q31']) ?? '')].sort().join('')).toBe('AB');
     expect(logOf([])).toBe('B');
-  }, 30_000);
+  });
 });

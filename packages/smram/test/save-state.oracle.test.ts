@@ -7,7 +7,7 @@ import {
   type SaveStateLayout,
   type SmmSaveState,
 } from '@smm/x86-defs';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   inScratch,
   missingTools,
@@ -16,8 +16,6 @@ import {
   qemuOutput,
 } from '../../../tests/support/qemu.ts';
 import { decodeSaveState, encodeSaveState } from '../src/index.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const missing = missingTools('nasm', 'qemu-system-i386', 'qemu-system-x86_64');
 const FILLER = 0xa5;

@@ -3,12 +3,10 @@
  * both.
  */
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { buildModel, configWrite, runOnModel } from '../../chipset-q35/test/support/model.ts';
 import { type Access, oracleMissing, runOnQemu } from '../../chipset-q35/test/support/qemu-oracle.ts';
 import { decodeSmram } from '../src/index.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // QEMU on a loaded host
 
 const RAM = 0x1000_0000;
 const MCH = 0;
