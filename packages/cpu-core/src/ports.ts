@@ -213,6 +213,8 @@ export interface ProcessorObserver {
   ): void;
   /** RDMSR or WRMSR executed; `fault` if it raised #GP. */
   msr?(processor: number, write: boolean, index: number, value: bigint, fault: boolean, rip: bigint): void;
+  /** RDMSR or WRMSR of an MSR that the model does not have, and `unknownMsr` is 'zero'. */
+  unknownMsr?(processor: number, write: boolean, index: number, value: bigint, rip: bigint): void;
   /** MOV to or from a control register (also CLTS, LMSW); `gpr` is the general register number. */
   controlRegister?(
     processor: number,
@@ -267,6 +269,11 @@ export interface ProcessorBehaviour {
    * Default true.
    */
   rsmChecksRevision: boolean;
+  /**
+   * RDMSR and WRMSR of an MSR that the model does not have: #GP, or it reads 0 and forgets what is written (QEMU's
+   * TCG, on which operating systems have come to rely). Default 'fault'.
+   */
+  unknownMsr: 'fault' | 'zero';
 }
 
 /** Behaviour by the SDM. */
@@ -281,4 +288,5 @@ export const SDM_BEHAVIOUR: Readonly<ProcessorBehaviour> = Object.freeze({
   truncateNearBranchTo16: true,
   smmEntryIdtr: 'kept',
   rsmChecksRevision: true,
+  unknownMsr: 'fault',
 });

@@ -25,6 +25,17 @@ export function machineObserver(recorder: Recorder): ProcessorObserver | undefin
       recorder.emit(vcpu, { name: 'smm_shutdown', vcpu, rip });
       recorder.emit(vcpu, { name: 'smm_note', vcpu, text: `shutdown: ${reason}` });
     },
+    unknownMsr: (vcpu, write, index, value, rip) => {
+      const msr = `MSR ${index.toString(16)}h`;
+      const what = write
+        ? `${msr} is not modelled: the guest's ${value.toString(16)}h is forgotten`
+        : `${msr} is not modelled: the guest reads 0`;
+      recorder.emit(vcpu, {
+        name: 'smm_note',
+        vcpu,
+        text: `${what} at rip ${rip.toString(16)}h, as under QEMU's TCG`,
+      });
+    },
   };
 }
 
@@ -88,6 +99,7 @@ const TOLD: Readonly<Record<keyof ProcessorObserver, true>> = {
   shutdown: true,
   cpuid: true,
   msr: true,
+  unknownMsr: true,
   controlRegister: true,
   instruction: true,
 };

@@ -22,12 +22,13 @@ export interface FlatOptions {
   readonly trace?: TraceSink;
   readonly parts?: (board: Board) => readonly Part[];
   readonly onReset?: (kind: 'system' | 'cpu') => void;
+  readonly debug?: (byte: number) => void;
 }
 
 /** A machine with 64 MiB that runs `source` from F000:0000. */
 export function flat(
   source: string,
-  { cpus = 1, kvm = false, quirks = [], trace, parts: added, onReset }: FlatOptions = {},
+  { cpus = 1, kvm = false, quirks = [], trace, parts: added, onReset, debug }: FlatOptions = {},
 ): Machine {
   const switches = resolveSwitches({ accelerator: kvm ? 'kvm' : 'tcg', quirks });
   return new Machine({
@@ -43,6 +44,7 @@ export function flat(
     trace,
     ...(added !== undefined && { parts: added }),
     ...(onReset !== undefined && { onReset }),
+    ...(debug !== undefined && { debug }),
     interpreter: parts.interpreter,
   });
 }

@@ -159,10 +159,18 @@ export const IA32_GS_BASE = 0xc000_0101;
 export const IA32_KERNEL_GS_BASE = 0xc000_0102;
 /** Auxiliary TSC value returned by RDTSCP. */
 export const IA32_TSC_AUX = 0xc000_0103;
+/** AMD: first performance event select register; n at +n. */
+export const MSR_K7_EVNTSEL0 = 0xc001_0000;
+/** AMD: first performance event counter; n at +n. */
+export const MSR_K7_PERFCTR0 = 0xc001_0004;
 /** AMD: system configuration. */
 export const MSR_AMD64_SYSCFG = 0xc001_0010;
 /** AMD: hardware configuration. */
 export const MSR_K7_HWCR = 0xc001_0015;
+/** AMD: northbridge configuration. */
+export const MSR_AMD64_NB_CFG = 0xc001_001f;
+/** AMD: base of memory-mapped PCI configuration space, family 10h on. */
+export const MSR_FAM10H_MMIO_CONF_BASE = 0xc001_0058;
 /** AMD: interrupt pending and CMP-halt. */
 export const MSR_K8_INT_PENDING_MSG = 0xc001_0055;
 /** AMD: SMBASE. */
@@ -171,3 +179,13 @@ export const MSR_AMD64_SMM_BASE = 0xc001_0111;
 export const MSR_AMD64_SMM_ADDR = 0xc001_0112;
 /** AMD: TSEG mask. */
 export const MSR_AMD64_SMM_MASK = 0xc001_0113;
+/** AMD: host save area of SVM. */
+export const MSR_VM_HSAVE_PA = 0xc001_0117;
+/** AMD: data cache configuration. */
+export const MSR_AMD64_DC_CFG = 0xc001_1022;
+/** AMD: decode configuration; bit 1: LFENCE serializes. */
+export const MSR_AMD64_DE_CFG = 0xc001_1029;
+/** AMD: bus unit configuration, family 10h. */
+export const MSR_AMD64_BU_CFG2 = 0xc001_102a;
+/** AMD: extended configuration, family 15h. */
+export const MSR_F15H_EX_CFG = 0xc001_102c;

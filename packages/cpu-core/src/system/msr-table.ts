@@ -37,6 +37,18 @@ import {
   IA32_SYSENTER_ESP,
   IA32_TIME_STAMP_COUNTER,
   IA32_TSC_AUX,
+  MSR_AMD64_BU_CFG2,
+  MSR_AMD64_DC_CFG,
+  MSR_AMD64_DE_CFG,
+  MSR_AMD64_NB_CFG,
+  MSR_AMD64_SYSCFG,
+  MSR_F15H_EX_CFG,
+  MSR_FAM10H_MMIO_CONF_BASE,
+  MSR_K7_EVNTSEL0,
+  MSR_K7_HWCR,
+  MSR_K7_PERFCTR0,
+  MSR_K8_INT_PENDING_MSG,
+  MSR_VM_HSAVE_PA,
   SEG_FS,
   SEG_GS,
   UnmodelledError,
@@ -63,6 +75,8 @@ export interface MsrRow {
   readonly readOnly?: boolean;
   /** CPUID feature without which the MSR does not exist. */
   readonly feature?: string;
+  /** CPUID vendor whose processors alone have the MSR. */
+  readonly vendor?: string;
   /** Reserved bits that depend on the model. */
   readonly reservedFor?: (model: CpuModel) => bigint;
   /** Values that are #GP though no reserved bit is set. */
@@ -142,11 +156,20 @@ function segmentBase(segment: number): Pick<MsrRow, 'read' | 'write' | 'slot'> {
   };
 }
 
+/**
+ * AMD's own: they read 0 and forget what is written, as QEMU's TCG has them, and KVM too, which calls them harmless.
+ * Source: QEMU 7.2 (measured); Linux, kvm_get_msr_common().
+ */
+function amdRow(number: number, name: string): Spec {
+  return { number, name, vendor: 'AuthenticAMD', slot: -1, read: () => 0n, write: () => true };
+}
+
 type Spec = Partial<MsrRow> & Pick<MsrRow, 'number' | 'name'>;
 
 const MTRR_NAMES_4K = ['C0000', 'C8000', 'D0000', 'D8000', 'E0000', 'E8000', 'F0000', 'F8000'];
 const MTRR_VARIABLE = 8;
 const MC_BANKS = 10;
+const K7_COUNTERS = 4;
 const mtrrFixed = { feature: 'mtrr', valid: (v: bigint) => everyByte(v, MTRR_TYPES) };
 
 const SPECS: readonly Spec[] = [
@@ -260,6 +283,24 @@ const SPECS: readonly Spec[] = [
   { number: IA32_GS_BASE, name: 'IA32_GS_BASE', feature: 'lm', valid: isCanonical, ...segmentBase(SEG_GS) },
   { number: IA32_KERNEL_GS_BASE, name: 'IA32_KERNEL_GS_BASE', feature: 'lm', valid: isCanonical },
   { number: IA32_TSC_AUX, name: 'IA32_TSC_AUX', feature: 'rdtscp', reserved: HIGH },
+  ...Array.from({ length: K7_COUNTERS }, (_, i) => amdRow(MSR_K7_EVNTSEL0 + i, `MSR_K7_EVNTSEL${i}`)),
+  ...Array.from({ length: K7_COUNTERS }, (_, i) => amdRow(MSR_K7_PERFCTR0 + i, `MSR_K7_PERFCTR${i}`)),
+  amdRow(MSR_AMD64_SYSCFG, 'MSR_AMD64_SYSCFG'),
+  amdRow(MSR_K7_HWCR, 'MSR_K7_HWCR'),
+  amdRow(MSR_AMD64_NB_CFG, 'MSR_AMD64_NB_CFG'),
+  amdRow(MSR_K8_INT_PENDING_MSG, 'MSR_K8_INT_PENDING_MSG'),
+  amdRow(MSR_FAM10H_MMIO_CONF_BASE, 'MSR_FAM10H_MMIO_CONF_BASE'),
+  {
+    number: MSR_VM_HSAVE_PA,
+    name: 'MSR_VM_HSAVE_PA',
+    vendor: 'AuthenticAMD',
+    reserved: 0xfffn,
+    reservedFor: beyondPhys,
+  },
+  amdRow(MSR_AMD64_DC_CFG, 'MSR_AMD64_DC_CFG'),
+  amdRow(MSR_AMD64_DE_CFG, 'MSR_AMD64_DE_CFG'),
+  amdRow(MSR_AMD64_BU_CFG2, 'MSR_AMD64_BU_CFG2'),
+  amdRow(MSR_F15H_EX_CFG, 'MSR_F15H_EX_CFG'),
 ];
 
 function numberSlots(specs: readonly Spec[]): MsrRow[] {
@@ -275,7 +316,8 @@ const BY_NUMBER: ReadonlyMap<number, MsrRow> = new Map(MSRS.map((row) => [row.nu
 /** The row of an MSR if the model has it. */
 export function findMsr(model: CpuModel, number: number): MsrRow | undefined {
   const row = BY_NUMBER.get(number);
-  return row && (!row.feature || model.features.has(row.feature)) ? row : undefined;
+  if (row === undefined || (row.feature !== undefined && !model.features.has(row.feature))) return undefined;
+  return row.vendor === undefined || row.vendor === model.vendor ? row : undefined;
 }
 
 /** Stored value of an MSR row. */

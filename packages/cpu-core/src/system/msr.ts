@@ -25,12 +25,20 @@ export function writeMsr(cpu: Processor, number: number, value: bigint): boolean
   return row.write?.(cpu, value) ?? true;
 }
 
+/** What an MSR that the model does not have reads, whatever was written; undefined where that is #GP. */
+function unknown(cpu: Processor, write: boolean, number: number, value: bigint): bigint | undefined {
+  if (cpu.behaviour.unknownMsr === 'fault' || isApicMsr(number) || findMsr(cpu.model, number))
+    return undefined;
+  cpu.ports.observer?.unknownMsr?.(cpu.index, write, number, value, cpu.insnRip);
+  return 0n;
+}
+
 /** RDMSR. */
 export function execRdmsr(cpu: Processor): void {
   if (cpu.cpl !== 0) cpu.fault(GP_VECTOR, 0);
   const s = cpu.state;
   const number = s.gpr32(1);
-  const value = readMsr(cpu, number);
+  const value = readMsr(cpu, number) ?? unknown(cpu, false, number, 0n);
   cpu.ports.observer?.msr?.(cpu.index, false, number, value ?? 0n, value === undefined, cpu.insnRip);
   if (value === undefined) cpu.fault(GP_VECTOR, 0);
   s.setGpr32(0, Number(value & 0xffff_ffffn));
@@ -43,7 +51,7 @@ export function execWrmsr(cpu: Processor): void {
   const s = cpu.state;
   const number = s.gpr32(1);
   const value = (BigInt(s.gpr32(2)) << 32n) | BigInt(s.gpr32(0));
-  const done = writeMsr(cpu, number, value);
+  const done = writeMsr(cpu, number, value) || unknown(cpu, true, number, value) !== undefined;
   cpu.ports.observer?.msr?.(cpu.index, true, number, value, !done, cpu.insnRip);
   if (!done) cpu.fault(GP_VECTOR, 0);
   cpu.recheckInterrupts();

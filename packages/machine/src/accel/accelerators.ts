@@ -46,7 +46,8 @@ export interface AcceleratorRow {
 
 const TCG: AcceleratorRow = {
   onHost: false,
-  behaviour: SDM_BEHAVIOUR,
+  // What QEMU does with MSRs that it does not know.
+  behaviour: { ...SDM_BEHAVIOUR, unknownMsr: 'zero' },
   quirkBehaviour: ({ tcgBehaviour }) => tcgBehaviour,
   isAbout: ({ tcgBehaviour }) => tcgBehaviour !== undefined,
   saveState: (bitness) => (bitness === 64 ? SAVE_STATE_AMD64 : SAVE_STATE_LEGACY32_QEMU),
