@@ -57,7 +57,6 @@ describe.skipIf(missing !== undefined)(`in real QEMU ${missing ?? ''}`, () => {
         ...cpu,
         pflash,
         until: END,
-        timeoutMs: 90_000,
       });
       try {
         const smmStacks = firmware.symbols.get('SmmStacks') ?? 0;

@@ -75,7 +75,6 @@ describe.each<PagingFormat>(PAGING_FORMATS)('%s', (format) => {
         memoryMiB: 64,
         cpu: CPU,
         until: (text) => text.split('\n').length > rules.length,
-        timeoutMs: 20_000,
       });
       result.dispose();
       log = result.log.split('\n');

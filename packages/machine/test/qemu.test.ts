@@ -40,7 +40,6 @@ describe.skipIf(missing !== undefined)(`real QEMU ${missing ?? ''}`, () => {
         image: relocation.firmware!.image,
         cpu: bitness === 32 ? 'coreduo,-nx' : 'qemu64',
         until: (text) => text.endsWith('Firmware done\n'),
-        timeoutMs: 100_000,
       });
       try {
         expect(run.log).toBe(log);
@@ -155,7 +154,6 @@ gdtr: dw 15
       memoryMiB: 64,
       cpu: 'qemu64',
       until: (text) => text.includes('\n') && text.includes('A'),
-      timeoutMs: 10_000,
     });
     theirs.dispose();
     const logOf = (quirks: readonly string[]): string | undefined => {

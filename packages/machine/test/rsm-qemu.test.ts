@@ -225,7 +225,6 @@ async function printedByQemu(states: readonly (readonly Change[])[]): Promise<st
     memoryMiB: 32,
     cpu: 'qemu64',
     until: (log) => log.split('\n').length > states.length,
-    timeoutMs: 60_000,
   });
   result.dispose();
   return result.log.split('\n').slice(0, -1);
