@@ -57,7 +57,9 @@ export { Processor, type ProcessorOptions, type ProcessorPorts, type RunExit } f
 export type { BigRegister, NumberRegister, RegisterName } from './register-names.ts';
 export { RegisterFile, type Registers, type RegisterValue } from './registers.ts';
 export { Shortcuts } from './shortcuts.ts';
-export { CpuState, Views } from './state.ts';
+export { CpuState } from './state.ts';
+export { StateAccess, Views } from './state-access.ts';
+export { StateFields } from './state-fields.ts';
 export { CPU_MODELS, type CpuModel, type CpuTopology, cpuModel, isCpuModel } from './system/models.ts';
 export type { ProcessorSnapshot } from './system/snapshot.ts';
 export type { LinearMemory, Tier } from './tier.ts';

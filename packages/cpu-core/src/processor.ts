@@ -207,7 +207,7 @@ export class Processor {
   get cpl(): number {
     const s = this.state;
     if (!(s.cr0 & CR0_PE)) return 0;
-    if (s.get32(L.ST_EFLAGS) & RFLAGS_VM) return 3;
+    if (s.eflags & RFLAGS_VM) return 3;
     return (s.segAttr(SEG_SS) >> SEG_ATTR_DPL_SHIFT) & 3;
   }
 
@@ -240,8 +240,8 @@ export class Processor {
   /** As {@link recheckEvents}, if an interrupt could be taken now that RFLAGS.IF or the task priority changed. */
   recheckInterrupts(): void {
     const s = this.state;
-    if (s.get32(L.ST_EFLAGS) & RFLAGS_TF) this.recheckEvents();
-    else if (s.get32(L.ST_EFLAGS) & RFLAGS_IF && this.ports.apic.pendingVector() >= 0) this.recheckEvents();
+    if (s.eflags & RFLAGS_TF) this.recheckEvents();
+    else if (s.eflags & RFLAGS_IF && this.ports.apic.pendingVector() >= 0) this.recheckEvents();
   }
 
   /**
@@ -250,8 +250,7 @@ export class Processor {
    */
   beginStiShadow(): void {
     const s = this.state;
-    const urgent =
-      s.activity & PENDING || s.get32(L.ST_EFLAGS) & RFLAGS_TF || this.ports.apic.pendingVector() >= 0;
+    const urgent = s.activity & PENDING || s.eflags & RFLAGS_TF || this.ports.apic.pendingVector() >= 0;
     if (urgent || !this.#inTier) {
       s.activity |= L.ACT_SHADOW_STI;
       this.recheckEvents();
@@ -293,7 +292,7 @@ export class Processor {
     const s = this.state;
     const initOnItsWay = s.activity & L.ACT_INIT_PENDING && !this.#initBlocked() && !(s.activity & L.ACT_BSP);
     if (!(s.activity & L.ACT_WAIT_SIPI) && !initOnItsWay) return;
-    s.set32(L.ST_SIPI_VECTOR, vector & 0xff);
+    s.sipiVector = vector & 0xff;
     s.activity |= L.ACT_SIPI_PENDING;
     this.recheckEvents();
   }
@@ -411,9 +410,9 @@ export class Processor {
    */
   #execute(left: number): number {
     const s = this.state;
-    const before = s.get32(L.ST_EFLAGS);
+    const before = s.eflags;
     const stepping = (before & RFLAGS_TF) !== 0;
-    if (before & RFLAGS_RF) s.set32(L.ST_EFLAGS, before & ~RFLAGS_RF);
+    if (before & RFLAGS_RF) s.eflags = before & ~RFLAGS_RF;
     const held = s.activity & (SHADOWS | L.ACT_FAULT_DELIVERED);
     s.activity &= ~held;
     const shadow = held & SHADOWS;
@@ -428,7 +427,7 @@ export class Processor {
       // The instruction has not happened: what was taken from the state for it comes back.
       if ((s.get32(L.ST_BUDGET) | 0) === chunk) {
         s.activity |= held;
-        s.set32(L.ST_EFLAGS, s.get32(L.ST_EFLAGS) | (before & RFLAGS_RF));
+        s.eflags |= before & RFLAGS_RF;
       }
       throw error;
     } finally {
@@ -508,7 +507,7 @@ export class Processor {
     }
     if (act & L.ACT_WAIT_SIPI) {
       if (!(act & L.ACT_SIPI_PENDING)) return false;
-      const vector = s.get32(L.ST_SIPI_VECTOR);
+      const vector = s.sipiVector;
       s.activity &= ~(L.ACT_SIPI_PENDING | L.ACT_WAIT_SIPI);
       startAt(this, vector);
       this.ports.observer?.sipiTaken?.(this.index, vector);
@@ -516,7 +515,7 @@ export class Processor {
     }
     if (act & L.ACT_DEBUG_TRAP && !(act & L.ACT_SHUTDOWN)) {
       s.activity &= ~(L.ACT_DEBUG_TRAP | L.ACT_HALTED);
-      s.set32(L.ST_DR6, s.get32(L.ST_DR6) | 0x4000);
+      s.dr6 |= 0x4000;
       deliverEvent(this, DB_VECTOR, 'trap');
       return true;
     }
@@ -527,7 +526,7 @@ export class Processor {
       deliverEvent(this, NMI_VECTOR, 'nmi');
       return true;
     }
-    if (act & L.ACT_SHUTDOWN || !(s.get32(L.ST_EFLAGS) & RFLAGS_IF)) return false;
+    if (act & L.ACT_SHUTDOWN || !(s.eflags & RFLAGS_IF)) return false;
     if (this.ports.apic.pendingVector() < 0) return false;
     this.#wake('interrupt');
     deliverEvent(this, this.ports.apic.acknowledge(), 'interrupt');

@@ -1,6 +1,5 @@
 /** A processor's registers by the names that the SDM gives them. */
 import { CR0_PE, RFLAGS_VM, refuse } from '@smm/x86-defs';
-import * as L from './layout.ts';
 import type { Processor } from './processor.ts';
 import {
   type BigRegister,
@@ -80,7 +79,7 @@ export class RegisterFile {
 }
 
 function addressesLikeRealMode({ state }: Processor): boolean {
-  return !(state.cr0 & CR0_PE) || (state.get32(L.ST_EFLAGS) & RFLAGS_VM) !== 0;
+  return !(state.cr0 & CR0_PE) || (state.eflags & RFLAGS_VM) !== 0;
 }
 
 /** {@link RegisterFile} with a property for each register: `registers.rax`, `registers['cs.base']`. */

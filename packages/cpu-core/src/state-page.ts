@@ -13,10 +13,30 @@
  */
 export type FieldClass = 'architectural' | 'counter' | 'derived' | 'book-keeping';
 
+/**
+ * What an element is, by name: how many bytes it takes, and what it is to TypeScript. `raw` elements are read in more
+ * than one way, or by generated code alone.
+ */
+export const FIELD_TYPES = {
+  u16: { bytes: 4, text: '16 bits in a slot of 32' },
+  u32: { bytes: 4, text: '32 bits, unsigned' },
+  i32: { bytes: 4, text: '32 bits, signed' },
+  u64: { bytes: 8, text: '64 bits, a bigint' },
+  number: { bytes: 8, text: '64 bits, a number below 2^53' },
+  address: { bytes: 8, text: '64 bits, a canonical address as a signed number' },
+  double: { bytes: 8, text: '64 bits, floating point' },
+  raw8: { bytes: 8, text: '64 bits' },
+  raw16: { bytes: 16, text: '128 bits' },
+} as const satisfies Readonly<Record<string, { readonly bytes: number; readonly text: string }>>;
+
+/** See {@link FIELD_TYPES}. */
+export type FieldType = keyof typeof FIELD_TYPES;
+
 /** A row of the table. */
 export interface StateField {
   readonly name: string;
   readonly class: FieldClass;
+  readonly type: FieldType;
   /** Bytes from the processor's state base (a host offset), a multiple of the width up to 16. */
   readonly offset: number;
   /** Bytes of one element. */
@@ -42,12 +62,13 @@ export class StatePage {
    * Adds a field behind all others and returns its offset in bytes.
    * @throws RangeError if the page is full, or for a name that is taken.
    */
-  add(name: string, kind: FieldClass, width: number, count = 1): number {
+  add(name: string, kind: FieldClass, type: FieldType, count = 1): number {
+    const width = FIELD_TYPES[type].bytes;
     const offset = Math.ceil(this.#end / width) * width;
     this.#end = offset + width * count;
     if (this.#end > STATE_PAGE_SIZE) throw new RangeError(`state page: no room for ${name}`);
     if (this.#fields.some((field) => field.name === name)) throw new RangeError(`state page: two of ${name}`);
-    this.#fields.push({ name, class: kind, offset, width, count });
+    this.#fields.push({ name, class: kind, type, offset, width, count });
     return offset;
   }
 

@@ -1,7 +1,7 @@
 /** What is known of decoded code stays short where a guest executes one line under ever other addresses. */
 import { describe, expect, it } from 'vitest';
 import { Block, CodePages } from '../src/engine/code-pages.ts';
-import { Views } from '../src/state.ts';
+import { Views } from '../src/state-access.ts';
 
 /** A block of `length` bytes at host offset `start`, as if decoded for the RIP `rip`. */
 function blockAt(start: number, length: number, rip: number): Block {

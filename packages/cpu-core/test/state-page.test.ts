@@ -109,24 +109,24 @@ describe('snapshots', () => {
 describe('a page', () => {
   it('puts neighbours together', () => {
     const page = new StatePage();
-    expect(page.add('a', 'architectural', 4)).toBe(0);
-    expect(page.add('b', 'architectural', 8, 2)).toBe(8);
-    expect(page.add('c', 'counter', 8)).toBe(24);
-    expect(page.add('d', 'derived', 4)).toBe(32);
+    expect(page.add('a', 'architectural', 'u32')).toBe(0);
+    expect(page.add('b', 'architectural', 'u64', 2)).toBe(8);
+    expect(page.add('c', 'counter', 'double')).toBe(24);
+    expect(page.add('d', 'derived', 'i32')).toBe(32);
     page.skipTo(64);
-    expect(page.add('e', 'architectural', 2)).toBe(64);
+    expect(page.add('e', 'architectural', 'u16')).toBe(64);
     expect(stretches(page.fields, ['architectural', 'counter'])).toEqual([
       [0, 4],
       [8, 24],
-      [64, 2],
+      [64, 4],
     ]);
   });
 
   it('refuses what does not fit', () => {
     const page = new StatePage();
-    page.add('a', 'derived', 16, 200);
-    expect(() => page.add('a', 'derived', 4)).toThrow('two of a');
-    expect(() => page.add('b', 'derived', 16, 100)).toThrow('no room for b');
+    page.add('a', 'derived', 'raw16', 200);
+    expect(() => page.add('a', 'derived', 'u32')).toThrow('two of a');
+    expect(() => page.add('b', 'derived', 'raw16', 100)).toThrow('no room for b');
     expect(() => page.skipTo(16)).toThrow('taken');
   });
 });

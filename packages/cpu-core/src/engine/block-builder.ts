@@ -5,7 +5,7 @@ import { Insn, K_IMM, K_MEM, K_MM, K_REG, K_REL, K_XMM, REG_NONE, REG_RIP } from
 import * as L from '../layout.ts';
 import { ENDS_BLOCK, OP, opsWith, opTable, VECTOR_OPS } from '../ops.ts';
 import { SEMANTICS } from '../semantics/semantics.ts';
-import type { Views } from '../state.ts';
+import type { Views } from '../state-access.ts';
 import { nextRip } from './branch.ts';
 import { Block, type CodePages, highRip } from './code-pages.ts';
 import type { Core } from './core.ts';

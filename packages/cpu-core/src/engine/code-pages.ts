@@ -3,7 +3,7 @@
  * that every store to it comes by here; a store to a 64-byte line with code drops the blocks that touch the line.
  */
 import * as L from '../layout.ts';
-import type { Views } from '../state.ts';
+import type { Views } from '../state-access.ts';
 import type { Core } from './core.ts';
 import { TLB_ADDEND, TLB_ENTRY_SIZE, TLB_GUARDED, TLB_SIZE, TLB_WRITE_TAG } from './tlb.ts';
 

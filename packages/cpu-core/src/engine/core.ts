@@ -1,7 +1,8 @@
 /** What the engine knows about one processor beside its architectural state. */
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
-import type { CpuState, Views } from '../state.ts';
+import type { CpuState } from '../state.ts';
+import type { Views } from '../state-access.ts';
 import { STATE_PAGE_SIZE } from '../state-page.ts';
 import { FilledEntries } from './filled-entries.ts';
 import { JUMP_CACHE_ENTRY_SIZE, JUMP_CACHE_SIZE } from './jump-cache.ts';

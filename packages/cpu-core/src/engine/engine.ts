@@ -17,7 +17,8 @@ import {
 import * as L from '../layout.ts';
 import type { ProcessorBehaviour, RamWindow } from '../ports.ts';
 import { Processor, type ProcessorPorts } from '../processor.ts';
-import { CpuState, Views } from '../state.ts';
+import { CpuState } from '../state.ts';
+import { Views } from '../state-access.ts';
 import { availability } from '../system/availability.ts';
 import { HELPERS } from '../system/helpers.ts';
 import { type CpuModel, isCpuModel } from '../system/models.ts';

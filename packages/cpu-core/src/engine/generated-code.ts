@@ -2,7 +2,7 @@
  * What an engine's processors run: the instance of the generated interpreter, and the table through which it and the
  * translated regions call each other.
  */
-import type { Views } from '../state.ts';
+import type { Views } from '../state-access.ts';
 import type { BlockBuilder } from './block-builder.ts';
 import type { CodePages } from './code-pages.ts';
 import type { GeneratedTier } from './generated-tier.ts';

@@ -145,8 +145,8 @@ function flagsImage(cpu: Processor, vector: number, kind: DeliveryKind): number 
 
 function deliverReal(cpu: Processor, vector: number): void {
   const s = cpu.state;
-  if (vector * 4 + 3 > s.get32(L.ST_IDTR_LIMIT)) cpu.fault(GP_VECTOR, vector * 8 + 2);
-  const at = (s.getSigned(L.ST_IDTR_BASE) + vector * 4) >>> 0;
+  if (vector * 4 + 3 > s.idtrLimit) cpu.fault(GP_VECTOR, vector * 8 + 2);
+  const at = (s.idtrBase + vector * 4) >>> 0;
   const offset = cpu.memory.load(at, 2, false);
   const selector = cpu.memory.load((at + 2) >>> 0, 2, false);
   const flags = s.rflags;
@@ -174,8 +174,8 @@ function readGate(cpu: Processor, vector: number, kind: DeliveryKind, ext: numbe
   const long = cpu.longMode;
   const size = long ? 16 : 8;
   const error = (vector * 8 + 2) | ext;
-  if (vector * size + size - 1 > s.get32(L.ST_IDTR_LIMIT)) cpu.fault(GP_VECTOR, error);
-  const base = s.getSigned(L.ST_IDTR_BASE) + vector * size;
+  if (vector * size + size - 1 > s.idtrLimit) cpu.fault(GP_VECTOR, error);
+  const base = s.idtrBase + vector * size;
   const at = long ? base : base >>> 0;
   const low = cpu.memory.load(at, 4, false);
   const high = cpu.memory.load(long ? at + 4 : (at + 4) >>> 0, 4, false);
@@ -222,7 +222,7 @@ function enterHandler(cpu: Processor, gate: Gate, code: Descriptor, cpl: number)
   const s = cpu.state;
   let cleared = RFLAGS_TF | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM;
   if (!(gate.type & 1)) cleared |= RFLAGS_IF;
-  s.rflags = s.rflags & ~cleared;
+  s.rflags &= ~cleared;
   loadDescriptor(cpu, SEG_CS, (gate.selector & 0xfffc) | cpl, code);
   s.setNumber(L.ST_RIP, gate.offset);
 }

@@ -84,7 +84,7 @@ function iopl(flags: number): number {
 /** #GP(0) unless CPL <= IOPL; VME and PVI, which soften that, are not modelled. */
 function checkInterruptFlagAccess(cpu: Processor): void {
   const s = cpu.state;
-  const flags = s.get32(L.ST_EFLAGS);
+  const flags = s.eflags;
   if (!(s.cr0 & CR0_PE) || cpu.cpl <= iopl(flags)) return;
   refuseVirtualInterrupts(cpu, flags);
   cpu.fault(GP_VECTOR, 0);
@@ -105,16 +105,16 @@ function refuseVirtualInterrupts(cpu: Processor, flags: number): void {
 export function execCli(cpu: Processor): void {
   checkInterruptFlagAccess(cpu);
   const s = cpu.state;
-  s.set32(L.ST_EFLAGS, s.get32(L.ST_EFLAGS) & ~RFLAGS_IF);
+  s.eflags &= ~RFLAGS_IF;
 }
 
 /** STI: interrupts wait for one more instruction if they were disabled. */
 export function execSti(cpu: Processor): void {
   checkInterruptFlagAccess(cpu);
   const s = cpu.state;
-  const flags = s.get32(L.ST_EFLAGS);
+  const flags = s.eflags;
   if (flags & RFLAGS_IF) return;
-  s.set32(L.ST_EFLAGS, flags | RFLAGS_IF);
+  s.eflags = flags | RFLAGS_IF;
   cpu.beginStiShadow();
 }
 

@@ -53,7 +53,7 @@ export function computeMode(s: CpuState, cpl: number): number {
   }
   if (cpl === 3) mode |= L.MODE_USER;
   if (s.cr0 & CR0_PE) mode |= L.MODE_PE;
-  if (s.get32(L.ST_EFLAGS) & RFLAGS_VM) mode |= L.MODE_VM;
+  if (s.eflags & RFLAGS_VM) mode |= L.MODE_VM;
   if (s.smm) mode |= L.MODE_SMM;
   if (s.cr4 & CR4_OSFXSR && !(s.cr0 & (CR0_EM | CR0_TS))) mode |= L.MODE_SSE;
   return mode;

@@ -178,9 +178,9 @@ const SPECS: readonly Spec[] = [
     name: 'IA32_TIME_STAMP_COUNTER',
     feature: 'tsc',
     slot: -1,
-    read: (cpu) => BigInt.asUintN(64, cpu.ports.time.tsc(cpu.index) + cpu.state.get64(L.ST_TSC_OFFSET)),
+    read: (cpu) => BigInt.asUintN(64, cpu.ports.time.tsc(cpu.index) + cpu.state.tscOffset),
     write: (cpu, value) => {
-      cpu.state.set64(L.ST_TSC_OFFSET, BigInt.asUintN(64, value - cpu.ports.time.tsc(cpu.index)));
+      cpu.state.tscOffset = BigInt.asUintN(64, value - cpu.ports.time.tsc(cpu.index));
       return true;
     },
   },

@@ -44,7 +44,7 @@ export function legacyAllowed(
   const s = cpu.state;
   const attributes = s.segAttr(segment);
   if (!withinLimit(attributes, s.segLimit(segment), offset, size)) return false;
-  if (!(s.cr0 & CR0_PE) || s.get32(L.ST_EFLAGS) & RFLAGS_VM) return true;
+  if (!(s.cr0 & CR0_PE) || s.eflags & RFLAGS_VM) return true;
   if ((attributes & SEG_ATTR_P) === 0) return false;
   const code = (attributes & SEG_ATTR_CODE) !== 0;
   const readWrite = (attributes & SEG_ATTR_RW) !== 0;

@@ -9,7 +9,6 @@ import {
   SEG_TR,
 } from '@smm/x86-defs';
 import { type Insn, K_IMM } from '../insn.ts';
-import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 
 /** Widths of port accesses, bytes. */
@@ -22,7 +21,7 @@ const TSS_IO_MAP_BASE = 0x66;
 export function checkPort(cpu: Processor, port: number, size: number): void {
   const s = cpu.state;
   if (!(s.cr0 & CR0_PE)) return;
-  const flags = s.get32(L.ST_EFLAGS);
+  const flags = s.eflags;
   if (!(flags & RFLAGS_VM) && cpu.cpl <= (flags & RFLAGS_IOPL) >> 12) return;
   const type = s.segAttr(SEG_TR) & 0x9f;
   const limit = s.segLimit(SEG_TR);

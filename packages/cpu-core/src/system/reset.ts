@@ -32,12 +32,12 @@ export function resetRegisters(cpu: Processor, kind: 'power-up' | 'init', bsp: b
   setSegment(s, SEG_LDTR, 0, 0, 0xffff, ATTR_LDT);
   setSegment(s, SEG_TR, 0, 0, 0xffff, ATTR_TSS);
   s.set64(L.ST_GDTR_BASE, 0n);
-  s.set32(L.ST_GDTR_LIMIT, 0xffff);
+  s.gdtrLimit = 0xffff;
   s.set64(L.ST_IDTR_BASE, 0n);
-  s.set32(L.ST_IDTR_LIMIT, 0xffff);
+  s.idtrLimit = 0xffff;
   for (let i = 0; i < 4; i++) s.set64(L.ST_DR + i * 8, 0n);
-  s.set32(L.ST_DR6, 0xffff_0ff0);
-  s.set32(L.ST_DR7, 0x400);
+  s.dr6 = 0xffff_0ff0;
+  s.dr7 = 0x400;
   let activity = bsp ? L.ACT_BSP : L.ACT_WAIT_SIPI;
   if (init) {
     activity |= s.activity & (L.ACT_SMI_PENDING | L.ACT_SIPI_PENDING);
@@ -47,15 +47,15 @@ export function resetRegisters(cpu: Processor, kind: 'power-up' | 'init', bsp: b
   }
   s.activity = activity;
   s.smbase = SMM_DEFAULT_SMBASE;
-  s.set64(L.ST_TSC_OFFSET, 0n);
-  s.set32(L.ST_SIPI_VECTOR, 0);
+  s.tscOffset = 0n;
+  s.sipiVector = 0;
   s.views.f64[(s.base + L.ST_RETIRED) >>> 3] = 0;
-  s.set32(L.ST_MXCSR, 0x1f80);
-  s.set64(L.ST_XCR0, 1n);
+  s.mxcsr = 0x1f80;
+  s.xcr0 = 1n;
   s.views.u8.fill(0, s.base + L.ST_YMM_HIGH, s.base + L.ST_YMM_HIGH + 256);
-  s.set32(L.ST_FCW, 0x40);
-  s.set32(L.ST_FSW, 0);
-  s.set32(L.ST_FTW, 0x5555);
+  s.fcw = 0x40;
+  s.fsw = 0;
+  s.ftw = 0x5555;
   s.views.u8.fill(0, s.base + L.ST_FIP, s.base + L.ST_XCR0); // x87 pointers, XMM and x87 registers
   resetMsrs(cpu);
 }

@@ -166,7 +166,7 @@ function lookUp(cpu: Processor, selector: number): Descriptor | undefined {
   const s = cpu.state;
   const local = (selector & 4) !== 0;
   if (local && !(s.segAttr(SEG_LDTR) & SEG_ATTR_P && !isNull(s.segSelector(SEG_LDTR)))) return undefined;
-  const limit = local ? s.segLimit(SEG_LDTR) : s.get32(L.ST_GDTR_LIMIT);
+  const limit = local ? s.segLimit(SEG_LDTR) : s.gdtrLimit;
   if ((selector & 0xfff8) + 7 > limit) return undefined;
   return readDescriptor(cpu, selector, GP_VECTOR);
 }

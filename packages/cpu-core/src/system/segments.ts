@@ -17,7 +17,6 @@ import {
   SEG_SS,
   SS_VECTOR,
 } from '@smm/x86-defs';
-import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 import type { CpuState } from '../state.ts';
 
@@ -83,9 +82,9 @@ export function readDescriptor(cpu: Processor, selector: number, vector: number,
   const index = selector & 0xfff8;
   const local = (selector & 4) !== 0;
   const usable = !local || (s.segAttr(SEG_LDTR) & SEG_ATTR_P && !isNull(s.segSelector(SEG_LDTR)));
-  const limit = local ? s.segLimit(SEG_LDTR) : s.get32(L.ST_GDTR_LIMIT);
+  const limit = local ? s.segLimit(SEG_LDTR) : s.gdtrLimit;
   if (!usable || index + 7 > limit) cpu.fault(vector, (selector & 0xfffc) | ext);
-  const base = local ? s.segBase(SEG_LDTR) : s.getSigned(L.ST_GDTR_BASE);
+  const base = local ? s.segBase(SEG_LDTR) : s.gdtrBase;
   const at = cpu.longMode ? base + index : (base + index) >>> 0;
   const low = cpu.memory.load(at, 4, false);
   return parseDescriptor(
@@ -112,7 +111,7 @@ export function loadDescriptor(cpu: Processor, segment: number, selector: number
 /** Real mode and virtual-8086: base = selector * 16; in real mode limit and attributes stay. */
 export function loadRealSegment(cpu: Processor, segment: number, selector: number): void {
   const s = cpu.state;
-  if (s.get32(L.ST_EFLAGS) & RFLAGS_VM) {
+  if (s.eflags & RFLAGS_VM) {
     setSegment(s, segment, selector, selector * 16, 0xffff, 0xf3);
     return;
   }
@@ -123,7 +122,7 @@ export function loadRealSegment(cpu: Processor, segment: number, selector: numbe
 /** True if segments are loaded as in real mode. */
 export function realStyle(cpu: Processor): boolean {
   const s = cpu.state;
-  return !(s.cr0 & CR0_PE) || (s.get32(L.ST_EFLAGS) & RFLAGS_VM) !== 0;
+  return !(s.cr0 & CR0_PE) || (s.eflags & RFLAGS_VM) !== 0;
 }
 
 /** Marks a data segment register null: any use outside 64-bit mode faults. */

@@ -78,8 +78,8 @@ function captureState(cpu: Processor, halted: boolean, words: Uint32Array): void
   captureWords(words, SAVE_WORD.cr3, cpu, L.ST_CR3, 2);
   words[SAVE_WORD.cr4] = s.cr4;
   words[SAVE_WORD.efer] = s.efer;
-  words[SAVE_WORD.dr6] = s.get32(L.ST_DR6);
-  words[SAVE_WORD.dr7] = s.get32(L.ST_DR7);
+  words[SAVE_WORD.dr6] = s.dr6;
+  words[SAVE_WORD.dr7] = s.dr7;
   for (let segment = 0; segment < SEGMENTS; segment++) {
     const at = SAVE_WORD.segments + segment * SAVE_WORDS_PER_SEGMENT;
     words[at] = s.segSelector(segment);
@@ -87,9 +87,9 @@ function captureState(cpu: Processor, halted: boolean, words: Uint32Array): void
     words[at + 2] = s.segLimit(segment);
     captureWords(words, at + 3, cpu, L.ST_SEG_BASE + segment * 8, 2);
   }
-  words[SAVE_WORD.gdtr] = s.get32(L.ST_GDTR_LIMIT);
+  words[SAVE_WORD.gdtr] = s.gdtrLimit;
   captureWords(words, SAVE_WORD.gdtr + 1, cpu, L.ST_GDTR_BASE, 2);
-  words[SAVE_WORD.idtr] = s.get32(L.ST_IDTR_LIMIT);
+  words[SAVE_WORD.idtr] = s.idtrLimit;
   captureWords(words, SAVE_WORD.idtr + 1, cpu, L.ST_IDTR_BASE, 2);
   words[SAVE_WORD.smbase] = s.smbase;
   words[SAVE_WORD.revision] = cpu.ports.saveState.revision;
@@ -127,14 +127,14 @@ export function enterSmm(cpu: Processor, halted: boolean): void {
   s.efer = savesEfer(cpu) ? 0 : s.efer & ~EFER_LMA;
   s.rflags = 2;
   s.setNumber(L.ST_RIP, SMM_HANDLER_OFFSET);
-  s.set32(L.ST_DR7, 0x400);
+  s.dr7 = 0x400;
   for (const segment of SMM_DATA_SEGMENTS) {
     setSegment(s, segment, 0, 0, 0xffff_ffff, SMM_SEGMENT);
   }
   setSegment(s, SEG_CS, s.smbase >>> 4, s.smbase, 0xffff_ffff, SMM_SEGMENT);
   if (cpu.behaviour.smmEntryIdtr === 'zero') {
     s.set64(L.ST_IDTR_BASE, 0n);
-    s.set32(L.ST_IDTR_LIMIT, 0);
+    s.idtrLimit = 0;
   }
   cpu.modeChanged();
   cpu.flushAll();
@@ -193,7 +193,7 @@ function applyState(cpu: Processor, words: Uint32Array): void {
   s.cr4 = words[SAVE_WORD.cr4]!;
   const efer = savesEfer(cpu) ? words[SAVE_WORD.efer]! : s.efer;
   s.efer = efer & EFER_LME && s.cr0 & CR0_PG ? efer | EFER_LMA : efer & ~EFER_LMA;
-  s.set32(L.ST_DR6, (words[SAVE_WORD.dr6]! & 0xe00f) | 0xffff_0ff0);
+  s.dr6 = (words[SAVE_WORD.dr6]! & 0xe00f) | 0xffff_0ff0;
   loadDr7(cpu, words[SAVE_WORD.dr7]!);
   for (let segment = 0; segment < SEGMENTS; segment++) {
     const at = SAVE_WORD.segments + segment * SAVE_WORDS_PER_SEGMENT;
@@ -202,13 +202,13 @@ function applyState(cpu: Processor, words: Uint32Array): void {
     s.setSegLimit(segment, words[at + 2]!);
     applyWords(words, at + 3, cpu, L.ST_SEG_BASE + segment * 8, 2);
   }
-  s.set32(L.ST_GDTR_LIMIT, words[SAVE_WORD.gdtr]! & 0xffff);
+  s.gdtrLimit = words[SAVE_WORD.gdtr]! & 0xffff;
   applyWords(words, SAVE_WORD.gdtr + 1, cpu, L.ST_GDTR_BASE, 2);
-  s.set32(L.ST_IDTR_LIMIT, words[SAVE_WORD.idtr]! & 0xffff);
+  s.idtrLimit = words[SAVE_WORD.idtr]! & 0xffff;
   applyWords(words, SAVE_WORD.idtr + 1, cpu, L.ST_IDTR_BASE, 2);
   if (!(s.efer & EFER_LMA && s.segAttr(SEG_CS) & SEG_ATTR_L)) s.set32(L.ST_RIP + 4, 0);
   cutBases(cpu);
-  if (!(s.cr0 & CR0_PE) || s.efer & EFER_LMA) s.rflags = s.rflags & ~RFLAGS_VM;
+  if (!(s.cr0 & CR0_PE) || s.efer & EFER_LMA) s.rflags &= ~RFLAGS_VM;
 }
 
 /** RSM. */

@@ -39,22 +39,22 @@ export function execFxsave(cpu: Processor, insn: Insn): void {
   const s = cpu.state;
   const at = fxAddress(cpu, insn, true);
   cpu.memory.probeWrite(at, FXSAVE_SIZE, isUser(cpu));
-  const tags = s.get32(L.ST_FTW);
+  const tags = s.ftw;
   let abridged = 0;
   for (let i = 0; i < 8; i++) if (((tags >> (2 * i)) & 3) !== 3) abridged |= 1 << i;
-  const head = s.get32(L.ST_FCW) | (s.get32(L.ST_FSW) << 16);
-  const opcode = BigInt(s.get32(L.ST_FOP));
+  const head = s.fcw | (s.fsw << 16);
+  const opcode = BigInt(s.fop);
   storeSized(cpu, at, 8, BigInt(head >>> 0) | (BigInt(abridged) << 32n) | (opcode << 48n));
-  const selectors = s.get32(L.ST_FCS_FDS);
-  [s.get64(L.ST_FIP), s.get64(L.ST_FDP)].forEach((pointer, i) => {
+  const selectors = s.fcsFds;
+  [s.fip, s.fdp].forEach((pointer, i) => {
     const selector = BigInt((selectors >>> (16 * i)) & 0xffff);
     const short = (pointer & 0xffff_ffffn) | (selector << 32n);
     storeSized(cpu, at + 8 + i * 8, 8, insn.size === 8 ? pointer : short);
   });
   const sse = (s.cr4 & CR4_OSFXSR) !== 0;
-  storeSized(cpu, at + 24, 4, sse ? BigInt(s.get32(L.ST_MXCSR)) : 0n);
+  storeSized(cpu, at + 24, 4, sse ? BigInt(s.mxcsr) : 0n);
   storeSized(cpu, at + 28, 4, BigInt(MXCSR_BITS));
-  const top = (s.get32(L.ST_FSW) >> 11) & 7;
+  const top = (s.fsw >> 11) & 7;
   for (let i = 0; i < 8; i++) {
     const from = L.ST_X87 + ((top + i) & 7) * 16;
     storeSized(cpu, at + FXSAVE_ST + i * 16, 8, s.get64(from));
@@ -78,15 +78,15 @@ export function execFxrstor(cpu: Processor, insn: Insn): void {
   const head = words[0]!;
   const fsw = Number((head >> 16n) & 0xffffn);
   setControlWord(cpu, Number(head & 0xffffn));
-  s.set32(L.ST_FSW, fsw);
+  s.fsw = fsw;
   updateSummary(cpu);
-  s.set32(L.ST_FOP, Number((head >> 48n) & 0x7ffn));
+  s.fop = Number((head >> 48n) & 0x7ffn);
   const [fip, fdp] = [words[1]!, words[2]!];
   const short = (pointer: bigint): bigint => (insn.size === 8 ? pointer : pointer & 0xffff_ffffn);
   const selector = (pointer: bigint): number => (insn.size === 8 ? 0 : Number((pointer >> 32n) & 0xffffn));
-  s.set64(L.ST_FIP, short(fip));
-  s.set64(L.ST_FDP, short(fdp));
-  s.set32(L.ST_FCS_FDS, selector(fip) | (selector(fdp) << 16));
+  s.fip = short(fip);
+  s.fdp = short(fdp);
+  s.fcsFds = selector(fip) | (selector(fdp) << 16);
   const abridged = Number((head >> 32n) & 0xffn);
   const top = (fsw >> 11) & 7;
   for (let i = 0; i < 8; i++) {
@@ -96,7 +96,7 @@ export function execFxrstor(cpu: Processor, insn: Insn): void {
     if (!((abridged >> ((top + i) & 7)) & 1)) free(cpu, i);
   }
   if (!sse) return;
-  s.set32(L.ST_MXCSR, mxcsr);
+  s.mxcsr = mxcsr;
   for (let i = 0; i < (cpu.code64 ? 16 : 8); i++) {
     setXmm(cpu, i, words[(FXSAVE_XMM >> 3) + i * 2]!, words[(FXSAVE_XMM >> 3) + i * 2 + 1]!);
   }
@@ -127,7 +127,7 @@ export function execMaskMove(cpu: Processor, insn: Insn): void {
 export function execEmms(cpu: Processor): void {
   checkMmx(cpu);
   checkPending(cpu);
-  cpu.state.set32(L.ST_FTW, 0xffff);
+  cpu.state.ftw = 0xffff;
 }
 
 /** #UD and #NM of an instruction on XMM registers; loud for one of its MMX forms. */

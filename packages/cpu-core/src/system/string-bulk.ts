@@ -8,7 +8,7 @@ import * as L from '../layout.ts';
 import { OP } from '../ops.ts';
 import { ACCESS_READ, ACCESS_WRITE } from '../ports.ts';
 import type { Processor } from '../processor.ts';
-import type { Views } from '../state.ts';
+import type { Views } from '../state-access.ts';
 import { isCanonicalRange, isUser, legacyAllowed } from './operands.ts';
 
 const RSI = 6;

@@ -124,7 +124,7 @@ export function execString(cpu: Processor, insn: Insn): void {
   const s = cpu.state;
   const { addressSize } = insn;
   const traits = TRAITS[insn.op]!;
-  const down = (s.get32(L.ST_EFLAGS) & RFLAGS_DF) !== 0;
+  const down = (s.eflags & RFLAGS_DF) !== 0;
   if (insn.rep === REP_NONE) {
     if (!(traits & T_BULK) || bulk(cpu, insn, 1, down) === 0) single(cpu, insn, down);
     return;

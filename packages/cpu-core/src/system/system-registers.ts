@@ -258,9 +258,9 @@ function debugRegister(cpu: Processor, register: number): number {
 function checkGeneralDetect(cpu: Processor): void {
   requireCpl0(cpu);
   const s = cpu.state;
-  if (!(s.get32(L.ST_DR7) & DR7_GD)) return;
-  s.set32(L.ST_DR7, s.get32(L.ST_DR7) & ~DR7_GD);
-  s.set32(L.ST_DR6, s.get32(L.ST_DR6) | 0x2000);
+  if (!(s.dr7 & DR7_GD)) return;
+  s.dr7 &= ~DR7_GD;
+  s.dr6 |= 0x2000;
   cpu.fault(DB_VECTOR);
 }
 
@@ -272,7 +272,7 @@ export function execMovToDr(cpu: Processor, insn: Insn): void {
   const value = readRegister(cpu, insn.val1, cpu.code64 ? 8 : 4);
   if (register >= 6 && value >> 32n) cpu.fault(GP_VECTOR, 0);
   if (register < 4) s.set64(L.ST_DR + register * 8, value);
-  else if (register === 6) s.set32(L.ST_DR6, (Number(value) & 0xe00f) | 0xffff_0ff0);
+  else if (register === 6) s.dr6 = (Number(value) & 0xe00f) | 0xffff_0ff0;
   else loadDr7(cpu, Number(value));
 }
 
@@ -286,7 +286,7 @@ export function loadDr7(cpu: Processor, value: number): void {
       { rip: cpu.insnRip, dr7: BigInt(value) },
     );
   }
-  cpu.state.set32(L.ST_DR7, (value & 0xffff_2bff) | 0x400);
+  cpu.state.dr7 = (value & 0xffff_2bff) | 0x400;
 }
 
 /** MOV from a debug register. */

@@ -3,7 +3,7 @@
  * space runs out.
  */
 import * as L from '../../layout.ts';
-import type { Views } from '../../state.ts';
+import type { Views } from '../../state-access.ts';
 import type { BlockBuilder } from '../block-builder.ts';
 import type { Block, CodePages } from '../code-pages.ts';
 import type { Core } from '../core.ts';

@@ -34,18 +34,18 @@ const FCW_FIXED = 0x40;
 
 /** Sets the control word the way every load does. */
 export function setControlWord(cpu: Processor, value: number): void {
-  cpu.state.set32(L.ST_FCW, (value & FCW_WRITABLE) | FCW_FIXED);
+  cpu.state.fcw = (value & FCW_WRITABLE) | FCW_FIXED;
 }
 
 function initialize(cpu: Processor): void {
   const s = cpu.state;
-  s.set32(L.ST_FCW, 0x37f);
-  s.set32(L.ST_FSW, 0);
-  s.set32(L.ST_FTW, 0xffff);
-  s.set64(L.ST_FIP, 0n);
-  s.set64(L.ST_FDP, 0n);
-  s.set32(L.ST_FOP, 0);
-  s.set32(L.ST_FCS_FDS, 0);
+  s.fcw = 0x37f;
+  s.fsw = 0;
+  s.ftw = 0xffff;
+  s.fip = 0n;
+  s.fdp = 0n;
+  s.fop = 0;
+  s.fcsFds = 0;
 }
 
 /** FNINIT. */
@@ -65,13 +65,13 @@ export function execFldcw(cpu: Processor, insn: Insn): void {
 /** FNSTCW. */
 export function execFnstcw(cpu: Processor, insn: Insn): void {
   requireX87(cpu);
-  storeSized(cpu, operandAddress(cpu, insn, 2, true), 2, BigInt(cpu.state.get32(L.ST_FCW)));
+  storeSized(cpu, operandAddress(cpu, insn, 2, true), 2, BigInt(cpu.state.fcw));
 }
 
 /** FNSTSW to memory or AX. */
 export function execFnstsw(cpu: Processor, insn: Insn): void {
   requireX87(cpu);
-  const value = cpu.state.get32(L.ST_FSW);
+  const value = cpu.state.fsw;
   if (insn.kind0 === K_MEM) storeSized(cpu, operandAddress(cpu, insn, 2, true), 2, BigInt(value));
   else cpu.state.setGpr16(0, value);
 }
@@ -80,7 +80,7 @@ export function execFnstsw(cpu: Processor, insn: Insn): void {
 export function execFnclex(cpu: Processor): void {
   requireX87(cpu);
   const s = cpu.state;
-  s.set32(L.ST_FSW, s.get32(L.ST_FSW) & ~(X87_EXCEPTIONS | FSW_SF | FSW_ES | FSW_B));
+  s.fsw &= ~(X87_EXCEPTIONS | FSW_SF | FSW_ES | FSW_B);
 }
 
 /** FWAIT. */
@@ -104,18 +104,18 @@ export const execRotate = instruction((cpu, insn) => {
 
 /** Real-address and virtual-8086 mode images hold linear pointers and the opcode. */
 function realImage(cpu: Processor): boolean {
-  return !(cpu.state.cr0 & CR0_PE) || (cpu.state.get32(L.ST_EFLAGS) & RFLAGS_VM) !== 0;
+  return !(cpu.state.cr0 & CR0_PE) || (cpu.state.eflags & RFLAGS_VM) !== 0;
 }
 
 /** The seven words of the environment, 16 or 32 bit each. */
 function environmentWords(cpu: Processor, wide: boolean): number[] {
   const s = cpu.state;
-  const selectors = s.get32(L.ST_FCS_FDS);
+  const selectors = s.fcsFds;
   const fip = s.get32(L.ST_FIP);
   const fdp = s.get32(L.ST_FDP);
-  const opcode = s.get32(L.ST_FOP);
+  const opcode = s.fop;
   const upper = wide ? 0xffff_0000 : 0;
-  const head = [s.get32(L.ST_FCW), s.get32(L.ST_FSW), s.get32(L.ST_FTW)].map((word) => word | upper);
+  const head = [s.fcw, s.fsw, s.ftw].map((word) => word | upper);
   if (!realImage(cpu)) {
     const codeSelector = selectors & 0xffff;
     const dataSelector = (selectors >>> 16) | upper;
@@ -139,21 +139,21 @@ function loadEnvironmentWords(cpu: Processor, words: readonly number[], wide: bo
     number,
   ];
   setControlWord(cpu, fcw);
-  s.set32(L.ST_FSW, fsw & 0xffff);
-  s.set32(L.ST_FTW, ftw & 0xffff);
+  s.fsw = fsw & 0xffff;
+  s.ftw = ftw & 0xffff;
   updateSummary(cpu);
   if (realImage(cpu)) {
     const mask = wide ? 0xffff_0000 : 0xf_0000;
-    s.set64(L.ST_FIP, BigInt((((word4 << 4) & mask) | (word3 & 0xffff)) >>> 0));
-    s.set64(L.ST_FDP, BigInt((((word6 << 4) & mask) | (word5 & 0xffff)) >>> 0));
-    s.set32(L.ST_FOP, word4 & 0x7ff);
-    s.set32(L.ST_FCS_FDS, 0);
+    s.fip = BigInt((((word4 << 4) & mask) | (word3 & 0xffff)) >>> 0);
+    s.fdp = BigInt((((word6 << 4) & mask) | (word5 & 0xffff)) >>> 0);
+    s.fop = word4 & 0x7ff;
+    s.fcsFds = 0;
     return;
   }
-  s.set64(L.ST_FIP, BigInt(word3));
-  s.set64(L.ST_FDP, BigInt(word5));
-  s.set32(L.ST_FOP, wide ? (word4 >>> 16) & 0x7ff : 0);
-  s.set32(L.ST_FCS_FDS, (word4 & 0xffff) | (word6 << 16));
+  s.fip = BigInt(word3);
+  s.fdp = BigInt(word5);
+  s.fop = wide ? (word4 >>> 16) & 0x7ff : 0;
+  s.fcsFds = (word4 & 0xffff) | (word6 << 16);
 }
 
 /** Non-empty registers have the tag of their contents, whatever was loaded. */
@@ -181,7 +181,7 @@ function store(cpu: Processor, insn: Insn, all: boolean): void {
 /** FNSTENV: stores the environment, then masks all exceptions. */
 export function execFnstenv(cpu: Processor, insn: Insn): void {
   store(cpu, insn, false);
-  cpu.state.set32(L.ST_FCW, cpu.state.get32(L.ST_FCW) | X87_EXCEPTIONS);
+  cpu.state.fcw |= X87_EXCEPTIONS;
   updateSummary(cpu);
 }
 

@@ -28,11 +28,11 @@ export const X87_EXCEPTIONS = 0x3f;
 const TAG_EMPTY = 3;
 
 /** Top of stack: the physical register that is ST(0). */
-const topOf = (cpu: Processor): number => (cpu.state.get32(L.ST_FSW) >> 11) & 7;
+const topOf = (cpu: Processor): number => (cpu.state.fsw >> 11) & 7;
 
 function setTop(cpu: Processor, top: number): void {
   const s = cpu.state;
-  s.set32(L.ST_FSW, (s.get32(L.ST_FSW) & ~0x3800) | ((top & 7) << 11));
+  s.fsw = (s.fsw & ~0x3800) | ((top & 7) << 11);
 }
 
 /** Turns the stack without touching tags: by 1 for FINCSTP, by -1 for FDECSTP. */
@@ -53,7 +53,7 @@ const physical = (cpu: Processor, register: number): number => (topOf(cpu) + reg
 export function setTag(cpu: Processor, register: number, tag: number): void {
   const s = cpu.state;
   const shift = physical(cpu, register) * 2;
-  s.set32(L.ST_FTW, (s.get32(L.ST_FTW) & ~(3 << shift)) | (tag << shift));
+  s.ftw = (s.ftw & ~(3 << shift)) | (tag << shift);
 }
 
 /** Marks ST(register) empty. */
@@ -63,7 +63,7 @@ export function free(cpu: Processor, register: number): void {
 
 /** True if ST(register) is empty. */
 export function isEmpty(cpu: Processor, register: number): boolean {
-  return ((cpu.state.get32(L.ST_FTW) >> (physical(cpu, register) * 2)) & 3) === TAG_EMPTY;
+  return ((cpu.state.ftw >> (physical(cpu, register) * 2)) & 3) === TAG_EMPTY;
 }
 
 /** Contents of ST(register), whatever its tag. */
@@ -99,7 +99,7 @@ export function pop(cpu: Processor): void {
 }
 
 /** Control word. */
-export const controlWord = (cpu: Processor): number => cpu.state.get32(L.ST_FCW);
+export const controlWord = (cpu: Processor): number => cpu.state.fcw;
 
 /** True if any of these exceptions is not masked. */
 export const unmasked = (cpu: Processor, flags: number): boolean =>
@@ -108,20 +108,20 @@ export const unmasked = (cpu: Processor, flags: number): boolean =>
 /** Makes ES and B agree with flags and masks. */
 export function updateSummary(cpu: Processor): void {
   const s = cpu.state;
-  const fsw = s.get32(L.ST_FSW);
-  s.set32(L.ST_FSW, unmasked(cpu, fsw) ? fsw | FSW_ES | FSW_B : fsw & ~(FSW_ES | FSW_B));
+  const fsw = s.fsw;
+  s.fsw = unmasked(cpu, fsw) ? fsw | FSW_ES | FSW_B : fsw & ~(FSW_ES | FSW_B);
 }
 
 /** Raises exceptions and sets C1. True if one of `flags` is unmasked. */
 export function raise(cpu: Processor, flags: number, c1: boolean): boolean {
   const s = cpu.state;
-  s.set32(L.ST_FSW, (s.get32(L.ST_FSW) & ~FSW_C1) | flags | (c1 ? FSW_C1 : 0));
+  s.fsw = (s.fsw & ~FSW_C1) | flags | (c1 ? FSW_C1 : 0);
   updateSummary(cpu);
   if (!unmasked(cpu, flags)) return false;
   const { bytes } = cpu.insn;
   let at = 0;
   while (bytes[at]! < 0xd8 || bytes[at]! > 0xdf) at++;
-  s.set32(L.ST_FOP, ((bytes[at]! & 7) << 8) | bytes[at + 1]!);
+  s.fop = ((bytes[at]! & 7) << 8) | bytes[at + 1]!;
   return true;
 }
 
@@ -133,7 +133,7 @@ export function stackFault(cpu: Processor, overflow: boolean): boolean {
 /** Sets C0, C2 and C3 to `conditions` (`FSW_C*`). */
 export function setConditions(cpu: Processor, conditions: number): void {
   const s = cpu.state;
-  s.set32(L.ST_FSW, (s.get32(L.ST_FSW) & ~(FSW_C0 | FSW_C2 | FSW_C3)) | conditions);
+  s.fsw = (s.fsw & ~(FSW_C0 | FSW_C2 | FSW_C3)) | conditions;
 }
 
 /** #NM as CR0 asks, #UD without an FPU. */
@@ -144,27 +144,27 @@ export function requireX87(cpu: Processor): void {
 
 /** #MF if an unmasked exception is pending. With CR0.NE clear it would be an interrupt through the FERR# pin: loud. */
 export function checkPending(cpu: Processor): void {
-  if (!(cpu.state.get32(L.ST_FSW) & FSW_ES)) return;
+  if (!(cpu.state.fsw & FSW_ES)) return;
   if (cpu.state.cr0 & CR0_NE) cpu.fault(MF_VECTOR);
   throw new UnmodelledError(
     'CPU_FERR_UNMODELLED',
     `processor ${cpu.index} at RIP ${cpu.insnRip.toString(16)}h: an unmasked x87 exception is pending and CR0.NE is clear`,
     'External x87 error reporting (FERR#, IGNNE#, interrupt request 13) is not modelled: set CR0.NE in the guest.',
-    { rip: cpu.insnRip, fsw: cpu.state.get32(L.ST_FSW) },
+    { rip: cpu.insnRip, fsw: cpu.state.fsw },
   );
 }
 
 /** Notes the instruction and data pointers of a non-control instruction that has executed. */
 function notePointers(cpu: Processor, insn: Insn): void {
   const s = cpu.state;
-  s.set64(L.ST_FIP, cpu.insnRip);
-  let selectors = s.get32(L.ST_FCS_FDS);
+  s.fip = cpu.insnRip;
+  let selectors = s.fcsFds;
   selectors = (selectors & 0xffff_0000) | s.segSelector(1);
   if (insn.kind0 === K_MEM) {
-    s.set64(L.ST_FDP, effectiveOffset(cpu, insn));
+    s.fdp = effectiveOffset(cpu, insn);
     selectors = (selectors & 0xffff) | (s.segSelector(insn.segment) << 16);
   }
-  s.set32(L.ST_FCS_FDS, selectors);
+  s.fcsFds = selectors;
 }
 
 /** Wraps the body of a non-control instruction: checks before it, pointers after it. */

@@ -1,7 +1,6 @@
 /** x87 arithmetic, comparisons, exchanges and conditional moves. Intel SDM Vol. 2, the instructions' pages. */
 import { RFLAGS_AF, RFLAGS_CF, RFLAGS_OF, RFLAGS_PF, RFLAGS_SF, RFLAGS_ZF } from '@smm/x86-defs';
 import { type Insn, K_MEM } from '../../insn.ts';
-import { ST_FSW } from '../../layout.ts';
 import { OP } from '../../ops.ts';
 import type { Processor } from '../../processor.ts';
 import { loadSized, operandAddress } from '../operands.ts';
@@ -138,7 +137,7 @@ export const execScale = instruction((cpu) => {
 
 /** C2 = 0, C0 and C3 kept: there is no quotient. */
 function clearIncomplete(cpu: Processor): void {
-  setConditions(cpu, cpu.state.get32(ST_FSW) & (FSW_C0 | FSW_C3));
+  setConditions(cpu, cpu.state.fsw & (FSW_C0 | FSW_C3));
 }
 
 /** FPREM and FPREM1. */
