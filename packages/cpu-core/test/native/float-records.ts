@@ -102,6 +102,14 @@ for (const [name, opcode] of [
 /** What is compared bit by bit. */
 export const FLOAT_SHAPES: readonly FloatShape[] = shapes;
 
+/** Approximations, which vendors make differently. */
+export const APPROXIMATIONS: readonly FloatShape[] = [
+  { name: 'rcpps', opcode: [0x0f, 0x53], lane: 4 },
+  { name: 'rcpss', opcode: [0xf3, 0x0f, 0x53], lane: 4 },
+  { name: 'rsqrtps', opcode: [0x0f, 0x52], lane: 4 },
+  { name: 'rsqrtss', opcode: [0xf3, 0x0f, 0x52], lane: 4 },
+];
+
 interface Width {
   readonly bits: bigint;
   readonly fraction: bigint;
@@ -306,6 +314,16 @@ function describe(bytes: Uint8Array, at: number): string {
   const status = (view.getUint32(FLAGS, true) & STATUS).toString(16);
   const mxcsr = view.getUint32(MXCSR_AFTER, true).toString(16);
   return `${wide(RESULT)} rax ${hex(RAX)} flags ${status} mxcsr ${mxcsr} signal ${view.getUint32(SIGNAL, true)}`;
+}
+
+/** Operands and results in single precision of a record, as numbers and bits. */
+export function singles(bytes: Uint8Array, record: number): { from: number; to: number; bits: number }[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + record * RECORD, RECORD);
+  return [0, 4, 8, 12].map((n) => ({
+    from: view.getFloat32(SECOND + n, true),
+    to: view.getFloat32(RESULT + n, true),
+    bits: view.getUint32(RESULT + n, true),
+  }));
 }
 
 /** The first difference between records here and there, with its operands; undefined if there is none. */

@@ -71,6 +71,39 @@ const WITH_IMMEDIATE: readonly Opcode[] = [
   [0x66, 0xc6],
 ];
 
+/** Floating point: operations of all four kinds, comparisons and conversions. */
+const FLOATS: readonly Opcode[] = [
+  ...[0, 0xf3, 0x66, 0xf2].flatMap((prefix) =>
+    [0x51, 0x58, 0x59, 0x5a, 0x5c, 0x5d, 0x5e, 0x5f].map((opcode): Opcode => [prefix, opcode]),
+  ),
+  ...[0, 0x66].flatMap((prefix): Opcode[] => [
+    [prefix, 0x2e],
+    [prefix, 0x2f],
+  ]),
+  ...[0x66, 0xf2].flatMap((prefix): Opcode[] => [
+    [prefix, 0x7c],
+    [prefix, 0x7d],
+    [prefix, 0xd0],
+  ]),
+  ...[0, 0x66, 0xf3].map((prefix): Opcode => [prefix, 0x5b]),
+  ...[0x66, 0xf2, 0xf3].map((prefix): Opcode => [prefix, 0xe6]),
+  ...[0, 0xf3].flatMap((prefix): Opcode[] => [
+    [prefix, 0x52],
+    [prefix, 0x53],
+  ]),
+];
+/** Lanes that are moved. */
+const LANE_MOVES: readonly Opcode[] = [
+  [0xf3, 0x10],
+  [0xf2, 0x10],
+  [0xf3, 0x11],
+  [0xf2, 0x11],
+  [0xf3, 0x12],
+  [0xf3, 0x16],
+  [0, 0x14],
+  [0x66, 0x15],
+];
+
 /** Vector sequences for one scope. */
 export class VectorLeaves extends PlainLeaves {
   #xmm(): number {
@@ -153,7 +186,7 @@ export class VectorLeaves extends PlainLeaves {
   #one(): string {
     const random = this.random;
     const any = (): Opcode => [0x66, random.pick(INTEGERS)];
-    switch (random.below(20)) {
+    switch (random.below(26)) {
       case 0:
       case 1:
         return this.#memory(random.pick(LOADS_ANY), this.#xmm(), this.#address(false));
@@ -200,6 +233,21 @@ export class VectorLeaves extends PlainLeaves {
           this.#address(true),
           random.next() & 0xff,
         );
+      case 16:
+      case 17:
+      case 18:
+        return this.#registers(random.pick(FLOATS), this.#xmm(), this.#xmm());
+      case 19:
+        return this.#memory(random.pick(FLOATS), this.#xmm(), this.#address(random.below(4) > 0));
+      case 20: {
+        const compare: Opcode = [random.pick([0, 0xf3, 0x66, 0xf2]), 0xc2];
+        const predicate = random.next() & 0xff;
+        if (random.below(2)) return this.#registers(compare, this.#xmm(), this.#xmm(), predicate);
+        return this.#memory(compare, this.#xmm(), this.#address(true), predicate);
+      }
+      case 21:
+        if (random.below(2)) return this.#registers(random.pick(LANE_MOVES), this.#xmm(), this.#xmm());
+        return this.#memory(random.pick(LANE_MOVES), this.#xmm(), this.#address(true));
       default:
         return this.#registers(any(), this.#xmm(), this.#xmm());
     }
@@ -210,7 +258,14 @@ export class VectorLeaves extends PlainLeaves {
     const random = this.random;
     const number = this.has('d') ? 2 : 0;
     const wide = this.s.bits === 64 && random.below(2) === 0;
-    switch (random.below(5)) {
+    const real = random.pick([0xf3, 0xf2]);
+    switch (random.below(8)) {
+      case 5:
+        return this.#registers([real, 0x2a], this.#xmm(), number, undefined, wide);
+      case 6:
+        return this.#registers([real, random.pick([0x2c, 0x2d])], number, this.#xmm(), undefined, wide);
+      case 7:
+        return this.#registers([random.pick([0, 0x66]), 0x50], number, this.#xmm());
       case 0:
         return this.#registers([0x66, 0x6e], this.#xmm(), number, undefined, wide);
       case 1:

@@ -16,6 +16,7 @@ import { STRING_REGISTERS, stringShape } from '../wasm/string-function.ts';
 import { ConditionEmitter } from './condition-emitter.ts';
 import { distinguish } from './distinguish.ts';
 import type { KnownFlags } from './flag-emitter.ts';
+import { floatHost } from './float-host.ts';
 import {
   BUDGET,
   EXIT_ARGUMENT,
@@ -68,7 +69,7 @@ export class RegionEmitter implements Builder<Value, Value> {
   readonly operands: OperandEmitter;
   readonly flags: ConditionEmitter;
   readonly vectors: VectorEmitter;
-  readonly floats: FloatCode<Value, Value>;
+  readonly floats: FloatCode<Value>;
   readonly #transfer: RegisterTransfer;
   /** Mode word of the code. */
   readonly #mode: number;
@@ -95,7 +96,7 @@ export class RegionEmitter implements Builder<Value, Value> {
     this.operands = new OperandEmitter(this.values, mode, () => this.#leaveFrom());
     this.flags = new ConditionEmitter(this.values, this.operands);
     this.vectors = new VectorEmitter(this.values, this.operands);
-    this.floats = new FloatCode(this, (c) => this.operands.faultIf(c));
+    this.floats = new FloatCode(floatHost(this.values, this.operands));
     this.#transfer = new RegisterTransfer(this.values);
     this.#mode = mode;
     this.#newSite = newSite;

@@ -28,6 +28,8 @@ export interface RegionFunctions {
   readonly timeTsc: number;
   /** (state, shape) -> 1 if it has executed a MOVS or STOS, which it does in plain memory. */
   readonly string: number;
+  /** (state, kind, a, b, result) -> 0 if a floating-point result is right: `SETTLE`. */
+  readonly settle: number;
 }
 
 /** Arithmetic of a region: works out constants itself, emits the rest. */

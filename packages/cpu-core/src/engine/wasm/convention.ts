@@ -14,6 +14,8 @@ export interface Functions {
   readonly logJump: number | undefined;
   /** Linear address of an access in a segment, or -1 where it is not simply allowed. */
   readonly segment: number;
+  /** `SETTLE`. */
+  readonly settle: number;
 }
 
 /** Where handlers go, as branch depths from their own code. */

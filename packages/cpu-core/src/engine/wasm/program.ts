@@ -32,6 +32,7 @@ import {
   slowPath,
   withBudget,
 } from './runtime-functions.ts';
+import { addSettle, SETTLE } from './settle-function.ts';
 import { addShortcuts, TIME_IN, TIME_TSC } from './shortcut-functions.ts';
 import { STRING } from './string-function.ts';
 import { WasmBuilder } from './wasm-builder.ts';
@@ -78,6 +79,7 @@ export const REGION_CALLS = [
   'timeIn',
   'timeTsc',
   'string',
+  'settle',
 ] as const;
 
 /** The interpreter's code and what handler each form has. */
@@ -106,6 +108,7 @@ export const REGION_SIGNATURES: Readonly<Record<(typeof REGION_CALLS)[number], S
   timeIn: TIME_IN,
   timeTsc: TIME_TSC,
   string: STRING,
+  settle: SETTLE,
 };
 /** A region: (state) -> block to go on at, or 0 to leave. */
 export const REGION_SIGNATURE: Signature = { params: [I32], results: [I32] };
@@ -133,6 +136,7 @@ export function generate(shared: boolean, translator: boolean): Program {
     follow: m.reserve(),
     mulHigh: m.reserve(),
     segment: m.reserve(),
+    settle: addSettle(m),
     logJump: translator ? m.reserve() : undefined,
   };
   m.define(functions.slowPath, slowPath(slow));

@@ -22,7 +22,8 @@ export class VectorBuilder implements Vectors<number> {
     this.#o = operands;
   }
 
-  #new128(): number {
+  /** Pops a vector into a local. */
+  new128(): number {
     if (this.#next128 === POOL128) throw new RangeError('wasm: out of vector locals');
     const local = LOCAL_POOL128 + this.#next128++;
     this.#v.e.set(local);
@@ -52,7 +53,7 @@ export class VectorBuilder implements Vectors<number> {
       this.#o.registerAddress(R.R_REG + n);
       e.simdMem(S.v128_load, L.ST_XMM);
     } else e.get(this.#o.translateOperand(16, false, aligned)).simdMem(S.v128_load, 0);
-    return this.#new128();
+    return this.new128();
   }
   write(n: number, value: number, aligned = true): void {
     const { e } = this.#v;
@@ -63,23 +64,23 @@ export class VectorBuilder implements Vectors<number> {
   }
   apply(op: VectorOp, a: number, b: number): number {
     code.pushVector(this.#v.e, op, this.#push(a), this.#push(b));
-    return this.#new128();
+    return this.new128();
   }
   shiftLanes(op: VectorShift, a: number, count: number): number {
     code.pushShift(this.#v.e, op, this.#push(a), this.#scalar(count));
-    return this.#new128();
+    return this.new128();
   }
   shiftBytes(a: number, count: number, left: boolean): number {
     code.pushShiftBytes(this.#v.e, this.#push(a), this.#scalar(count), left);
-    return this.#new128();
+    return this.new128();
   }
   shuffle32(a: number, b: number, order: number): number {
     code.pushShuffle32(this.#v.e, this.#push(a), this.#push(b), this.#scalar(order));
-    return this.#new128();
+    return this.new128();
   }
   shuffle16(a: number, high: boolean, order: number): number {
     code.pushShuffle16(this.#v.e, this.#push(a), high, this.#scalar(order));
-    return this.#new128();
+    return this.new128();
   }
   moveMask(w: 1 | FloatWidth, a: number): number {
     this.#v.e.get(a).simd(code.BITMASKS[w]).op(W.i64_extend_i32_u);
@@ -92,10 +93,10 @@ export class VectorBuilder implements Vectors<number> {
   }
   of(value: number): number {
     code.pushVectorOf(this.#v.e, this.#scalar(value));
-    return this.#new128();
+    return this.new128();
   }
   withLow(w: FloatWidth, a: number, low: number): number {
     code.pushWithLow(this.#v.e, w, this.#push(a), this.#push(low));
-    return this.#new128();
+    return this.new128();
   }
 }

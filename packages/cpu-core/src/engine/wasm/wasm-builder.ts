@@ -17,7 +17,7 @@ import {
 } from './convention.ts';
 import { type Emitter, VOID, W } from './emitter.ts';
 import { FlagBuilder } from './flag-builder.ts';
-import { FloatCode } from './float-code.ts';
+import { FloatCode, type FloatHost } from './float-code.ts';
 import { OperandBuilder } from './operand-builder.ts';
 import * as R from './record.ts';
 import { ValueBuilder } from './value-builder.ts';
@@ -29,7 +29,7 @@ export class WasmBuilder implements Builder<number, number> {
   readonly operands: OperandBuilder;
   readonly flags: FlagBuilder;
   readonly vectors: VectorBuilder;
-  readonly floats: FloatCode<number, number>;
+  readonly floats: FloatCode<number>;
   readonly #addressing: Addressing;
   readonly #labels: Labels;
   /** The handler has left by itself (jump). */
@@ -40,9 +40,36 @@ export class WasmBuilder implements Builder<number, number> {
     this.operands = new OperandBuilder(this.values, addressing, labels);
     this.flags = new FlagBuilder(this.values, this.operands);
     this.vectors = new VectorBuilder(this.values, this.operands);
-    this.floats = new FloatCode(this, (c) => this.operands.faultIf(c));
+    this.floats = new FloatCode(this.#floatHost());
     this.#addressing = addressing;
     this.#labels = labels;
+  }
+
+  #floatHost(): FloatHost<number> {
+    const { values: v, operands, vectors } = this;
+    const { e } = v;
+    return {
+      e,
+      state: LOCAL_STATE,
+      settle: v.functions.settle,
+      vector: (vector) => void e.get(vector),
+      scalar: (value, type) => {
+        v.put(value);
+        if (type === 32) e.op(W.i32_wrap_i64);
+      },
+      constantOf: (value) => v.constantOf(value),
+      local: (type) => (type === 128 ? vectors.new128() : type === 64 ? v.new64() : v.new32()),
+      value: (type) => {
+        if (type === 128) return vectors.new128();
+        if (type === 32) e.op(W.i64_extend_i32_u);
+        return v.new64();
+      },
+      nest: (by) => {
+        v.depth += by;
+      },
+      rarely: () => void e.rarely(),
+      leaveIf: () => operands.faultIf(v.new32()),
+    };
   }
 
   /** Starts a handler for instructions of this form. `at`: offset of its record from the current one. */
