@@ -1,9 +1,10 @@
 /**
  * The MC146818 real-time clock and its 128 bytes of CMOS RAM, ports 70h and 71h.
  *
- * Time follows the virtual clock from a given start. Not modelled: divider settings that stop or reset the clock,
+ * Time follows the virtual clock from a given start. All of it, interrupt enables and flags included, is in the RTC
+ * well: a system reset and S3 leave it alone. Not modelled: divider settings that stop or reset the clock,
  * daylight saving, the square wave, the second bank at 72h. Sources: Motorola MC146818 data sheet, "Register
- * Description"; the fill of the RAM is QEMU 7.2's q35 (measured).
+ * Description"; Intel 316972, "RTC Registers"; the fill of the RAM is QEMU 7.2's q35 (measured).
  */
 import {
   type AccessSize,
@@ -27,6 +28,8 @@ import { requireVersion1 } from './snapshot.ts';
 export const CMOS_INDEX_PORT = 0x70;
 /** Index of the shutdown status byte. */
 export const CMOS_SHUTDOWN_STATUS = 0x0f;
+/** {@link CMOS_SHUTDOWN_STATUS} after S3: QEMU's way of telling its firmware to resume. */
+const CMOS_RESUME = 0xfe;
 
 const REG_A = 0x0a;
 const REG_B = 0x0b;
@@ -116,9 +119,18 @@ export class CmosRtc implements PioDevice, Snapshottable<CmosRtcState> {
   #bytes = new Uint8Array(128);
   #secondsAtZero: number;
 
-  /** `start` is the calendar time at virtual time 0; `irq` is interrupt line 8, which may lead nowhere. */
+  /** `start` is the calendar time at virtual time 0. */
   constructor(
-    ports: { readonly clock: Clock; readonly irq?: InterruptLine },
+    ports: {
+      /** Virtual time. */
+      readonly clock: Clock;
+      /** Interrupt line 8; left out: leads nowhere. */
+      readonly irq?: InterruptLine;
+      /** The interrupt is asserted: for the PM block. Default: nobody is told. */
+      readonly interrupted?: () => void;
+      /** The machine is in S3. Default: never. */
+      readonly suspended?: () => boolean;
+    },
     contents: CmosContents,
     start: CivilTime,
   ) {
@@ -128,6 +140,8 @@ export class CmosRtc implements PioDevice, Snapshottable<CmosRtcState> {
       periodClocks: () => periodClocks(this.#bytes[REG_A]! & REG_A_RATE),
       running: () => !this.#stopped(),
       alarmAt: (second) => this.#alarmAt(second),
+      suspended: () => ports.suspended?.() === true,
+      asserted: () => ports.interrupted?.(),
     });
     this.#startSeconds = secondsFromCivil(start);
     this.#secondsAtZero = this.#startSeconds;
@@ -185,14 +199,28 @@ export class CmosRtc implements PioDevice, Snapshottable<CmosRtcState> {
     this.#bytes[index] = value;
   }
 
-  /** RESET keeps time and RAM, and clears the interrupt enables; power-on undoes what the guest wrote as well. */
+  /** S3 has begun: firmware finds the shutdown status afterwards. */
+  suspend(): void {
+    this.#bytes[CMOS_SHUTDOWN_STATUS] = CMOS_RESUME;
+    this.#interrupts.update();
+  }
+
+  /** S3 is over. */
+  resume(): void {
+    this.#interrupts.update();
+  }
+
+  /** The interrupt will be asserted at some time, if nobody does anything. */
+  get willInterrupt(): boolean {
+    return this.#interrupts.armed;
+  }
+
+  /** Power-on undoes what the guest wrote; a system reset changes nothing. */
   reset(kind: ResetKind): void {
-    if (kind === 'power-on') {
-      this.#index = 0;
-      this.#bytes.set(this.#initial);
-      this.#secondsAtZero = this.#startSeconds;
-    }
-    this.#bytes[REG_B]! &= ~REG_B_INTERRUPTS;
+    if (kind === 'system') return;
+    this.#index = 0;
+    this.#bytes.set(this.#initial);
+    this.#secondsAtZero = this.#startSeconds;
     this.#interrupts.reset();
   }
 

@@ -16,6 +16,7 @@ import {
 } from './fw-cfg.ts';
 import { HPET_BASE, HPET_CAPABILITIES } from './hpet.ts';
 import type { RamLayout } from './memory-map.ts';
+import { SLP_TYP_S3, SLP_TYP_S4, SLP_TYP_S5 } from './sleep-types.ts';
 
 /** What `etc/boot-fail-wait` says where a failed boot does not start anew. */
 const NEVER = 0xffff_ffff;
@@ -102,7 +103,10 @@ export function q35FwCfgFiles(sleep: SleepStates, boot: BootPreferences = {}): F
 /** One byte for each of S0 to S5: bit 7 supported, bits 2:0 SLP_TYP. */
 function systemStates({ s3, s4 }: SleepStates): Uint8Array {
   const supported = (yes: boolean) => (yes ? 0x80 : 0);
-  return Uint8Array.of(0x80, 0, 0, supported(s3) | 1, supported(s4) | 2, 0x80);
+  return Uint8Array.of(
+    ...[0x80, 0, 0, supported(s3) | SLP_TYP_S3],
+    ...[supported(s4) | SLP_TYP_S4, supported(true) | SLP_TYP_S5],
+  );
 }
 
 /** A line for each device, and a final NUL; nothing if there are none. */

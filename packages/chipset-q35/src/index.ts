@@ -89,7 +89,7 @@ export type { PflashOptions, PflashPorts, PflashState } from './pflash.ts';
 export { Pflash } from './pflash.ts';
 export type { PirqPorts } from './pirq.ts';
 export { PIRQ_COUNT, PIRQ_FIRST_PIN, PirqRouter } from './pirq.ts';
-export type { PmBlockPorts, PmBlockState } from './pm-block.ts';
+export type { PmBlockPorts, PmBlockState, WakeCause } from './pm-block.ts';
 export { PM_REGISTERS, PmBlock } from './pm-block.ts';
 export type { Ps2KeyboardPorts, Ps2KeyboardState } from './ps2-keyboard.ts';
 export { Ps2Keyboard } from './ps2-keyboard.ts';
@@ -110,6 +110,7 @@ export {
   SYSTEM_CONTROL_PORT_A,
   SystemControlPortA,
 } from './simple-ports.ts';
+export { SLP_TYP_S3, SLP_TYP_S4, SLP_TYP_S5 } from './sleep-types.ts';
 export type { SmiFeaturesState } from './smi-features.ts';
 export {
   SMI_FEATURE_BROADCAST,

@@ -15,7 +15,8 @@ export interface PartState {
 
 /**
  * What resets: `power-on` is the state of a board just built; `system` is RST_CNT, the watchdog or a hot reset, over
- * which the resume well and what a battery feeds keep their contents (Intel 316972, "Power Planes and Resets").
+ * which the resume well and what a battery feeds keep their contents (Intel 316972, "Power Planes and Resets"). S3
+ * takes power from the same parts, so that they see a `system` reset when it begins and when it ends.
  */
 export type ResetKind = 'power-on' | 'system';
 
@@ -52,6 +53,8 @@ export interface Board {
   readonly pin: (pin: number) => InterruptLine;
   /** Raises an SMI for one processor (by index) or for all. */
   readonly smi: (target: SmiTarget) => void;
+  /** General-purpose event 0 to 63 happens: an SCI for the OS, and the end of S3, where the guest has enabled it. */
+  readonly raiseEvent: (event: number) => void;
   /** Asks for a reset: of the whole system, or of the processors alone. */
   readonly reset: (kind: 'system' | 'cpu') => void;
 }

@@ -48,6 +48,7 @@ export class Q35Chipset implements Snapshottable<Q35State> {
       irq: (line) => lines.isa(line),
       pin: (pin) => lines.pin(pin),
       smi: ports.smi,
+      raiseEvent: (event) => parts.pm.raiseEvent(event),
       reset: ports.reset,
     };
     const own: readonly (Part | undefined)[] = Object.values(parts);
@@ -90,6 +91,34 @@ export class Q35Chipset implements Snapshottable<Q35State> {
     };
     if (kind === 'power-on') this.#lines.poweringOn(all);
     else all();
+  }
+
+  /** In S3. */
+  get suspended(): boolean {
+    return this.devices.pm.suspended;
+  }
+
+  /**
+   * S3 begins: all that is not in the resume well or fed by a battery loses its power, and so its state; RAM and the
+   * processors are the owner's. Something may end it at once: ask `devices.pm.wakeCause`.
+   */
+  suspend(): void {
+    this.reset('system');
+    this.devices.pm.suspend();
+    this.devices.cmos.suspend();
+  }
+
+  /** S3 is over: every register is as after a system reset, and PM1_STS tells of the wake. */
+  resume(): void {
+    this.reset('system');
+    this.devices.pm.resume();
+    this.devices.cmos.resume();
+  }
+
+  /** Time alone may end S3: the RTC's alarm is armed and enabled, or some general-purpose event is enabled. */
+  get mayWake(): boolean {
+    const { pm, cmos } = this.devices;
+    return (pm.rtcMayWake && cmos.willInterrupt) || pm.eventsMayWake;
   }
 
   /** Copies the state of all parts out. */

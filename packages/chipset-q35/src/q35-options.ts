@@ -7,6 +7,7 @@ import type { MchOptions } from './mch.ts';
 import type { Backing } from './memory-map.ts';
 import type { Board, Part } from './part.ts';
 import type { PeripheralOptions } from './peripheral-options.ts';
+import type { WakeCause } from './pm-block.ts';
 
 /** What a `Q35Chipset` is given: everything it reaches. */
 export interface Q35Ports {
@@ -35,8 +36,13 @@ export interface Q35Ports {
   readonly debugOut?: (byte: number) => void;
   /** A POST code written to port 80h. */
   readonly postCode?: (code: number) => void;
-  /** The guest entered a sleep state; `type` is SLP_TYP, 3 bit. Left out: throws `SmmError` `SLEEP_UNHANDLED`. */
+  /**
+   * The guest entered a sleep state; `type` is SLP_TYP, 3 bit: `SLP_TYP_S3`, `SLP_TYP_S4`, `SLP_TYP_S5`. For S3 the
+   * owner stops the processors and calls `Q35Chipset.suspend`. Left out: throws `SmmError` `SLEEP_UNHANDLED`.
+   */
   readonly sleep?: (type: number) => void;
+  /** S3 ends: the owner calls `Q35Chipset.resume` and starts the processors from reset. */
+  readonly wake?: (cause: WakeCause) => void;
 }
 
 /** What the machine consists of. */

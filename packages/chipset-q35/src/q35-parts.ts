@@ -100,6 +100,8 @@ export function q35Parts(ports: Q35Ports, options: Q35Options, described: () => 
     frozenSmiEnables: () =>
       (lpc.smiLocked() ? ICH9_SMI_EN_GBL_SMI_EN : 0) | (tco.locked() ? ICH9_SMI_EN_TCO_EN : 0),
     sleep: ports.sleep ?? refuseSleep,
+    ...(ports.wake !== undefined && { wake: ports.wake }),
+    smi: () => ports.smi('all'),
   });
   const apm = new Apm({
     apmcEnabled: () => pm.smiEnabled(ICH9_SMI_EN_APMC_EN),
@@ -115,7 +117,15 @@ export function q35Parts(ports: Q35Ports, options: Q35Options, described: () => 
   });
   const contents = { ...memoryMap.ram, cpuCount: options.cpuCount };
   maybe(isCivilTime)('startTime', options.startTime);
-  const cmos = new CmosRtc({ clock, irq: line8.device }, contents, options.startTime ?? DEFAULT_START);
+  const cmos = new CmosRtc(
+    {
+      ...{ clock, irq: line8.device },
+      interrupted: () => pm.rtcInterrupted(),
+      suspended: () => pm.suspended,
+    },
+    contents,
+    options.startTime ?? DEFAULT_START,
+  );
   const pit = ioapic && new I8254({ clock, irq: line0.device });
   const hpet =
     ioapic &&

@@ -29,6 +29,13 @@ export interface RtcSource {
   readonly running: () => boolean;
   /** The alarm goes off at this whole virtual second. */
   readonly alarmAt: (second: number) => boolean;
+  /** The machine is in S3. */
+  readonly suspended: () => boolean;
+  /**
+   * Told when the interrupt is asserted, and in S3 at every alarm that is enabled, as on QEMU: software may not have
+   * read register C since the last one. Not told when a snapshot that has it asserted is put back.
+   */
+  readonly asserted: () => void;
 }
 
 /**
@@ -41,6 +48,8 @@ export class RtcInterrupts {
   readonly #irq: InterruptLine;
   readonly #source: RtcSource;
   readonly #alarm: Alarm;
+  // book-keeping
+  #level = false;
   // architectural state
   #flags = 0;
   #collectedNs: number;
@@ -83,21 +92,28 @@ export class RtcInterrupts {
     const first = Math.max(Math.floor(from / NS_PER_SECOND), second - SECONDS_PER_DAY) + 1;
     if (second < first || !this.#source.running()) return;
     this.#flags |= RTC_UPDATE;
-    for (let s = first; s <= second && (this.#flags & RTC_ALARM) === 0; s++) {
-      if (this.#source.alarmAt(s)) this.#flags |= RTC_ALARM;
+    for (let s = first; s <= second; s++) {
+      if (!this.#source.alarmAt(s)) continue;
+      const again = this.#source.suspended() && (this.#flags & this.#source.enabled() & RTC_ALARM) !== 0;
+      this.#flags |= RTC_ALARM;
+      if (again) this.#source.asserted();
+      return;
     }
   }
 
   /** Drives the line, and sleeps until the next enabled event. */
   update(): void {
-    const enabled = this.#source.enabled();
-    this.#irq.set((this.#flags & enabled) !== 0);
-    const next = this.#nextEvent(enabled & ~this.#flags);
-    if (next === Number.POSITIVE_INFINITY) this.#alarm.cancel();
-    else this.#alarm.set(next);
+    const before = this.#level;
+    this.#drive();
+    if (this.#level && !before) this.#source.asserted();
   }
 
-  /** RESET: no flags. */
+  /** {@link RtcSource.asserted} will be told some time. */
+  get armed(): boolean {
+    return this.#nextAsserted() !== Number.POSITIVE_INFINITY;
+  }
+
+  /** Power-on: no flags. */
   reset(): void {
     this.#collectedNs = this.#clock.now();
     this.#flags = 0;
@@ -113,7 +129,22 @@ export class RtcInterrupts {
   restore(state: { readonly flags: number; readonly collectedNs: number }): void {
     this.#flags = state.flags;
     this.#collectedNs = state.collectedNs;
-    this.update();
+    this.#drive();
+  }
+
+  #drive(): void {
+    const enabled = this.#source.enabled();
+    this.#level = (this.#flags & enabled) !== 0;
+    this.#irq.set(this.#level);
+    const next = this.#nextAsserted();
+    if (next === Number.POSITIVE_INFINITY) this.#alarm.cancel();
+    else this.#alarm.set(next);
+  }
+
+  #nextAsserted(): number {
+    const enabled = this.#source.enabled();
+    if (!this.#level) return this.#nextEvent(enabled);
+    return this.#source.suspended() ? this.#nextEvent(enabled & RTC_ALARM) : Number.POSITIVE_INFINITY;
   }
 
   #nextEvent(wanted: number): number {

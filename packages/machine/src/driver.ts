@@ -20,6 +20,10 @@ export interface DriverPorts {
   readonly yieldOnPause: boolean;
   /** Somebody wants to hear of every PAUSE. */
   readonly pauseObserved: boolean;
+  /** The machine is in S3: no processor runs, whatever reaches it. */
+  readonly suspended: () => boolean;
+  /** Time alone may end S3. */
+  readonly mayWake: () => boolean;
 }
 
 /** Who is told of turns: an accelerator. */
@@ -157,7 +161,8 @@ export class Driver {
         const ended = this.#advance(turn, slice);
         return this.shutdownReason !== undefined ? 'shutdown' : ended ? 'turn' : 'budget';
       }
-      if (!this.#nextRound()) return 'idle';
+      const end = this.#nextRound();
+      if (end !== undefined) return end;
     }
     return 'asleep';
   }
@@ -165,6 +170,7 @@ export class Driver {
   /** Runs one processor for exactly one instruction (fewer if it cannot go on), beside the turn that stands. */
   step(index: number): void {
     this.checkIdle('step');
+    if (this.#p.suspended()) return;
     const standing = this.#turn;
     const interrupt = this.#interrupt;
     this.#interrupt = undefined;
@@ -187,16 +193,22 @@ export class Driver {
 
   /** A processor may have something to do from now on. */
   wake(index: number): void {
-    if (this.#awake[index] === 1) return;
+    if (this.#awake[index] === 1 || this.#p.suspended()) return;
     this.#awake[index] = 1;
     if (this.#current !== undefined) this.#watchPause(this.#current);
   }
 
   /** Only the first processor runs; the turn that stood is void. As after a reset. */
   wakeFirstAlone(): void {
+    this.stopAll();
+    this.#awake[0] = 1;
+  }
+
+  /** No processor runs; the turn that stood is void. As in S3. */
+  stopAll(): void {
     this.#turn = undefined;
     this.shutdownReason = undefined;
-    for (let i = 0; i < this.#p.processors.length; i++) this.#awake[i] = i === 0 ? 1 : 0;
+    for (let i = 0; i < this.#p.processors.length; i++) this.#awake[i] = 0;
   }
 
   /** Ends the running turn if another processor can use the time. */
@@ -306,7 +318,8 @@ export class Driver {
           if (!ended) return 'interrupted';
         }
         if (until?.() === true) return 'asked';
-        if (!this.#nextRound()) return 'idle';
+        const nothing = this.#nextRound();
+        if (nothing !== undefined) return nothing;
         if (asleepAt !== this.retired) alarms = 0;
         asleepAt = this.retired;
         if (++alarms > ALARMS_ASLEEP) return 'asleep';
@@ -338,16 +351,18 @@ export class Driver {
     return turn;
   }
 
-  /** Starts a round, or lets time pass to the next alarm where nobody can run. False: nothing will ever happen. */
-  #nextRound(): boolean {
+  /** Starts a round, or lets time pass to the next alarm where nobody can run. Answers where nothing ever happens. */
+  #nextRound(): 'idle' | 'suspended' | undefined {
     const runnable = this.runnable();
     if (runnable.length > 0) {
       this.#scheduler.startRound(runnable);
-      return true;
+      return undefined;
     }
     const clock = this.#clock;
     const next = clock.nextExpiry();
-    if (next === Number.POSITIVE_INFINITY) return false;
+    const suspended = this.#p.suspended();
+    if (next === Number.POSITIVE_INFINITY || (suspended && !this.#p.mayWake()))
+      return suspended ? 'suspended' : 'idle';
     this.#work += WORK_OF_AN_ACCESS;
     this.#busy = true;
     try {
@@ -356,7 +371,7 @@ export class Driver {
       this.#busy = false;
     }
     this.#doLater();
-    return true;
+    return undefined;
   }
 
   /** Runs a turn on for at most `most` instructions. True when it is over, false when it was cut. */

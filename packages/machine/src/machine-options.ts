@@ -7,6 +7,7 @@ import type {
   PeripheralOptions,
   Q35Chipset,
   Q35Options,
+  WakeCause,
 } from '@smm/chipset-q35';
 import type {
   CpuModel,
@@ -102,8 +103,15 @@ export interface MachineOptions {
   readonly comm: string;
   /** The guest asked for a reset of the system or the processors. Default: `UnmodelledError` `MACHINE_RESET`. */
   readonly onReset?: (kind: 'system' | 'cpu') => void;
-  /** The guest entered a sleep state; `type` is SLP_TYP, 3 bit. Default: `SmmError` `SLEEP_UNHANDLED`. */
+  /**
+   * The guest entered a sleep state that is not S3, which is the machine's own; `type` is SLP_TYP, 3 bit (`SLP_TYP_S4`,
+   * `SLP_TYP_S5`). Default: `SmmError` `SLEEP_UNHANDLED`.
+   */
   readonly onSleep?: (type: number) => void;
+  /** The machine has gone to sleep in S3. */
+  readonly onSuspend?: () => void;
+  /** It has been woken: processors start from reset. */
+  readonly onResume?: (cause: WakeCause) => void;
   /** Devices around the chipset's core; given where their interrupts go and how flash reaches memory. Default none. */
   readonly peripherals?: (parts: PeripheralParts) => PeripheralOptions;
   /** Further parts of the chipset; given what the board has for them. Default none. */
@@ -125,17 +133,18 @@ export interface MachineOptions {
 }
 
 /**
- * Why `Machine.run` returned: nothing can happen any more (`idle`), timers go on while no processor wakes (`asleep`), a
- * processor shut down, a limit was reached (`budget`), `until` or `interrupt` said so.
+ * Why `Machine.run` returned: nothing can happen any more (`idle`), timers go on while no processor wakes (`asleep`),
+ * nothing will end S3 (`suspended`), a processor shut down, a limit was reached (`budget`), `until` or `interrupt` said
+ * so.
  */
-export type MachineStop = 'idle' | 'asleep' | 'shutdown' | 'budget' | 'asked' | 'interrupted';
+export type MachineStop = 'idle' | 'asleep' | 'suspended' | 'shutdown' | 'budget' | 'asked' | 'interrupted';
 
 /** Limits of a run. */
 export interface RunLimits {
   /**
    * Instructions of all processors together; the turn in which they are used up is run to its end. Infinity for no
-   * limit. Processors that are all halted retire none: a run ends with `asleep` when a million timers in a row have gone
-   * off without waking one; the next run goes on.
+   * limit. Processors that are all halted retire none: a run ends with `asleep` when a million timers in a row have
+   * gone off without waking one; the next run goes on.
    */
   readonly instructions: number;
   /** Asked after every round; true ends the run. */
@@ -258,6 +267,8 @@ const MACHINE_SHAPE: OptionShape<MachineOptions> = {
   comm: isText,
   onReset: maybe(isFunction),
   onSleep: maybe(isFunction),
+  onSuspend: maybe(isFunction),
+  onResume: maybe(isFunction),
   peripherals: maybe(isFunction),
   parts: maybe(isFunction),
   observer: maybe(isObject),

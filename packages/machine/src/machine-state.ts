@@ -52,14 +52,17 @@ export interface StatefulParts {
 /** The key of a snapshot under which a row's state lies. */
 type Key = Exclude<keyof MachineSnapshot, 'version' | 'machine'>;
 
+/** Why the reset line is asserted; what every state has in common is in {@link StateRow.systemReset}. */
+type ResetCause = 'reset' | 'suspend' | 'resume';
+
 /** One row. */
 interface StateRow {
   /** What it is. */
   readonly name: string;
   /** To power-on. */
   readonly powerOn: (schedule: Schedule) => void;
-  /** What the reset line does; left out where it does nothing. */
-  readonly systemReset?: () => void;
+  /** What the reset line does, and so S3 at its begin and end; left out where it does nothing. */
+  readonly systemReset?: (why: ResetCause) => void;
   /** Its part of a snapshot; left out where a row only orders. */
   readonly key?: Key;
   /** Copies it out. */
@@ -94,7 +97,11 @@ function rowsOf(p: StatefulParts): StateRow[] {
       name: 'chipset', // it draws the address map, while the accelerator still has its old tables to give back
       key: 'chipset',
       powerOn: () => p.chipset.reset('power-on'),
-      systemReset: () => p.chipset.reset('system'),
+      systemReset: (why) => {
+        if (why === 'reset') p.chipset.reset('system');
+        else if (why === 'suspend') p.chipset.suspend();
+        else p.chipset.resume();
+      },
       save: () => p.chipset.save(),
       restore: ({ chipset }) => p.chipset.restore(chipset),
     },
@@ -147,7 +154,10 @@ function rowsOf(p: StatefulParts): StateRow[] {
       name: 'driver', // the parts above wake processors while they are restored
       key: 'driver',
       powerOn: (schedule) => p.driver.reset(schedule),
-      systemReset: () => p.driver.wakeFirstAlone(),
+      systemReset: (why) => {
+        if (why === 'suspend') p.driver.stopAll();
+        else p.driver.wakeFirstAlone();
+      },
       save: () => p.driver.save(),
       restore: ({ driver }) => p.driver.restore(driver),
     },
@@ -200,8 +210,8 @@ export class MachineState {
   }
 
   /** What the reset line does. */
-  systemReset(): void {
-    for (const row of this.#rows) row.systemReset?.();
+  systemReset(why: ResetCause = 'reset'): void {
+    for (const row of this.#rows) row.systemReset?.(why);
   }
 
   /** Copies everything out. */

@@ -4,7 +4,7 @@
 import type { IoPortSpace, PhysicalAddressSpace, VirtualClock } from '@smm/bus';
 import type { Q35Chipset } from '@smm/chipset-q35';
 import type { Processor, TranslationStatistics } from '@smm/cpu-core';
-import { wholeNumber } from '@smm/x86-defs';
+import { SmmError, wholeNumber } from '@smm/x86-defs';
 import type { LocalApic } from '@smm/xapic';
 import type { Accelerator } from './accel/accelerator.ts';
 import type { WatchedAccesses } from './accel/translation-watch.ts';
@@ -77,6 +77,13 @@ export class Machine {
       written: (at, size) => parts.written(at, size),
     });
     const written = (at: number, size: number): void => parts.engine.written(at, size);
+    parts.sleep = {
+      suspend: () => {
+        this.#state.systemReset('suspend');
+        return this.chipset.devices.pm.wakeCause();
+      },
+      resume: () => this.#state.systemReset('resume'),
+    };
     let identity: MachineIdentity | undefined;
     this.#state = new MachineState({ ...partsWithState(parts), written }, () => {
       identity ??= identityOf(options, parts.flash);
@@ -119,9 +126,32 @@ export class Machine {
     return this.#parts.engine.translations;
   }
 
+  /** In S3: no processor runs until something wakes it. */
+  get suspended(): boolean {
+    return this.chipset.suspended;
+  }
+
+  /** Presses the power button: an event for the OS (an SCI where it wants one), and the end of S3. */
+  pressPowerButton(): void {
+    this.chipset.devices.pm.pressPowerButton();
+  }
+
+  /** QEMU's `system_wakeup`: ends S3, as the power button does. Throws `SmmError` `NOT_SUSPENDED` outside S3. */
+  wakeUp(): void {
+    if (!this.suspended) {
+      throw new SmmError(
+        'NOT_SUSPENDED',
+        'the machine is not in S3, so it cannot be woken',
+        'Ask Machine.suspended first; Machine.pressPowerButton is for a machine that runs.',
+      );
+    }
+    this.pressPowerButton();
+  }
+
   /**
-   * Runs until a limit, until nothing can ever happen again (`idle`), or until a processor shuts down. Where runs end
-   * leaves no trace in what the guest does. Throws `SmmError` `OPTION_VALUE` for a limit that is none.
+   * Runs until a limit, until nothing can ever happen again (`idle`, or `suspended` in S3), or until a processor shuts
+   * down. Where runs end leaves no trace in what the guest does. Throws `SmmError` `OPTION_VALUE` for a limit that is
+   * none.
    */
   run(limits: RunLimits): MachineStop {
     return this.#parts.driver.run(limits);

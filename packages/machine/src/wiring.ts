@@ -1,6 +1,6 @@
 /** Builds a machine: makes its parts and connects them. Nothing here runs afterwards but the connections. */
 import { IoPortSpace, PhysicalAddressSpace, TX_DMA, txInitiator, VirtualClock } from '@smm/bus';
-import type { Q35Chipset } from '@smm/chipset-q35';
+import type { Q35Chipset, WakeCause } from '@smm/chipset-q35';
 import { createWindow, Engine, type Processor } from '@smm/cpu-core';
 import { SaveStateCodec } from '@smm/smram';
 import type { SaveStateLayout } from '@smm/x86-defs';
@@ -22,6 +22,14 @@ import { type MemoryPlan, planMemory } from './platform/memory-plan.ts';
 import type { PagingFeatures } from './platform/paging.ts';
 import { TouchedPages } from './platform/touched-pages.ts';
 import { Recorder } from './recorder.ts';
+
+/** What S3 does to a whole machine. */
+export interface SleepChanges {
+  /** To S3; answers what ends it at once, if something does. */
+  readonly suspend: () => WakeCause | undefined;
+  /** Back: processors start from reset. */
+  readonly resume: () => void;
+}
 
 /** The parts of one machine, connected. */
 export class Wiring {
@@ -46,6 +54,8 @@ export class Wiring {
   readonly counters: Counters;
   readonly accelerator: Accelerator;
   readonly chipset: Q35Chipset;
+  /** Begins and ends S3; set by the machine, whose state they change as a whole. */
+  sleep!: SleepChanges;
   readonly #options: MachineOptions;
   /** Level of INTR, from the 8259 pair to every LINT0: it is up before there are local APICs to hear of it. */
   #intr = false;
@@ -77,6 +87,8 @@ export class Wiring {
         nsPerInstruction: this.nsPerInstruction,
         yieldOnPause: options.yieldOnPause === true,
         pauseObserved: observer?.instruction !== undefined,
+        suspended: () => this.chipset.suspended,
+        mayWake: () => this.chipset.mayWake,
       },
       schedule,
     );
@@ -210,6 +222,12 @@ export class Wiring {
       board: this.#options.board,
       reset: onReset,
       sleep: onSleep,
+      suspend: () => {
+        const vcpu = this.driver.current?.index ?? 0;
+        this.recorder.emit(vcpu, { name: 'smm_suspend', vcpu });
+        this.driver.afterInstruction(() => this.#suspend());
+      },
+      wake: (cause) => this.driver.afterInstruction(() => this.#resume(cause)),
       parts,
       peripherals: peripherals?.({
         interrupts: {
@@ -227,6 +245,18 @@ export class Wiring {
         written: (at, size) => this.written(at, size),
       }),
     });
+  }
+
+  #suspend(): void {
+    const cause = this.sleep.suspend();
+    this.#options.onSuspend?.();
+    if (cause !== undefined) this.#resume(cause);
+  }
+
+  #resume(cause: WakeCause): void {
+    this.sleep.resume();
+    this.recorder.emit(0, { name: 'smm_resume', vcpu: 0, cause });
+    this.#options.onResume?.(cause);
   }
 
   #buildApic(index: number, bus: ApicBus): LocalApic {

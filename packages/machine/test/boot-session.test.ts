@@ -18,10 +18,11 @@ describe('keys', () => {
       leave: () => log.push('<leave>'),
       help: () => log.push('<help>'),
       save: () => log.push('<save>'),
+      power: () => log.push('<power>'),
     });
-    for (const part of ['ab\x03', '\x01', 'x', '\x01h\x01\x01\x01qc\x01s'])
+    for (const part of ['ab\x03', '\x01', 'x', '\x01h\x01\x01\x01qc\x01s\x01P'])
       keys.take(new TextEncoder().encode(part));
-    expect(log.join('')).toBe('ab\x03<leave><help>\x01c<save>');
+    expect(log.join('')).toBe('ab\x03<leave><help>\x01c<save><power>');
   });
 
   it('without end is bounded: long lines are cut, and reading should pause', () => {

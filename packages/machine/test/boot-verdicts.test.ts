@@ -1,7 +1,8 @@
 /** What a boot says of guests that wait: which waits are hangs, and which are not. */
 import { assemble } from '@smm/asm';
 import { describe, expect, it } from 'vitest';
-import { Boot, BUSY_WAIT_NS, runBoot } from '../src/index.ts';
+import { Boot, BUSY_WAIT_NS, bootInPieces, runBoot } from '../src/index.ts';
+import { sleepRom } from './sleep-rom.ts';
 
 const CODE_SIZE = 0x1_0000;
 
@@ -121,11 +122,46 @@ describe('a guest that ends', () => {
     expect(again.resets).toBeGreaterThan(5);
   });
 
-  it('by a triple fault is shut down', () => {
-    const fault = 'lidt [cs:idtr]\nud2\nidtr:\ndw 0\ndd 0';
-    const report = runBoot(boot(fault), { budget: BUDGET });
-    expect(report.outcome).toBe('shutdown');
+  const FAULT = 'lidt [cs:idtr]\nud2\nidtr:\ndw 0\ndd 0';
+
+  it('by the same triple fault after a reset, and nothing printed, is shut down', () => {
+    const report = runBoot(boot(FAULT), { budget: BUDGET });
+    expect(report).toMatchObject({ outcome: 'shutdown', resets: 1 });
+    expect(report.summary).toContain('a second time');
     expect(report.delivered.size).toBeGreaterThan(0);
+  });
+
+  it('by a triple fault starts again, unless that is not wanted', () => {
+    // It faults until it has done so three times: CMOS 50h counts.
+    const reboots = `mov al, 0x50\nout 0x70, al\nin al, 0x71\ncmp al, 3\nje done\ninc al\nout 0x71, al
+      mov dx, 0x3f8\nmov al, 0x2e\nout dx, al\n${FAULT}\ndone: cli\nhlt`;
+    expect(runBoot(boot(reboots), { budget: BUDGET })).toMatchObject({ outcome: 'idle', resets: 3 });
+    for (const wish of [{ noReboot: true }, { shutdownEnds: true }])
+      expect(runBoot(boot(reboots), { budget: BUDGET, ...wish })).toMatchObject({
+        ...{ outcome: 'shutdown', resets: 0 },
+        summary: expect.stringMatching(/^shut down: processor 0: triple fault[^,]*$/) as string,
+      });
+  });
+
+  it('in S3 that nothing will end says so; woken, it goes on', () => {
+    const machine = boot(sleepRom(), { cpus: 2 });
+    const report = runBoot(machine, { budget: BUDGET });
+    expect(report).toMatchObject({ outcome: 'suspended', sleeps: [{ toNs: undefined }] });
+    const waiting = bootInPieces(machine, { budget: BUDGET, waitSuspended: true });
+    expect(waiting.next().done).toBe(false);
+    machine.machine.pressPowerButton();
+    const { value } = waiting.next();
+    expect(value).toMatchObject({ outcome: 'idle', sleeps: [{ wokenBy: 'power button' }], resets: 0 });
+  });
+
+  it('in S3 sleeps to the alarm of the RTC, however long that is', () => {
+    const report = runBoot(boot(sleepRom({ alarmSecond: 59 }), { cpus: 2 }), { budget: BUDGET });
+    expect(report).toMatchObject({ outcome: 'idle', sleeps: [{ wokenBy: 'RTC' }] });
+    expect(report.sleeps[0]!.toNs! - report.sleeps[0]!.fromNs).toBeGreaterThan(50e9);
+  });
+
+  it('by turning itself off to S4', () => {
+    expect(runBoot(boot(sleepRom({ type: 2 }), { cpus: 2 }), { budget: BUDGET }).outcome).toBe('powered-off');
   });
 
   it('by running into empty memory is lost', () => {

@@ -1,7 +1,7 @@
 /** Small machines that run 16-bit code from reset. */
 import { assemble } from '@smm/asm';
-import type { Board, Part } from '@smm/chipset-q35';
-import { cpuModel } from '@smm/cpu-core';
+import type { Board, Part, WakeCause } from '@smm/chipset-q35';
+import { cpuModel, type TierName } from '@smm/cpu-core';
 import type { TraceSink } from '@smm/trace';
 import { SAVE_STATE_AMD64 } from '@smm/x86-defs';
 import { DEFAULT_KVM_OPTIONS, DEFAULT_SCHEDULE, Machine, resolveSwitches } from '../src/index.ts';
@@ -23,12 +23,16 @@ export interface FlatOptions {
   readonly parts?: (board: Board) => readonly Part[];
   readonly onReset?: (kind: 'system' | 'cpu') => void;
   readonly debug?: (byte: number) => void;
+  readonly onSuspend?: () => void;
+  readonly onResume?: (cause: WakeCause) => void;
+  readonly onSleep?: (type: number) => void;
+  readonly tier?: TierName;
 }
 
 /** A machine with 64 MiB that runs `source` from F000:0000. */
 export function flat(
   source: string,
-  { cpus = 1, kvm = false, quirks = [], trace, parts: added, onReset, debug }: FlatOptions = {},
+  { cpus = 1, kvm = false, quirks = [], trace, parts: added, ...hooks }: FlatOptions = {},
 ): Machine {
   const switches = resolveSwitches({ accelerator: kvm ? 'kvm' : 'tcg', quirks });
   return new Machine({
@@ -43,8 +47,7 @@ export function flat(
     comm: 'test',
     trace,
     ...(added !== undefined && { parts: added }),
-    ...(onReset !== undefined && { onReset }),
-    ...(debug !== undefined && { debug }),
+    ...hooks,
     interpreter: parts.interpreter,
   });
 }

@@ -103,6 +103,8 @@ const MACHINE_KINDS: readonly GuestVisibleKind[] = [
   'sipi',
   'halt',
   'shutdown',
+  'suspend',
+  'resume',
   'debugcon',
 ];
 /** Facts that repeat as often as a loop happens to turn: only the first of equal neighbours counts. */

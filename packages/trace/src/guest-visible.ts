@@ -18,6 +18,8 @@ export type GuestVisibleKind =
   | 'sipi'
   | 'halt'
   | 'shutdown'
+  | 'suspend'
+  | 'resume'
   | 'pio'
   | 'debugcon'
   | 'exception'
@@ -143,6 +145,10 @@ function machineFact(event: TraceEvent): [GuestVisibleKind, string] | undefined 
       return ['halt', 'halts'];
     case 'smm_shutdown':
       return ['shutdown', 'shuts down'];
+    case 'smm_suspend':
+      return ['suspend', 'suspends the machine to RAM'];
+    case 'smm_resume':
+      return ['resume', `resumes the machine, woken by ${event.cause}`];
     case 'smm_debugcon':
       return ['debugcon', `prints "${event.text}"`];
     default:

@@ -122,6 +122,18 @@ export interface SmmShutdown extends MachineEventBase {
   readonly rip: bigint;
 }
 
+/** The machine goes to sleep in S3, by a store of `vcpu`: all processors lose their state, RAM keeps its own. */
+export interface SmmSuspend extends MachineEventBase {
+  readonly name: 'smm_suspend';
+}
+
+/** S3 is over: `vcpu`, the boot processor, starts from reset. */
+export interface SmmResume extends MachineEventBase {
+  readonly name: 'smm_resume';
+  /** What ended it, in words. */
+  readonly cause: string;
+}
+
 /** The guest finished a line on the debug port. */
 export interface SmmDebugcon extends MachineEventBase {
   readonly name: 'smm_debugcon';
@@ -163,6 +175,8 @@ export type MachineEvent =
   | SmmHalt
   | SmmWake
   | SmmShutdown
+  | SmmSuspend
+  | SmmResume
   | SmmDebugcon
   | SmmUnclaimed
   | SmmNote;

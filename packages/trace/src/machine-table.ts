@@ -171,4 +171,10 @@ export const MACHINE_TABLE: MachineTable = {
     members: { vcpu: 'number', text: 'text' },
     ...form([['__data_loc char[]', 'text', 'text']], [' note ', quoted('text')]),
   },
+  smm_suspend: { id: 1116, members: { vcpu: 'number' }, ...form([], [' suspends the machine to RAM']) },
+  smm_resume: {
+    id: 1117,
+    members: { vcpu: 'number', cause: 'text' },
+    ...form([['__data_loc char[]', 'cause', 'cause']], [' resumes the machine, woken by ', quoted('cause')]),
+  },
 };

@@ -138,14 +138,28 @@ export const ICH9_PMBASE_OFS_PM1_EN = 0x02;
 export const ICH9_PMBASE_OFS_PM1_CNT = 0x04;
 /** PM1 control: ACPI owns power management. */
 export const ICH9_PM1_CNT_SCI_EN = 0x0001;
+/** PM1 control: the OS releases the global lock; sets {@link ICH9_SMI_STS_BIOS_STS}. */
+export const ICH9_PM1_CNT_GBL_RLS = 0x0004;
 /** PM1 control: enter the sleep type in bits 12:10. Write-only. */
 export const ICH9_PM1_CNT_SLP_EN = 0x2000;
 /** Shift of the 3-bit sleep type in PM1 control. */
 export const ICH9_PM1_CNT_SLP_TYP_SHIFT = 10;
 /** PM1 status: the PM timer's top bit changed. */
 export const ICH9_PM1_STS_TMROF = 0x0001;
+/** PM1 status: firmware released the global lock; its enable is the same bit of PM1_EN. */
+export const ICH9_PM1_STS_GBL = 0x0020;
+/** PM1 status: the power button was pressed; its enable is the same bit of PM1_EN. */
+export const ICH9_PM1_STS_PWRBTN = 0x0100;
+/** PM1 status: the RTC raised its interrupt; its enable is the same bit of PM1_EN. */
+export const ICH9_PM1_STS_RTC = 0x0400;
 /** PM1 status: woken from sleep. */
 export const ICH9_PM1_STS_WAK = 0x8000;
+/** General-purpose event 0 status, 64 bit. Offset from PMBASE. */
+export const ICH9_PMBASE_OFS_GPE0_STS = 0x20;
+/** General-purpose event 0 enable, 64 bit. Offset from PMBASE. */
+export const ICH9_PMBASE_OFS_GPE0_EN = 0x28;
+/** General-purpose events 0: so many bits. */
+export const ICH9_GPE0_EVENTS = 64;
 /** PM timer, 32 bit (24 count). Offset from PMBASE. */
 export const ICH9_PMBASE_OFS_PM1_TMR = 0x08;
 /** SMI enable, 32 bit. Offset from PMBASE. */
@@ -154,10 +168,16 @@ export const ICH9_PMBASE_OFS_SMI_EN = 0x30;
 export const ICH9_SMI_EN_APMC_EN = 0x20;
 /** The TCO logic raises SMIs. */
 export const ICH9_SMI_EN_TCO_EN = 0x2000;
+/** Firmware releases the global lock: sets {@link ICH9_PM1_STS_GBL}. */
+export const ICH9_SMI_EN_BIOS_RLS = 0x02;
+/** {@link ICH9_SMI_STS_BIOS_STS} raises an SMI. */
+export const ICH9_SMI_EN_BIOS_EN = 0x04;
 /** SMIs are enabled globally. */
 export const ICH9_SMI_EN_GBL_SMI_EN = 0x01;
 /** SMI status, 32 bit. Offset from PMBASE. */
 export const ICH9_PMBASE_OFS_SMI_STS = 0x34;
+/** SMI status: the OS released the global lock. */
+export const ICH9_SMI_STS_BIOS_STS = 0x04;
 
 /** TCO registers: the watchdog. Offset from PMBASE. */
 export const ICH9_PMBASE_OFS_TCO = 0x60;

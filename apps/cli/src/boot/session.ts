@@ -90,6 +90,7 @@ class Session {
         rest: (milliseconds) => host.rest(milliseconds),
       },
       fed: takesInput && !host.inputIsTerminal && machine.kernel === undefined,
+      attended: takesInput && host.inputIsTerminal,
       show: (bytes) => this.#show(bytes),
       progress: ({ seconds }) => this.#showProgress(seconds),
       ...(varsOut && { keepVars: (image) => varsOut.output.replace(image) }),
@@ -114,6 +115,7 @@ class Session {
         leave: () => session.leave(),
         help: () => io.err(`\r\n${KEYS_HELP}`),
         save: () => this.#saveNow(),
+        power: () => session.pressPowerButton(),
       });
       this.#input = host.openInput(
         (bytes) => keys.take(bytes),

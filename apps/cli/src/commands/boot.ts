@@ -31,7 +31,7 @@ Variables: --vars FILE and a -drive that is not read-only are written back; --fi
 $XDG_STATE_HOME/smm (~/.local/state/smm). --vars-out names another file, --no-save writes none, and a run with
 --until or --explain starts from the empty store of --firmware and keeps nothing unless told to.
 
-Exit code 1 when the guest ends in any other way than asked for: stuck, idle, lost, shutdown, budget.
+Exit code 1 when the guest ends in any other way than asked for: stuck, idle, suspended, lost, shutdown, budget.
 The JSON is described by schema/boot.schema.json.
 
 Examples:

@@ -1,5 +1,12 @@
 /** A boot, for a person and as JSON. */
-import { activityOf, type BootOutcome, type BootReport, placeOf, vmxExitName } from '@smm/machine';
+import {
+  activityOf,
+  type BootOutcome,
+  type BootReport,
+  type BootSleep,
+  placeOf,
+  vmxExitName,
+} from '@smm/machine';
 import type { BootRequest } from '../boot/request.ts';
 import type { BootResult } from '../boot/session.ts';
 import type { Io } from '../io.ts';
@@ -40,6 +47,7 @@ export function renderBoot(request: BootRequest, result: BootResult, io: Io): st
       `${counted(report.instructions, 'instruction')}, ${(report.virtualNs / 1e9).toFixed(1)} virtual seconds, ` +
         `${result.cpuSeconds.toFixed(1)} s of processor time, ${mips.toFixed(0)} MIPS; ${counted(report.smis, 'SMI')}${phasesInWords(report)}.`,
     ),
+    ...report.sleeps.map((sleep) => colour.dim(sleepInWords(sleep))),
     ...(result.varsWritten === undefined ? [] : [colour.dim(`Variables written to ${result.varsWritten}.`)]),
     '',
   ].join('\n');
@@ -48,6 +56,15 @@ export function renderBoot(request: BootRequest, result: BootResult, io: Io): st
 function phasesInWords({ smisByPhase }: BootReport): string {
   const parts = [...smisByPhase].map(([phase, count]) => `${count} in ${phase}`);
   return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+}
+
+/** `In S3 from 12.3 to 16.0 virtual seconds, woken by the RTC; SMBASE relocated again: 0x7ffc1000 0x7ffc3000.` */
+function sleepInWords({ fromNs, toNs, wokenBy, relocated }: BootSleep): string {
+  const seconds = (ns: number): string => (ns / 1e9).toFixed(1);
+  if (toNs === undefined) return `In S3 since ${seconds(fromNs)} virtual seconds.`;
+  const smbases = [...relocated].sort(([a], [b]) => a - b).map(([, smbase]) => hex(smbase));
+  const again = smbases.length === 0 ? 'no SMBASE relocated' : `SMBASE relocated again: ${smbases.join(' ')}`;
+  return `In S3 from ${seconds(fromNs)} to ${seconds(toNs)} virtual seconds, woken by the ${wokenBy}; ${again}.`;
 }
 
 /** `OVMF_CODE_4M.secboot.fd, 2 CPUs, 256 MiB, tcg`. */
@@ -102,6 +119,14 @@ export function bootToJson(request: BootRequest, result: BootResult): Record<str
       .sort(([, a], [, b]) => b - a)
       .map(([reason, count]) => ({ reason, name: vmxExitName(reason), count })),
     resets: report.resets,
+    sleeps: report.sleeps.map(({ fromNs, toNs, wokenBy, relocated }) => ({
+      fromVirtualSeconds: fromNs / 1e9,
+      toVirtualSeconds: toNs === undefined ? null : toNs / 1e9,
+      wokenBy: wokenBy ?? null,
+      relocated: [...relocated]
+        .sort(([a], [b]) => a - b)
+        .map(([cpu, smbase]) => ({ cpu, smbase: hex(smbase) })),
+    })),
     instructions: report.instructions,
     virtualSeconds: report.virtualNs / 1e9,
     cpuSeconds: result.cpuSeconds,

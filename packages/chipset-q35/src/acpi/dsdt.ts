@@ -6,6 +6,8 @@
  * Not there: `_OSC`, processor and PCI hot-plug, a window above 4 GiB. Source: ACPI specification 6.4, "PCI Routing
  * Table", "_PIC"; which objects there are follows QEMU 7.2's DSDT.
  */
+
+import { SLP_TYP_S3, SLP_TYP_S4, SLP_TYP_S5 } from '../sleep-types.ts';
 import {
   type Aml,
   ARG0,
@@ -151,9 +153,9 @@ function sleepStates({ sleep }: AcpiBoard): Aml[] {
   const state = (at: string, type: number): Aml =>
     name(at, packageOf(integer(type), integer(type), integer(0), integer(0)));
   return [
-    ...(sleep.s3 ? [state('\\_S3', 1)] : []),
-    ...(sleep.s4 ? [state('\\_S4', 2)] : []),
-    state('\\_S5', 0),
+    ...(sleep.s3 ? [state('\\_S3', SLP_TYP_S3)] : []),
+    ...(sleep.s4 ? [state('\\_S4', SLP_TYP_S4)] : []),
+    state('\\_S5', SLP_TYP_S5),
   ];
 }
 

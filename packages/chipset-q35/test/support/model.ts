@@ -21,7 +21,7 @@ export function buildModel(
   const resets: string[] = [];
   const debug: number[] = [];
   const sleeps: number[] = [];
-  const chipset = new Q35Chipset(
+  const chipset: Q35Chipset = new Q35Chipset(
     {
       memory,
       io,
@@ -31,6 +31,7 @@ export function buildModel(
       reset: (kind) => resets.push(kind),
       debugOut: (byte) => debug.push(byte),
       sleep: (type) => sleeps.push(type),
+      wake: () => chipset.resume(),
     },
     {
       ram: { hostOffset: 0, sizeBytes: ramBytes },

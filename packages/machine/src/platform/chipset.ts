@@ -1,8 +1,16 @@
 /** The Q35 chipset in this machine: where its RAM and ROM lie, and where its effects go. */
 import type { Clock, IoPortSpace, PhysicalAddressSpace } from '@smm/bus';
-import { type Board, type Part, type PeripheralOptions, Q35Chipset, type Q35Options } from '@smm/chipset-q35';
+import {
+  type Board,
+  type Part,
+  type PeripheralOptions,
+  Q35Chipset,
+  type Q35Options,
+  SLP_TYP_S3,
+  type WakeCause,
+} from '@smm/chipset-q35';
 import { decodeSmram } from '@smm/smram';
-import { UnmodelledError } from '@smm/x86-defs';
+import { SmmError, UnmodelledError } from '@smm/x86-defs';
 import type { MemoryPlan } from './memory-plan.ts';
 
 /** What the chipset is built from. */
@@ -25,6 +33,10 @@ export interface ChipsetParts {
   readonly reset: ((kind: 'system' | 'cpu') => void) | undefined;
   /** The guest entered a sleep state; undefined: refused loudly. */
   readonly sleep: ((type: number) => void) | undefined;
+  /** The guest wants S3. */
+  readonly suspend: () => void;
+  /** S3 ends. */
+  readonly wake: (cause: WakeCause) => void;
   /** Processors that there is room for, by APIC id; default 0, 1, 2... of those that are there. */
   readonly apicIds: readonly number[] | undefined;
   /** What the board has by default otherwise. */
@@ -46,6 +58,8 @@ export function buildChipset({
   debugByte,
   reset,
   sleep,
+  suspend,
+  wake,
   apicIds,
   board,
   peripherals,
@@ -60,7 +74,11 @@ export function buildChipset({
       smi,
       debugOut: debugByte,
       reset: reset ?? refuseReset,
-      ...(sleep === undefined ? {} : { sleep }),
+      sleep: (type) => {
+        if (type === SLP_TYP_S3) suspend();
+        else (sleep ?? refuseSleep)(type);
+      },
+      wake,
     },
     {
       ram: { hostOffset: plan.ramOffset, sizeBytes: plan.ramSize },
@@ -80,5 +98,14 @@ function refuseReset(kind: 'system' | 'cpu'): never {
     `the guest asked for a ${kind} reset`,
     'A reset requested by the guest is not modelled here: run the machine up to this point.',
     { kind },
+  );
+}
+
+function refuseSleep(type: number): never {
+  throw new SmmError(
+    'SLEEP_UNHANDLED',
+    `the guest entered sleep type ${type}, and nobody handles it`,
+    'Give the machine onSleep.',
+    { type },
   );
 }

@@ -36,8 +36,15 @@ export interface BootRunOptions {
   readonly piece?: number;
   /** Virtual nanoseconds per piece; for callers that hold an idle guest to real time. Default: no limit. */
   readonly pieceNs?: number;
-  /** A reset that the guest asks for ends the run (`-no-reboot`). Default: it starts again. */
+  /**
+   * A reset that the guest asks for or gets by a triple fault ends the run (`-no-reboot`). Default: it starts again; a
+   * guest that ends by the same triple fault before it prints anything would do so for ever, and the run ends.
+   */
   readonly noReboot?: boolean;
+  /** A triple fault ends the run; for who wants to look at it. Default false. */
+  readonly shutdownEnds?: boolean;
+  /** S3 that nothing will end does not end the run: somebody may press the power button between pieces. */
+  readonly waitSuspended?: boolean;
   /** Asked between pieces; true ends the run with outcome `budget`. */
   readonly giveUp?: () => boolean;
   /**
@@ -56,6 +63,8 @@ const RUN_SHAPE: OptionShape<BootRunOptions> = {
   piece: maybe(isWhole(1)),
   pieceNs: maybe(isPositive),
   noReboot: maybe(isFlag),
+  shutdownEnds: maybe(isFlag),
+  waitSuspended: maybe(isFlag),
   giveUp: maybe(isFunction),
   interrupt: maybe(isFunction),
 };
@@ -75,6 +84,7 @@ export function* bootInPieces(boot: Boot, options: BootRunOptions = {}): Generat
   const reached = goalTest(boot, goal);
   const { machine } = boot;
   let resets = 0;
+  const again = sameShutdown();
   let end = Math.min(machine.retired + piece, budget);
   const judge = (outcome: BootOutcome, summary: string): BootReport => boot.report(outcome, summary, resets);
   for (;;) {
@@ -103,8 +113,21 @@ export function* bootInPieces(boot: Boot, options: BootRunOptions = {}): Generat
         return judge('lost', boot.lost!);
       case 'idle':
         return judge('idle', 'every processor is halted and nothing is pending that could wake one');
-      case 'shutdown':
-        return judge('shutdown', `shut down: ${machine.shutdownReason}`);
+      case 'suspended':
+        if (options.waitSuspended !== true)
+          return judge(
+            'suspended',
+            'asleep in S3, and nothing will wake it: no RTC alarm is armed and enabled',
+          );
+        break;
+      case 'shutdown': {
+        const said = `shut down: ${machine.shutdownReason}`;
+        if (options.noReboot === true || options.shutdownEnds === true) return judge('shutdown', said);
+        if (again(boot)) return judge('shutdown', `${said}, a second time after a reset and nothing printed`);
+        resets++;
+        boot.restart();
+        break;
+      }
       case 'powered-off':
         return judge('powered-off', 'the guest turned itself off');
       case 'reset':
@@ -119,6 +142,18 @@ export function* bootInPieces(boot: Boot, options: BootRunOptions = {}): Generat
     if (stop !== 'interrupted') end = Math.min(machine.retired + piece, budget);
     yield;
   }
+}
+
+/** Whether this is the shutdown of the last time at the same place, and nothing was printed in between. */
+function sameShutdown(): (boot: Boot) => boolean {
+  let last = '';
+  return ({ machine, printed }) => {
+    const places = machine.processors.map(({ state }) => state.rip);
+    const now = [machine.shutdownReason, printed, ...places].join();
+    const same = now === last;
+    last = now;
+    return same;
+  };
 }
 
 /** The budget as it was given; turns run to their end, so more may have been executed. */

@@ -1,5 +1,5 @@
 /** Boots firmware that nobody here wrote: flash images in, serial text out, and a verdict. */
-import type { Uart16550 } from '@smm/chipset-q35';
+import { SLP_TYP_S4, SLP_TYP_S5, type Uart16550 } from '@smm/chipset-q35';
 import { RFLAGS_IF, UnmodelledError, wholeNumber } from '@smm/x86-defs';
 import { Machine } from '../../machine.ts';
 import { countsOf, cpuCore } from '../report.ts';
@@ -11,6 +11,7 @@ import { type ModuleLocation, ModuleMap, type VolumeRange } from './module-map.t
 import { PhaseTracker, phaseOf, SHELL_BANNER } from './phase.ts';
 import { type BootPlatformOptions, bootPlatform } from './platform.ts';
 import type { BootCpuReport, BootOutcome, BootReport, BootStuck } from './report.ts';
+import { SleepLog } from './sleep-log.ts';
 import { firmwareAddress, isBeyondFirmware } from './whereabouts.ts';
 
 /** Why {@link Boot.run} returned. */
@@ -18,6 +19,7 @@ export type BootStop =
   | 'budget'
   | 'interrupted'
   | 'idle'
+  | 'suspended'
   | 'shutdown'
   | 'stuck'
   | 'lost'
@@ -44,8 +46,8 @@ const ASLEEP_NS = 1_000_000_000;
 const ASLEEP_LISTENING_NS = 600_000_000_000;
 /** Characters of a text to wait for. */
 const LONGEST_TEXT = 4096;
-/** SLP_TYP that turns the machine off: what QEMU's tables give for S5. */
-const SLEEP_OFF = 0;
+/** SLP_TYPs that turn the machine off. */
+const OFF: readonly number[] = [SLP_TYP_S4, SLP_TYP_S5];
 
 /** No chip for variables. */
 const NO_FLASH = new Uint8Array(0);
@@ -60,6 +62,10 @@ export class Boot {
   lost: string | undefined;
   /** Where the firmware is. */
   readonly phases: PhaseTracker = new PhaseTracker();
+  /** Bytes that the guest has sent over the serial port. */
+  printed = 0;
+  /** The times that the guest spent in S3. */
+  readonly sleeps: SleepLog = new SleepLog();
 
   readonly #options: BootOptions;
   readonly #modules: ModuleMap;
@@ -69,7 +75,6 @@ export class Boot {
   readonly #lostDetector: LostDetector;
   readonly #looks: Looks;
   #banner = new SerialWatcher(SHELL_BANNER);
-  #spoke = false;
   #idle = false;
   /** Instructions and virtual time when an instruction was last seen to retire. */
   #active = { retired: -1, ns: 0 };
@@ -105,7 +110,7 @@ export class Boot {
       acpi: options.acpi ?? kernel !== undefined,
       transmit: (byte) => {
         for (const watcher of this.#watchers) watcher.see(byte);
-        this.#spoke = true;
+        this.printed++;
         this.#banner.see(byte);
         if (this.#banner.found) this.phases.see('shell', this.machine.chipsetSmis);
         options.serial?.(byte);
@@ -128,8 +133,13 @@ export class Boot {
         this.#resetAsked = true;
       },
       onSleep: (type) => {
-        if (type !== SLEEP_OFF) refuseSleep(type);
+        if (!OFF.includes(type)) refuseSleep(type);
         this.#offAsked = true;
+      },
+      onSuspend: () => this.sleeps.begun(this.machine.clock.now()),
+      onResume: (cause) => {
+        this.sleeps.ended(this.machine.clock.now(), cause);
+        this.#startAnew();
       },
       observer: {
         interruptDelivered: (processor, vector, kind) => {
@@ -137,6 +147,7 @@ export class Boot {
           const key = `${kind} ${vector}`;
           this.#delivered.set(key, (this.#delivered.get(key) ?? 0) + 1);
         },
+        smmLeft: (processor, from, to) => this.sleeps.leftSmm(processor, from, to),
       },
       peripherals: (parts) => bootPlatform(platform, parts),
     });
@@ -181,7 +192,8 @@ export class Boot {
       if (this.#offAsked) return 'powered-off';
       if (this.#resetAsked) return 'reset';
       if (stop === 'asked') return 'budget';
-      if (stop === 'shutdown' || stop === 'idle') return stop;
+      if (stop === 'shutdown' || stop === 'idle' || stop === 'suspended') return stop;
+      if (stop === 'asleep' && machine.suspended) return 'suspended';
       if (!this.#looks.due) continue;
       const verdict = this.#look();
       this.#looks.taken();
@@ -190,15 +202,25 @@ export class Boot {
     return 'budget';
   }
 
-  /** Does the system reset that the guest asked for: everything but RAM contents, flash contents and time. */
+  /**
+   * Does the system reset that the guest asked for, or that follows a triple fault: everything but RAM contents, flash
+   * contents and time.
+   */
   restart(): void {
     this.#resetAsked = false;
     this.#offAsked = false;
+    this.sleeps.restarted();
+    this.#startAnew();
+    this.machine.systemReset();
+  }
+
+  /** What was known of the firmware that ran is no longer true. */
+  #startAnew(): void {
     this.busyWait = undefined;
     this.lost = undefined;
+    this.#doubleFaulted = undefined;
     this.phases.restart();
     this.#banner = new SerialWatcher(SHELL_BANNER);
-    this.machine.systemReset();
   }
 
   /**
@@ -265,6 +287,7 @@ export class Boot {
       smisByPhase: new Map(phases.smis),
       delivered: new Map(this.#delivered),
       resets,
+      sleeps: this.sleeps.sleeps,
       ...countsOf(machine),
     };
   }
@@ -301,7 +324,7 @@ export class Boot {
     const { machine } = this;
     const ns = machine.clock.now();
     const runs = machine.processors.some((_, id) => machine.idleReason(id) === undefined);
-    if (runs || machine.retired !== this.#active.retired) {
+    if (runs || machine.suspended || machine.retired !== this.#active.retired) {
       this.#active = { retired: machine.retired, ns };
       return false;
     }
@@ -326,7 +349,8 @@ export class Boot {
 
   /** Garbage can run for ever; firmware runs a module of its own soon, or says something. */
   #signOfLife(): string | undefined {
-    if (this.#spoke || this.phases.phase !== 'reset' || this.machine.retired < FIRST_SIGN) return undefined;
+    if (this.printed > 0 || this.phases.phase !== 'reset' || this.machine.retired < FIRST_SIGN)
+      return undefined;
     return `after ${this.machine.retired} instructions no module of a firmware volume has run and nothing was printed: this is not firmware, or not for this processor`;
   }
 
@@ -376,7 +400,7 @@ function refuseSleep(type: number): never {
   throw new UnmodelledError(
     'SLEEP_STATE',
     `the guest asked for sleep type ${type}`,
-    'Only turning off (S5) is modelled: boot without suspending.',
+    "Only S3, S4 and S5 of QEMU's tables are modelled (SLP_TYP 1, 2 and 0): use those tables.",
     { type },
   );
 }

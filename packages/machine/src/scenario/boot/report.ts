@@ -2,10 +2,12 @@
 import type { CpuCore, RunReport } from '../report.ts';
 import type { ModuleLocation } from './module-map.ts';
 import type { BootPhase } from './phase.ts';
+import type { BootSleep } from './sleep-log.ts';
 
 /**
  * One word for a boot. `shell`, `relocated`, `text`: what was asked for. `stuck`: one processor waits for ever
- * ({@link BootStuck}); `idle`: every processor is halted and nothing is pending; `lost`: a processor executes memory
+ * ({@link BootStuck}); `idle`: every processor is halted and nothing is pending; `suspended`: in S3, and nothing will
+ * wake it; `lost`: a processor executes memory
  * that holds no code; `shutdown`: a triple fault or its like; `powered-off`: the guest turned itself off; `reset`: it
  * asked for a reset that was not wanted; `unmodelled`: it did what is not modelled; `budget`: neither within the
  * instructions or the time given; `left`: whoever ran it had enough.
@@ -16,6 +18,7 @@ export type BootOutcome =
   | 'text'
   | 'stuck'
   | 'idle'
+  | 'suspended'
   | 'lost'
   | 'shutdown'
   | 'powered-off'
@@ -64,6 +67,8 @@ export interface BootReport extends RunReport<BootOutcome> {
   readonly delivered: ReadonlyMap<string, number>;
   /** Resets that the guest asked for and got. */
   readonly resets: number;
+  /** The times that it spent in S3, in order. */
+  readonly sleeps: readonly BootSleep[];
 }
 
 /** `PiSmmCpuDxeSmm+0x3259`, or the bare address. */

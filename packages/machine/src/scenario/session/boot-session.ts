@@ -38,6 +38,8 @@ export interface SessionOptions extends Pick<BootRunOptions, 'goal' | 'budget' |
   readonly keepVars?: (image: Uint8Array) => void;
   /** Called after each piece, which takes some 50 ms. */
   readonly progress?: (session: BootSession) => void;
+  /** Somebody may press the power button, so that the guest may stay in S3 though nothing of its own will end it. */
+  readonly attended?: boolean;
   /** Wall-clock seconds after which it is given up. Default: none. */
   readonly timeout?: number | undefined;
 }
@@ -117,6 +119,11 @@ export class BootSession {
     return this.lines?.full ?? this.#toGuest.length >= MOST_TO_GUEST / 2;
   }
 
+  /** Presses the power button: an event for the OS, and the end of S3. */
+  pressPowerButton(): void {
+    this.boot.machine.pressPowerButton();
+  }
+
   /** The user leaves: the run ends after this piece. */
   leave(): void {
     this.#left = true;
@@ -140,7 +147,7 @@ export class BootSession {
 
   /** Runs to its end. Ask for it once. */
   async run(): Promise<SessionResult> {
-    const { goal, budget, noReboot, timeout, host, progress } = this.#options;
+    const { goal, budget, noReboot, attended, timeout, host, progress } = this.#options;
     const { machine } = this.boot;
     const interactive = goal === undefined;
     let pieceBegan = host.now();
@@ -149,6 +156,7 @@ export class BootSession {
       goal,
       budget,
       ...(noReboot !== undefined && { noReboot }),
+      ...(attended !== undefined && { waitSuspended: attended }),
       ...(interactive && { pieceNs: PIECE_NS }),
       interrupt: () => host.now() - pieceBegan >= LONGEST_PIECE_MS,
       giveUp: () => timeout !== undefined && this.seconds >= timeout,
@@ -168,7 +176,7 @@ export class BootSession {
       await host.breathe();
       this.#pump();
       report = this.#ended();
-      if (report === undefined && interactive) await this.#restIfIdle(before);
+      if (report === undefined && (interactive || machine.suspended)) await this.#restIfIdle(before);
     }
     this.#vars?.save();
     return { report, left: this.#left || this.#allRun, seconds: this.seconds };
@@ -237,6 +245,10 @@ export class BootSession {
   /** An idle guest's time passes as real time does, so that it costs nothing and its clock is right. */
   async #restIfIdle(before: { readonly ns: number; readonly retired: number }): Promise<void> {
     const { machine } = this.boot;
+    if (machine.suspended && !machine.chipset.mayWake) {
+      await this.#options.host.rest?.(LONGEST_REST_MS);
+      return;
+    }
     const idleNs =
       machine.clock.now() - before.ns - (machine.retired - before.retired) * machine.nsPerInstruction;
     const feeder = this.lines;
@@ -246,7 +258,8 @@ export class BootSession {
   }
 
   #pump(): void {
-    const { serial } = this.boot;
+    const { serial, machine } = this.boot;
+    if (machine.suspended) return; // keys wait for a port that has power
     while (this.#toGuest.length > 0 && serial.room > 0) serial.receive(this.#toGuest.shift()!);
   }
 

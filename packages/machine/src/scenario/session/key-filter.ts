@@ -13,6 +13,8 @@ export interface KeyActions {
   readonly help: () => void;
   /** Write the variables. */
   readonly save: () => void;
+  /** Press the power button. */
+  readonly power: () => void;
 }
 
 /**
@@ -32,7 +34,7 @@ export class KeyFilter {
   }
 
   #take(byte: number): void {
-    const { send, leave, help, save } = this.#actions;
+    const { send, leave, help, save, power } = this.#actions;
     if (!this.#escaped) {
       if (byte === ESCAPE) this.#escaped = true;
       else send(byte);
@@ -43,5 +45,6 @@ export class KeyFilter {
     else if (byte === 0x78 || byte === 0x58) leave();
     else if (byte === 0x68 || byte === 0x48 || byte === 0x3f) help();
     else if (byte === 0x73 || byte === 0x53) save();
+    else if (byte === 0x70 || byte === 0x50) power();
   }
 }
