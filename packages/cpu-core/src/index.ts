@@ -17,6 +17,16 @@ export type { TranslationStatistics } from './engine/translator/translator.ts';
 export { Interpreter } from './engine/wasm/interpreter.ts';
 export { createWindow } from './engine/window.ts';
 export { GuestFault } from './fault.ts';
+export {
+  type AccessHook,
+  type CodeHook,
+  type HookedAccess,
+  Hooks,
+  type LinearRange,
+  type MemoryRange,
+  type PortRange,
+  type Unhook,
+} from './hooks.ts';
 export { v8Flags } from './host-flags.ts';
 export * from './insn.ts';
 export {
@@ -40,6 +50,7 @@ export {
   MODE_CODE_MASK,
   MODE_FLAT_CODE,
   MODE_FLAT_DATA,
+  MODE_HOOKED,
   MODE_LMA,
   MODE_PE,
   MODE_SET_SHIFT,
@@ -51,6 +62,7 @@ export {
   MODE_WIDE,
 } from './layout.ts';
 export { nullPorts } from './null-ports.ts';
+export { joinObservers } from './observers.ts';
 export { OP, OP_NAMES, type OpId, type OpName } from './ops.ts';
 export * from './ports.ts';
 export { Processor, type ProcessorOptions, type ProcessorPorts, type RunExit } from './processor.ts';

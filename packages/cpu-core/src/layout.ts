@@ -165,6 +165,8 @@ export const MODE_SMM = 0x200;
 export const MODE_WIDE = 0x400;
 /** SSE instructions that the CPU model has raise neither #UD nor #NM: CR0.EM and CR0.TS clear, CR4.OSFXSR set. */
 export const MODE_SSE = 0x800;
+/** Somebody hooked code of this processor: decoded code stops short of what any processor's hooks name. */
+export const MODE_HOOKED = 0x1000;
 /** Position of the number, 8 bits, that tells apart the instruction sets of an engine's processors: their models. */
 export const MODE_SET_SHIFT = 16;
 

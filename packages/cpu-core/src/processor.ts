@@ -14,6 +14,7 @@ import {
   SmmError,
 } from '@smm/x86-defs';
 import { GuestFault, VECTOR_SHUTDOWN } from './fault.ts';
+import type { Hooks } from './hooks.ts';
 import { Insn } from './insn.ts';
 import * as L from './layout.ts';
 import {
@@ -84,9 +85,9 @@ export interface ProcessorOptions {
 export interface RunExit {
   /**
    * `budget`: used up. `halted`, `shutdown`, `wait-for-sipi`: nothing to do until an event line is raised.
-   * `event`: {@link Processor.requestExit} was called.
+   * `event`: {@link Processor.requestExit} was called. `stopped`: a hook asked for it.
    */
-  reason: 'budget' | 'halted' | 'shutdown' | 'wait-for-sipi' | 'event';
+  reason: 'budget' | 'halted' | 'shutdown' | 'wait-for-sipi' | 'event' | 'stopped';
   /** Instructions retired (a REP iteration is one). */
   retired: number;
 }
@@ -112,8 +113,12 @@ export class Processor {
    * {@link modeChanged}; {@link registers} does so by itself.
    */
   readonly state: CpuState;
-  /** What it reaches outside itself. */
-  readonly ports: ProcessorPorts;
+  /** What it reaches outside itself, by way of its hooks. */
+  ports: ProcessorPorts;
+  /** What it was given as ports. @internal */
+  readonly ownPorts: ProcessorPorts;
+  /** Functions that are told what happens here. Set by the engine. */
+  hooks!: Hooks;
   /** What it may do without asking them. */
   readonly shortcuts: Shortcuts;
   /** Switches in force. */
@@ -142,7 +147,8 @@ export class Processor {
   insn: Insn = new Insn();
 
   #registers: Registers | undefined;
-  readonly #setBits: number;
+  /** Bits of the mode word that are not computed. */
+  #setBits: number;
   #running = false;
   /** Inside the tier: the budget in the state page is what is left of a run. */
   #inTier = false;
@@ -155,6 +161,7 @@ export class Processor {
     this.index = options.index;
     this.state = options.state;
     this.ports = options.ports;
+    this.ownPorts = options.ports;
     this.model = options.model;
     this.cr4Bits = validCr4Bits(options.model);
     this.available = options.available;
@@ -225,6 +232,24 @@ export class Processor {
   modeChanged(): void {
     this.state.mode = computeMode(this.state, this.cpl) | this.#setBits;
     this.onModeChanged?.();
+  }
+
+  /** Sets or clears a bit of the mode word that is not computed. @internal */
+  setModeBit(bit: number, on: boolean): void {
+    const bits = on ? this.#setBits | bit : this.#setBits & ~bit;
+    if (bits === this.#setBits) return;
+    this.#setBits = bits;
+    this.modeChanged();
+  }
+
+  /** Puts ports in front of its own; undefined: nothing is in front of them. @internal */
+  interpose(ports: Pick<ProcessorPorts, 'io' | 'observer'> | undefined): void {
+    this.ports = ports === undefined ? this.ownPorts : Object.assign(Object.create(this.ownPorts), ports);
+  }
+
+  /** Inside {@link run}. */
+  get running(): boolean {
+    return this.#running;
   }
 
   /** Drops cached translations, global ones too: control registers or SMM changed what addresses mean. */
@@ -324,6 +349,7 @@ export class Processor {
     resetRegisters(this, kind, bsp);
     this.modeChanged();
     this.flushAll();
+    this.hooks.forget();
     this.recheckEvents();
   }
 
@@ -353,6 +379,7 @@ export class Processor {
     restoreProcessor(this.state, snapshot);
     this.modeChanged();
     this.flushAll();
+    this.hooks.forget();
   }
 
   /**
@@ -375,10 +402,11 @@ export class Processor {
     }
     this.#running = true;
     this.#exitRequested = false;
+    this.hooks.stopping = false;
     let retired = 0;
     try {
       for (;;) {
-        if (this.#exitRequested) return { reason: 'event', retired };
+        if (this.#exitRequested) return { reason: this.hooks.stopping ? 'stopped' : 'event', retired };
         if (this.state.activity & IDLE) {
           this.state.set32(L.ST_EXIT_REQUEST, 0);
           retired += this.#takeEvents();
@@ -451,7 +479,10 @@ export class Processor {
         'Report this: the engine must rethrow the error that made it stop.',
         { rip: s.rip },
       );
-    } else if (used === 0) s.activity |= held;
+    } else if (used === 0) {
+      s.activity |= held;
+      s.set32(L.ST_EFLAGS, s.get32(L.ST_EFLAGS) | (before & RFLAGS_RF));
+    }
     if (stepping && used > 0 && !this.#softwareInterrupt && !(s.activity & L.ACT_SHADOW_MOVSS)) {
       s.activity |= L.ACT_DEBUG_TRAP;
     }

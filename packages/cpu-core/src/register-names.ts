@@ -98,7 +98,7 @@ export type BigRegister =
 export type RegisterName = NumberRegister | BigRegister;
 
 /** What has to follow a write. */
-export type RegisterEffect = 'none' | 'mode' | 'translations';
+type RegisterEffect = 'none' | 'mode' | 'translations';
 
 /** One register. */
 export interface RegisterRow {

@@ -13,12 +13,16 @@ import type { CpuState } from './state.ts';
 export class Shortcuts {
   readonly #state: CpuState;
   readonly #hasTsc: boolean;
+  #counter: TimeCounter | undefined;
+  #tsc = false;
+  #pauseWatched = true;
+  #heard = { ports: false, instructions: false };
 
   /** `hasTsc`: the model has RDTSC. */
   constructor(state: CpuState, hasTsc: boolean) {
     this.#state = state;
     this.#hasTsc = hasTsc;
-    this.pauseWatched = true;
+    this.#apply();
   }
 
   /**
@@ -35,23 +39,41 @@ export class Shortcuts {
 
   /** The counter that IN may compute; undefined for none. */
   set counter(counter: TimeCounter | undefined) {
-    const s = this.#state;
-    s.set32(L.ST_TIME_PORT, counter === undefined ? 0 : counter.port + counter.size * 0x1_0000);
-    if (counter === undefined) return;
-    s.views.f64[(s.base + L.ST_TIME_FREQUENCY) >>> 3] = counter.frequencyHz;
-    s.set32(L.ST_TIME_MASK, counter.mask);
+    this.#counter = counter;
+    this.#apply();
   }
 
   /**
    * RDTSC may compute the counter, as whole nanoseconds: nobody wants to hear of it, and {@link setTime} is kept true.
    */
   set tsc(allowed: boolean) {
-    this.#state.set32(L.ST_TIME_TSC, allowed && this.#hasTsc ? 1 : 0);
+    this.#tsc = allowed;
+    this.#apply();
   }
 
   /** PAUSE is told to the observer. Initially true. */
   set pauseWatched(watched: boolean) {
-    this.#state.set32(L.ST_PAUSE_WATCHED, watched ? 1 : 0);
+    this.#pauseWatched = watched;
+    this.#state.set32(L.ST_PAUSE_WATCHED, watched || this.#heard.instructions ? 1 : 0);
+  }
+
+  /** A hook wants to hear of every port access, or of every instruction that observers are told of: no shortcuts. */
+  hear(heard: { readonly ports: boolean; readonly instructions: boolean }): void {
+    this.#heard = { ...heard };
+    this.#apply();
+  }
+
+  #apply(): void {
+    const s = this.#state;
+    const { ports, instructions } = this.#heard;
+    const counter = ports ? undefined : this.#counter;
+    s.set32(L.ST_TIME_PORT, counter === undefined ? 0 : counter.port + counter.size * 0x1_0000);
+    if (counter !== undefined) {
+      s.views.f64[(s.base + L.ST_TIME_FREQUENCY) >>> 3] = counter.frequencyHz;
+      s.set32(L.ST_TIME_MASK, counter.mask);
+    }
+    s.set32(L.ST_TIME_TSC, this.#tsc && this.#hasTsc && !instructions ? 1 : 0);
+    s.set32(L.ST_PAUSE_WATCHED, this.#pauseWatched || instructions ? 1 : 0);
   }
 
   /** How often time was read without asking, since this was last set. */

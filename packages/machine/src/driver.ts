@@ -79,6 +79,8 @@ export class Driver {
   retired = 0;
   /** The reason of the last shutdown of a processor. */
   shutdownReason: string | undefined;
+  /** The processor whose hook stopped the last run. */
+  stoppedBy: number | undefined;
   /** Told of turns; set by the wiring. */
   listener!: TurnListener;
   readonly #p: DriverPorts;
@@ -96,6 +98,8 @@ export class Driver {
   #busy = false;
   #startNs = 0;
   #startRetired = 0;
+  /** Instructions of all processors when the piece began that runs right now. */
+  #retiredBefore = 0;
   /** Virtual time up to which nothing but the processor's own turn ends its run. */
   #deadlineNs = 0;
   #yielded = false;
@@ -116,6 +120,12 @@ export class Driver {
   /** The processor that executes right now, inside its devices and observers. */
   get current(): Processor | undefined {
     return this.#current;
+  }
+
+  /** Instructions of all processors, exact inside devices, observers and hooks too. */
+  retiredNow(): number {
+    const p = this.#current;
+    return p === undefined ? this.retired : this.#retiredBefore + p.retiredNow() - this.#startRetired;
   }
 
   /** Virtual time at the current instruction, nanoseconds. */
@@ -155,10 +165,12 @@ export class Driver {
   runTurn(slice: number): MachineStop | 'turn' {
     countOrInfinity('the slice of a turn', slice, 1);
     this.checkIdle('runTurn');
+    this.stoppedBy = undefined;
     for (let alarms = 0; alarms < ALARMS_ASLEEP; alarms++) {
       const turn = this.#turnToTake();
       if (turn !== undefined) {
         const ended = this.#advance(turn, slice);
+        if (this.stoppedBy !== undefined) return 'stopped';
         return this.shutdownReason !== undefined ? 'shutdown' : ended ? 'turn' : 'budget';
       }
       const end = this.#nextRound();
@@ -174,10 +186,12 @@ export class Driver {
     const standing = this.#turn;
     const interrupt = this.#interrupt;
     this.#interrupt = undefined;
+    this.stoppedBy = undefined;
     try {
       const turn = this.#begin(index, 1);
       turn.preempted = false;
-      this.#advance(turn, 1);
+      // A hook that stops before the instruction has been told of it then: it does not stop there twice.
+      if (!this.#advance(turn, 1)) this.#advance(turn, 1);
     } finally {
       this.#turn = standing;
       this.#interrupt = interrupt;
@@ -308,12 +322,14 @@ export class Driver {
     this.#interrupt = interrupt;
     let asleepAt = -1;
     let alarms = 0;
+    this.stoppedBy = undefined;
     try {
       for (;;) {
         for (let turn = this.#turnToTake(); turn !== undefined; turn = this.#turnToTake()) {
           const most = exactly ? end - this.retired : Number.POSITIVE_INFINITY;
           const ended = this.#advance(turn, most);
           if (this.shutdownReason !== undefined) return 'shutdown';
+          if (this.stoppedBy !== undefined) return 'stopped';
           if (this.retired >= end && (ended || exactly)) return 'budget';
           if (!ended) return 'interrupted';
         }
@@ -390,6 +406,7 @@ export class Driver {
         this.#clock.advanceTo(this.#reachedNs);
         this.#behind = false;
         if (this.#later !== undefined) turn.left = 0;
+        else if (this.stoppedBy !== undefined && turn.left > 0) return false;
       }
     } finally {
       this.#current = undefined;
@@ -412,6 +429,7 @@ export class Driver {
     const nowNs = clock.now();
     this.#startNs = nowNs;
     this.#startRetired = processor.retiredNow();
+    this.#retiredBefore = this.retired;
     processor.shortcuts.setTime(nowNs, this.#startRetired, nsPerInstruction);
     const nextAlarm = clock.nextExpiry();
     const planned = Math.max(1, Math.min(turn.left, Math.ceil((nextAlarm - nowNs) / nsPerInstruction)));
@@ -431,6 +449,7 @@ export class Driver {
       this.#reachedNs = nowNs + used * nsPerInstruction;
       this.#behind = true;
     }
+    if (exit.reason === 'stopped') this.stoppedBy = processor.index;
     const rests = exit.reason === 'halted' || exit.reason === 'wait-for-sipi' || exit.reason === 'shutdown';
     if (rests) this.#awake[processor.index] = 0;
     if (rests || this.#yielded) {

@@ -135,9 +135,17 @@ export interface MachineOptions {
 /**
  * Why `Machine.run` returned: nothing can happen any more (`idle`), timers go on while no processor wakes (`asleep`),
  * nothing will end S3 (`suspended`), a processor shut down, a limit was reached (`budget`), `until` or `interrupt` said
- * so.
+ * so, or a hook of a processor (`Processor.hooks`) stopped it (`stopped`, see `Machine.stoppedBy`).
  */
-export type MachineStop = 'idle' | 'asleep' | 'suspended' | 'shutdown' | 'budget' | 'asked' | 'interrupted';
+export type MachineStop =
+  | 'idle'
+  | 'asleep'
+  | 'suspended'
+  | 'shutdown'
+  | 'budget'
+  | 'asked'
+  | 'interrupted'
+  | 'stopped';
 
 /** Limits of a run. */
 export interface RunLimits {

@@ -96,9 +96,14 @@ export class Machine {
     return this.#parts.console.lines;
   }
 
-  /** Instructions of all processors so far. */
+  /** Instructions of all processors so far; exact inside devices, observers and hooks too. */
   get retired(): number {
-    return this.#parts.driver.retired;
+    return this.#parts.driver.retiredNow();
+  }
+
+  /** The processor whose hook ended the last run or step (`stopped`), or undefined: another reason did. */
+  get stoppedBy(): number | undefined {
+    return this.#parts.driver.stoppedBy;
   }
 
   /** The reason of the last shutdown of a processor. */

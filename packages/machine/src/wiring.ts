@@ -1,7 +1,7 @@
 /** Builds a machine: makes its parts and connects them. Nothing here runs afterwards but the connections. */
 import { IoPortSpace, PhysicalAddressSpace, TX_DMA, txInitiator, VirtualClock } from '@smm/bus';
 import type { Q35Chipset, WakeCause } from '@smm/chipset-q35';
-import { createWindow, Engine, type Processor } from '@smm/cpu-core';
+import { createWindow, Engine, joinObservers, type Processor } from '@smm/cpu-core';
 import { SaveStateCodec } from '@smm/smram';
 import type { SaveStateLayout } from '@smm/x86-defs';
 import { ApicBus, LocalApic } from '@smm/xapic';
@@ -11,7 +11,7 @@ import { TranslationWatch } from './accel/translation-watch.ts';
 import { Driver } from './driver.ts';
 import { checkMachineOptions, type MachineOptions, NS_PER_INSTRUCTION } from './machine-options.ts';
 import type { Counters } from './machine-state.ts';
-import { apicObserver, joinObservers, machineObserver } from './observers.ts';
+import { apicObserver, machineObserver } from './observers.ts';
 import { APIC_PAGE, APIC_REGION_SIZE, ApicPage } from './platform/apic-page.ts';
 import { buildChipset } from './platform/chipset.ts';
 import { DebugConsole } from './platform/debug-console.ts';

@@ -208,3 +208,20 @@ describe.each([1, 37, 10_000])('PAUSE that ends a turn, slices of %i', (slice) =
     if (slice > 1) expect(Math.abs(first! - second!)).toBeLessThan(100); // turn by turn, whatever the slice
   });
 });
+
+it('what is read alone is told to a hook of ports while there is one, with the same values', () => {
+  const schedule = { seed: 0, slice: 50 };
+  const hooked = machine({ tier: 'translator', schedule });
+  const plain = machine({ tier: 'translator', schedule });
+  let told = 0;
+  const remove = hooked.processors[0]!.hooks.port({ at: 0x608 }, () => void told++);
+  for (const m of [hooked, plain]) m.run({ instructions: 900 });
+  expect(told).toBeGreaterThan(100);
+  expect(look(hooked)).toEqual(look(plain));
+  remove();
+  const before = told;
+  for (const m of [hooked, plain]) m.run({ instructions: 10_000 });
+  expect(told).toBe(before);
+  expect(look(hooked)).toEqual(look(plain));
+  expect(alone(hooked)).toBeGreaterThan(660);
+});

@@ -1,6 +1,7 @@
 /** Decodes blocks into the op cache. */
 import { SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_SS } from '@smm/x86-defs';
 import { decodeFields } from '../decode/decode.ts';
+import type { HookedAddresses } from '../hooked-addresses.ts';
 import { Insn, K_IMM, K_MEM, K_MM, K_REG, K_REL, K_XMM, REG_NONE, REG_RIP } from '../insn.ts';
 import * as L from '../layout.ts';
 import { ENDS_BLOCK, OP, opsWith, opTable, VECTOR_OPS } from '../ops.ts';
@@ -9,7 +10,7 @@ import type { Views } from '../state-access.ts';
 import { nextRip } from './branch.ts';
 import { Block, type CodePages, highRip } from './code-pages.ts';
 import type { Core } from './core.ts';
-import { codeSize, type Fetcher } from './fetch.ts';
+import { codeSize, type Fetcher, linearRip } from './fetch.ts';
 import { FLAGS_KEEPS, FLAGS_SETS, flagUse } from './flag-use.ts';
 import { FormIndex, NO_HANDLER } from './form-index.ts';
 import type { Translator } from './translator/translator.ts';
@@ -60,6 +61,8 @@ export class BlockBuilder {
   readonly #forms: Readonly<Record<Addressing, FormIndex>>;
   /** Functions of instructions for TypeScript that may do without it. */
   readonly #shortcuts: Program['shortcuts'];
+  /** Code that some processor's hooks name. */
+  readonly #hooked: HookedAddresses;
   readonly #start: number;
   #end: number;
   #free: number;
@@ -76,7 +79,15 @@ export class BlockBuilder {
   /** Told of all that is decoded and forgotten, if there is one. */
   translator: Translator | undefined;
 
-  constructor(views: Views, code: CodePages, program: Program, start: number, end: number) {
+  constructor(
+    views: Views,
+    code: CodePages,
+    program: Program,
+    hooked: HookedAddresses,
+    start: number,
+    end: number,
+  ) {
+    this.#hooked = hooked;
     this.#views = views;
     this.#code = code;
     this.#forms = {
@@ -116,7 +127,7 @@ export class BlockBuilder {
 
   /**
    * Decodes the block at ST_RIP, whose first byte is at `host`. Undefined if not even one instruction can be cached
-   * (it comes from a device). Faults of the first instruction's fetch are raised.
+   * (it comes from a device, or is hooked). Faults of the first instruction's fetch are raised.
    */
   build(core: Core, fetcher: Fetcher, host: number): Block | undefined {
     if (this.#free + BLOCK_BYTES > this.#end) this.#clear();
@@ -129,9 +140,14 @@ export class BlockBuilder {
     const size = codeSize(mode);
     const onPage = 0x1000 - (host & 0xfff);
     const end = host + (size === 64 ? onPage : Math.min(onPage, limit - ripLow + 1));
+    const hooked = mode & L.MODE_HOOKED ? this.#hooked : undefined;
+    const linear = hooked === undefined ? 0 : linearRip(state);
+    const flat = (mode & L.MODE_FLAT_CODE) !== 0;
+    if (hooked?.cuts(linear, flat)) return undefined;
     let at = host;
     let count = 0;
     while (count < BLOCK_LIMIT && at < end) {
+      if (hooked?.cuts(linear + at - host, flat)) break;
       const insn = list[count]!;
       const length = decodeFields(views.u8, at, end - at, size, insn, available);
       if (length === 0) break;

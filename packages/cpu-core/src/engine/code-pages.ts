@@ -5,7 +5,7 @@
 import * as L from '../layout.ts';
 import type { Views } from '../state-access.ts';
 import type { Core } from './core.ts';
-import { TLB_ADDEND, TLB_ENTRY_SIZE, TLB_GUARDED, TLB_SIZE, TLB_WRITE_TAG } from './tlb.ts';
+import { TLB_ADDEND, TLB_ENTRY_SIZE, TLB_GUARDED, TLB_SIZE, TLB_WATCHED, TLB_WRITE_TAG } from './tlb.ts';
 
 const LINE_SHIFT = 6;
 const LINE_BYTES = 1 << LINE_SHIFT;
@@ -239,8 +239,8 @@ export class CodePages {
     const { i32 } = this.#views;
     const at = entry >>> 2;
     const tag = i32[at + (TLB_WRITE_TAG >>> 2)]!;
-    if (tag & 0xfff) return; // empty
-    const host = (tag + i32[at + (TLB_ADDEND >>> 2)]!) >>> 0;
+    if (tag & 0xfff & ~TLB_WATCHED) return; // empty
+    const host = ((tag & ~0xfff) + i32[at + (TLB_ADDEND >>> 2)]!) >>> 0;
     if (host >>> 12 !== number) return;
     i32[at + (TLB_WRITE_TAG >>> 2)] = -1;
     i32[at + (TLB_WRITE_TAG >>> 2) + 1] = -1;
@@ -326,6 +326,18 @@ export class CodePages {
       for (let b = chain; b !== undefined; b = b.chained) markLines(lines, b.start & 0xfff, b.length);
     }
     for (const b of tails) markLines(lines, 0, b.tail);
+  }
+
+  /** Drops the blocks that were decoded in a mode with one of these bits. */
+  dropModes(bits: number): void {
+    for (const page of [...this.#pages.values()]) {
+      const dropped: Block[] = [];
+      for (const chain of page.chains)
+        for (let b = chain; b !== undefined; b = b.chained) if (b.mode & bits) dropped.push(b);
+      const changed = new Set([page]);
+      for (const block of dropped) this.#drop(block, changed);
+      for (const each of changed) this.#settle(each);
+    }
   }
 
   /**

@@ -1,4 +1,5 @@
 /** What the engine knows about one processor beside its architectural state. */
+import type { CodeHooks } from '../hooks.ts';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
 import type { CpuState } from '../state.ts';
@@ -30,6 +31,8 @@ export class Core {
   readonly jumpLog: number;
   /** A device was accessed, or code was written, since this was last cleared: the block must end. */
   leaveBlock = false;
+  /** What is told of instructions, if anything is. */
+  codeHooks: CodeHooks | undefined;
 
   /** Lays out the processor's part of the engine memory behind its state page. */
   constructor(views: Views, state: CpuState) {

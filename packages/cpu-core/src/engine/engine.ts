@@ -14,6 +14,8 @@ import {
   SEG_CS,
   SmmError,
 } from '@smm/x86-defs';
+import { HookedAddresses } from '../hooked-addresses.ts';
+import { Hooks } from '../hooks.ts';
 import * as L from '../layout.ts';
 import type { ProcessorBehaviour, RamWindow } from '../ports.ts';
 import { Processor, type ProcessorPorts } from '../processor.ts';
@@ -122,6 +124,8 @@ export class Engine {
   readonly #code: CodePages;
   /** What the processors made so far have, by MODE_SET_SHIFT's number. */
   readonly #sets: Uint8Array[] = [];
+  /** Code that hooks of some processor name. */
+  readonly #hooked = new HookedAddresses();
   /** End of the part not given to processors: they are laid out from the end, decoded code from the start. */
   #end: number;
   #builder: BlockBuilder | undefined;
@@ -180,6 +184,7 @@ export class Engine {
         : new GeneratedTier(core, memory, fetcher, stepper, this.#code, this.#generate(tier));
     memory.flush();
     cpu.onModeChanged = modeHook(core, memory);
+    cpu.hooks = this.#hooks(core, memory);
     this.#cores.push(core);
     cpu.reset('power-up', options.bsp);
     return cpu;
@@ -197,6 +202,21 @@ export class Engine {
         {},
       );
     return this.#sets.push(available) - 1;
+  }
+
+  #hooks(core: Core, memory: GuestMemory): Hooks {
+    return new Hooks(core.cpu, {
+      code: (hooks, changed, added) => {
+        core.codeHooks = hooks;
+        if (added) this.#hooked.add(changed);
+        else this.#hooked.delete(changed);
+        // What was decoded without the hook, or is cut short by it, is decoded anew.
+        this.#code.dropModes(L.MODE_HOOKED);
+        for (const each of this.#cores) each.leaveBlock = true;
+        core.cpu.setModeBit(L.MODE_HOOKED, hooks !== undefined);
+      },
+      memory: (hooks) => memory.watch(hooks),
+    });
   }
 
   #allocate(index: number): number {
@@ -229,7 +249,14 @@ export class Engine {
     const shared = !(window.buffer instanceof ArrayBuffer);
     const interpreter = this.#options.interpreter ?? new Interpreter();
     const compiled = interpreter.forMemory(shared, tier === 'translator');
-    this.#builder ??= new BlockBuilder(this.#views, this.#code, compiled.program, cacheOffset, this.#end);
+    this.#builder ??= new BlockBuilder(
+      this.#views,
+      this.#code,
+      compiled.program,
+      this.#hooked,
+      cacheOffset,
+      this.#end,
+    );
     const generated = new GeneratedCode({
       memory: window,
       interpreter: compiled,

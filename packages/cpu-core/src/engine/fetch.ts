@@ -3,6 +3,7 @@ import { GP_VECTOR, SEG_CS } from '@smm/x86-defs';
 import { decode } from '../decode/decode.ts';
 import { type CodeSize, Insn } from '../insn.ts';
 import * as L from '../layout.ts';
+import type { CpuState } from '../state.ts';
 import type { Core } from './core.ts';
 import type { GuestMemory } from './guest-memory.ts';
 
@@ -13,6 +14,12 @@ const CACHE_LIMIT = 1 << 12;
 export function codeSize(mode: number): CodeSize {
   const field = mode & L.MODE_CODE_MASK;
   return field === 2 ? 64 : field === 1 ? 32 : 16;
+}
+
+/** Linear address of RIP: canonical as a signed number in 64-bit code, else below 2^32. */
+export function linearRip(state: CpuState): number {
+  const rip = state.getSigned(L.ST_RIP);
+  return (state.mode & L.MODE_CODE_MASK) === 2 ? rip : (state.segBase(SEG_CS) + rip) % 0x1_0000_0000;
 }
 
 /** Fetches and decodes single instructions for one processor. */

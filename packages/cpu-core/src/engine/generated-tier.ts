@@ -262,7 +262,8 @@ export class GeneratedTier implements Tier, Imports {
       const host = crosses
         ? this.#memory.translateAcross(linear, size, kind, user)
         : this.#memory.translate(linear, kind, user);
-      if (host >= 0 && !(write && this.#hitsCode(host, size))) {
+      const plain = host >= 0 && !this.#memory.isWatched(linear, size);
+      if (plain && !(write && this.#hitsCode(host, size))) {
         state.set32(L.ST_BUDGET, this.#budget - rest);
         this.#back = BACK_BUDGET;
         return host;

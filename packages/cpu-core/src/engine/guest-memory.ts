@@ -3,6 +3,7 @@
  * else.
  */
 import { CR0_PG, CR4_PAE, EFER_LMA, PF_VECTOR, RFLAGS_AC } from '@smm/x86-defs';
+import type { MemoryHooks } from '../hooks.ts';
 import * as L from '../layout.ts';
 import {
   ACCESS_EXEC,
@@ -28,9 +29,11 @@ import {
   TLB_GUARDED,
   TLB_READ_TAG,
   TLB_SIZE,
+  TLB_WATCHED,
   TLB_WRITE_TAG,
   tlbEntry,
 } from './tlb.ts';
+import { markWatched } from './watched-pages.ts';
 
 type Size = 1 | 2 | 4;
 /**
@@ -60,6 +63,8 @@ export class GuestMemory implements LinearMemory {
   readonly #fetched = new Map<number, number>();
   readonly #large = new LargePages();
   readonly #pdptes: Uint32Array;
+  /** What is told of accesses, if anything is. */
+  #watch: MemoryHooks | undefined;
   low = 0;
   high = 0;
 
@@ -154,7 +159,36 @@ export class GuestMemory implements LinearMemory {
     request.pdptes = usesPdptes(request) && cpu.behaviour.checkPdptes ? this.#pdptes : null;
   }
 
+  /** Tells `watch` of accesses from now on. To be called again when it watches other pages. */
+  watch(watch: MemoryHooks | undefined): void {
+    this.#watch = watch;
+    this.#core.leaveBlock = true;
+    markWatched(this.#core, (page) => watch?.hasPage(page) === true);
+  }
+
+  /** Somebody is to be told of such an access. */
+  isWatched(linear: number, size: number): boolean {
+    return this.#watch?.overlaps(linear, size) === true;
+  }
+
+  /** As the beginning of {@link translate}, for a page that is watched: -1 if no entry has it. */
+  #watchedHit(linear: number, access: number, entry: number): number {
+    if (access === ACCESS_EXEC) return -1;
+    const { i32 } = this.#core.views;
+    const guarded = access === ACCESS_WRITE && i32[(entry + TLB_GUARDED) >>> 2] === 1;
+    const at = (entry + (guarded ? TLB_READ_TAG : access * 8)) >>> 2;
+    const tag = (low32(linear) & ~0xfff) | TLB_WATCHED;
+    if (i32[at] !== tag || i32[at + 1] !== high32(linear)) return -1;
+    const host = (low32(linear) + i32[(entry + TLB_ADDEND) >>> 2]!) >>> 0;
+    return !guarded || this.#code.isCode(host) ? host : -1;
+  }
+
   #miss(linear: number, access: number, user: boolean, entry: number): number {
+    const watch = this.#watch;
+    if (watch !== undefined) {
+      const host = this.#watchedHit(linear, access, entry);
+      if (host >= 0) return host;
+    }
     if (this.#deviceKnown && this.#sameDevice(linear, access)) return -1;
     const { cpu, views } = this.#core;
     const request = this.#request;
@@ -188,9 +222,10 @@ export class GuestMemory implements LinearMemory {
     this.#core.tlbFilled.add(entry);
     if (result.pageSize !== 0x1000) this.#large.add(linear, result.pageSize);
     const write = result.writable && !this.#code.isCode(hostPage);
-    i32[at] = result.readable ? page : -1;
+    const mark = watch?.hasPage(linear - (linear & 0xfff)) ? TLB_WATCHED : 0;
+    i32[at] = result.readable ? page | mark : -1;
     i32[at + 1] = result.readable ? high : -1;
-    i32[at + (TLB_WRITE_TAG >>> 2)] = write ? page : -1;
+    i32[at + (TLB_WRITE_TAG >>> 2)] = write ? page | mark : -1;
     i32[at + (TLB_WRITE_TAG >>> 2) + 1] = write ? high : -1;
     i32[at + (TLB_EXEC_TAG >>> 2)] = result.executable ? page : -1;
     i32[at + (TLB_EXEC_TAG >>> 2) + 1] = result.executable ? high : -1;
@@ -210,6 +245,12 @@ export class GuestMemory implements LinearMemory {
   }
 
   load(linear: number, size: Size, user: boolean): number {
+    const value = this.#load(linear, size, user);
+    if (this.#watch !== undefined) this.#watch.tell(false, linear, size, value);
+    return value;
+  }
+
+  #load(linear: number, size: Size, user: boolean): number {
     if ((linear & 0xfff) + size > 0x1000) return this.#loadCrossing(linear, size, user);
     const host = this.translate(linear, ACCESS_READ, user);
     if (host < 0) {
@@ -228,6 +269,11 @@ export class GuestMemory implements LinearMemory {
   }
 
   loadWords(linear: number, user: boolean): void {
+    this.#loadWords(linear, user);
+    if (this.#watch !== undefined) this.#watch.tell(false, linear, 8, this.low, this.high);
+  }
+
+  #loadWords(linear: number, user: boolean): void {
     const crosses = (linear & 0xfff) > 0xff8;
     if (!crosses) {
       const host = this.translate(linear, ACCESS_READ, user);
@@ -238,11 +284,16 @@ export class GuestMemory implements LinearMemory {
         return;
       }
     } else this.#probe(linear, 8, ACCESS_READ, user);
-    this.low = this.load(linear, 4, user);
-    this.high = this.load(this.#after(linear, 4), 4, user);
+    this.low = this.#load(linear, 4, user);
+    this.high = this.#load(this.#after(linear, 4), 4, user);
   }
 
   store(linear: number, size: Size, value: number, user: boolean): void {
+    this.#store(linear, size, value, user);
+    if (this.#watch !== undefined) this.#watch.tell(true, linear, size, cutTo(size, value));
+  }
+
+  #store(linear: number, size: Size, value: number, user: boolean): void {
     if ((linear & 0xfff) + size > 0x1000) {
       this.#storeCrossing(linear, size, value, user);
       return;
@@ -266,6 +317,11 @@ export class GuestMemory implements LinearMemory {
   }
 
   storeWords(linear: number, low: number, high: number, user: boolean): void {
+    this.#storeWords(linear, low, high, user);
+    if (this.#watch !== undefined) this.#watch.tell(true, linear, 8, low, high);
+  }
+
+  #storeWords(linear: number, low: number, high: number, user: boolean): void {
     const crosses = (linear & 0xfff) > 0xff8;
     if (!crosses) {
       const host = this.translate(linear, ACCESS_WRITE, user);
@@ -277,8 +333,8 @@ export class GuestMemory implements LinearMemory {
         return;
       }
     } else this.probeWrite(linear, 8, user);
-    this.store(linear, 4, low, user);
-    this.store(this.#after(linear, 4), 4, high, user);
+    this.#store(linear, 4, low, user);
+    this.#store(this.#after(linear, 4), 4, high, user);
   }
 
   #wrote(host: number, size: number): void {
@@ -288,13 +344,13 @@ export class GuestMemory implements LinearMemory {
   #loadCrossing(linear: number, size: Size, user: boolean): number {
     this.#probe(linear, size, ACCESS_READ, user);
     let value = 0;
-    for (let i = 0; i < size; i++) value += this.load(this.#after(linear, i), 1, user) * 2 ** (8 * i);
+    for (let i = 0; i < size; i++) value += this.#load(this.#after(linear, i), 1, user) * 2 ** (8 * i);
     return value;
   }
 
   #storeCrossing(linear: number, size: Size, value: number, user: boolean): void {
     this.probeWrite(linear, size, user);
-    for (let i = 0; i < size; i++) this.store(this.#after(linear, i), 1, (value >>> (8 * i)) & 0xff, user);
+    for (let i = 0; i < size; i++) this.#store(this.#after(linear, i), 1, (value >>> (8 * i)) & 0xff, user);
   }
 
   #probe(linear: number, size: number, access: number, user: boolean): void {
@@ -314,6 +370,7 @@ export class GuestMemory implements LinearMemory {
 
   hostOffset(linear: number, access: number, user: boolean): number {
     const host = this.translate(linear, access, user);
+    if (this.#watch?.hasPage(linear - (linear & 0xfff))) return -1;
     return host >= 0 && access === ACCESS_WRITE && this.#code.isCode(host) ? -1 : host;
   }
 
@@ -377,6 +434,10 @@ export class GuestMemory implements LinearMemory {
     else for (const key of fetched.keys()) if (key >= first && key < end) fetched.delete(key);
     if (fetched.size !== before) this.#core.jumpFilled.clear();
   }
+}
+
+function cutTo(size: Size, value: number): number {
+  return size === 4 ? value : value & (2 ** (8 * size) - 1);
 }
 
 function newRequest(): TranslateRequest {

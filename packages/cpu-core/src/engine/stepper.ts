@@ -1,16 +1,19 @@
 /** Executes one instruction with the evaluator or its helper: the slow, exact way that both tiers fall back on. */
 import { UnmodelledError } from '@smm/x86-defs';
-import type { Insn } from '../insn.ts';
+import { type Insn, REP_NONE } from '../insn.ts';
 import * as L from '../layout.ts';
-import { OP_NAMES } from '../ops.ts';
+import { OP, OP_NAMES, opTable } from '../ops.ts';
 import { SEMANTICS, type Semantics } from '../semantics/semantics.ts';
 import type { Helper } from '../system/helpers.ts';
 import { advanceRip } from './branch.ts';
 import type { Core } from './core.ts';
 import { EvalBuilder } from './eval-builder.ts';
-import { codeSize, type Fetcher } from './fetch.ts';
+import { codeSize, type Fetcher, linearRip } from './fetch.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { moveNumber } from './move-number.ts';
+
+/** Operations that a REP prefix repeats. */
+const REPEATED = opTable([1, [OP.MOVS, OP.CMPS, OP.STOS, OP.LODS, OP.SCAS, OP.INS, OP.OUTS]]);
 
 const IDLE = L.ACT_HALTED | L.ACT_SHUTDOWN | L.ACT_WAIT_SIPI;
 
@@ -43,16 +46,23 @@ export class Stepper {
    */
   step(begun = false): number {
     if (!begun) this.#memory.beginInstruction();
-    const { state, cpu } = this.#core;
+    const { state, cpu, codeHooks } = this.#core;
     cpu.insnRip = state.rip;
+    let insn: Insn;
     try {
-      const insn = this.#fetcher.fetch();
+      insn = this.#fetcher.fetch();
+      if (codeHooks !== undefined) {
+        if (codeHooks.before(cpu, linearRip(state))) return L.EXIT_EVENT;
+        if (this.#fetcher.host >= 0) insn = this.#fetcher.fetch(); // a hook may have changed it
+      }
       advanceRip(state, insn.length);
       this.#perform(insn);
     } catch (error) {
       return this.#caught(error);
     }
     state.set32(L.ST_BUDGET, state.get32(L.ST_BUDGET) - 1);
+    const unfinished = insn.rep !== REP_NONE && REPEATED[insn.op] === 1 && state.rip === cpu.insnRip;
+    if (unfinished) this.#core.codeHooks?.repeats(cpu);
     return this.after();
   }
 

@@ -24,6 +24,12 @@ export const TLB_ADDEND = 24;
  */
 export const TLB_GUARDED = 28;
 
+/**
+ * Set in a read or write tag whose page somebody hooked: generated code never finds it, `GuestMemory` does. Everything
+ * else about the entry is as without.
+ */
+export const TLB_WATCHED = 1;
+
 /** Low 32 bits of a linear address as a signed number. */
 export function low32(linear: number): number {
   return linear | 0;

@@ -85,7 +85,8 @@ export function execIret(cpu: Processor, insn: Insn): void {
     }
     iretProtected(cpu, insn.size);
   }
-  if (s.activity & L.ACT_NMI_PENDING) cpu.recheckEvents();
+  // RF is for the next instruction alone. Intel SDM Vol. 3, "System Flags and Fields in the EFLAGS Register".
+  if (s.activity & L.ACT_NMI_PENDING || s.get32(L.ST_EFLAGS) & RFLAGS_RF) cpu.recheckEvents();
   cpu.recheckInterrupts();
 }
 

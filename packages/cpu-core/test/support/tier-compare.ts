@@ -63,6 +63,11 @@ export class Comparison {
     return all;
   }
 
+  /** How often hooks of all machines were told something. */
+  get told(): number {
+    return [...this.#worlds.values()].reduce((sum, { told }) => sum + told, 0);
+  }
+
   /** Throws an error that shows the smallest program found if a variant does anything else than the reference. */
   check(seed: number, shape: CaseShape): void {
     const { test, image } = makeCase(seed, shape);

@@ -9,6 +9,7 @@ import type { Processor, RunExit } from '../../src/processor.ts';
 import { amd64Codec } from './amd64-codec.ts';
 import { ALL_RIGHTS, DEVICE, FlatMachine } from './flat-machine.ts';
 import { Random } from './random.ts';
+import { hookAllOver } from './tier-hooks.ts';
 import * as M from './tier-map.ts';
 import type { Action, Image, Step, TierCase } from './tier-program.ts';
 import { furnish, launch } from './tier-surroundings.ts';
@@ -20,6 +21,8 @@ export interface Variant {
   readonly translator?: TranslatorOptions;
   /** Bytes of the engine's part. Default 2 MiB. */
   readonly cache?: number;
+  /** Hooks all over. `told`: what they are told counts; `quiet`: it does not, and some of them stop the run. */
+  readonly hooks?: 'told' | 'quiet';
 }
 
 /** Hashed at every slice end. All of RAM is at the end of a case. */
@@ -41,10 +44,23 @@ function mix(hash: number, value: number): number {
 /** Called with the world after every step; `true` stops. */
 export type Watch = (record: string, step: number) => boolean;
 
+/** Runs on wherever a hook stops. */
+function runThrough(cpu: Processor, budget: number): RunExit {
+  let retired = 0;
+  for (;;) {
+    const exit = cpu.run(budget - retired);
+    retired += exit.retired;
+    if (exit.reason !== 'stopped') return { reason: exit.reason, retired };
+  }
+}
+
 /** One machine of one variant and number of processors, used for any number of cases. */
 export class TierWorld {
   readonly machine: FlatMachine;
   readonly #pending: number[];
+  /** How often a hook was told something. */
+  told = 0;
+  #hooked = 0;
   #demand = false;
   #rights: M.CodeRights = 'all';
   #swapped = false;
@@ -91,6 +107,14 @@ export class TierWorld {
       return page === M.RIGHTS_PAGE || page === M.ALIAS_PAGE ? M.RIGHTS[this.#rights] : ALL_RIGHTS;
     };
     for (const cpu of this.machine.cpus) this.#connect(cpu);
+    if (variant.hooks === undefined) return;
+    const quiet = variant.hooks === 'quiet';
+    for (const cpu of this.machine.cpus) {
+      hookAllOver(cpu, quiet, (...values) => {
+        this.told++;
+        if (!quiet) for (const value of values) this.#hooked = mix(this.#hooked, value);
+      });
+    }
   }
 
   #map(page: number): number {
@@ -324,7 +348,7 @@ export class TierWorld {
     this.#walked.clear();
     this.#demand = this.#swapped = false;
     this.#rights = 'all';
-    this.#devices = this.#deviceCount = this.#walks = this.#faults = this.events = 0;
+    this.#devices = this.#deviceCount = this.#walks = this.#faults = this.events = this.#hooked = 0;
     for (const cpu of machine.cpus) {
       cpu.reset('power-up', true);
       launch(machine, cpu, test, image.entries[cpu.index]!);
@@ -350,7 +374,7 @@ export class TierWorld {
       if (step.action) this.#act(cpu, step.action);
       let record: string;
       try {
-        record = this.#record(step, cpu.run(step.budget), done === test.steps.length - 1);
+        record = this.#record(step, runThrough(cpu, step.budget), done === test.steps.length - 1);
       } catch (error) {
         watch(`threw ${error}`, done);
         return done;
@@ -365,7 +389,7 @@ export class TierWorld {
     const cpu = this.machine.cpus[step.cpu]!;
     if (reason === 'halted') cpu.raiseNmi();
     const hash = stateHash(cpu, last ? ALL : OFTEN);
-    return `${reason} ${retired} ${hash} devices ${this.#deviceCount} ${this.#devices} walks ${this.#walks} events ${this.#faults} ${this.events}`;
+    return `${reason} ${retired} ${hash} devices ${this.#deviceCount} ${this.#devices} walks ${this.#walks} events ${this.#faults} ${this.events} hooks ${this.#hooked}`;
   }
 
   /** What can be read of a processor, to show a divergence. */

@@ -45,6 +45,11 @@ export class Looks {
   }
 }
 
+/** A run was cut where it stood, by an interrupt or a hook: whoever runs it goes on as if nothing had been. */
+export function isCut(stop: string): stop is 'interrupted' | 'stopped' {
+  return stop === 'interrupted' || stop === 'stopped';
+}
+
 /** Takes all steps of a run, shows each, and answers its result. */
 export function finish<S, R>(steps: Generator<S, R>, show?: (step: S) => void): R {
   for (;;) {

@@ -13,7 +13,7 @@ import {
   type OptionShape,
   UnmodelledError,
 } from '@smm/x86-defs';
-import { finish } from '../run.ts';
+import { finish, isCut } from '../run.ts';
 import type { Boot, BootStop } from './boot.ts';
 import { type BootOutcome, type BootReport, stuckSentence } from './report.ts';
 
@@ -75,8 +75,8 @@ export const SHELL_PROMPT = 'Shell> ';
 const DEFAULT_SMBASE = 0x3_0000;
 
 /**
- * Runs in pieces and yields after each, so that the caller can show progress, take keys and stop. Throws `SmmError`
- * `OPTION_VALUE` for limits that are none.
+ * Runs in pieces and yields after each, and where a hook stops the machine, so that the caller can show progress, take
+ * keys and stop. Throws `SmmError` `OPTION_VALUE` for limits that are none.
  */
 export function* bootInPieces(boot: Boot, options: BootRunOptions = {}): Generator<void, BootReport> {
   checkOptions('the options of a run', options, RUN_SHAPE);
@@ -101,11 +101,12 @@ export function* bootInPieces(boot: Boot, options: BootRunOptions = {}): Generat
       return judge('unmodelled', `the guest did what is not modelled: ${error.message}`);
     }
     // A turn that was cut must end before anything in it counts.
-    if (stop !== 'interrupted' && reached())
+    if (!isCut(stop) && reached())
       return judge(typeof goal === 'object' ? 'text' : goal!, goalSentence(boot, goal!));
     switch (stop) {
       case 'budget':
       case 'interrupted':
+      case 'stopped':
         break;
       case 'stuck':
         return judge('stuck', stuckSentence(boot.stuck()!, machine.clock.now()));
@@ -135,11 +136,10 @@ export function* bootInPieces(boot: Boot, options: BootRunOptions = {}): Generat
         resets++;
         boot.restart();
     }
-    if (stop !== 'interrupted' && machine.retired >= budget)
-      return judge('budget', budgetSentence(budget, boot));
+    if (!isCut(stop) && machine.retired >= budget) return judge('budget', budgetSentence(budget, boot));
     if (options.giveUp?.() === true)
       return judge('budget', `gave up after the time given, in phase ${boot.phases.phase}`);
-    if (stop !== 'interrupted') end = Math.min(machine.retired + piece, budget);
+    if (!isCut(stop)) end = Math.min(machine.retired + piece, budget);
     yield;
   }
 }

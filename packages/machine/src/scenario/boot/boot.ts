@@ -3,7 +3,7 @@ import { SLP_TYP_S4, SLP_TYP_S5, type Uart16550 } from '@smm/chipset-q35';
 import { RFLAGS_IF, UnmodelledError, wholeNumber } from '@smm/x86-defs';
 import { Machine } from '../../machine.ts';
 import { countsOf, cpuCore } from '../report.ts';
-import { Looks } from '../run.ts';
+import { isCut, Looks } from '../run.ts';
 import { type BootOptions, reservedFor, resolveBoot } from './boot-options.ts';
 import { type BusyWait, BusyWaitDetector } from './busy-wait.ts';
 import { LostDetector } from './lost.ts';
@@ -18,6 +18,7 @@ import { firmwareAddress, isBeyondFirmware } from './whereabouts.ts';
 export type BootStop =
   | 'budget'
   | 'interrupted'
+  | 'stopped'
   | 'idle'
   | 'suspended'
   | 'shutdown'
@@ -166,7 +167,7 @@ export class Boot {
   /**
    * Runs for up to `instructions` of all processors, or until `until` says so. `stuck` and `lost` are answered once:
    * calling again goes on. `reset`: the guest asked for a reset; {@link Boot.restart} does it. `interrupted`:
-   * `interrupt` said so, as for `Machine.run`.
+   * `interrupt` said so, as for `Machine.run`; `stopped`: a hook did.
    */
   run(instructions: number, until?: () => boolean, interrupt?: () => boolean): BootStop {
     const { machine } = this;
@@ -182,8 +183,8 @@ export class Boot {
         },
         ...(interrupt && { interrupt }),
       });
-      this.#cut = stop === 'interrupted';
-      if (stop === 'interrupted') return stop;
+      this.#cut = isCut(stop);
+      if (isCut(stop)) return stop;
       if (stop !== 'shutdown' && this.#afterDoubleFault()) return 'lost';
       if (this.#idle) {
         this.#idle = false;

@@ -1,6 +1,6 @@
 /** Runs a relocation to its outcome, looking now and then whether it is done, lost, or hangs. */
 import { UnmodelledError } from '@smm/x86-defs';
-import { finish, Looks } from '../run.ts';
+import { finish, isCut, Looks } from '../run.ts';
 import { proveInPieces } from './endless-loop.ts';
 import { type End, isAstray, isDone, judge, strayOf } from './judge.ts';
 import type { RelocationReport } from './outcome.ts';
@@ -45,7 +45,7 @@ export function* runInPieces(relocation: Relocation): Generator<RelocationProgre
   );
   const progress = (): RelocationProgress => ({ instructions: machine.retired, log: machine.log });
   const end: End = { stop: 'budget', proof: undefined, stray: [], unmodelled: undefined };
-  while (machine.retired < budget || end.stop === 'interrupted') {
+  while (machine.retired < budget || isCut(end.stop)) {
     try {
       end.stop = looks.run(budget, limits);
     } catch (error) {
@@ -53,7 +53,7 @@ export function* runInPieces(relocation: Relocation): Generator<RelocationProgre
       end.unmodelled = error;
       break;
     }
-    if (end.stop === 'interrupted') {
+    if (isCut(end.stop)) {
       yield progress();
       continue;
     }
@@ -63,8 +63,8 @@ export function* runInPieces(relocation: Relocation): Generator<RelocationProgre
       const rest = machine.retired + AFTER_THE_END;
       do {
         end.stop = machine.run({ instructions: Math.max(0, rest - machine.retired), ...limits });
-        if (end.stop === 'interrupted') yield progress();
-      } while (end.stop === 'interrupted');
+        if (isCut(end.stop)) yield progress();
+      } while (isCut(end.stop));
       break;
     }
     end.stray = strayOf(relocation);
