@@ -41,7 +41,7 @@ it('files and modules are found, or not', () => {
       }
       const peek = (gpa: number, size: number): Uint8Array => bytes.slice(gpa, gpa + size);
       const map = new ModuleMap(peek);
-      map.learn([{ start: 0, sizeBytes: SIZE }]);
+      map.learn([{ start: 0, bytes }]);
       for (let address = 0x77; address < SIZE; address += 0x800) if (map.find(address)) modules++;
     },
     show: toHex,

@@ -230,6 +230,11 @@ export class Machine {
     return new Uint8Array(this.#parts.buffer);
   }
 
+  /** Which pages of {@link bytes} between two offsets, multiples of 4 KiB, have been written since power-on: ranges. */
+  writtenRanges(from: number, to: number): [from: number, to: number][] {
+    return this.#parts.touched.ranges(from, to);
+  }
+
   /** Host memory was changed by a device. */
   written(hostOffset: number, sizeBytes: number): void {
     this.#parts.written(hostOffset, sizeBytes);

@@ -89,7 +89,7 @@ describe('module map', () => {
   });
 
   it('names files that run in place and images that were loaded elsewhere', () => {
-    map.learn([{ start: 0, sizeBytes: 0x2_0000 }]);
+    map.learn([{ start: 0, bytes: memory.subarray(0, 0x2_0000) }]);
     const [sec] = findFirmwareFiles(memory);
     expect(map.find(sec!.image + 5)).toEqual({ name: 'SecMain', kind: 'SEC', offset: 5, base: sec!.image });
     memory.set(image, 0x8_0000);

@@ -52,6 +52,19 @@ export class TouchedPages {
     return [...this.#pages].sort((a, b) => a - b).map((page) => page * PAGE);
   }
 
+  /** The touched pages between two host offsets, multiples of 4 KiB, as ranges from one offset to another. */
+  ranges(from: number, to: number): [from: number, to: number][] {
+    const ranges: [number, number][] = [];
+    const end = to / PAGE;
+    for (let page = this.#marks.indexOf(1, from / PAGE); page >= 0 && page < end; ) {
+      const clean = this.#marks.indexOf(0, page);
+      const behind = clean < 0 ? end : Math.min(clean, end);
+      ranges.push([page * PAGE, behind * PAGE]);
+      page = this.#marks.indexOf(1, behind);
+    }
+    return ranges;
+  }
+
   /** Puts every touched page back as it was at power-on and forgets it. Returns which those were. */
   clear(): number[] {
     const pages = this.pages();

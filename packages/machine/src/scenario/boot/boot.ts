@@ -6,13 +6,14 @@ import { countsOf, cpuCore } from '../report.ts';
 import { isCut, Looks } from '../run.ts';
 import { type BootOptions, reservedFor, resolveBoot } from './boot-options.ts';
 import { type BusyWait, BusyWaitDetector } from './busy-wait.ts';
+import { FirmwareWatch } from './firmware-watch.ts';
 import { LostDetector } from './lost.ts';
-import { type ModuleLocation, ModuleMap, type VolumeRange } from './module-map.ts';
-import { PhaseTracker, phaseOf, SHELL_BANNER } from './phase.ts';
+import type { ModuleLocation } from './module-map.ts';
+import { type PhaseTracker, SHELL_BANNER } from './phase.ts';
 import { type BootPlatformOptions, bootPlatform } from './platform.ts';
 import type { BootCpuReport, BootOutcome, BootReport, BootStuck } from './report.ts';
 import { SleepLog } from './sleep-log.ts';
-import { firmwareAddress, isBeyondFirmware } from './whereabouts.ts';
+import { firmwareAddress } from './whereabouts.ts';
 
 /** Why {@link Boot.run} returned. */
 export type BootStop =
@@ -27,17 +28,8 @@ export type BootStop =
   | 'reset'
   | 'powered-off';
 
-/** Where SecMain unpacks the PEI and DXE volumes on OVMF, and where code lies in flash: see OVMF's memory map. */
-const UNPACKED_VOLUMES: VolumeRange[] = [
-  { start: 0x82_0000, sizeBytes: 0xe_0000 },
-  { start: 0x90_0000, sizeBytes: 0xe0_0000 },
-];
 /** Instructions between two looks for a hang, unless the options say otherwise. */
 const LOOK_EVERY = 8_000_000;
-/** Instructions between two looks at the phase. */
-const PHASE_EVERY = 100_000;
-/** Instructions after which unknown code makes the volumes worth another look. */
-const LEARN_EVERY = 20_000_000;
 /** Instructions in which a module of the firmware, or anything on the serial port, must have been seen. */
 const FIRST_SIGN = 100_000_000;
 const VECTOR_DOUBLE_FAULT = 8;
@@ -61,15 +53,13 @@ export class Boot {
   busyWait: BusyWait | undefined;
   /** Who executes what is no code, in words, once that is established. */
   lost: string | undefined;
-  /** Where the firmware is. */
-  readonly phases: PhaseTracker = new PhaseTracker();
   /** Bytes that the guest has sent over the serial port. */
   printed = 0;
   /** The times that the guest spent in S3. */
   readonly sleeps: SleepLog = new SleepLog();
 
   readonly #options: BootOptions;
-  readonly #modules: ModuleMap;
+  readonly #watch: FirmwareWatch;
   readonly #detector: BusyWaitDetector;
   readonly #delivered = new Map<string, number>();
   readonly #watchers: SerialWatcher[] = [];
@@ -83,8 +73,6 @@ export class Boot {
   #doubleFaulted: number | undefined;
   #resetAsked = false;
   #offAsked = false;
-  #learnedAt = Number.NEGATIVE_INFINITY;
-  #lookedAt = 0;
   /** The last run was interrupted, perhaps in the middle of a turn. */
   #cut = false;
 
@@ -152,7 +140,7 @@ export class Boot {
       },
       peripherals: (parts) => bootPlatform(platform, parts),
     });
-    this.#modules = new ModuleMap((gpa, size) => this.machine.peek(gpa, size, true));
+    this.#watch = new FirmwareWatch(this.machine);
     this.#detector = new BusyWaitDetector(this.machine);
     this.#lostDetector = new LostDetector(this.machine);
     const { lookEvery = LOOK_EVERY } = options;
@@ -176,7 +164,7 @@ export class Boot {
     do {
       const stop = this.#looks.run(end, {
         until: () => {
-          this.#followPhase();
+          this.#watch.follow();
           if (this.#resetAsked || this.#offAsked || this.#sleepsForEver()) return true;
           if (this.#doubleFaulted !== undefined && this.lost === undefined) return true;
           return until?.() === true;
@@ -220,7 +208,7 @@ export class Boot {
     this.busyWait = undefined;
     this.lost = undefined;
     this.#doubleFaulted = undefined;
-    this.phases.restart();
+    this.#watch.restart();
     this.#banner = new SerialWatcher(SHELL_BANNER);
   }
 
@@ -241,15 +229,19 @@ export class Boot {
     return this.machine.bytes.slice(romOffset, romOffset + (this.#options.vars?.length ?? 0));
   }
 
-  /** The firmware module at a linear address, by the volumes that the firmware has unpacked so far. */
-  moduleAt(address: number): ModuleLocation | undefined {
-    return this.#modules.find(address) ?? (this.#learn() ? this.#modules.find(address) : undefined);
+  /** Where the firmware is. */
+  get phases(): PhaseTracker {
+    return this.#watch.phases;
   }
 
-  /** Module that the boot processor is in, as far as known without a new look at the volumes. */
+  /** The firmware module at a linear address, by the volumes and images that are in memory. */
+  moduleAt(address: number): ModuleLocation | undefined {
+    return this.#watch.moduleAt(address);
+  }
+
+  /** Module that the boot processor is in, as far as known without a new look at memory. */
   moduleNow(): ModuleLocation | undefined {
-    const at = firmwareAddress(this.machine, 0);
-    return at === undefined ? undefined : this.#modules.find(at);
+    return this.#watch.moduleNow();
   }
 
   /** What each processor does. */
@@ -353,30 +345,6 @@ export class Boot {
     if (this.printed > 0 || this.phases.phase !== 'reset' || this.machine.retired < FIRST_SIGN)
       return undefined;
     return `after ${this.machine.retired} instructions no module of a firmware volume has run and nothing was printed: this is not firmware, or not for this processor`;
-  }
-
-  #followPhase(): void {
-    const { machine } = this;
-    if (machine.retired < this.#lookedAt + PHASE_EVERY) return;
-    this.#lookedAt = machine.retired;
-    if (this.phases.phase === 'OS' || isBeyondFirmware(machine, 0)) {
-      this.phases.see('OS', machine.chipsetSmis);
-      return;
-    }
-    let module = this.moduleNow();
-    if (module === undefined && machine.retired >= this.#learnedAt + LEARN_EVERY && this.#learn())
-      module = this.moduleNow();
-    this.phases.see(module && phaseOf(module), machine.chipsetSmis);
-  }
-
-  /** Looks at the volumes, if the guest has run since the last time. */
-  #learn(): boolean {
-    const { retired } = this.machine;
-    if (retired === this.#learnedAt) return false;
-    this.#learnedAt = retired;
-    const { length } = this.#options.code;
-    this.#modules.learn([...UNPACKED_VOLUMES, { start: 0x1_0000_0000 - length, sizeBytes: length }]);
-    return true;
   }
 }
 

@@ -4,6 +4,8 @@
  * is found in RAM. Source: UEFI Platform Initialization Specification volume 3, "Firmware Volumes" and "Firmware File
  * Sections".
  */
+import { type ByteRange, dataViewOf, wordsEqual } from './byte-search.ts';
+import { debugNameInFile } from './pe-image.ts';
 
 /** Kinds of files that hold code. */
 export type FirmwareFileKind =
@@ -32,8 +34,10 @@ const KINDS: Readonly<Record<number, FirmwareFileKind>> = {
 
 /** One file of a volume. */
 export interface FirmwareFile {
-  /** Name of the user-interface section, or the GUID. */
+  /** Name of the user-interface section, else the one in its executable's debug path, else the GUID. */
   readonly name: string;
+  /** GUID, lower-case. */
+  readonly guid: string;
   /** Kind. */
   readonly kind: FirmwareFileKind;
   /** First byte within the bytes that were searched. */
@@ -47,25 +51,41 @@ export interface FirmwareFile {
 }
 
 const SIGNATURE = 0x4856_465f; // _FVH
+const SIGNATURE_AT = 0x28;
 const SECTION_PE32 = 0x10;
 const SECTION_TE = 0x12;
 const SECTION_UI = 0x15;
 const FILE_LARGE = 0x01;
 
-/** Finds the volumes in `bytes` (at 4 KiB boundaries and right behind other volumes) and lists their files. */
-export function findFirmwareFiles(bytes: Uint8Array): FirmwareFile[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** Bytes of a volume's header with the shortest block map. */
+const SHORTEST_HEADER = 0x48;
+
+/**
+ * Finds the volumes in `bytes`, at any multiple of 8 and within each other, and lists their files. A volume is what has
+ * a header whose words add up to zero: copies lie anywhere in memory, and so does their signature in code that looks
+ * for it.
+ * @param ranges - where signatures are looked for; everywhere unless given
+ */
+export function findFirmwareFiles(bytes: Uint8Array, ranges?: readonly ByteRange[]): FirmwareFile[] {
+  const view = dataViewOf(bytes);
   const files: FirmwareFile[] = [];
-  for (let at = 0; at + 0x48 <= bytes.length; ) {
-    const length = view.getUint32(at + 0x28, true) === SIGNATURE ? view.getUint32(at + 0x20, true) : 0;
-    if (length < 0x48 || at + length > bytes.length || view.getUint32(at + 0x24, true) !== 0) {
-      at += 0x1000 - (at % 0x1000);
-      continue;
-    }
-    files.push(...filesOf(view, at, length));
-    at += length;
+  for (const at of wordsEqual(bytes, SIGNATURE, ranges)) {
+    const start = at - SIGNATURE_AT;
+    const length = start < 0 || start % 8 !== 0 ? undefined : volumeLength(view, start);
+    if (length !== undefined) files.push(...filesOf(view, start, length));
   }
   return files;
+}
+
+function volumeLength(view: DataView, at: number): number | undefined {
+  if (at + SHORTEST_HEADER > view.byteLength) return undefined;
+  const length = view.getUint32(at + 0x20, true);
+  const header = view.getUint16(at + 0x30, true);
+  if (view.getUint32(at + 0x24, true) !== 0 || at + length > view.byteLength) return undefined;
+  if (header < SHORTEST_HEADER || header % 2 !== 0 || header > length) return undefined;
+  let sum = 0;
+  for (let i = 0; i < header; i += 2) sum += view.getUint16(at + i, true);
+  return (sum & 0xffff) === 0 ? length : undefined;
 }
 
 function filesOf(view: DataView, volume: number, length: number): FirmwareFile[] {
@@ -89,7 +109,8 @@ function filesOf(view: DataView, volume: number, length: number): FirmwareFile[]
 }
 
 function fileAt(view: DataView, start: number, body: number, end: number, kind: number): FirmwareFile {
-  let name = guid(view, start);
+  const id = guidAt(view, start);
+  let name: string | undefined;
   let image = -1;
   let imageSize = 0;
   for (let at = body; at + 4 <= end; ) {
@@ -107,10 +128,12 @@ function fileAt(view: DataView, start: number, body: number, end: number, kind: 
     }
     at = body + align(at + size - body, 4);
   }
-  return { name, kind: KINDS[kind] ?? 'other', start, end, image, imageSize };
+  name ??= image < 0 ? undefined : debugNameInFile(bytesOf(view, image, imageSize));
+  return { name: name ?? id, guid: id, kind: KINDS[kind] ?? 'other', start, end, image, imageSize };
 }
 
-function utf16(view: DataView, from: number, to: number): string {
+/** UTF-16 text up to a zero or `to`. */
+export function utf16(view: DataView, from: number, to: number): string {
   let text = '';
   for (let at = from; at + 2 <= to; at += 2) {
     const unit = view.getUint16(at, true);
@@ -120,7 +143,12 @@ function utf16(view: DataView, from: number, to: number): string {
   return text;
 }
 
-function guid(view: DataView, at: number): string {
+function bytesOf(view: DataView, at: number, size: number): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset + at, size);
+}
+
+/** A GUID as text, lower-case. Throws `RangeError` beyond the end of `view`. */
+export function guidAt(view: DataView, at: number): string {
   const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
   const tail = Array.from({ length: 8 }, (_, i) => hex(view.getUint8(at + 8 + i), 2)).join('');
   return `${hex(view.getUint32(at, true), 8)}-${hex(view.getUint16(at + 4, true), 4)}-${hex(view.getUint16(at + 6, true), 4)}-${tail.slice(0, 4)}-${tail.slice(4)}`;

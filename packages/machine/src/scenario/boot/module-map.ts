@@ -1,12 +1,16 @@
 /**
- * Names the firmware module that an address belongs to: files that run in place, and PE images that the guest has
- * loaded, recognised by the header of the file they came from. Looks at guest memory only, without side effects.
+ * Names the firmware module that an address belongs to, by what lies in guest memory: files of firmware volumes that
+ * run in place; PE images that the guest has loaded, by the header of the file they came from; else by the cores'
+ * tables of images and by debug paths. Looks only, without side effects.
  */
 import { type FirmwareFile, type FirmwareFileKind, findFirmwareFiles } from './firmware-volumes.ts';
+import type { MemoryRegion } from './guest-memory.ts';
+import { dxeImages, type ImageHandle, smmImages } from './image-handles.ts';
+import { debugNameInMemory, HEADER_BYTES, type PeHeader, peHeader } from './pe-image.ts';
 
 /** Where an address is. */
 export interface ModuleLocation {
-  /** Module name, as the firmware volume has it. */
+  /** Module name: what its firmware volume, its handle or its debug path says. */
   readonly name: string;
   /** Kind of the file. */
   readonly kind: FirmwareFileKind;
@@ -14,6 +18,14 @@ export interface ModuleLocation {
   readonly offset: number;
   /** Address of the image, guest-physical. */
   readonly base: number;
+}
+
+/** An image in memory. */
+export interface LoadedImage {
+  /** Address of the image, guest-physical. */
+  readonly base: number;
+  /** Its header. */
+  readonly header: PeHeader;
 }
 
 /** Reads guest-physical memory without side effects. */
@@ -26,29 +38,30 @@ const PAGE = 0x1000;
 const MOST_LOADED = 1024;
 /** Pages without a module that are remembered. */
 const MOST_UNKNOWN = 0x1_0000;
-/** Bytes of an image that hold its headers: the PE header may lie well behind the DOS stub. */
-const HEADER_BYTES = 0x1000;
+/** Files of volumes that are remembered. */
+const MOST_FILES = 0x1_0000;
 
-interface Known {
-  readonly file: FirmwareFile;
+type Module = Pick<ModuleLocation, 'name' | 'kind'>;
+
+interface InPlace extends Module {
   /** Guest-physical address of the file's image. */
-  readonly image: number;
+  readonly base: number;
+  readonly end: number;
 }
 
-/** A range of guest-physical memory that may hold firmware volumes. */
-export interface VolumeRange {
-  /** First address. */
-  readonly start: number;
-  /** Length of the image in memory, bytes. */
-  readonly sizeBytes: number;
+interface Loaded extends InPlace {
+  readonly key: string;
 }
 
-/** Knows the files of the volumes it was shown, and finds loaded images by them. */
+/** Knows the files and images of the memory it was shown. */
 export class ModuleMap {
   readonly #peek: Peek;
-  #known: Known[] = [];
-  readonly #byHeader = new Map<string, Known>();
-  readonly #loaded = new Map<number, ModuleLocation & { readonly end: number; readonly key: string }>();
+  /** By address. */
+  #inPlace: InPlace[] = [];
+  readonly #byHeader = new Map<string, FirmwareFile>();
+  readonly #byGuid = new Map<string, FirmwareFile>();
+  #handles = new Map<number, ImageHandle>();
+  readonly #loaded = new Map<number, Loaded>();
   /** Pages in which nothing was found since the last {@link ModuleMap.learn}. */
   readonly #unknown = new Set<number>();
 
@@ -57,24 +70,32 @@ export class ModuleMap {
   }
 
   /**
-   * Looks for volumes in these ranges; call it again when the guest has unpacked more. Returns how many files are
-   * known.
+   * Looks for volumes and tables of images in this memory; call it again when the guest has unpacked or loaded more.
+   * Returns how many files and images it did not know before.
    */
-  learn(ranges: readonly VolumeRange[]): number {
+  learn(regions: readonly MemoryRegion[]): number {
     this.#unknown.clear();
-    for (const { start, sizeBytes } of ranges) {
-      const bytes = this.#peek(start, sizeBytes);
-      const files = findFirmwareFiles(bytes).filter((file) => file.image >= 0);
-      if (files.length === 0) continue;
-      this.#known = this.#known.filter(({ image }) => image < start || image >= start + sizeBytes);
-      for (const file of files) {
-        const known = { file, image: start + file.image };
-        this.#known.push(known);
-        const key = headerKey(bytes.subarray(file.image, file.image + HEADER_BYTES));
-        if (key !== undefined && !this.#byHeader.has(key)) this.#byHeader.set(key, known);
-      }
+    this.#loaded.clear();
+    const before = this.#byGuid.size + this.#handles.size;
+    this.#inPlace = [];
+    const handles: ImageHandle[] = [];
+    for (const region of regions) {
+      this.#learnFiles(region);
+      handles.push(...dxeImages(region), ...smmImages(region, (base) => this.#headerAt(base) !== undefined));
     }
-    return this.#byHeader.size;
+    this.#inPlace.sort((a, b) => a.base - b.base);
+    this.#handles = new Map(handles.map((handle) => [handle.base, handle]));
+    return Math.max(0, this.#byGuid.size + this.#handles.size - before);
+  }
+
+  /** Every image that a core has a handle for. */
+  handles(): readonly ImageHandle[] {
+    return [...this.#handles.values()];
+  }
+
+  /** A file of this GUID has been seen in a volume. */
+  hasFile(guid: string): boolean {
+    return this.#byGuid.has(guid);
   }
 
   /**
@@ -82,70 +103,90 @@ export class ModuleMap {
    * not looked at again before the next {@link ModuleMap.learn}.
    */
   find(address: number): ModuleLocation | undefined {
-    const inPlace = this.#known.find(
-      ({ image, file }) => address >= image && address < image + file.imageSize,
-    );
-    if (inPlace !== undefined) {
-      const { file, image } = inPlace;
-      return { name: file.name, kind: file.kind, offset: address - image, base: image };
-    }
+    const inPlace = this.#findInPlace(address);
+    if (inPlace !== undefined) return locate(inPlace, address);
     for (const image of this.#loaded.values()) {
       if (address < image.base || address >= image.end) continue;
-      const { name, kind, base } = image;
-      if (headerKey(this.#peek(base, HEADER_BYTES)) === image.key)
-        return { name, kind, base, offset: address - base };
-      this.#loaded.delete(base); // the memory has another use by now
+      if (this.#headerAt(image.base)?.key === image.key) return locate(image, address);
+      this.#loaded.delete(image.base); // the memory has another use by now
       break;
     }
     const page = Math.floor(address / PAGE);
     if (this.#unknown.has(page)) return undefined;
     const found = this.#findLoaded(address);
-    if (found === undefined) {
-      if (this.#unknown.size >= MOST_UNKNOWN) this.#unknown.clear();
-      this.#unknown.add(page);
-    }
-    return found;
+    if (found !== undefined) return locate(found, address);
+    if (this.#unknown.size >= MOST_UNKNOWN) this.#unknown.clear();
+    this.#unknown.add(page);
+    return undefined;
   }
 
-  #findLoaded(address: number): ModuleLocation | undefined {
+  /** The image that an address belongs to, with its header; undefined where there is none, or none of PE. */
+  imageAt(address: number): LoadedImage | undefined {
+    const module = this.find(address);
+    const header = module && this.#headerAt(module.base);
+    return module && header && { base: module.base, header };
+  }
+
+  #learnFiles({ start, bytes, used }: MemoryRegion): void {
+    for (const file of findFirmwareFiles(bytes, used)) {
+      if (this.#byGuid.size < MOST_FILES) this.#byGuid.set(file.guid, file);
+      if (file.image < 0 || this.#inPlace.length >= MOST_FILES) continue;
+      const { name, kind, image, imageSize } = file;
+      this.#inPlace.push({ name, kind, base: start + image, end: start + image + imageSize });
+      const key = peHeader(bytes.subarray(image, image + HEADER_BYTES))?.key;
+      if (key !== undefined && this.#byHeader.size < MOST_FILES && !this.#byHeader.has(key))
+        this.#byHeader.set(key, file);
+    }
+  }
+
+  #findInPlace(address: number): InPlace | undefined {
+    const files = this.#inPlace;
+    let [low, high] = [0, files.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (files[middle]!.base <= address) low = middle + 1;
+      else high = middle;
+    }
+    const file = files[low - 1];
+    return file !== undefined && address < file.end ? file : undefined;
+  }
+
+  #findLoaded(address: number): Loaded | undefined {
     const lowest = Math.max(0, address - LARGEST_IMAGE);
     for (let base = address - (address % PAGE); base >= lowest; base -= PAGE) {
       const [m, z] = this.#peek(base, 2);
       if (m !== 0x4d || z !== 0x5a) continue;
-      const header = this.#peek(base, HEADER_BYTES);
-      const key = headerKey(header);
-      if (key === undefined) continue;
-      const known = this.#byHeader.get(key);
-      const size = imageSizeOf(header);
-      if (known === undefined || address >= base + size) return undefined;
-      const { name, kind } = known.file;
+      const header = this.#headerAt(base);
+      if (header === undefined) continue;
+      if (address >= base + header.sizeOfImage) return undefined;
+      const module = this.#moduleOf(base, header);
+      if (module === undefined) return undefined;
+      const { key, sizeOfImage } = header;
+      const { name, kind } = module;
+      const image = { name, kind, base, end: base + sizeOfImage, key };
       if (this.#loaded.size >= MOST_LOADED) this.#loaded.clear();
-      this.#loaded.set(base, { name, kind, offset: 0, base, end: base + size, key });
-      return { name, kind, offset: address - base, base };
+      this.#loaded.set(base, image);
+      return image;
     }
     return undefined;
   }
+
+  #moduleOf(base: number, header: PeHeader): Module | undefined {
+    const handle = this.#handles.get(base);
+    const file =
+      (handle?.guid === undefined ? undefined : this.#byGuid.get(handle.guid)) ??
+      this.#byHeader.get(header.key);
+    if (file !== undefined) return file;
+    const name =
+      handle?.file ?? debugNameInMemory((rva, size) => this.#peek(base + rva, size)) ?? handle?.guid;
+    return name === undefined ? undefined : { name, kind: header.application ? 'application' : 'other' };
+  }
+
+  #headerAt(base: number): PeHeader | undefined {
+    return peHeader(this.#peek(base, HEADER_BYTES));
+  }
 }
 
-/** What stays the same when an image is loaded: sizes, entry point and section names of its PE header. */
-function headerKey(header: Uint8Array): string | undefined {
-  const pe = peOffset(header);
-  if (pe === undefined) return undefined;
-  const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
-  const fields = [pe + 6, pe + 8, pe + 28, pe + 32, pe + 40, pe + 44, pe + 80].map((at) =>
-    view.getUint32(at, true).toString(16),
-  );
-  return fields.join('-');
-}
-
-function imageSizeOf(header: Uint8Array): number {
-  const pe = peOffset(header)!;
-  return new DataView(header.buffer, header.byteOffset).getUint32(pe + 80, true);
-}
-
-function peOffset(header: Uint8Array): number | undefined {
-  if (header.length < 0x100 || header[0] !== 0x4d || header[1] !== 0x5a) return undefined;
-  const pe = new DataView(header.buffer, header.byteOffset).getUint32(0x3c, true);
-  if (pe + 0x58 > header.length || header[pe] !== 0x50 || header[pe + 1] !== 0x45) return undefined;
-  return pe;
+function locate({ name, kind, base }: InPlace, address: number): ModuleLocation {
+  return { name, kind, offset: address - base, base };
 }

@@ -1,8 +1,8 @@
 /**
- * How far a boot is: the phase by the kind of module that the boot processor runs (the shell by its banner, an
- * operating system by addresses that firmware has not), and the SMIs that each phase raised.
+ * How far a boot is: the phase by the kind of module that the boot processor runs (BDS by the call of its protocol, the
+ * shell by its banner, an operating system by addresses that firmware has not), and the SMIs that each phase raised.
  */
-import type { ModuleLocation } from './module-map.ts';
+import type { FirmwareFileKind } from './firmware-volumes.ts';
 
 /** Phases in order; `reset` until the first module is recognised, `OS` when paging is an operating system's. */
 export const BOOT_PHASES = ['reset', 'SEC', 'PEI', 'DXE', 'BDS', 'shell', 'OS'] as const;
@@ -10,15 +10,11 @@ export const BOOT_PHASES = ['reset', 'SEC', 'PEI', 'DXE', 'BDS', 'shell', 'OS'] 
 /** A phase of the boot. */
 export type BootPhase = (typeof BOOT_PHASES)[number];
 
-/** Drivers that run when BDS has connected the PCI root bridge, or BDS itself. */
-const BDS_MODULES: ReadonlySet<string> = new Set(['BdsDxe', 'PciBusDxe', 'PciHostBridgeDxe']);
-
 /** What the UEFI shell prints first. */
 export const SHELL_BANNER = 'UEFI Interactive Shell';
 
-/** The phase that a module belongs to at the earliest; undefined when it says nothing. */
-export function phaseOf({ name, kind }: ModuleLocation): BootPhase | undefined {
-  if (BDS_MODULES.has(name)) return 'BDS';
+/** The phase in which modules of a kind run at the earliest; undefined when it says nothing. */
+export function phaseOf(kind: FirmwareFileKind): BootPhase | undefined {
   switch (kind) {
     case 'SEC':
       return 'SEC';
