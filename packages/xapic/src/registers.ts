@@ -176,7 +176,9 @@ export const APIC_REGISTERS: readonly ApicRegister[] = [
 ];
 
 /** Number of 16-byte register slots up to the last register. */
-export const APIC_SLOTS = 64;
+export const APIC_SLOTS: number = Math.max(
+  ...APIC_REGISTERS.map(({ offset, count }) => (offset >> 4) + count),
+);
 
 /** Row of each register slot (byte offset / 16); undefined where nothing is. */
 export const APIC_REGISTER_BY_SLOT: readonly (ApicRegister | undefined)[] = (() => {
