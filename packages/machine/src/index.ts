@@ -65,7 +65,7 @@ export {
   placeOf,
 } from './scenario/boot/report.ts';
 export type { BootSleep } from './scenario/boot/sleep-log.ts';
-export { traceFormOf } from './scenario/causes.ts';
+export { type ExplanationCore, traceFormOf } from './scenario/causes.ts';
 export type { MachineConfig } from './scenario/config.ts';
 export { proveEndlessLoop, proveInPieces } from './scenario/relocation/endless-loop.ts';
 export {

@@ -2,11 +2,61 @@
  * What explanations of all scenarios have in common: which faults are in force, the same without them, what to compare
  * with.
  */
-import type { TraceForm } from '@smm/trace';
+import type { Diagnosis, DivergenceReport, TraceForm } from '@smm/trace';
 import { type AcceleratorName, findAccelerator } from '../accel/accelerators.ts';
 import { hostOf, quirksInForce, resolveSwitches } from '../hosts.ts';
 import { findQuirk, type Quirk } from '../quirks.ts';
 import type { MachineConfig } from './config.ts';
+
+/** What is known of a configuration that was explained by runs of it and of others. */
+export interface ExplanationCore<Run> {
+  /** It relocates. */
+  readonly passes: boolean;
+  /** The run. */
+  readonly run: Run;
+  /** Quirks in force. */
+  readonly quirks: readonly Quirk[];
+  /** The run it is compared with; undefined if no other configuration of this guest relocates. */
+  readonly reference: Run | undefined;
+  /**
+   * Where the run (first) and the reference (second) part, in what the guest notices; undefined without a reference.
+   */
+  readonly divergence: DivergenceReport | undefined;
+  /** What the run's trace shows. */
+  readonly diagnoses: readonly Diagnosis[];
+}
+
+/** Whether the configuration relocates without some of its quirks: runs it, and yields what it is about to run. */
+export type RelocatesWithout<Step> = (quirks: readonly Quirk[]) => Generator<Step, boolean>;
+
+/** The quirks each of which, taken away alone, suffices, or the first so many of them. */
+export function* singleCauses<Step>(
+  quirks: readonly Quirk[],
+  relocatesWithout: RelocatesWithout<Step>,
+  most: number = Number.POSITIVE_INFINITY,
+): Generator<Step, Quirk[]> {
+  const causes: Quirk[] = [];
+  for (const quirk of quirks) {
+    if (causes.length < most && (yield* relocatesWithout([quirk]))) causes.push(quirk);
+  }
+  return causes;
+}
+
+/** One quirk whose removal suffices; else a set from which none can be left out; empty if all together do not. */
+export function* smallestCause<Step>(
+  quirks: readonly Quirk[],
+  relocatesWithout: RelocatesWithout<Step>,
+): Generator<Step, Quirk[]> {
+  const alone = yield* singleCauses(quirks, relocatesWithout, 1);
+  if (alone.length > 0) return alone;
+  if (quirks.length < 2 || !(yield* relocatesWithout(quirks))) return [];
+  let set = [...quirks];
+  for (const quirk of quirks) {
+    const fewer = set.filter((other) => other !== quirk);
+    if (fewer.length > 0 && (yield* relocatesWithout(fewer))) set = fewer;
+  }
+  return set;
+}
 
 /** Quirks in force. */
 export function quirksOf({ accelerator = 'tcg', host, quirks }: MachineConfig): Quirk[] {

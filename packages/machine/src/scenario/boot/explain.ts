@@ -4,8 +4,6 @@
  * each takes half a boot.
  */
 import {
-  type Diagnosis,
-  type DivergenceReport,
   diagnose,
   filterSink,
   firstDivergence,
@@ -14,7 +12,15 @@ import {
   type TraceForm,
 } from '@smm/trace';
 import type { Quirk } from '../../quirks.ts';
-import { findReference, quirksOf, traceFormOf, withoutLabel, withoutQuirks } from '../causes.ts';
+import {
+  type ExplanationCore,
+  findReference,
+  quirksOf,
+  singleCauses,
+  traceFormOf,
+  withoutLabel,
+  withoutQuirks,
+} from '../causes.ts';
 import { relabelled } from '../run.ts';
 import { Boot } from './boot.ts';
 import type { BootOptions } from './boot-options.ts';
@@ -34,19 +40,7 @@ export interface TracedBoot {
 }
 
 /** An explained boot. */
-export interface BootExplanation {
-  /** It relocates. */
-  readonly passes: boolean;
-  /** The run. */
-  readonly run: TracedBoot;
-  /** Quirks in force. */
-  readonly quirks: readonly Quirk[];
-  /** The run it is compared with; undefined if no other configuration relocates. */
-  readonly reference: TracedBoot | undefined;
-  /** Where the run (first) and the reference (second) part; undefined without a reference. */
-  readonly divergence: DivergenceReport | undefined;
-  /** What the run's trace shows. */
-  readonly diagnoses: readonly Diagnosis[];
+export interface BootExplanation extends ExplanationCore<TracedBoot> {
   /** Quirks each of which, taken away alone, makes it relocate. */
   readonly causes: readonly Quirk[];
   /** Words of the trace. */
@@ -72,13 +66,12 @@ export function* explainBootSteps(
   const passes = run.report.outcome === 'relocated';
   const reference = yield* findReference(options, runTo);
   const form = traceFormOf(options);
-  const causes: Quirk[] = [];
-  if (!passes) {
-    for (const quirk of quirks) {
-      const without = yield* runTo(withoutLabel([quirk]), withoutQuirks(options, [quirk]));
-      if (without.report.outcome === 'relocated') causes.push(quirk);
-    }
-  }
+  const causes = passes
+    ? []
+    : yield* singleCauses(quirks, function* (some): Generator<ExplainStep, boolean> {
+        const { report } = yield* runTo(withoutLabel(some), withoutQuirks(options, some));
+        return report.outcome === 'relocated';
+      });
   return {
     passes,
     run,

@@ -3,10 +3,18 @@
  * shows, and, by taking known faults away one at a time, which of them is the cause. Everything it says comes from
  * runs.
  */
-import { type Diagnosis, type DivergenceReport, firstDivergence } from '@smm/trace';
+import { firstDivergence } from '@smm/trace';
 import { findAccelerator } from '../../accel/accelerators.ts';
 import type { Quirk } from '../../quirks.ts';
-import { findReference, quirksOf, traceFormOf, withoutLabel, withoutQuirks } from '../causes.ts';
+import {
+  type ExplanationCore,
+  findReference,
+  quirksOf,
+  smallestCause,
+  traceFormOf,
+  withoutLabel,
+  withoutQuirks,
+} from '../causes.ts';
 import { finish } from '../run.ts';
 import { lostInSmm, whyHarmless } from './explain-harmless.ts';
 import type { RelocationReport } from './outcome.ts';
@@ -25,21 +33,7 @@ export interface Remedy {
 }
 
 /** An explained configuration. */
-export interface Explanation {
-  /** It relocates. */
-  readonly passes: boolean;
-  /** The run. */
-  readonly run: TracedRun;
-  /** Quirks in force. */
-  readonly quirks: readonly Quirk[];
-  /** The run it is compared with; undefined if no other configuration of this guest relocates. */
-  readonly reference: TracedRun | undefined;
-  /**
-   * Where the run (first) and the reference (second) part, in what the guest notices; undefined without a reference.
-   */
-  readonly divergence: DivergenceReport | undefined;
-  /** What the run's trace shows. */
-  readonly diagnoses: readonly Diagnosis[];
+export interface Explanation extends ExplanationCore<TracedRun> {
   /** The smallest set of quirks without which it relocates; empty if it passes, or fails without them too. */
   readonly causes: readonly Quirk[];
   /** Other changes that were tried; empty if it passes, or if not asked for. */
@@ -71,7 +65,12 @@ export function* explainSteps(
   const quirks = quirksOf(options);
   const passes = run.report.outcome === 'relocated';
   const diagnoses = diagnoseRun(run);
-  const causes = passes ? [] : yield* findCauses(options, quirks);
+  const causes = passes
+    ? []
+    : yield* smallestCause(quirks, function* (some): Generator<string, boolean> {
+        const report = yield* reportSteps(withoutLabel(some), withoutQuirks(options, some));
+        return report.outcome === 'relocated';
+      });
   const reference = yield* findReference<RelocationOptions, string, TracedRun>(options, tracedSteps);
   const divergence =
     reference && firstDivergence(run.events, reference.events, { form: traceFormOf(options) });
@@ -94,25 +93,6 @@ export function* explainSteps(
     harmless,
     losses: passes ? lostInSmm(run) : [],
   };
-}
-
-function* relocatesWithout(options: RelocationOptions, quirks: readonly Quirk[]): Generator<string, boolean> {
-  const report = yield* reportSteps(withoutLabel(quirks), withoutQuirks(options, quirks));
-  return report.outcome === 'relocated';
-}
-
-/** One quirk whose removal suffices; else a set from which none can be left out. */
-function* findCauses(options: RelocationOptions, quirks: readonly Quirk[]): Generator<string, Quirk[]> {
-  for (const quirk of quirks) {
-    if (yield* relocatesWithout(options, [quirk])) return [quirk];
-  }
-  if (quirks.length < 2 || !(yield* relocatesWithout(options, quirks))) return [];
-  let set = [...quirks];
-  for (const quirk of quirks) {
-    const fewer = set.filter((other) => other !== quirk);
-    if (fewer.length > 0 && (yield* relocatesWithout(options, fewer))) set = fewer;
-  }
-  return set;
 }
 
 function* tryRemedies(options: RelocationOptions): Generator<string, Remedy[]> {
