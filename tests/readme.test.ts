@@ -29,6 +29,7 @@ async function run(line: string): Promise<{ code: number; out: string }> {
     readFile: refuse,
     readPieces: refuse,
     claim: refuse,
+    openStore: refuse,
     breathe: async () => undefined,
   };
   const code = await smm(line.split(' '), io);

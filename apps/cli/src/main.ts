@@ -1,7 +1,7 @@
 /** Process entry: connects the program to node. */
 import { setFlagsFromString } from 'node:v8';
 import { v8Flags } from '@smm/cpu-core';
-import { claimOutput, readBounded, readPieces, watchStandardStreams } from '@smm/files';
+import { claimOutput, openStore, readBounded, readPieces, watchStandardStreams } from '@smm/files';
 import { EXIT, type Io } from './io.ts';
 import { smm } from './program.ts';
 
@@ -21,6 +21,7 @@ const io: Io = {
   readFile: readBounded,
   readPieces,
   claim: claimOutput,
+  openStore,
   breathe: () => new Promise((resolve) => setImmediate(resolve)),
 };
 

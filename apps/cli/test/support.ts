@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { claimOutput, readBounded, readPieces } from '@smm/files';
+import { claimOutput, openStore, readBounded, readPieces } from '@smm/files';
 import { Ajv } from 'ajv';
 import { expect } from 'vitest';
 import type { Io } from '../src/io.ts';
@@ -37,6 +37,7 @@ export async function cli(
       path === 0 ? new TextEncoder().encode(input) : readBounded(what, path, limit),
     readPieces: (what, path) => (path === 0 ? [new TextEncoder().encode(input)] : readPieces(what, path)),
     claim: claimOutput,
+    openStore,
     breathe: async () => undefined,
   };
   result.code = await smm(typeof command === 'string' ? command.split(' ') : command, io);

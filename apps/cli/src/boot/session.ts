@@ -191,6 +191,7 @@ class Session {
     this.#input?.close();
     this.#progress.clear();
     this.#session.stop();
+    for (const { disk } of this.#request.machine.disks ?? []) disk.flush();
   }
 
   #show(bytes: Uint8Array): void {
