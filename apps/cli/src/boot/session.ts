@@ -77,7 +77,7 @@ class Session {
     const takesInput = serial === 'stdio' && goal !== 'shell' && goal !== 'relocated';
     const session = new BootSession({
       machine,
-      goal,
+      until: goal,
       budget,
       timeout,
       noReboot,
