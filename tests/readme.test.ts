@@ -28,8 +28,8 @@ async function run(line: string): Promise<{ code: number; out: string }> {
     env: {},
     readFile: refuse,
     readPieces: refuse,
+    openRandom: refuse,
     claim: refuse,
-    openStore: refuse,
     breathe: async () => undefined,
   };
   const code = await smm(line.split(' '), io);

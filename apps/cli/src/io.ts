@@ -1,5 +1,5 @@
 /** What the program touches of the outside world, so that tests can stand in for it. */
-import type { ClaimOptions, Output, StoreFile } from '@smm/files';
+import type { ClaimOptions, Output, RandomFile } from '@smm/files';
 
 /** The outside world of one invocation. */
 export interface Io {
@@ -19,10 +19,10 @@ export interface Io {
   readonly readFile: (what: string, path: string | 0, limit: number) => Uint8Array;
   /** Reads a file of any size piece by piece, `what` for messages; 0 is standard input. Throws `FileError`. */
   readonly readPieces: (what: string, path: string | 0) => Iterable<Uint8Array>;
+  /** Opens a regular file to read it at any place; undefined if it is none. Throws `FileError`. */
+  readonly openRandom: (what: string, path: string) => RandomFile | undefined;
   /** Takes a file to write for this run, before it, `what` for messages. Throws `FileError`. */
   readonly claim: (what: string, path: string, options?: ClaimOptions) => Output;
-  /** Opens a file to be read or written in place, `what` for messages. Throws `FileError`. */
-  readonly openStore: (what: string, path: string, options: { readonly readonly: boolean }) => StoreFile;
   /** Lets signals and output through between two pieces of work. */
   readonly breathe: () => Promise<void>;
 }

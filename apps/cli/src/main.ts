@@ -1,7 +1,7 @@
 /** Process entry: connects the program to node. */
 import { setFlagsFromString } from 'node:v8';
 import { v8Flags } from '@smm/cpu-core';
-import { claimOutput, openStore, readBounded, readPieces, watchStandardStreams } from '@smm/files';
+import { claimOutput, openRandom, readBounded, readPieces, watchStandardStreams } from '@smm/files';
 import { EXIT, type Io } from './io.ts';
 import { smm } from './program.ts';
 
@@ -20,8 +20,8 @@ const io: Io = {
   env: process.env,
   readFile: readBounded,
   readPieces,
+  openRandom,
   claim: claimOutput,
-  openStore,
   breathe: () => new Promise((resolve) => setImmediate(resolve)),
 };
 

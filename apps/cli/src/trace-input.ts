@@ -1,41 +1,61 @@
-/** Trace files as they are read: text of any size piece by piece, other formats whole. */
+/** Trace files of any format and size, read piece by piece. */
 import {
+  type ByteSource,
+  type EventSource,
   isTraceDat,
-  readTrace,
-  type TraceCodec,
   type TraceEvent,
   type TraceFile,
-  TraceTextStream,
+  type TraceForm,
 } from '@smm/trace';
 import type { Io } from './io.ts';
-import { progressLine } from './render/progress.ts';
 import { traceCodecs } from './trace-codecs.ts';
+import { formOf } from './trace-file.ts';
+import { datInput, jsonlInput, type TraceInput, textInput } from './trace-reading.ts';
 import { asUsage, UsageError } from './usage-error.ts';
 
-/** Bytes of a file that is read whole. */
-const LARGEST_WHOLE = 0x2000_0000;
+/** Bytes of a trace.dat that comes through a pipe, which is held, for its parts are read in another order. */
+const LARGEST_PIPED_DAT = 0x2000_0000;
 /** Events that are held at once where all of them are needed. */
 export const MOST_HELD = 4_000_000;
 /** Bytes by which a format is told. */
 const ENOUGH = 64;
-/** Bytes between two signs of progress. */
-const STEP = 0x100_0000;
 
-/** A trace that is read as its events are asked for. */
-export interface TraceInput {
-  /** It is in memory as a whole, whatever its size. */
-  readonly whole: boolean;
-  /** Its events in pieces; once. Throws as reading does, also after some of them. */
-  readonly events: Iterable<readonly TraceEvent[]>;
-  /** What else it holds; complete after the last event, its `events` empty. */
-  readonly about: () => TraceFile;
+/** A trace that may be read more than once. */
+export interface OpenedTrace extends TraceInput {
+  /** Reads it again from the beginning; absent for standard input and pipes. */
+  readonly again?: () => TraceInput;
+}
+
+/** How messages call a trace: `-` is standard input. */
+export function nameOfTrace(path: string): string {
+  return path === '-' ? 'standard input' : path;
 }
 
 /** Opens a trace in any of the formats; `-` is standard input. */
-export async function openTrace(path: string, io: Io): Promise<TraceInput> {
-  const name = path === '-' ? 'standard input' : path;
-  const file = path === '-' ? 0 : path;
-  const pieces = io.readPieces('the trace', file)[Symbol.iterator]();
+export async function openTrace(path: string, io: Io): Promise<OpenedTrace> {
+  const name = nameOfTrace(path);
+  const { begin, rest } = headOf(path, io);
+  if (begin.length === 0) {
+    asUsage(`cannot read ${name}`, () => {
+      throw new UsageError('the file is empty', 'Give a trace with at least one event.');
+    });
+  }
+  const file = path === '-' ? undefined : io.openRandom('the trace', path);
+  if (isTraceDat(begin)) {
+    const codecs = await traceCodecs();
+    const read = (source: ByteSource): TraceInput => datInput(name, source, codecs, io);
+    return file ? { ...read(file), again: () => read(file) } : read(inMemory(held(name, rest)));
+  }
+  file?.close();
+  const isJsonl = begin.toString('latin1').trimStart().startsWith('{');
+  const read = (pieces: Iterable<Uint8Array>): TraceInput =>
+    isJsonl ? jsonlInput(name, pieces, io) : textInput(name, pieces, io);
+  return { ...read(rest), ...(file && { again: () => read(io.readPieces('the trace', path)) }) };
+}
+
+/** As much of a trace as tells its format, and all of it. */
+function headOf(path: string, io: Io): { readonly begin: Buffer; readonly rest: Iterable<Uint8Array> } {
+  const pieces = io.readPieces('the trace', path === '-' ? 0 : path)[Symbol.iterator]();
   const head: Uint8Array[] = [];
   while (Buffer.concat(head).toString('latin1').trimStart().length < ENOUGH) {
     const { value, done } = pieces.next();
@@ -43,13 +63,7 @@ export async function openTrace(path: string, io: Io): Promise<TraceInput> {
     head.push(value as Uint8Array);
   }
   const begin = Buffer.concat(head);
-  const isText = !isTraceDat(begin) && !begin.toString('latin1').trimStart().startsWith('{');
-  if (isText && begin.length > 0) return textInput(name, begin, { [Symbol.iterator]: () => pieces }, io);
-  const bytes = file === 0 ? wholeOf(name, begin, pieces) : io.readFile('the trace', file, LARGEST_WHOLE);
-  if (file !== 0) pieces.return?.();
-  const codecs = isTraceDat(bytes) ? await traceCodecs() : [];
-  const { events, ...about } = asUsage(`cannot read ${name}`, () => decode(bytes, codecs));
-  return { whole: true, events: [events], about: () => ({ ...about, events: [] }) };
+  return { begin, rest: inOrder(begin, { [Symbol.iterator]: () => pieces }) };
 }
 
 /** Events of pieces until there are more than `most`; `ended` if there are no more. */
@@ -70,91 +84,78 @@ export function collect(
 export function tooMany(name: string): UsageError {
   return new UsageError(
     `${name} has more than ${MOST_HELD.toLocaleString('en')} events, which are not held at once`,
-    "'smm diagnose' looks at longer traces, and 'smm trace convert' writes .txt and .jsonl of them.",
+    "'smm diagnose' and 'smm trace diff' read longer traces from files, and 'smm trace convert' writes .txt and .jsonl of them.",
   );
 }
 
-/** A whole trace, which must hold events, not only a log or a register dump. */
-export async function loadEvents(path: string, io: Io): Promise<TraceFile> {
-  const name = path === '-' ? 'standard input' : path;
-  const { whole, events: pieces, about } = await openTrace(path, io);
-  const most = whole ? Number.POSITIVE_INFINITY : MOST_HELD;
-  const { events, ended } = collect(pieces[Symbol.iterator](), most);
-  if (!ended) throw tooMany(name);
-  return withEvents(name, { ...about(), events });
-}
-
-/** The trace, if it holds events. */
+/** The trace, if it holds events, not only a log or a register dump. */
 export function withEvents(name: string, trace: TraceFile): TraceFile {
-  if (trace.events.length > 0) return trace;
+  if (trace.counts.events > 0) return trace;
   throw new UsageError(
     `${name} holds no event, only a log or a register dump`,
     "Give it to 'smm diagnose', which reads those too.",
   );
 }
 
-function wholeOf(name: string, begin: Uint8Array, rest: Iterator<Uint8Array>): Uint8Array {
-  const pieces = [begin];
-  let total = begin.length;
-  for (let next = rest.next(); next.done !== true; next = rest.next()) {
-    pieces.push(next.value);
-    total += next.value.length;
-    if (total > LARGEST_WHOLE) {
+/** A trace that is read again and again, without its log. */
+export interface AgainAndAgain {
+  /** Its events from the first, each time. */
+  readonly source: EventSource;
+  /** What else it holds; complete after it was read once. */
+  readonly about: () => TraceFile;
+  /** Whose words it has. */
+  readonly form: TraceForm;
+}
+
+/** Opens a trace to read it several times; one from a pipe is held. */
+export async function openAgainAndAgain(path: string, io: Io): Promise<AgainAndAgain> {
+  const { events, about, again } = await openTrace(path, io);
+  const pieces = events[Symbol.iterator]();
+  // The beginning of a text tells its form.
+  const begin = collect(pieces, again ? 0 : MOST_HELD);
+  if (!again && !begin.ended) throw tooMany(nameOfTrace(path));
+  const form = formOf({ ...about(), events: begin.events });
+  if (!again) return { source: () => [begin.events], about, form };
+  let first: Iterable<readonly TraceEvent[]> | undefined = withBeginning(begin.events, pieces);
+  const source = (): Iterable<readonly TraceEvent[]> => {
+    const read = first ?? again().events;
+    first = undefined;
+    return read;
+  };
+  return { source, about, form };
+}
+
+/** Pieces of which the first events were taken already. */
+export function* withBeginning(
+  begin: readonly TraceEvent[],
+  rest: Iterator<readonly TraceEvent[]>,
+): Generator<readonly TraceEvent[]> {
+  yield begin;
+  yield* { [Symbol.iterator]: () => rest };
+}
+
+function inMemory(bytes: Uint8Array): ByteSource {
+  return { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
+}
+
+/** A trace.dat from a pipe. */
+function held(name: string, pieces: Iterable<Uint8Array>): Uint8Array {
+  const all: Uint8Array[] = [];
+  let total = 0;
+  for (const piece of pieces) {
+    all.push(piece);
+    total += piece.length;
+    if (total > LARGEST_PIPED_DAT) {
       throw new UsageError(
-        `${name} has more than ${LARGEST_WHOLE} bytes`,
-        'Give the text of trace-cmd report, which is read piece by piece.',
+        `${name} is a trace.dat of more than ${LARGEST_PIPED_DAT} bytes and comes through a pipe`,
+        'Name the file, which is read piece by piece, or give the text of trace-cmd report.',
       );
     }
   }
-  return Buffer.concat(pieces);
-}
-
-function textInput(name: string, begin: Uint8Array, rest: Iterable<Uint8Array>, io: Io): TraceInput {
-  const stream = new TraceTextStream();
-  const progress = progressLine(io);
-  function* events(): Generator<readonly TraceEvent[]> {
-    let bytes = 0;
-    let said = 0;
-    let count = 0;
-    for (const piece of inOrder(begin, rest)) {
-      if (piece.includes(0)) throw asUsage(`cannot read ${name}`, noText);
-      bytes += piece.length;
-      const found = stream.push(piece);
-      count += found.length;
-      if (found.length > 0) yield found;
-      if (bytes - said < STEP) continue;
-      said = bytes;
-      progress.show(`reading: ${(bytes / 1e6).toFixed(0)} MB, ${count.toLocaleString('en')} events`);
-    }
-    progress.clear();
-    yield asUsage(`cannot read ${name}`, () => stream.end());
-  }
-  return {
-    whole: false,
-    events: events(),
-    about: () => {
-      const { counts, form, notes, planned, cut } = stream;
-      return { format: 'text', events: [], planned, counts, form, notes, cut };
-    },
-  };
+  return Buffer.concat(all);
 }
 
 function* inOrder(begin: Uint8Array, rest: Iterable<Uint8Array>): Generator<Uint8Array> {
   yield begin;
   yield* rest;
-}
-
-function noText(): never {
-  throw new UsageError(
-    'it is neither text nor a trace.dat',
-    'Give the text of trace-cmd report, a trace.dat, or a .jsonl of ours; Perfetto files are only written.',
-  );
-}
-
-function decode(bytes: Uint8Array, codecs: readonly TraceCodec[]): TraceFile {
-  if (bytes.length === 0) throw new UsageError('the file is empty', 'Give a trace with at least one event.');
-  if (!isTraceDat(bytes) && bytes.includes(0)) noText();
-  const trace = readTrace(bytes, { codecs });
-  if (trace.events.length > 0 || (trace.notes?.length ?? 0) > 0) return trace;
-  throw new UsageError('it holds no KVM or machine event', "Record with 'trace-cmd record -e kvm'.");
 }

@@ -43,12 +43,12 @@ function world(files: Record<string, string | Uint8Array> = {}): {
     columns: undefined,
     env: {},
     readPieces: () => [],
+    openRandom: () => undefined,
     readFile: (what, path) => {
       const found = content(String(path));
       if (found === undefined) throw fileError(`cannot read ${what}`, String(path), { code: 'ENOENT' });
       return found;
     },
-    openStore: () => expect.unreachable(),
     claim: (what, path) => {
       if (path.startsWith('/ro/')) throw fileError(`cannot write ${what} to`, path, { code: 'EROFS' });
       return {
@@ -201,7 +201,7 @@ describe('where variables are kept', () => {
   });
 
   it.each([
-    'if=floppy,file=x',
+    'if=virtio,file=x',
     'if=pflash',
     'if=pflash,unit=2,file=x',
     'if=pflash,format=qcow2,file=x',

@@ -136,6 +136,7 @@ describe('a file that a command reads is not written over by it', () => {
     ['boot --code CODE --vars FILE --no-save --serial file:NAME', rom],
     ['boot --code FILE --vars NAME', rom],
     ['trace convert FILE NAME', trace],
+    ['trace convert FILE NAME', 'kvm_entry: vcpu 0\n'],
   ] as const)('smm %s', async (command, content) => {
     const file = path('input.jsonl');
     for (const [name, link] of [

@@ -154,6 +154,15 @@ describe('diff', () => {
     expect((await cli(`trace diff ${tcg} ${tcg}`)).out).toContain('The guest notices no difference');
   });
 
+  it('reads one of them from a pipe, and compares formats with each other', async () => {
+    const { out: text } = await cli(`trace convert ${kvm} -`);
+    const piped = await cli(['trace', 'diff', dat, '-'], { input: text });
+    expect(piped.out).toContain('standard input (text)');
+    expect(piped.out).toContain(`The guest notices no difference between ${dat} and standard input.`);
+    const { out } = await cli(`trace diff ${tcg} ${dat}`);
+    expect(out).toContain('First divergence: VCPU 1');
+  });
+
   it('prints JSON', async () => {
     const { out } = await cli(`trace diff ${kvm} ${tcg} --json`);
     expect(JSON.parse(out)).toMatchObject({ version: 1, first: { vcpu: 1 } });

@@ -71,6 +71,57 @@ export function* readPieces(what: string, path: string | 0): Generator<Uint8Arra
   }
 }
 
+/** A regular file that is read at any place. */
+export interface RandomFile {
+  /** Length in bytes when it was opened. */
+  readonly size: number;
+  /** The `length` bytes from `offset`; fewer at the file's end. Throws {@link FileError}. */
+  readonly read: (offset: number, length: number) => Uint8Array;
+  /** Gives it back. */
+  readonly close: () => void;
+}
+
+/**
+ * Opens a file to read it at any place; undefined for a pipe, which has only one. Throws {@link FileError}.
+ * @param what - what it should be, for messages: `the trace`
+ * @param path - where
+ */
+export function openRandom(what: string, path: string): RandomFile | undefined {
+  const doing = `cannot read ${what}`;
+  try {
+    const descriptor = openSync(path, 'r');
+    const stats = fstatSync(descriptor);
+    if (!stats.isFile()) {
+      closeSync(descriptor);
+      return undefined;
+    }
+    return {
+      size: stats.size,
+      read: (offset, length) => {
+        try {
+          return readFully(descriptor, offset, length);
+        } catch (error) {
+          throw fileError(doing, path, error);
+        }
+      },
+      close: () => closeSync(descriptor),
+    };
+  } catch (error) {
+    throw fileError(doing, path, error);
+  }
+}
+
+function readFully(descriptor: number, offset: number, length: number): Uint8Array {
+  const bytes = Buffer.allocUnsafe(length);
+  let have = 0;
+  while (have < length) {
+    const count = readSync(descriptor, bytes, have, length - have, offset + have);
+    if (count === 0) break;
+    have += count;
+  }
+  return bytes.subarray(0, have);
+}
+
 /** A pipe whose writer is slow, or that is in non-blocking mode, answers EAGAIN: then this waits. */
 function* piecesOf(descriptor: number): Generator<Uint8Array, void, undefined> {
   const pause = new Int32Array(new SharedArrayBuffer(4));

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { readBounded, readPieces } from '../src/input.ts';
+import { openRandom, readBounded, readPieces } from '../src/input.ts';
 import { firstLine, scratch, start } from './support.ts';
 
 const folder = scratch();
@@ -46,4 +46,14 @@ it('reads piece by piece, each a part of the file', () => {
   expect(pieces.length).toBeGreaterThan(4);
   expect(Buffer.concat(pieces).equals(content)).toBe(true);
   expect(() => [...readPieces('the trace', join(folder, 'none'))]).toThrow(/cannot read the trace .*none/);
+});
+
+it('reads at any place, up to the end', () => {
+  const file = openRandom('the trace', join(folder, 'nine'));
+  const text = (offset: number, length: number): string =>
+    new TextDecoder().decode(file?.read(offset, length) ?? new Uint8Array());
+  expect([file?.size, text(3, 2), text(0, 1), text(7, 9), text(20, 1)]).toEqual([9, '45', '1', '89', '']);
+  file?.close();
+  expect(openRandom('the trace', '/dev/null')).toBeUndefined();
+  expect(() => openRandom('the trace', join(folder, 'none'))).toThrow(/cannot read the trace .*none/);
 });

@@ -1,59 +1,67 @@
 /** Reads the bytes of a trace.dat file in order; a file that ends too early is an error that says where. */
 import { SmmError } from '@smm/x86-defs';
+import { type ByteSource, sourceOf } from './byte-source.ts';
 
-/** Reads a byte string from the front; running out of bytes is a truncated file. */
+/** Bytes in which the end of a text is looked for at once. */
+const STEP = 256;
+
+/** Reads bytes from the front; running out of them is a truncated file. */
 export class Cursor {
-  readonly #view: DataView;
+  readonly #source: ByteSource;
   #at = 0;
 
-  /** All bytes. */
-  readonly bytes: Uint8Array;
-
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  /** Offset of the next byte. */
-  get at(): number {
-    return this.#at;
+  constructor(bytes: Uint8Array | ByteSource) {
+    this.#source = bytes instanceof Uint8Array ? sourceOf(bytes) : bytes;
   }
 
   /** Goes to an offset. */
   seek(offset: number): void {
-    if (offset < 0 || offset > this.bytes.length) throw truncated(offset, this.bytes.length);
+    if (offset < 0 || offset > this.#source.size) throw truncated(offset, this.#source.size);
     this.#at = offset;
   }
 
-  /** The next `size` bytes. */
+  /** Passes over `size` bytes. */
+  skip(size: number): void {
+    this.seek(this.#at + size);
+  }
+
+  /** Checks that the file has the `size` bytes from `offset`. */
+  expect(offset: number, size: number): void {
+    if (offset + size > this.#source.size) throw truncated(offset + size, this.#source.size);
+  }
+
+  /** The next `size` bytes, which the next read may overwrite. */
   take(size: number): Uint8Array {
     const at = this.#at;
-    if (size < 0 || at + size > this.bytes.length) throw truncated(at + size, this.bytes.length);
-    this.#at += size;
-    return this.bytes.subarray(at, at + size);
+    this.skip(size);
+    const bytes = this.#source.read(at, size);
+    if (bytes.length < size) throw truncated(at + size, at + bytes.length);
+    return bytes;
+  }
+
+  #view(size: number): DataView {
+    const { buffer, byteOffset } = this.take(size);
+    return new DataView(buffer, byteOffset, size);
   }
 
   /** 8 bits. */
   u8(): number {
-    return this.take(1)[0] ?? 0;
+    return this.#view(1).getUint8(0);
   }
 
   /** 16 bits. */
   u16(): number {
-    this.take(2);
-    return this.#view.getUint16(this.#at - 2, true);
+    return this.#view(2).getUint16(0, true);
   }
 
   /** 32 bits. */
   u32(): number {
-    this.take(4);
-    return this.#view.getUint32(this.#at - 4, true);
+    return this.#view(4).getUint32(0, true);
   }
 
   /** 64 bits; rounded beyond 2^53. */
   u64(): number {
-    this.take(8);
-    return Number(this.#view.getBigUint64(this.#at - 8, true));
+    return Number(this.#view(8).getBigUint64(0, true));
   }
 
   /** UTF-8 of `size` bytes. */
@@ -63,9 +71,18 @@ export class Cursor {
 
   /** Text up to a zero. */
   word(): string {
-    const end = this.bytes.indexOf(0, this.#at);
-    if (end < 0) throw truncated(this.bytes.length + 1, this.bytes.length);
-    const text = this.text(end - this.#at);
+    const { size } = this.#source;
+    const start = this.#at;
+    let end = start;
+    for (;;) {
+      if (end >= size) throw truncated(size + 1, size);
+      const piece = this.#source.read(end, Math.min(STEP, size - end));
+      const zero = piece.indexOf(0);
+      if (piece.length === 0) throw truncated(size, end);
+      end += zero < 0 ? piece.length : zero;
+      if (zero >= 0) break;
+    }
+    const text = this.text(end - start);
     this.#at++;
     return text;
   }

@@ -52,7 +52,7 @@ function readFormatFiles(cursor: Cursor, count: number, into: Formats): void {
 export function skipHeaderInfo(cursor: Cursor): void {
   for (const word of ['header_page', 'header_event']) {
     if (cursor.word() !== word) throw foreign(`The file has no ${word} where trace.dat has one.`);
-    cursor.take(cursor.u64());
+    cursor.skip(cursor.u64());
   }
 }
 

@@ -1,7 +1,8 @@
 /** Reads trace.dat version 7, which trace-cmd 3 writes: sections that options point to, compressed or not. */
 import { UnmodelledError } from '@smm/x86-defs';
+import { type ByteSource, readAhead } from './byte-source.ts';
 import type { TraceCodec } from './dat-codec.ts';
-import { Cursor, foreign } from './dat-cursor.ts';
+import { Cursor, foreign, truncated } from './dat-cursor.ts';
 import { OPTION, SECTION } from './dat-format.ts';
 import {
   type Formats,
@@ -15,10 +16,29 @@ import {
 export interface CpuData {
   /** Number of the host CPU. */
   readonly cpu: number;
-  /** Its pages one after another. */
-  readonly data: Uint8Array;
+  /** Its pages one after another, some at a time; once. What was given is overwritten by the next. */
+  readonly pages: Iterable<Uint8Array>;
   /** Size of a page in bytes. */
   readonly pageSize: number;
+}
+
+/** Pages that are read at once. */
+const PAGES_AT_ONCE = 16;
+
+/** Pages that stand in the file as they are. */
+export function* plainPages(
+  source: ByteSource,
+  offset: number,
+  size: number,
+  pageSize: number,
+): Generator<Uint8Array> {
+  const step = PAGES_AT_ONCE * pageSize;
+  for (let at = offset; at < offset + size; at += step) {
+    const length = Math.min(step, offset + size - at);
+    const pages = source.read(at, length);
+    if (pages.length < length) throw truncated(at + length, at + pages.length);
+    yield pages;
+  }
 }
 
 const COMPRESSED = 1;
@@ -38,13 +58,16 @@ export class Version7 {
   /** Number of host CPUs. */
   cpus = 0;
 
-  readonly #bytes: Uint8Array;
+  readonly #source: ByteSource;
+  /** The same, for the small parts. */
+  readonly #ahead: ByteSource;
   readonly #codec: TraceCodec | undefined;
   readonly #algorithm: string;
 
   /** @throws SmmError and UnmodelledError as `readTraceDat` does. */
-  constructor(cursor: Cursor, codecs: readonly TraceCodec[]) {
-    this.#bytes = cursor.bytes;
+  constructor(source: ByteSource, cursor: Cursor, codecs: readonly TraceCodec[]) {
+    this.#source = source;
+    this.#ahead = readAhead(source);
     this.#algorithm = cursor.word();
     cursor.word();
     this.#codec = codecs.find(({ name }) => name === this.#algorithm);
@@ -83,7 +106,7 @@ export class Version7 {
 
   /** Header of the section at an offset: its flags, and a cursor behind it. */
   #head(offset: number): { readonly compressed: boolean; readonly size: number; readonly cursor: Cursor } {
-    const cursor = new Cursor(this.#bytes);
+    const cursor = new Cursor(this.#ahead);
     cursor.seek(offset);
     cursor.u16();
     const compressed = (cursor.u16() & COMPRESSED) !== 0;
@@ -94,7 +117,7 @@ export class Version7 {
   /** Content of the section at an offset. */
   #section(offset: number): Cursor {
     const { compressed, size, cursor } = this.#head(offset);
-    if (!compressed) return new Cursor(cursor.take(size));
+    if (!compressed) return new Cursor(cursor.take(size).slice());
     const packed = cursor.u32();
     const whole = cursor.u32();
     return new Cursor(this.#decompress(cursor.take(packed), whole));
@@ -136,18 +159,21 @@ export class Version7 {
       const size = option.u64();
       this.cpus = Math.max(this.cpus, cpu + 1);
       if (size === 0) continue;
-      const cursor = new Cursor(this.#bytes);
-      cursor.seek(offset);
-      if (!compressed) {
-        this.data.push({ cpu, data: cursor.take(size), pageSize });
-        continue;
-      }
-      const chunks = cursor.u32();
-      for (let chunk = 0; chunk < chunks; chunk++) {
-        const packed = cursor.u32();
-        const whole = cursor.u32();
-        this.data.push({ cpu, data: this.#decompress(cursor.take(packed), whole), pageSize });
-      }
+      new Cursor(this.#source).expect(offset, size);
+      const pages = compressed ? this.#packedPages(offset) : plainPages(this.#source, offset, size, pageSize);
+      this.data.push({ cpu, pages, pageSize });
+    }
+  }
+
+  /** Pages in compressed pieces: how many pieces, then each with its sizes. */
+  *#packedPages(offset: number): Generator<Uint8Array> {
+    const cursor = new Cursor(readAhead(this.#source));
+    cursor.seek(offset);
+    const pieces = cursor.u32();
+    for (let piece = 0; piece < pieces; piece++) {
+      const packed = cursor.u32();
+      const whole = cursor.u32();
+      yield this.#decompress(cursor.take(packed), whole);
     }
   }
 }

@@ -2,10 +2,11 @@
 
 import { checkOptions, isListOf, isOneOf, isWhole, maybe } from '@smm/x86-defs';
 import { who } from './diagnosis.ts';
+import { comparedKinds, factChannels, TIMED_KINDS } from './divergence-kinds.ts';
+import { Lockstep, type Parting, type Step } from './divergence-lockstep.ts';
 import type { TraceEvent, TraceForm } from './events.ts';
 import { TRACE_FORMS } from './events.ts';
-import { type GuestVisible, type GuestVisibleKind, guestVisible } from './guest-visible.ts';
-import { EVENT_TABLE } from './table.ts';
+import type { GuestVisibleKind } from './guest-visible.ts';
 import { formatEvent } from './text-format.ts';
 
 /** One run's side of a divergence. */
@@ -76,78 +77,10 @@ export interface DivergenceOptions {
   readonly tails?: 'compare' | 'ignore';
 }
 
-interface Step extends GuestVisible {
-  readonly index: number;
-  readonly event: TraceEvent;
-}
+/** A trace that can be read again: its events in pieces, from the first, each time it is called. */
+export type EventSource = () => Iterable<readonly TraceEvent[]>;
 
 const PM_TIMER_PORT = 0x608;
-const KVM_KINDS: readonly GuestVisibleKind[] = ['apic-read', 'apic-write', 'smm-enter', 'smm-leave', 'ipi'];
-/** Kinds that a KVM trace has if its events were recorded: compared where both traces have some. */
-const RECORDED_KINDS: readonly GuestVisibleKind[] = [
-  'pio',
-  'exception',
-  'msr',
-  'cr',
-  'cpuid',
-  'mmio',
-  'interrupt',
-  'user-exit',
-];
-/** Kinds that come when the host has time for them: they are compared apart, and count where nothing else differs. */
-const TIMED_KINDS: ReadonlySet<GuestVisibleKind> = new Set(['interrupt', 'user-exit']);
-const MACHINE_KINDS: readonly GuestVisibleKind[] = [
-  ...KVM_KINDS,
-  'smbase-write',
-  'init',
-  'sipi',
-  'halt',
-  'shutdown',
-  'suspend',
-  'resume',
-  'debugcon',
-];
-/** Facts that repeat as often as a loop happens to turn: only the first of equal neighbours counts. */
-const POLLED: ReadonlySet<GuestVisibleKind> = new Set(['apic-read', 'halt', 'pio']);
-
-function isMachineTrace(events: readonly TraceEvent[]): boolean {
-  return events.some((event) => EVENT_TABLE[event.name].system === 'smm');
-}
-
-function kindsOf(events: readonly TraceEvent[]): GuestVisibleKind[] {
-  if (isMachineTrace(events)) {
-    return events.some((event) => event.name === 'kvm_pio') ? [...MACHINE_KINDS, 'pio'] : [...MACHINE_KINDS];
-  }
-  const has = new Set(events.map((event) => guestVisible(event)?.kind));
-  return [...KVM_KINDS, ...RECORDED_KINDS.filter((kind) => has.has(kind)), 'end'];
-}
-
-/** Each VCPU's facts in order. A trace with the machine's own events tells them by those alone. */
-function historyOf(
-  events: readonly TraceEvent[],
-  kinds: ReadonlySet<GuestVisibleKind>,
-  ignoredPorts: readonly number[],
-): Map<number, Step[]> {
-  const machine = isMachineTrace(events);
-  const history = new Map<number, Step[]>();
-  for (const [index, event] of events.entries()) {
-    if (
-      event.name === 'kvm_pio'
-        ? ignoredPorts.includes(event.port)
-        : machine && EVENT_TABLE[event.name].system === 'kvm'
-    ) {
-      continue;
-    }
-    const visible = guestVisible(event);
-    if (!visible || !kinds.has(visible.kind)) continue;
-    const steps = history.get(visible.vcpu) ?? [];
-    history.set(visible.vcpu, steps);
-    const last = steps[steps.length - 1];
-    if (POLLED.has(visible.kind) && last?.kind === visible.kind && last.fact === visible.fact) continue;
-    steps.push({ ...visible, index, event });
-  }
-  return history;
-}
 
 function side(step: Step | undefined): DivergenceSide | undefined {
   return step && { index: step.index, event: step.event, fact: step.fact };
@@ -159,21 +92,19 @@ function sentenceOf(vcpu: number, a: Step | undefined, b: Step | undefined): str
   return `${who(vcpu)}: ${first}, ${second}.`;
 }
 
-function contextOf(
-  events: readonly TraceEvent[],
-  vcpu: number,
-  steps: readonly Step[],
-  at: number,
-  lines: number,
-  form: TraceForm,
-): string[] {
-  const end = steps[at]?.index ?? steps[at - 1]?.index ?? -1;
-  const shown: string[] = [];
-  for (let i = end; i >= 0 && shown.length <= lines; i--) {
-    const event = events[i];
-    if (event && (event.vcpu ?? -1) === vcpu) shown.unshift(formatEvent(event, { form }));
-  }
-  return shown;
+function divergenceOf({ vcpu, agreed, a, b, context }: Parting, form: TraceForm): Divergence {
+  const sideA = side(a);
+  const sideB = side(b);
+  const shown = (events: readonly TraceEvent[]): string[] =>
+    events.map((event) => formatEvent(event, { form }));
+  return {
+    vcpu,
+    agreed,
+    ...(sideA && { a: sideA }),
+    ...(sideB && { b: sideB }),
+    sentence: sentenceOf(vcpu, a, b),
+    context: { a: shown(context.a), b: shown(context.b) },
+  };
 }
 
 /** Which of two divergences happened earlier: by a clock that both have, else each by its own. */
@@ -184,65 +115,52 @@ function earlier(x: Divergence, y: Divergence): number {
 }
 
 /**
- * First divergence of two runs of the same guest, per VCPU and altogether. Runs are aligned on what the guest
- * notices, not on time, exits or entries, so that `tcg` and `kvm` runs compare. A trace with KVM's events
- * alone is compared on the facts that those tell.
+ * What {@link firstDivergence} finds, for traces that are too long to be held: each is read twice, both side by side,
+ * and only facts wait that the other trace has not come to.
+ * @throws SmmError `TRACE_CAPACITY` if a million facts of one trace wait for the other.
  */
-export function firstDivergence(
-  a: readonly TraceEvent[],
-  b: readonly TraceEvent[],
+export function compareTraces(
+  a: EventSource,
+  b: EventSource,
   options: DivergenceOptions = {},
 ): DivergenceReport {
-  checkOptions<DivergenceOptions>('the options of firstDivergence', options, {
+  checkOptions<DivergenceOptions>('the options of a comparison of traces', options, {
     context: maybe(isWhole(0)),
     form: maybe(isOneOf(TRACE_FORMS)),
     ignorePorts: maybe(isListOf(isWhole(0, 0xffff))),
     tails: maybe(isOneOf(['compare', 'ignore'])),
   });
   const { context = 4, form = '2015', ignorePorts = [PM_TIMER_PORT], tails = 'compare' } = options;
-  const inB = new Set(kindsOf(b));
-  const kinds = kindsOf(a).filter((kind) => inB.has(kind));
-  const compared: Record<string, { kind: GuestVisibleKind; a: number; b: number }> = {};
-  for (const kind of kinds) compared[kind] = { kind, a: 0, b: 0 };
-  const compare = (some: readonly GuestVisibleKind[]): Divergence[] => {
-    const historyA = historyOf(a, new Set(some), ignorePorts);
-    const historyB = historyOf(b, new Set(some), ignorePorts);
-    for (const [history, side] of [
-      [historyA, 'a'],
-      [historyB, 'b'],
-    ] as const) {
-      for (const { kind } of [...history.values()].flat()) compared[kind]![side]++;
-    }
-    return [...new Set([...historyA.keys(), ...historyB.keys()])]
-      .sort((x, y) => x - y)
-      .flatMap((vcpu) => {
-        const stepsA = historyA.get(vcpu) ?? [];
-        const stepsB = historyB.get(vcpu) ?? [];
-        let at = 0;
-        while (at < stepsA.length && at < stepsB.length && stepsA[at]?.fact === stepsB[at]?.fact) at++;
-        const stepA = stepsA[at];
-        const stepB = stepsB[at];
-        if ((!stepA && !stepB) || (tails === 'ignore' && !(stepA && stepB))) return [];
-        const sideA = side(stepA);
-        const sideB = side(stepB);
-        return [
-          {
-            vcpu,
-            agreed: at,
-            ...(sideA && { a: sideA }),
-            ...(sideB && { b: sideB }),
-            sentence: sentenceOf(vcpu, stepA, stepB),
-            context: {
-              a: contextOf(a, vcpu, stepsA, at, context, form),
-              b: contextOf(b, vcpu, stepsB, at, context, form),
-            },
-          },
-        ];
-      });
-  };
-  const deeds = compare(kinds.filter((kind) => !TIMED_KINDS.has(kind)));
-  const timed = [...TIMED_KINDS].flatMap((kind) => (kinds.includes(kind) ? compare([kind]) : []));
-  const perVcpu = deeds.length > 0 ? deeds : timed;
+  const channels = { a: factChannels(a()), b: factChannels(b()) };
+  const kinds = comparedKinds(channels.a, channels.b);
+  const lockstep = new Lockstep({ kinds, channels, ignorePorts, context });
+  lockstep.run(a(), b());
+  const partings = lockstep.partings
+    .filter((parting) => tails === 'compare' || (parting.a && parting.b))
+    .sort((x, y) => x.vcpu - y.vcpu);
+  const of = (wanted: (kind: GuestVisibleKind) => boolean): Divergence[] =>
+    partings.filter(({ a, b }) => wanted((a ?? b)!.kind)).map((parting) => divergenceOf(parting, form));
+  const deeds = of((kind) => !TIMED_KINDS.has(kind));
+  const perVcpu =
+    deeds.length > 0 ? deeds : [...TIMED_KINDS].flatMap((timed) => of((kind) => kind === timed));
   const first = [...perVcpu].sort(earlier)[0];
-  return { ...(first && { first }), perVcpu, kinds, compared: Object.values(compared) };
+  return { ...(first && { first }), perVcpu, kinds, compared: lockstep.compared };
+}
+
+/**
+ * First divergence of two runs of the same guest, per VCPU and altogether. Runs are aligned on what the guest
+ * notices, not on time, exits or entries, so that `tcg` and `kvm` runs compare. A trace with KVM's events
+ * alone is compared on the facts that those tell.
+ * @throws SmmError `TRACE_CAPACITY` as {@link compareTraces} does.
+ */
+export function firstDivergence(
+  a: readonly TraceEvent[],
+  b: readonly TraceEvent[],
+  options: DivergenceOptions = {},
+): DivergenceReport {
+  return compareTraces(
+    () => [a],
+    () => [b],
+    options,
+  );
 }

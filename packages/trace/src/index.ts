@@ -3,8 +3,16 @@
  * divergence and diagnosis.
  * @packageDocumentation
  */
+export type { ByteSource } from './byte-source.ts';
 export type { TraceCodec } from './dat-codec.ts';
-export { isTraceDat, readTraceDat, type TraceDat, type TraceDatReadOptions } from './dat-read.ts';
+export {
+  isTraceDat,
+  readTraceDat,
+  type TraceDat,
+  type TraceDatReadOptions,
+  TraceDatStream,
+  type TraceDatStreamOptions,
+} from './dat-read.ts';
 export { type TraceDatOptions, writeTraceDat } from './dat-write.ts';
 export { diagnose } from './diagnose.ts';
 export type {
@@ -16,17 +24,19 @@ export type {
   PossibleCause,
 } from './diagnosis.ts';
 export {
+  compareTraces,
   type Divergence,
   type DivergenceOptions,
   type DivergenceReport,
   type DivergenceSide,
+  type EventSource,
   firstDivergence,
   type KindCount,
 } from './divergence.ts';
 export type { TraceEvent, TraceEventName, TraceForm, TraceSink } from './events.ts';
 export { type GuestVisible, type GuestVisibleKind, guestVisible } from './guest-visible.ts';
 export { hashTrace, TraceHasher } from './hash.ts';
-export { eventToJson, readJsonl, writeJsonl } from './jsonl.ts';
+export { eventToJson, JsonlStream, readJsonl, writeJsonl } from './jsonl.ts';
 export type * from './kvm-events.ts';
 export type * from './kvm-events-nested.ts';
 export type * from './machine-events.ts';

@@ -2,7 +2,8 @@
 import { SmmError } from '@smm/x86-defs';
 import type { MemberKind } from './event-row.ts';
 import { MOST_CPUS, type TraceEvent, type TraceEventName } from './events.ts';
-import { EVENT_TABLE } from './table.ts';
+import type { ReadCounts } from './read-counts.ts';
+import { EVENT_NAMES, EVENT_TABLE } from './table.ts';
 
 /** Members of every event. */
 const BASE: Readonly<Record<string, MemberKind | 'time' | 'cpu'>> = {
@@ -61,19 +62,36 @@ function isOptional(name: TraceEventName, member: string): boolean {
   return system === 'kvm' && !old.fields.some((field) => field[2] === member);
 }
 
+/** A member that a line may have. */
+interface ExpectedMember {
+  readonly member: string;
+  readonly kind: MemberKind | 'time' | 'cpu';
+  readonly required: boolean;
+}
+
+function expectedOf(name: TraceEventName): ExpectedMember[] {
+  const own = EVENT_TABLE[name].members;
+  return Object.entries({ ...BASE, ...own }).map(([member, kind]) => ({
+    member,
+    kind,
+    required: member in own ? !isOptional(name, member) : member === 'ts' || member === 'cpu',
+  }));
+}
+
+const EXPECTED: ReadonlyMap<unknown, readonly ExpectedMember[]> = new Map(
+  EVENT_NAMES.map((name) => [name, expectedOf(name)] as const),
+);
+
 function eventFromJson(value: unknown): TraceEvent | string {
   if (typeof value !== 'object' || value === null) return 'it is not an object';
   const members = value as Readonly<Record<string, unknown>>;
   const name = members['name'];
-  if (typeof name !== 'string' || !Object.hasOwn(EVENT_TABLE, name))
-    return `its name is ${JSON.stringify(name)}`;
-  const own = EVENT_TABLE[name as TraceEventName].members;
+  const expected = EXPECTED.get(name);
+  if (!expected) return `its name is ${JSON.stringify(name)}`;
   const event: Record<string, unknown> = { name };
-  for (const [member, kind] of Object.entries({ ...BASE, ...own })) {
+  for (const { member, kind, required } of expected) {
     const given = members[member];
     if (given === undefined) {
-      const required =
-        member in own ? !isOptional(name as TraceEventName, member) : member === 'ts' || member === 'cpu';
       if (required) return `it lacks ${member}`;
       continue;
     }
@@ -84,47 +102,137 @@ function eventFromJson(value: unknown): TraceEvent | string {
   return event as unknown as TraceEvent;
 }
 
+const FIX = 'Give a .jsonl file that this project wrote, as `smm trace convert` does.';
+
+function foreign(message: string, line: number, cause?: unknown): SmmError {
+  return new SmmError('TRACE_FOREIGN', message, FIX, { line }, cause === undefined ? undefined : { cause });
+}
+
+/** Reads lines in order; `end` after the last. */
+class LineReader {
+  /** Lines so far. */
+  lines = 0;
+  /** Events so far. */
+  events = 0;
+
+  /** One line without its end; `last` if the text ends in it. Undefined for an empty one. */
+  read(text: string, last = false): TraceEvent | undefined {
+    this.lines++;
+    if (text.trim() === '') return undefined;
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch (cause) {
+      if (!last || this.events === 0) throw foreign(`Line ${this.lines} is not JSON.`, this.lines, cause);
+      throw new SmmError(
+        'TRACE_TRUNCATED',
+        `The trace breaks off in line ${this.lines}.`,
+        'Copy the whole file again, or delete its last line.',
+        { line: this.lines },
+        { cause },
+      );
+    }
+    const event = eventFromJson(value);
+    if (typeof event === 'string') {
+      throw foreign(`Line ${this.lines} is not a trace event: ${event}.`, this.lines);
+    }
+    this.events++;
+    return event;
+  }
+
+  /** There are no more lines. */
+  end(): void {
+    if (this.events === 0) throw foreign('The file holds no trace event.', 1);
+  }
+
+  get counts(): ReadCounts {
+    return {
+      unit: 'line',
+      lines: this.lines,
+      events: this.events,
+      continued: 0,
+      notUnderstood: 0,
+      passedOver: this.lines - this.events,
+      unread: [],
+      tracepoints: [],
+      lost: 0,
+    };
+  }
+}
+
+/** What JSONL holds. */
+export interface ParsedJsonl {
+  /** The events, in the order of the text. */
+  readonly events: TraceEvent[];
+  /** Line of each event, from 1. */
+  readonly lines: number[];
+  /** What became of the lines: empty ones are passed over. */
+  readonly counts: ReadCounts;
+}
+
+/** Reads JSONL with the line of each event. Throws as {@link readJsonl} does. */
+export function parseJsonl(text: string): ParsedJsonl {
+  const reader = new LineReader();
+  const events: TraceEvent[] = [];
+  const lines: number[] = [];
+  const all = text.split('\n');
+  const last = all.pop() ?? '';
+  const take = (event: TraceEvent | undefined): void => {
+    if (!event) return;
+    events.push(event);
+    lines.push(reader.lines);
+  };
+  for (const line of all) take(reader.read(line));
+  if (last !== '') take(reader.read(last, true));
+  reader.end();
+  return { events, lines, counts: reader.counts };
+}
+
 /**
  * Reads what {@link writeJsonl} writes. Unknown members are passed over.
  * @throws SmmError `TRACE_TRUNCATED` if the last line breaks off, `TRACE_FOREIGN` if a line is no event or
  * there is none; `details.line` has the number.
  */
 export function readJsonl(text: string): TraceEvent[] {
-  const fix = 'Give a .jsonl file that this project wrote, as `smm trace convert` does.';
-  const lines = text.split('\n');
-  const events: TraceEvent[] = [];
-  for (const [index, line] of lines.entries()) {
-    if (line.trim() === '') continue;
-    let value: unknown;
-    try {
-      value = JSON.parse(line);
-    } catch (cause) {
-      if (index === lines.length - 1 && events.length > 0) {
-        throw new SmmError(
-          'TRACE_TRUNCATED',
-          `The trace breaks off in line ${index + 1}.`,
-          'Copy the whole file again, or delete its last line.',
-          { line: index + 1 },
-          { cause },
-        );
-      }
-      throw new SmmError(
-        'TRACE_FOREIGN',
-        `Line ${index + 1} is not JSON.`,
-        fix,
-        { line: index + 1 },
-        { cause },
-      );
+  return parseJsonl(text).events;
+}
+
+/** Characters of the longest line; no event has as many. */
+const LONGEST_LINE = 0x10_0000;
+
+/** Takes JSONL in pieces of any size; `end` after the last. Its events are those of {@link readJsonl}. */
+export class JsonlStream {
+  readonly #decoder = new TextDecoder();
+  readonly #reader = new LineReader();
+  /** The beginning of a line. */
+  #rest = '';
+
+  /**
+   * The next piece: gives the events of its whole lines.
+   * @throws SmmError `TRACE_FOREIGN` if a line is no event.
+   */
+  push(bytes: Uint8Array): TraceEvent[] {
+    const lines = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split('\n');
+    this.#rest = lines.pop() ?? '';
+    if (this.#rest.length > LONGEST_LINE) {
+      throw foreign(`Line ${this.#reader.lines + lines.length + 1} is not a trace event: it is too long.`, 1);
     }
-    const event = eventFromJson(value);
-    if (typeof event === 'string') {
-      throw new SmmError('TRACE_FOREIGN', `Line ${index + 1} is not a trace event: ${event}.`, fix, {
-        line: index + 1,
-      });
-    }
-    events.push(event);
+    return lines.flatMap((line) => this.#reader.read(line) ?? []);
   }
-  if (events.length === 0)
-    throw new SmmError('TRACE_FOREIGN', 'The file holds no trace event.', fix, { line: 1 });
-  return events;
+
+  /**
+   * There are no more pieces: gives the last event, if its line has no end.
+   * @throws SmmError `TRACE_TRUNCATED` if the last line breaks off, `TRACE_FOREIGN` if there was no event.
+   */
+  end(): TraceEvent[] {
+    const last = this.#rest + this.#decoder.decode();
+    const events = last === '' ? [] : [this.#reader.read(last, true) ?? []].flat();
+    this.#reader.end();
+    return events;
+  }
+
+  /** What became of the lines; complete after `end`. */
+  get counts(): ReadCounts {
+    return this.#reader.counts;
+  }
 }

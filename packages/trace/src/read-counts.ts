@@ -45,10 +45,10 @@ export class NameCounter {
   readonly #counts = new Map<string, { name: string; count: number; first: NameCount['first'] }>();
 
   /** One more; `text` is asked for the first time only. */
-  add(name: string, line: number, text: string): void {
+  add(name: string, line: number, text: () => string): void {
     const known = this.#counts.get(name);
     if (known) known.count++;
-    else this.#counts.set(name, { name, count: 1, first: { line, text } });
+    else this.#counts.set(name, { name, count: 1, first: { line, text: text() } });
   }
 
   /** All of them. */

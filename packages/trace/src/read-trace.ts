@@ -1,7 +1,7 @@
 /** Reads a trace file of any of the formats that this package reads. */
 import { isTraceDat, readTraceDat, type TraceDatReadOptions } from './dat-read.ts';
 import type { TraceEvent, TraceForm } from './events.ts';
-import { readJsonl } from './jsonl.ts';
+import { parseJsonl } from './jsonl.ts';
 import { plannedSmbases } from './planned.ts';
 import type { ReadCounts } from './read-counts.ts';
 import { type Note, parseTraceText } from './text-parse.ts';
@@ -41,20 +41,7 @@ export function readTrace(bytes: Uint8Array, options: TraceDatReadOptions = {}):
   }
   const text = new TextDecoder().decode(bytes);
   if (text.trimStart().startsWith('{')) {
-    const events = readJsonl(text);
-    const all = text.split('\n');
-    const lines = all.flatMap((line, index) => (line.trim() === '' ? [] : [index + 1]));
-    const counts: ReadCounts = {
-      unit: 'line',
-      lines: all.length - (all[all.length - 1] === '' ? 1 : 0),
-      events: events.length,
-      continued: 0,
-      notUnderstood: 0,
-      passedOver: all.length - (all[all.length - 1] === '' ? 1 : 0) - events.length,
-      unread: [],
-      tracepoints: [],
-      lost: 0,
-    };
+    const { events, lines, counts } = parseJsonl(text);
     return { format: 'jsonl', events, planned: plannedIn(events), counts, lines };
   }
   const { events, planned, lines, counts, form, cut, notes } = parseTraceText(text);

@@ -136,17 +136,33 @@ export interface NumberMember {
   readonly type: CType;
 }
 
-/** The member that holds a field's number, if it is the only field that does. */
-export function numberMember(name: TraceEventName, field: string): NumberMember | undefined {
+/** The only member that a field goes into, if no other field goes there. */
+function ownMember(
+  name: TraceEventName,
+  field: string,
+): { kind: MemberKind; member: string; type: CType } | undefined {
   const row = EVENT_TABLE[name];
   const fields = allFields(row);
-  const last = fields.filter(([, cName]) => cName === field).pop();
-  if (!last) return undefined;
-  const [type, , member] = last;
-  const kind = row.members[member];
-  const shared = fields.some(([, cName, other]) => other === member && cName !== field);
-  if (shared || (kind !== 'number' && kind !== 'bigint')) return undefined;
-  return { member, big: kind === 'bigint', type };
+  const of = fields.filter(([, cName]) => cName === field);
+  const [type, , member] = of[0] ?? [];
+  const kind = row.members[member ?? ''];
+  if (of.length !== 1 || type === undefined || member === undefined || kind === undefined) return undefined;
+  return fields.some(([, cName, other]) => other === member && cName !== field)
+    ? undefined
+    : { kind, member, type };
+}
+
+/** The member that holds a field's number, if it is the only field that does. */
+export function numberMember(name: TraceEventName, field: string): NumberMember | undefined {
+  const own = ownMember(name, field);
+  if (own?.kind !== 'number' && own?.kind !== 'bigint') return undefined;
+  return { member: own.member, big: own.kind === 'bigint', type: own.type };
+}
+
+/** The member that holds whether a field is not zero, if it is the only field that does. */
+export function booleanMember(name: TraceEventName, field: string): string | undefined {
+  const own = ownMember(name, field);
+  return own?.kind === 'boolean' ? own.member : undefined;
 }
 
 /** Whether the fields tell the members without which an event says nothing. */

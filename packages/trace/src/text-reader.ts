@@ -210,7 +210,7 @@ export class TextReader {
     this.#finish();
     if (name === undefined) {
       this.#passedOver++;
-      this.#tracepoints.add(header.name, line, header.text.slice(0, 120));
+      this.#tracepoints.add(header.name, line, () => header.text.slice(0, 120));
       return;
     }
     this.#pending = { header, name, line, text: header.text, members: undefined, taken: 0, tried: 0 };
@@ -274,7 +274,7 @@ export class TextReader {
       if (this.unread.length < this.#mostKept) {
         this.unread.push({ line, text: `${header.name}: ${header.text}` });
       }
-      this.#unreadNames.add(header.name, line, header.text.slice(0, 120));
+      this.#unreadNames.add(header.name, line, () => header.text.slice(0, 120));
       return;
     }
     const { ts, cpu, pid, comm } = header;

@@ -1,4 +1,4 @@
-import { firstDivergence, guestVisible, type TraceEvent } from '@smm/trace';
+import { compareTraces, firstDivergence, guestVisible, type TraceEvent } from '@smm/trace';
 import { describe, expect, it } from 'vitest';
 import { firstSmi, goodRun, kvm, mailRun, Recorder, smiIpi, start } from './scenarios.ts';
 
@@ -94,5 +94,35 @@ describe('firstDivergence', () => {
     const ours = guestVisible({ ...base, ...read, name: 'smm_apic_read', reached: 'memory' });
     expect(ours).toEqual(guestVisible({ ...base, name: 'kvm_apic', write: false, reg: 0x20, val: 0n }));
     expect(guestVisible({ ...base, name: 'kvm_entry' })).toBeUndefined();
+  });
+});
+
+describe('compareTraces', () => {
+  const inPieces = (events: readonly TraceEvent[], size: number) => () =>
+    events.flatMap((_event, i) => (i % size === 0 ? [events.slice(i, i + size)] : []));
+
+  it.each([1, 3, 1000])('finds the same in pieces of %i events', (size) => {
+    const [a, b] = [goodRunOfTwo(), mailRun()];
+    expect(compareTraces(inPieces(a, size), inPieces(b, 2), {})).toEqual(firstDivergence(a, b));
+  });
+
+  it('holds no facts of a VCPU that the other trace lacks, however many', () => {
+    const fact = (vcpu: number, i: number): TraceEvent => ({
+      name: 'kvm_cr',
+      ts: i,
+      cpu: vcpu,
+      vcpu,
+      write: true,
+      cr: 3,
+      val: BigInt(i),
+    });
+    function* many(): Generator<TraceEvent[]> {
+      for (let i = 0; i < 300; i++) yield Array.from({ length: 4000 }, (_, k) => fact(1, i * 4000 + k));
+      yield [fact(0, 0)];
+    }
+    const { first, compared } = compareTraces(many, () => [[fact(0, 0)]]);
+    expect(first).toMatchObject({ vcpu: 1, agreed: 0, a: { index: 0 } });
+    expect(first?.b).toBeUndefined();
+    expect(compared.find(({ kind }) => kind === 'cr')).toEqual({ kind: 'cr', a: 1_200_001, b: 1 });
   });
 });

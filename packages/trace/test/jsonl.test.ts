@@ -1,4 +1,4 @@
-import { EVENT_NAMES, readJsonl, type TraceEvent, writeJsonl } from '@smm/trace';
+import { EVENT_NAMES, JsonlStream, readJsonl, type TraceEvent, writeJsonl } from '@smm/trace';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { arbitraryEvent } from './arbitrary-events.ts';
@@ -44,5 +44,43 @@ describe('JSONL', () => {
 
   it('passes over members that a later version may add', () => {
     expect(readJsonl(line.replace('"ts":5', '"ts":5,"later":1'))).toEqual(readJsonl(line));
+  });
+
+  it('comes in pieces as it comes whole, errors with their lines too', () => {
+    const texts = [
+      `${line}\n\n${line}`,
+      `${line}\n`,
+      `${line}\n${line.slice(0, 40)}`,
+      `${line}\n\nhello\n`,
+      '\n',
+    ];
+    const outcome = (read: () => TraceEvent[]): unknown => {
+      try {
+        return read();
+      } catch (error) {
+        const { code, details, message } = error as { code: string; details: unknown; message: string };
+        return { code, details, message };
+      }
+    };
+    for (const text of texts) {
+      for (const size of [1, 7, 1000]) {
+        const inPieces = outcome(() => {
+          const stream = new JsonlStream();
+          const bytes = new TextEncoder().encode(text);
+          const events: TraceEvent[] = [];
+          for (let at = 0; at < bytes.length; at += size)
+            events.push(...stream.push(bytes.subarray(at, at + size)));
+          return [...events, ...stream.end()];
+        });
+        expect(inPieces).toEqual(outcome(() => readJsonl(text)));
+      }
+    }
+  });
+
+  it('a line without end is no trace, and is not held', () => {
+    const stream = new JsonlStream();
+    const piece = new TextEncoder().encode('{"name":'.padEnd(0x8_0000, 'x'));
+    stream.push(piece);
+    expect(() => [piece, piece].map((each) => stream.push(each))).toThrow(/Line 1 .* too long/);
   });
 });

@@ -13,7 +13,6 @@ import { acceleratorWords, globalSwitch, type QemuSettings, qemuSettings } from 
 import { apicIds, smpTopology } from '../qemu/topology.ts';
 import { oneOf, parseMemory, wholeNumber } from '../qemu-values.ts';
 import { UsageError } from '../usage-error.ts';
-import { openDisks } from './disks.ts';
 import { firmwareFor, isTemplate, readImage, stateFile } from './firmware.ts';
 import type { BootHost } from './host.ts';
 import { bootPreferencesOf, kernelOf } from './kernel.ts';
@@ -97,14 +96,12 @@ export function bootRequest(flags: BootFlags, io: Io, host: BootHost): BootReque
   const debug = debugOf(qemu, flags, io);
   const { code, vars, varsOut } = imagesOf(flags, qemu, io, host);
   const kernel = kernelOf(qemu, io);
-  const disks = openDisks(qemu, io);
   return {
     machine: {
       ...machine,
       code: readImage('the firmware', code, io),
       ...(vars !== undefined && { vars: readImage('the variable store', vars, io) }),
       ...(kernel !== undefined && { kernel }),
-      ...(disks.length > 0 && { disks }),
       ...(debug !== undefined && { debug }),
     },
     files: { code, vars },

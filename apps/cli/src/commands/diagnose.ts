@@ -9,7 +9,7 @@ import { evidenceExcerpt } from '../render/excerpt.ts';
 import { diagnosisToJson } from '../render/explanation.ts';
 import { colours, counted, wrap } from '../render/text.ts';
 import { formOf } from '../trace-file.ts';
-import { openTrace } from '../trace-input.ts';
+import { nameOfTrace, openTrace } from '../trace-input.ts';
 import { UsageError } from '../usage-error.ts';
 
 const HELP = `
@@ -18,7 +18,8 @@ trace.dat; a .jsonl; and, alone or beside a trace, QEMU's register dump and the 
 '-' is standard input. Exit code 0 if the trace could be read, whatever it shows. The JSON is described by
 schema/diagnose.schema.json.
 
-Text may have any size; a trace of more than --events events is looked at in its first and its last half of them.
+The file may have any size (a trace.dat through a pipe: 512 MiB); a trace of more than --events events is looked at in
+its first and its last half of them.
 
 Each diagnosis says how sure it is: proved (nothing else makes this trace), likely, or possible. The first lines
 count what was read, what was not understood and what was passed over.
@@ -67,7 +68,7 @@ export function diagnoseCommand(program: Command, { io }: Context): void {
         return;
       }
       const colour = colours(io);
-      const lines = countLines(file === '-' ? 'standard input' : file, format, counts);
+      const lines = countLines(nameOfTrace(file), format, counts);
       if (skipped > 0) lines.push(wrap(skippedInWords(skipped, counts.events), io, '  '));
       if (found.length === 0) lines.push('', wrap(verdict(counts, skipped), io));
       for (const { diagnosis, events } of parts.flatMap(({ diagnoses, events }) =>

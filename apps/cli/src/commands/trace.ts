@@ -1,12 +1,6 @@
 /** `smm trace convert` and `smm trace diff`. */
 import { factInWords } from '@smm/machine';
-import {
-  type Divergence,
-  firstDivergence,
-  type KindCount,
-  type TraceEvent,
-  type TraceForm,
-} from '@smm/trace';
+import { compareTraces, type Divergence, type KindCount, type TraceEvent, type TraceForm } from '@smm/trace';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { EXIT } from '../io.ts';
@@ -16,13 +10,22 @@ import { countLines } from '../render/counts.ts';
 import { counted } from '../render/text.ts';
 import { COMPRESSIONS, traceCodecs } from '../trace-codecs.ts';
 import { claimTrace, type DatOptions, formOf, TRACE_ENDINGS } from '../trace-file.ts';
-import { collect, loadEvents, MOST_HELD, openTrace, tooMany, withEvents } from '../trace-input.ts';
-import { UsageError } from '../usage-error.ts';
+import {
+  collect,
+  MOST_HELD,
+  nameOfTrace,
+  openAgainAndAgain,
+  openTrace,
+  tooMany,
+  withBeginning,
+  withEvents,
+} from '../trace-input.ts';
+import { asUsage, UsageError } from '../usage-error.ts';
 
 const CONVERT_HELP = `
 The format of OUT is told by its name: ${TRACE_ENDINGS};
-'-' is standard output, as text. Text of any size is converted to .txt and .jsonl as it is read; above 100,000 events
-the text then has no line cpus=N.
+'-' is standard output, as text. Traces of any size are converted to .txt and .jsonl as they are read; above 100,000
+events the text then has no line cpus=N. A .dat and a Perfetto file are written from at most 4,000,000 events.
 
 Examples:
   smm trace convert hang.dat hang.txt
@@ -34,7 +37,8 @@ Examples:
 const DIFF_HELP = `
 Compares what the guest could notice, per VCPU, so that runs under tcg and under kvm compare: APIC accesses,
 IPIs, SMM, exceptions, MSRs, control registers, CPUID, MMIO, ports and how it ends, as far as both traces have
-them; interrupts and exits to user space where nothing else differs. Says how much of each it compared.
+them; interrupts and exits to user space where nothing else differs. Says how much of each it compared. Files may have
+any size: they are read twice, side by side; what comes through a pipe is held, up to 4,000,000 events.
 Exit code 2 if one of the traces holds nothing to compare.
 
 Examples:
@@ -53,14 +57,6 @@ function isEntryWithoutRip(event: TraceEvent): boolean {
 
 /** Events up to which a trace is written from memory in any format. */
 const MOST_AT_ONCE = 100_000;
-
-function* withBeginning(
-  begin: readonly TraceEvent[],
-  rest: Iterable<readonly TraceEvent[]>,
-): Generator<readonly TraceEvent[]> {
-  yield begin;
-  yield* rest;
-}
 
 interface ConvertFlags {
   readonly form?: string;
@@ -107,13 +103,13 @@ export function traceCommand(program: Command, { io, exitWith }: Context): void 
     .action(async (input: string, output: string, flags: ConvertFlags) => {
       const wanted = flags.form === undefined ? undefined : oneOf('--form', flags.form, ['2015', 'current']);
       const writeTrace = claimTrace(output, io, await datOptions(output, flags));
-      const name = input === '-' ? 'standard input' : input;
+      const name = nameOfTrace(input);
       const opened = await openTrace(input, io);
       const pieces = opened.events[Symbol.iterator]();
       const most = writeTrace.pieces === undefined ? MOST_HELD : MOST_AT_ONCE;
-      const begin = collect(pieces, opened.whole ? Number.POSITIVE_INFINITY : most);
+      const begin = collect(pieces, most);
       if (!begin.ended && writeTrace.pieces) {
-        const all = withBeginning(begin.events, { [Symbol.iterator]: () => pieces });
+        const all = withBeginning(begin.events, pieces);
         const what = writeTrace.pieces(all, () => wanted ?? opened.about().form ?? '2015');
         const { format, counts } = opened.about();
         io.err(`${countLines(name, format, counts).join('\n')}\n`);
@@ -137,18 +133,21 @@ export function traceCommand(program: Command, { io, exitWith }: Context): void 
     .argument('<b>', 'second trace')
     .option('--json', 'print JSON')
     .addHelpText('after', DIFF_HELP)
-    .action(async (a: string, b: string, flags: { readonly json?: boolean }) => {
-      if (a === '-' && b === '-')
+    .action(async (pathA: string, pathB: string, flags: { readonly json?: boolean }) => {
+      if (pathA === '-' && pathB === '-')
         throw new UsageError('both traces are standard input', 'Name a file for one of them.');
-      const first = await loadEvents(a, io);
-      const second = await loadEvents(b, io);
-      const form = formOf(first);
-      const report = firstDivergence(first.events, second.events, { form });
+      const [a, b] = [nameOfTrace(pathA), nameOfTrace(pathB)];
+      const first = await openAgainAndAgain(pathA, io);
+      const second = await openAgainAndAgain(pathB, io);
+      const { form } = first;
+      const report = asUsage('cannot compare', () => compareTraces(first.source, second.source, { form }));
+      const readA = withEvents(a, first.about());
+      const readB = withEvents(b, second.about());
       const { kinds, perVcpu, compared } = report;
       const empty = !compared.some((each) => each.a > 0) || !compared.some((each) => each.b > 0);
       const verdict = empty ? 'nothing to compare' : report.first === undefined ? 'equal' : 'different';
       if (flags.json === true) {
-        const counts = { a: first.counts, b: second.counts };
+        const counts = { a: readA.counts, b: readB.counts };
         const answer = {
           version: 1,
           verdict,
@@ -161,8 +160,8 @@ export function traceCommand(program: Command, { io, exitWith }: Context): void 
         io.out(`${JSON.stringify(answer, null, 2)}\n`);
       } else {
         const read = [
-          ...countLines(a, first.format, first.counts),
-          ...countLines(b, second.format, second.counts),
+          ...countLines(a, readA.format, readA.counts),
+          ...countLines(b, readB.format, readB.counts),
         ];
         io.out(`${[...read, ...comparedLines(compared, a, b), ''].join('\n')}\n`);
         if (empty)

@@ -27,7 +27,6 @@ import {
 } from '@smm/x86-defs';
 import { NS_PER_INSTRUCTION, type ProcessorTopology } from '../../machine-options.ts';
 import { type ConfigDefaults, type MachineConfig, type ResolvedConfig, resolveConfig } from '../config.ts';
-import { type BootDisk, isBootDisk } from './disks.ts';
 
 /** What to boot and on what. */
 export interface BootOptions extends MachineConfig {
@@ -48,13 +47,11 @@ export interface BootOptions extends MachineConfig {
   /** Sleep states that the firmware is told of. Default S3 and S4. */
   readonly sleepStates?: SleepStates;
   /**
-   * A kernel that the firmware starts (`-kernel`, `-initrd`, `-append`). With it, or with disks, ACPI tables are there,
-   * and an instruction takes 8 ns, unless the options say otherwise.
+   * A kernel that the firmware starts (`-kernel`, `-initrd`, `-append`). With it ACPI tables are there, and an
+   * instruction takes 8 ns, unless the options say otherwise.
    */
   readonly kernel?: KernelFiles;
-  /** Disks and CD drives (`-drive`). With them there is a SATA controller. Default none. */
-  readonly disks?: readonly BootDisk[];
-  /** What the firmware is to boot, and whether it asks (`-boot`); disks with a `bootIndex` come before `order`. */
+  /** What the firmware is to boot, and whether it asks (`-boot`). */
   readonly boot?: BootPreferences;
   /** Further files for the firmware (`-fw_cfg`). */
   readonly fwCfgFiles?: readonly FwCfgFile[];
@@ -65,8 +62,8 @@ export interface BootOptions extends MachineConfig {
   /** Output of the debug port 402h. */
   readonly debug?: (byte: number) => void;
   /**
-   * ACPI tables are offered through fw_cfg. Default: where a kernel or a disk is given; firmware that finds some goes
-   * another way than without.
+   * ACPI tables are offered through fw_cfg. Default: where a kernel is given; firmware that finds some goes another way
+   * than without.
    */
   readonly acpi?: boolean;
   /** Serial output of the guest. */
@@ -100,7 +97,6 @@ const BOOT_SHAPE: OptionShape<Omit<BootOptions, keyof MachineConfig>> = {
   secureFlash: maybe(isFlag),
   sleepStates: maybe(isShape<SleepStates>({ s3: isFlag, s4: isFlag })),
   kernel: maybe(isKernelFiles),
-  disks: maybe(isListOf(isBootDisk)),
   boot: maybe(
     isShape<BootPreferences>({
       order: maybe(isListOf(isText)),
@@ -131,13 +127,8 @@ export function resolveBoot(options: BootOptions): ResolvedConfig {
   return resolveConfig(options, {
     ...DEFAULTS,
     bitness: options.bitness ?? 64,
-    ...(mayRunSystem(options) && { nsPerInstruction: NS_PER_INSTRUCTION }),
+    ...(options.kernel && { nsPerInstruction: NS_PER_INSTRUCTION }),
   });
-}
-
-/** Whether an operating system may come: a kernel is given, or something to boot from. */
-export function mayRunSystem({ kernel, disks = [] }: BootOptions): boolean {
-  return kernel !== undefined || disks.length > 0;
 }
 
 /**

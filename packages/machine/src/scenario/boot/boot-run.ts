@@ -10,7 +10,6 @@ import {
   isText,
   isWhole,
   maybe,
-  type OptionCheck,
   type OptionShape,
   UnmodelledError,
 } from '@smm/x86-defs';
@@ -18,7 +17,7 @@ import { finish, isCut } from '../run.ts';
 import type { Boot, BootStop } from './boot.ts';
 import { type BootOutcome, type BootReport, stuckSentence } from './report.ts';
 
-/** What ends a boot well: what `smm boot --until` names. */
+/** What ends a boot well. */
 export type BootGoal =
   | 'shell'
   | 'relocated'
@@ -30,7 +29,7 @@ export type BootGoal =
 /** Limits of a run. */
 export interface BootRunOptions {
   /** What to wait for; undefined: run until the guest ends. */
-  readonly until?: BootGoal | undefined;
+  readonly goal?: BootGoal | undefined;
   /** Instructions of all processors after which it is given up. Default: none. */
   readonly budget?: number | undefined;
   /** Instructions per piece. Default 4,000,000. */
@@ -55,14 +54,11 @@ export interface BootRunOptions {
   readonly interrupt?: () => boolean;
 }
 
-/** Checks what `until` names. */
-export const isGoal: OptionCheck = (option, value) => {
-  if (typeof value === 'object') isShape<{ text: string }>({ text: isText })(option, value);
-  else maybe(isOneOf(['shell', 'relocated']))(option, value);
-};
-
 const RUN_SHAPE: OptionShape<BootRunOptions> = {
-  until: isGoal,
+  goal: (option, value) => {
+    if (typeof value === 'object') isShape<{ text: string }>({ text: isText })(option, value);
+    else maybe(isOneOf(['shell', 'relocated']))(option, value);
+  },
   budget: maybe(isCount()),
   piece: maybe(isWhole(1)),
   pieceNs: maybe(isPositive),
@@ -84,7 +80,7 @@ const DEFAULT_SMBASE = 0x3_0000;
  */
 export function* bootInPieces(boot: Boot, options: BootRunOptions = {}): Generator<void, BootReport> {
   checkOptions('the options of a run', options, RUN_SHAPE);
-  const { until: goal, budget = Number.POSITIVE_INFINITY, piece = 4_000_000, pieceNs, interrupt } = options;
+  const { goal, budget = Number.POSITIVE_INFINITY, piece = 4_000_000, pieceNs, interrupt } = options;
   const reached = goalTest(boot, goal);
   const { machine } = boot;
   let resets = 0;

@@ -4,9 +4,8 @@ import { RFLAGS_IF, UnmodelledError, wholeNumber } from '@smm/x86-defs';
 import { Machine } from '../../machine.ts';
 import { countsOf, cpuCore } from '../report.ts';
 import { isCut, Looks } from '../run.ts';
-import { type BootOptions, mayRunSystem, reservedFor, resolveBoot } from './boot-options.ts';
+import { type BootOptions, reservedFor, resolveBoot } from './boot-options.ts';
 import { type BusyWait, BusyWaitDetector } from './busy-wait.ts';
-import { placeDisks } from './disks.ts';
 import { FirmwareWatch } from './firmware-watch.ts';
 import { LostDetector } from './lost.ts';
 import type { ModuleLocation } from './module-map.ts';
@@ -85,21 +84,19 @@ export class Boot {
     const flash = new Uint8Array(vars.length + code.length);
     flash.set(vars);
     flash.set(code, vars.length);
-    const { sata, order } = placeDisks(options.disks ?? []);
     const platform: BootPlatformOptions = {
-      sata,
       varsSize: vars.length,
       secureFlash: options.secureFlash ?? true,
       fwCfg: {
         ...(options.sleepStates && { sleepStates: options.sleepStates }),
         ...(options.fwCfgFiles && { files: options.fwCfgFiles }),
         ...(kernel && { kernel }),
-        boot: { ...options.boot, order: [...order, ...(options.boot?.order ?? [])] },
+        ...(options.boot && { boot: options.boot }),
         reserved: reservedFor(config.machine.model),
       },
       smiFeatures: options.smiFeatures ?? (options.smiFeatures === null ? 0 : 7),
       keyboard: options.keyboard ?? true,
-      acpi: options.acpi ?? mayRunSystem(options),
+      acpi: options.acpi ?? kernel !== undefined,
       transmit: (byte) => {
         for (const watcher of this.#watchers) watcher.see(byte);
         this.printed++;
