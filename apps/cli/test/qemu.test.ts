@@ -205,6 +205,26 @@ it('-machine takes the same words', () => {
   expect(asked(`qemu-system-x86_64 ${FLASH}`).machine.kernel).toBeUndefined();
 });
 
+it('-smbios, -uuid and -acpitable say what tables say, -no-acpi that there are none', () => {
+  const line =
+    '-uuid 01020304-0506-0708-090a-0b0c0d0e0f10 -smbios type=1,serial=S -smbios type=0,release=1.2,uefi=on,vendor=a,,b ' +
+    '-smbios type=4,max-speed=3000 -smbios type=17,speed=800 -smbios type=11,value=x,value=y -acpitable sig=ABCD,rev=2,data=d';
+  const { machine } = asked(`qemu-system-x86_64 ${FLASH} ${line}`);
+  expect(machine.smbios).toEqual({
+    system: { uuid: '01020304-0506-0708-090a-0b0c0d0e0f10', serial: 'S' },
+    bios: { vendor: 'a,b', release: [1, 2], uefi: true },
+    processor: { maxSpeed: 3000 },
+    memory: { speed: 800 },
+    oemStrings: ['x', 'y'],
+  });
+  const [table] = machine.acpiTables!;
+  expect(table).toHaveLength(36 + 4096);
+  expect([...table!.subarray(0, 9)]).toEqual([...new TextEncoder().encode('ABCD'), 0x24, 0x10, 0, 0, 2]);
+  expect(machine.acpi).toBeUndefined();
+  for (const off of ['-no-acpi', '-machine acpi=off'])
+    expect(asked(`qemu-system-x86_64 ${FLASH} ${off}`).machine.acpi).toBe(false);
+});
+
 /** Lines that are refused, with what is said. */
 const REFUSED: readonly (readonly [string, RegExp])[] = [
   [
@@ -233,6 +253,13 @@ const REFUSED: readonly (readonly [string, RegExp])[] = [
   ['-machine pflash0=x', /no such node/],
   [`-blockdev '{"driver":'`, /-blockdev \{"driver":: .*JSON/],
   ['-drive if=pflash,format=qcow2,unit=1,file=x', /qcow2 images are not known here|given twice/],
+  ['-smbios type=3,colour=red', /type 3 has no colour/],
+  ['-smbios type=9', /-smbios type=9 \(use types 0, 1, 2/],
+  ['-smbios file=x', /-smbios file=x \(use types/],
+  ['-smbios type=0,release=1', /release=1 is no release/],
+  ['-uuid 1', /1 is not a UUID/],
+  ['-acpitable sig=ABC,data=d', /sig=ABC has not 4 characters/],
+  ['-acpitable sig=ABCD', /wants file= or data=/],
   ['-initrd i', /-initrd i is for a kernel, and none is given/],
   ['-append a', /-append a is for a kernel, and none is given/],
   ['-kernel k -dtb d', /-dtb d \(leave it out: kernels for PCs .* not by a device tree\)/],

@@ -7,6 +7,8 @@
  */
 import type { AccessSize, IoPortSpace, PioDevice, PortHandle, Snapshottable, TxAttrs } from '@smm/bus';
 import { ICH9_CPU_HOTPLUG_BASE, wholeNumber } from '@smm/x86-defs';
+import { processorObjects } from './acpi/cpu-objects.ts';
+import type { AcpiDescription } from './acpi/description.ts';
 import { requireVersion1 } from './snapshot.ts';
 
 /** More than any machine has. */
@@ -104,6 +106,10 @@ export class CpuHotplug implements PioDevice, Snapshottable<CpuHotplugState> {
     else if (offset === COMMAND && value <= CMD_ARCH_ID && this.#selector < this.#apicIds.length) {
       this.#command = value; // "next processor with an event" finds none and leaves the selector
     }
+  }
+
+  acpi(): AcpiDescription {
+    return processorObjects(this.#apicIds);
   }
 
   /** State after RESET. */

@@ -1,9 +1,9 @@
 /**
  * What QEMU's q35 puts into fw_cfg with `-nodefaults`, beside the SMI features. Sizes and bytes measured on QEMU 7.2.
  *
- * ACPI tables come beside these if asked for (`acpi/`), and the items of a kernel (`fw-cfg-kernel.ts`). Not there yet,
- * each with its place in the sorted directory: `etc/smbios/smbios-anchor`, `etc/smbios/smbios-tables`, `etc/tpm/log`,
- * `genroms/kvmvapic.bin`, `genroms/linuxboot_dma.bin`. Firmware looks files up by name and takes them for absent.
+ * ACPI tables (`acpi/`), SMBIOS structures (`smbios/`) and the items of a kernel (`fw-cfg-kernel.ts`) come beside these
+ * if asked for. Not there, each with its place in the sorted directory: `etc/tpm/log`, `genroms/kvmvapic.bin`,
+ * `genroms/linuxboot_dma.bin`. Firmware looks files up by name and takes them for absent.
  */
 
 import { wholeNumber } from '@smm/x86-defs';

@@ -14,6 +14,9 @@ import {
   type TxAttrs,
 } from '@smm/bus';
 import { isBytes, isFlag, isFunction, isListOf, isShape, isText, maybe, SmmError } from '@smm/x86-defs';
+import { device, integer, name, text } from './acpi/aml.ts';
+import type { AcpiDescription } from './acpi/description.ts';
+import { ports, resources } from './acpi/resources.ts';
 import { requireVersion1 } from './snapshot.ts';
 
 /** Selector port, 16 bit; the data port follows it. */
@@ -44,6 +47,8 @@ const WRITE_CHANNEL = 0x4000;
 /** Longest run of zeros written at once when the guest reads past an item. */
 const ZEROS = 0x1_0000;
 
+/** `_STA`: there, working, and shown to nobody. */
+const PRESENT_AND_HIDDEN = 0x0b;
 const DMA_ERROR = 0x01;
 const DMA_READ = 0x02;
 const DMA_SKIP = 0x04;
@@ -153,6 +158,12 @@ export class FwCfg implements PioDevice, Snapshottable<FwCfgState> {
   map(io: IoPortSpace): void {
     io.add({ name: this.name, first: FW_CFG_PORT, count: 2, device: this });
     io.add({ name: 'fw-cfg-dma', first: FW_CFG_DMA_PORT, count: 8, device: this });
+  }
+
+  acpi(): AcpiDescription {
+    const found = resources(ports(FW_CFG_PORT, FW_CFG_DMA_PORT + 8 - FW_CFG_PORT));
+    const state = name('_STA', integer(PRESENT_AND_HIDDEN));
+    return { bus: device('FWCF', name('_HID', text('QEMU0002')), state, name('_CRS', found)) };
   }
 
   /** IN: data bytes at 510h and 511h, the DMA signature at 514h. Words and dwords of the former two read 0. */

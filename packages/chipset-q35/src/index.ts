@@ -111,6 +111,16 @@ export {
   SystemControlPortA,
 } from './simple-ports.ts';
 export { SLP_TYP_S3, SLP_TYP_S4, SLP_TYP_S5 } from './sleep-types.ts';
+export type {
+  SmbiosBios,
+  SmbiosMemory,
+  SmbiosProcessor,
+  SmbiosSystem,
+  SmbiosTexts,
+} from './smbios/options.ts';
+export { isSmbiosTexts } from './smbios/options.ts';
+export type { SmbiosProcessors } from './smbios/tables.ts';
+export { smbiosFiles } from './smbios/tables.ts';
 export type { SmiFeaturesState } from './smi-features.ts';
 export {
   SMI_FEATURE_BROADCAST,

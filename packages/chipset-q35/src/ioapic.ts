@@ -14,7 +14,7 @@ import type {
   TxAttrs,
 } from '@smm/bus';
 import type { AcpiDescription } from './acpi/description.ts';
-import { ioapicEntries } from './acpi/tables.ts';
+import { ioapicEntries } from './acpi/madt-entries.ts';
 import { PRIORITY } from './memory-map.ts';
 import { requireVersion1 } from './snapshot.ts';
 

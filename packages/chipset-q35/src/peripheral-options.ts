@@ -4,6 +4,8 @@ import type { FwCfgFile } from './fw-cfg.ts';
 import type { BootPreferences, ReservedRange, SleepStates } from './fw-cfg-files.ts';
 import type { KernelFiles } from './fw-cfg-kernel.ts';
 import type { IoApicMessage } from './ioapic.ts';
+import type { SmbiosTexts } from './smbios/options.ts';
+import type { SmbiosProcessors } from './smbios/tables.ts';
 
 /** Two flash chips in place of the ROM: the ROM's backing holds the variables, then the code. */
 export interface FlashOptions {
@@ -28,11 +30,17 @@ export interface FwCfgOptions {
   readonly smiFeatures?: number;
   /** Sleep states offered. Default S3 and S4. */
   readonly sleepStates?: SleepStates;
-  /**
-   * ACPI tables, made when firmware asks for them. Default false: firmware that finds some goes another way than
-   * without.
-   */
+  /** ACPI tables, made when firmware asks for them. Default false. */
   readonly acpi?: boolean;
+  /** Further ACPI tables, each whole with its header; the checksum is made here. Default: none. */
+  readonly acpiTables?: readonly Uint8Array[];
+  /** SMBIOS structures: of these processors, with these texts. Default: no such files. */
+  readonly smbios?: {
+    /** Processors, as far as SMBIOS tells of them. */
+    readonly processors: SmbiosProcessors;
+    /** What is said otherwise than in QEMU. */
+    readonly texts?: SmbiosTexts;
+  };
   /** A kernel for the firmware to start; it comes first in the order of booting. Default: none. */
   readonly kernel?: KernelFiles;
   /** What to boot, and whether to ask. */

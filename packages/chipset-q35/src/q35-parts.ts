@@ -12,6 +12,7 @@ import {
 import type { AcpiBoard } from './acpi/board.ts';
 import type { AcpiDescription } from './acpi/description.ts';
 import { acpiFiles } from './acpi/fw-cfg-acpi.ts';
+import { wholeTable } from './acpi/loader.ts';
 import { Apm } from './apm.ts';
 import { ChipsetConfig } from './chipset-config.ts';
 import { type CivilTime, isCivilTime } from './civil-time.ts';
@@ -37,6 +38,7 @@ import { PmBlock, SCI_IRQ } from './pm-block.ts';
 import type { Q35Options, Q35Ports } from './q35-options.ts';
 import { RTC_IRQ } from './rtc-interrupts.ts';
 import { debugPort, postCodePort, SystemControlPortA } from './simple-ports.ts';
+import { smbiosFiles } from './smbios/tables.ts';
 import { SmiFeatures } from './smi-features.ts';
 import { Tco } from './tco.ts';
 import { COM1_IRQ, Uart16550 } from './uart-16550.ts';
@@ -142,16 +144,20 @@ export function q35Parts(ports: Q35Ports, options: Q35Options, described: () => 
   const setBroadcast = (broadcast: boolean): void => apm.setBroadcast(broadcast);
   const smiFeatures = config && new SmiFeatures({ setBroadcast }, config.smiFeatures ?? 7);
   const sleep = config?.sleepStates ?? { s3: true, s4: true };
+  const apicIds = options.apicIds ?? Array.from({ length: options.cpuCount }, (_, index) => index);
+  const acpiTables = (config?.acpiTables ?? []).map(wholeTable);
+  const furtherBytes = acpiTables.reduce((size, { body }) => size + body.length, 0);
   const board = (): AcpiBoard => {
     const { enabled, ...ecam } = mch.ecamWindow();
     return {
-      cpuCount: options.cpuCount,
-      topOfLowRam: memoryMap.ram.belowBytes,
+      processors: apicIds.map((apicId, index) => ({ apicId, present: index < options.cpuCount })),
+      ram: memoryMap.ram,
       pmBase: lpc.pmBase(),
       ecam: enabled ? ecam : undefined,
       sleep,
       pirqOf: (device, pin) => chipsetConfig.pirqOf(device, pin),
       parts: described(),
+      tables: acpiTables,
     };
   };
   const kernel = config?.kernel;
@@ -167,8 +173,9 @@ export function q35Parts(ports: Q35Ports, options: Q35Options, described: () => 
       options.cpuCount,
       [
         ...q35FwCfgFiles(sleep, boot),
-        ...(kernel ? [memoryMapFile(memoryMap.ram, config.reserved ?? [])] : []),
-        ...(config.acpi === true ? acpiFiles(board) : []),
+        memoryMapFile(memoryMap.ram, config.reserved ?? []),
+        ...(config.smbios ? smbiosFiles(config.smbios.processors, memoryMap.ram, config.smbios.texts) : []),
+        ...(config.acpi === true ? acpiFiles(apicIds.length, furtherBytes, board) : []),
         ...smiFeatures.files,
         ...(config.files ?? []),
       ],
@@ -181,9 +188,7 @@ export function q35Parts(ports: Q35Ports, options: Q35Options, described: () => 
   const serial = com1 && new Uart16550({ clock, irq: lines.isa(COM1_IRQ), ...com1 });
   const keyLines = { keyboardIrq: lines.isa(KEYBOARD_IRQ), mouseIrq: lines.isa(MOUSE_IRQ) };
   const keyboard = keys && new I8042({ ...keyLines, reset: resetProcessors, ...keys });
-  const cpuHotplug = plug
-    ? new CpuHotplug(options.cpuCount, { ...(options.apicIds && { apicIds: options.apicIds }) })
-    : undefined;
+  const cpuHotplug = plug ? new CpuHotplug(options.cpuCount, { apicIds }) : undefined;
 
   return {
     /** The list. Interrupt controllers come before those that drive their lines. */

@@ -12,30 +12,13 @@ import {
   q35FwCfgFiles,
   q35RamLayout,
 } from '../src/index.ts';
-import { type Access, oracleMissing, runOnQemu } from './support/qemu-oracle.ts';
+import { fileOfQemu, readItem } from './support/fw-cfg-of-qemu.ts';
+import { oracleMissing, runOnQemu } from './support/qemu-oracle.ts';
 
 const missing = oracleMissing();
 const MIB = 0x10_0000;
 const hex = (bytes: Iterable<number>): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
-
-/** Reads so many bytes of items. */
-const readItem = (key: number, bytes: number): Access[] => [
-  { kind: 'out', port: 0x510, size: 2, value: key },
-  ...Array.from({ length: bytes }, (): Access => ({ kind: 'in', port: 0x511, size: 1 })),
-];
-
-/** A file of QEMU's, by its name in the directory; undefined: there is none. */
-function fileOfQemu(name: string, args: readonly string[]): number[] | undefined {
-  const directory = runOnQemu(readItem(0x19, 4 + 24 * 64), args);
-  for (let at = 4; at < directory.length; at += 64) {
-    const [a = 0, b = 0, c = 0, d = 0, high = 0, low = 0] = directory.slice(at, at + 6);
-    const found = String.fromCharCode(...directory.slice(at + 8, at + 64).filter((byte) => byte !== 0));
-    if (found === name)
-      return runOnQemu(readItem(high * 256 + low, ((a * 256 + b) * 256 + c) * 256 + d), args);
-  }
-  return undefined;
-}
 
 /** A kernel image by the boot protocol, of one sector of setup code unless told otherwise. */
 function bzImage(

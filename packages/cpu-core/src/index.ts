@@ -72,6 +72,7 @@ export { Shortcuts } from './shortcuts.ts';
 export { CpuState } from './state.ts';
 export { StateAccess, Views } from './state-access.ts';
 export { StateFields } from './state-fields.ts';
+export { processorId } from './system/cpuid.ts';
 export { CPU_MODELS, type CpuModel, type CpuTopology, cpuModel, isCpuModel } from './system/models.ts';
 export type { ProcessorSnapshot } from './system/snapshot.ts';
 export type { LinearMemory, Tier } from './tier.ts';

@@ -17,6 +17,7 @@ import { firmwareFor, isTemplate, readImage, stateFile } from './firmware.ts';
 import type { BootHost } from './host.ts';
 import { bootPreferencesOf, kernelOf } from './kernel.ts';
 import { dateOf } from './rtc-base.ts';
+import { acpiTablesOf, smbiosOf } from './system-tables.ts';
 
 /** Options as the parser leaves them. */
 export interface BootFlags extends Pick<ConfigurationFlags, 'host' | 'quirk' | 'seed' | 'slice'> {
@@ -96,12 +97,16 @@ export function bootRequest(flags: BootFlags, io: Io, host: BootHost): BootReque
   const debug = debugOf(qemu, flags, io);
   const { code, vars, varsOut } = imagesOf(flags, qemu, io, host);
   const kernel = kernelOf(qemu, io);
+  const smbios = smbiosOf(qemu, io);
+  const acpiTables = acpiTablesOf(qemu, io);
   return {
     machine: {
       ...machine,
       code: readImage('the firmware', code, io),
       ...(vars !== undefined && { vars: readImage('the variable store', vars, io) }),
       ...(kernel !== undefined && { kernel }),
+      ...(smbios !== undefined && { smbios }),
+      ...(acpiTables.length > 0 && { acpiTables }),
       ...(debug !== undefined && { debug }),
     },
     files: { code, vars },
@@ -152,6 +157,7 @@ function machineOf(flags: BootFlags, qemu: QemuSettings, io: Io): Omit<BootOptio
     ...(tseg !== undefined && { extTsegMb: wholeNumber('-global mch.extended-tseg-mbytes=', tseg) }),
     sleepStates: { s3: noS3 !== true, s4: noS4 !== true },
     boot: bootPreferencesOf(qemu),
+    ...(!qemu.acpi && { acpi: false }),
     secureFlash: globalSwitch(qemu, 'cfi.pflash01.secure') ?? !isQemu,
     fwCfgFiles: fwCfg.map(({ name, content }) => ({
       name,

@@ -61,6 +61,14 @@ export interface QemuSettings {
   readonly append: string | undefined;
   /** Members of `-boot` that act. */
   readonly boot: KeyValues;
+  /** False by `-no-acpi` and `-machine acpi=off`. */
+  readonly acpi: boolean;
+  /** Values of `-acpitable`. */
+  readonly acpiTables: readonly KeyValues[];
+  /** Values of `-smbios`, as lists: some names may come more than once. */
+  readonly smbios: readonly string[];
+  /** `-uuid`. */
+  readonly uuid: string | undefined;
   /** `-rtc base=`, a date. */
   readonly rtcBase: string | undefined;
   /** `-icount shift=`. */
@@ -97,6 +105,7 @@ const BY_MEMBER = new Set([
   '-icount',
   '-action',
   '-boot',
+  '-acpitable',
 ]);
 
 /** Sorts QEMU's options, each `-option` or `-option=value`. Throws `UsageError` for values that make no sense. */
@@ -111,6 +120,8 @@ class Reader {
   readonly #accel = new Map<string, string>();
   readonly #smp = new Map<string, string>();
   readonly #boot = new Map<string, string>();
+  readonly #acpiTables: KeyValues[] = [];
+  readonly #smbios: string[] = [];
   readonly #globals = new Map<string, string>();
   readonly #chardevs = new Map<string, KeyValues>();
   readonly #drives: string[] = [];
@@ -147,6 +158,8 @@ class Reader {
       kernel: this.#machine.get('kernel'),
       initrd: this.#machine.get('initrd'),
       append: this.#machine.get('append'),
+      acpi: isOn('-machine', 'acpi', this.#machine.get('acpi') ?? 'on'),
+      uuid: undefined,
       bios: undefined,
       snapshot: false,
       rtcBase: undefined,
@@ -157,6 +170,8 @@ class Reader {
       accel: this.#accel,
       smp: this.#smp,
       boot: this.#boot,
+      acpiTables: this.#acpiTables,
+      smbios: this.#smbios,
       globals: this.#globals,
       drives: this.#flash(),
       folders: this.#folders,
@@ -176,6 +191,7 @@ class Reader {
     else if (name === '-cpu') this.#takeCpu(value);
     else if (name === '-device') this.#takeDevice(value, text);
     else if (name === '-drive') this.#takeDrive(value, text);
+    else if (name === '-smbios') this.#takeSmbios(value, text);
     else if (name === '-chardev') {
       const values = keyValues(text, value, 'backend');
       this.#chardevs.set(values.get('id') ?? '', values);
@@ -217,6 +233,12 @@ class Reader {
         break;
       case '-append':
         rest.append = value;
+        break;
+      case '-no-acpi':
+        rest.acpi = false;
+        break;
+      case '-uuid':
+        rest.uuid = value;
         break;
       case '-no-reboot':
         rest.noReboot = true;
@@ -262,6 +284,9 @@ class Reader {
         break;
       case '-boot':
         merge(this.#boot);
+        break;
+      case '-acpitable':
+        if (done.size > 0) this.#acpiTables.push(done);
         break;
       case '-m':
         rest.memory = done.get('size') ?? rest.memory;
@@ -334,6 +359,14 @@ class Reader {
       const base = members.get('iobase');
       if (base !== undefined) this.#takeGlobal(`isa-debugcon.iobase=${base}`);
     }
+  }
+
+  /** Sorted by its type; or there is a file of structures in its place. */
+  #takeSmbios(value: string, text: string): void {
+    const members = keyValues('-smbios', value);
+    const type = members.get('type');
+    const row = type === undefined ? rowOf('-smbios', 'file') : rowOf('-smbios', 'type', type);
+    if (this.#acts(row, text)) this.#smbios.push(value);
   }
 
   #takeDrive(value: string, text: string): void {

@@ -144,7 +144,7 @@ export function little(value: number | bigint, bytes: number): number[] {
 }
 
 /** A body behind its PkgLength, which counts itself. */
-function sized(body: Aml): Aml {
+export function sized(body: Aml): Aml {
   const own = [1, 2, 3, 4].find((n) => body.length + n < (n === 1 ? 0x40 : 2 ** (8 * n - 4)))!;
   return [...length(body.length + own, own), ...body];
 }

@@ -6,6 +6,10 @@ import type { AcpiTable } from './loader.ts';
 export interface AcpiDescription {
   /** Terms in `\_SB`. */
   readonly system?: Aml;
+  /** Terms in the root: event handlers, which name their scope. */
+  readonly root?: Aml;
+  /** Terms in `\_SB.PCI0`: what takes ports or memory of the PCI root. */
+  readonly bus?: Aml;
   /** Terms in `\_SB.PCI0.ISA`: devices behind the LPC bridge. */
   readonly isa?: Aml;
   /** Tables of its own. */

@@ -7,14 +7,19 @@ import type { AcpiBoard } from './board.ts';
 import { ACPI_LOADER_FILE, ACPI_RSDP_FILE, ACPI_TABLES_FILE, layOutTables } from './loader.ts';
 import { q35Tables } from './tables.ts';
 
-/** Sizes of the files, as in QEMU: contents are padded with zeros. */
+/** Sizes of the files, as in QEMU: contents are padded with zeros; the tables' for so many processors. */
 const TABLES_BYTES = 0x2_0000;
+const PROCESSORS = 512;
 const LOADER_BYTES = 0x1000;
 const RSDP_BYTES = 20;
 
-/** The three files; `board` is asked when the tables are made. */
-export function acpiFiles(board: () => AcpiBoard): FwCfgFile[] {
-  const tables = new Uint8Array(TABLES_BYTES);
+/**
+ * The three files, with room for so many processors and so many bytes of further tables; `board` is asked when the
+ * tables are made.
+ */
+export function acpiFiles(processors: number, furtherBytes: number, board: () => AcpiBoard): FwCfgFile[] {
+  const units = Math.ceil(processors / PROCESSORS) + Math.ceil(furtherBytes / TABLES_BYTES);
+  const tables = new Uint8Array(TABLES_BYTES * units);
   const rsdp = new Uint8Array(RSDP_BYTES);
   const loader = new Uint8Array(LOADER_BYTES);
   const onSelect = (): void => {

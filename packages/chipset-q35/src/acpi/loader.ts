@@ -3,6 +3,7 @@
  * firmware places both in memory, puts in pointers and makes checksums. Source: QEMU docs and edk2 "QemuLoader.h" for
  * the layout of commands.
  */
+import { SmmError } from '@smm/x86-defs';
 import { ascii, little } from './aml.ts';
 
 /** Files, as the loader names them. */
@@ -28,8 +29,8 @@ export interface AcpiPointer {
   readonly offset: number;
   /** Width, bytes. */
   readonly width: 4 | 8;
-  /** Signature of the table it points to. */
-  readonly target: string;
+  /** Signature of the table it points to, or its place in the list. */
+  readonly target: string | number;
 }
 
 /** A table. The header but for its signature is made here. */
@@ -42,8 +43,30 @@ export interface AcpiTable {
   readonly body: readonly number[];
   /** Pointers in it. */
   readonly pointers?: readonly AcpiPointer[];
-  /** A table without header and checksum (FACS): `body` is all of it. */
-  readonly bare?: boolean;
+  /** `body` is all of the table: without a checksum (FACS), or with a header that is somebody else's. */
+  readonly whole?: 'bare' | 'ready';
+}
+
+/** A table that somebody else made. Throws `SmmError` `ACPI_TABLE` for bytes that are none. */
+export function wholeTable(bytes: Uint8Array): AcpiTable {
+  const length =
+    bytes.length < HEADER_BYTES ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true);
+  if (length !== bytes.length) {
+    throw new SmmError(
+      'ACPI_TABLE',
+      `an ACPI table has ${bytes.length} bytes, and its header says ${length}`,
+      `Give whole tables: a header of ${HEADER_BYTES} bytes with the length of all, and what follows it.`,
+      { size: bytes.length, length },
+    );
+  }
+  const body = [...bytes];
+  body[CHECKSUM_OFFSET] = 0;
+  return {
+    signature: String.fromCharCode(...bytes.subarray(0, 4)),
+    revision: bytes[8]!,
+    body,
+    whole: 'ready',
+  };
 }
 
 /** Contents of the three files, unpadded. */
@@ -58,35 +81,36 @@ export interface AcpiFiles {
 
 /** Lays tables out in order; an RSDT that points to all but FACS and DSDT comes last. */
 export function layOutTables(tables: readonly AcpiTable[]): AcpiFiles {
-  const listed = tables.filter(({ signature }) => signature !== 'FACS' && signature !== 'DSDT');
+  const listed = [...tables.entries()].filter(
+    ([, { signature }]) => signature !== 'FACS' && signature !== 'DSDT',
+  );
   const root: AcpiTable = {
     signature: 'RSDT',
     revision: 1,
     body: new Array<number>(4 * listed.length).fill(0),
-    pointers: listed.map(({ signature }, i) => ({
-      offset: HEADER_BYTES + 4 * i,
-      width: 4,
-      target: signature,
-    })),
+    pointers: listed.map(([place], i) => ({ offset: HEADER_BYTES + 4 * i, width: 4, target: place })),
   };
   const all = [...tables, root];
   const starts = new Map<string, number>();
+  const places: number[] = [];
   const bytes: number[] = [];
   for (const table of all) {
-    starts.set(table.signature, bytes.length);
-    bytes.push(...(table.bare === true ? table.body : [...header(table), ...table.body]));
+    if (!starts.has(table.signature)) starts.set(table.signature, bytes.length);
+    places.push(bytes.length);
+    for (const byte of table.whole === undefined ? [...header(table), ...table.body] : table.body)
+      bytes.push(byte);
   }
   const commands = [allocate(ACPI_RSDP_FILE, 16, ZONE_FSEG), allocate(ACPI_TABLES_FILE, 64, ZONE_HIGH)];
-  for (const table of all) {
-    const start = starts.get(table.signature)!;
+  for (const [index, table] of all.entries()) {
+    const start = places[index]!;
     for (const { offset, width, target } of table.pointers ?? []) {
-      bytes.splice(start + offset, width, ...little(starts.get(target)!, width));
+      const to = typeof target === 'number' ? places[target]! : starts.get(target)!;
+      bytes.splice(start + offset, width, ...little(to, width));
       commands.push(pointer(ACPI_TABLES_FILE, start + offset, width));
     }
-    if (table.bare !== true)
-      commands.push(
-        checksum(ACPI_TABLES_FILE, start + CHECKSUM_OFFSET, start, HEADER_BYTES + table.body.length),
-      );
+    const size = table.body.length + (table.whole === undefined ? HEADER_BYTES : 0);
+    if (table.whole !== 'bare')
+      commands.push(checksum(ACPI_TABLES_FILE, start + CHECKSUM_OFFSET, start, size));
   }
   const rsdp = [...ascii('RSD PTR '), 0, ...OEM, 0, ...little(starts.get('RSDT')!, 4)];
   commands.push(pointer(ACPI_RSDP_FILE, 16, 4), checksum(ACPI_RSDP_FILE, 8, 0, rsdp.length));

@@ -37,15 +37,23 @@ export function portWindow(first: number, last: number): Aml {
   return addressSpace(0x88, 2, 1, 3, first, last);
 }
 
-/** Memory that a bridge passes on: 32 bit, not cached, writable. */
-export function memoryWindow(first: number, last: number): Aml {
-  return addressSpace(0x87, 4, 0, 1, first, last);
+const WRITABLE = 1;
+const CACHED = 2;
+
+/** Memory that a bridge passes on: 32 bit, writable. */
+export function memoryWindow(first: number, last: number, cached = false): Aml {
+  return addressSpace(0x87, 4, 0, cached ? WRITABLE | CACHED : WRITABLE, first, last);
 }
 
-/** Word or DWord address space descriptor: a producer with both ends fixed. */
+/** Memory that a bridge passes on: 64 bit, writable, cached. */
+export function highMemoryWindow(first: number, last: number): Aml {
+  return addressSpace(0x8a, 8, 0, WRITABLE | CACHED, first, last);
+}
+
+/** Word, DWord or QWord address space descriptor: a producer with both ends fixed. */
 function addressSpace(
   tag: number,
-  width: 2 | 4,
+  width: 2 | 4 | 8,
   type: number,
   flags: number,
   first: number,

@@ -6,6 +6,7 @@ import { ascii, little } from './aml.ts';
 import type { AcpiBoard } from './board.ts';
 import { dsdt } from './dsdt.ts';
 import type { AcpiTable } from './loader.ts';
+import { FIRST_X2APIC_ID, localApicEntry, nmiEntry } from './madt-entries.ts';
 
 const APM_CNT = 0xb2;
 const SCI = 9;
@@ -14,24 +15,20 @@ const FADT_FLAGS = 0x84a5;
 const FADT_BYTES = 244;
 const HEADER_BYTES = 36;
 const CMOS_CENTURY = 0x32;
-/** APIC ids from here on need x2APIC entries. */
-const FIRST_X2APIC_ID = 0xff;
-const ENABLED = 1;
-/** Override: active high, level-triggered. */
-const LEVEL_HIGH = 0x0d;
 /** The PM timer is good: no need to read it more than once. */
 const WAET_PM_TIMER_GOOD = 2;
 
 /** All tables but the RSDT, in the order of the file. */
 export function q35Tables(board: AcpiBoard): AcpiTable[] {
   return [
-    { signature: 'FACS', revision: 0, bare: true, body: facs() },
+    { signature: 'FACS', revision: 0, whole: 'bare', body: facs() },
     dsdt(board),
     fadt(board),
     madt(board),
     ...board.parts.flatMap((part) => part.tables ?? []),
     ...mcfg(board),
     { signature: 'WAET', revision: 1, body: little(WAET_PM_TIMER_GOOD, 4) },
+    ...board.tables,
   ];
 }
 
@@ -80,39 +77,17 @@ function fadt({ pmBase, parts }: AcpiBoard): AcpiTable {
   };
 }
 
-function madt({ cpuCount, parts }: AcpiBoard): AcpiTable {
-  const ids = Array.from({ length: cpuCount }, (_, id) => id);
-  const wide = cpuCount > FIRST_X2APIC_ID;
-  const locals = ids.flatMap((id) =>
-    id < FIRST_X2APIC_ID
-      ? [0, 8, id, id, ...little(ENABLED, 4)]
-      : [9, 16, 0, 0, ...little(id, 4), ...little(ENABLED, 4), ...little(id, 4)],
-  );
-  const nmi = wide ? [10, 12, 0, 0, ...little(0xffff_ffff, 4), 1, 0, 0, 0] : [4, 6, 0xff, 0, 0, 1];
+function madt({ processors, parts }: AcpiBoard): AcpiTable {
+  const wide = processors.some(({ apicId }) => apicId >= FIRST_X2APIC_ID);
+  const locals = processors.flatMap(({ apicId, present }, index) => localApicEntry(index, apicId, present));
   return {
     signature: 'APIC',
     revision: 1,
     body: [
       ...[...little(0xfee0_0000, 4), ...little(1, 4)],
-      ...[...locals, ...parts.flatMap((part) => part.madt ?? []), ...nmi],
+      ...[...locals, ...parts.flatMap((part) => part.madt ?? []), ...nmiEntry(wide)],
     ],
   };
-}
-
-/**
- * Entries of the MADT for an I/O APIC at the start of the interrupt numbers, with the ISA lines that are unlike the
- * rule.
- */
-export function ioapicEntries(address: number): number[] {
-  const override = (line: number, pin: number, flags: number): number[] => [
-    ...[2, 10, 0, line],
-    ...[...little(pin, 4), ...little(flags, 2)],
-  ];
-  return [
-    ...[1, 12, 0, 0, ...little(address, 4), ...little(0, 4)],
-    ...override(0, 2, 0),
-    ...[5, 9, 10, 11].flatMap((line) => override(line, line, LEVEL_HIGH)),
-  ];
 }
 
 function mcfg({ ecam }: AcpiBoard): AcpiTable[] {

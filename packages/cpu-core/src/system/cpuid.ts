@@ -39,6 +39,16 @@ export interface CpuidContext {
   apicEnabled: boolean;
 }
 
+/** How tables of a firmware name a processor: EAX and EDX of leaf 1, whichever processor of how many it is. */
+export function processorId(model: CpuModel): {
+  /** Family, model, stepping. */
+  readonly signature: number;
+  /** Features of EDX. */
+  readonly features: number;
+} {
+  return { signature: modelSignature(model), features: word(model, '1.edx') >>> 0 };
+}
+
 function leaf1(model: CpuModel, c: CpuidContext): CpuidRegisters {
   const { apicId, logicalProcessors } = c.topology;
   const threaded = logicalProcessors > 1;

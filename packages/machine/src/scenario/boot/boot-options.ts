@@ -4,11 +4,14 @@ import {
   type CivilTime,
   type FwCfgFile,
   isKernelFiles,
+  isSmbiosTexts,
   type KernelFiles,
   type ReservedRange,
   type SleepStates,
+  type SmbiosProcessors,
+  type SmbiosTexts,
 } from '@smm/chipset-q35';
-import type { CpuModel } from '@smm/cpu-core';
+import { type CpuModel, processorId } from '@smm/cpu-core';
 import {
   checkOptions,
   isAny,
@@ -47,8 +50,8 @@ export interface BootOptions extends MachineConfig {
   /** Sleep states that the firmware is told of. Default S3 and S4. */
   readonly sleepStates?: SleepStates;
   /**
-   * A kernel that the firmware starts (`-kernel`, `-initrd`, `-append`). With it ACPI tables are there, and an
-   * instruction takes 8 ns, unless the options say otherwise.
+   * A kernel that the firmware starts (`-kernel`, `-initrd`, `-append`). With it an instruction takes 8 ns unless the
+   * options say otherwise.
    */
   readonly kernel?: KernelFiles;
   /** What the firmware is to boot, and whether it asks (`-boot`). */
@@ -61,11 +64,12 @@ export interface BootOptions extends MachineConfig {
   readonly startTime?: CivilTime;
   /** Output of the debug port 402h. */
   readonly debug?: (byte: number) => void;
-  /**
-   * ACPI tables are offered through fw_cfg. Default: where a kernel is given; firmware that finds some goes another way
-   * than without.
-   */
+  /** ACPI tables are offered through fw_cfg (`-no-acpi`: false). Default true. */
   readonly acpi?: boolean;
+  /** Further ACPI tables, each whole with its header (`-acpitable`). */
+  readonly acpiTables?: readonly Uint8Array[];
+  /** What SMBIOS says of the machine otherwise than in QEMU (`-smbios`). */
+  readonly smbios?: SmbiosTexts;
   /** Serial output of the guest. */
   readonly serial?: (byte: number) => void;
   /** The guest may take more serial input. */
@@ -111,6 +115,8 @@ const BOOT_SHAPE: OptionShape<Omit<BootOptions, keyof MachineConfig>> = {
   startTime: isAny,
   debug: maybe(isFunction),
   acpi: maybe(isFlag),
+  acpiTables: maybe(isListOf(isBytes)),
+  smbios: maybe(isSmbiosTexts),
   serial: maybe(isFunction),
   roomAgain: maybe(isFunction),
   varsWritten: maybe(isFunction),
@@ -129,6 +135,21 @@ export function resolveBoot(options: BootOptions): ResolvedConfig {
     bitness: options.bitness ?? 64,
     ...(options.kernel && { nsPerInstruction: NS_PER_INSTRUCTION }),
   });
+}
+
+/** What SMBIOS tells of the processors: without a topology they are cores of one package. */
+export function smbiosProcessors(
+  model: CpuModel,
+  cpus: number,
+  topology: ProcessorTopology | undefined,
+): SmbiosProcessors {
+  const { apicIds = { length: cpus }, perPackage = cpus, perCore = 1 } = topology ?? {};
+  return {
+    sockets: Math.ceil(apicIds.length / perPackage),
+    cores: perPackage / perCore,
+    threads: perPackage,
+    ...processorId(model),
+  };
 }
 
 /**

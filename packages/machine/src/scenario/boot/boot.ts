@@ -4,7 +4,7 @@ import { RFLAGS_IF, UnmodelledError, wholeNumber } from '@smm/x86-defs';
 import { Machine } from '../../machine.ts';
 import { countsOf, cpuCore } from '../report.ts';
 import { isCut, Looks } from '../run.ts';
-import { type BootOptions, reservedFor, resolveBoot } from './boot-options.ts';
+import { type BootOptions, reservedFor, resolveBoot, smbiosProcessors } from './boot-options.ts';
 import { type BusyWait, BusyWaitDetector } from './busy-wait.ts';
 import { FirmwareWatch } from './firmware-watch.ts';
 import { LostDetector } from './lost.ts';
@@ -93,10 +93,15 @@ export class Boot {
         ...(kernel && { kernel }),
         ...(options.boot && { boot: options.boot }),
         reserved: reservedFor(config.machine.model),
+        acpi: options.acpi ?? true,
+        ...(options.acpiTables && { acpiTables: options.acpiTables }),
+        smbios: {
+          processors: smbiosProcessors(config.machine.model, config.machine.cpus, options.topology),
+          ...(options.smbios && { texts: options.smbios }),
+        },
       },
       smiFeatures: options.smiFeatures ?? (options.smiFeatures === null ? 0 : 7),
       keyboard: options.keyboard ?? true,
-      acpi: options.acpi ?? kernel !== undefined,
       transmit: (byte) => {
         for (const watcher of this.#watchers) watcher.see(byte);
         this.printed++;

@@ -11,14 +11,12 @@ export interface BootPlatformOptions {
   readonly varsSize: number;
   /** Flash can be written in SMM alone. */
   readonly secureFlash: boolean;
-  /** Sleep states, kernel, order of booting, reserved memory that the firmware is told of; further files for it. */
-  readonly fwCfg: Pick<FwCfgOptions, 'sleepStates' | 'files' | 'kernel' | 'boot' | 'reserved'>;
+  /** What the firmware is told of, but for SMI features. */
+  readonly fwCfg: Omit<FwCfgOptions, 'smiFeatures'>;
   /** SMI features offered through fw_cfg: bit 0 broadcast, 1 hot-plug, 2 hot-unplug. 0: no such files. */
   readonly smiFeatures: number;
   /** A keyboard is there. */
   readonly keyboard: boolean;
-  /** ACPI tables are offered. Default false. */
-  readonly acpi?: boolean;
   /** The guest's serial output. */
   readonly transmit: (byte: number) => void;
   /** The guest took a byte of serial input. */
@@ -29,7 +27,7 @@ export interface BootPlatformOptions {
 
 /** Options of the chipset for a machine whose flash image is variables and code, one behind the other. */
 export function bootPlatform(options: BootPlatformOptions, parts: PeripheralParts): PeripheralOptions {
-  const { varsSize, secureFlash, smiFeatures, keyboard, acpi = false } = options;
+  const { varsSize, secureFlash, smiFeatures, keyboard } = options;
   const { transmit, roomAgain, varsWritten } = options;
   return {
     // The code cannot be programmed, so whatever is written is the variable store.
@@ -44,7 +42,7 @@ export function bootPlatform(options: BootPlatformOptions, parts: PeripheralPart
         },
       },
     }),
-    fwCfg: { smiFeatures, acpi, ...options.fwCfg },
+    fwCfg: { smiFeatures, ...options.fwCfg },
     serial: { transmit, roomAgain },
     ...(keyboard && { keyboard: {} }),
     cpuHotplug: true,

@@ -1,0 +1,94 @@
+/** What can be said about the machine in SMBIOS structures; what is left out is as in QEMU. */
+import { isFlag, isListOf, isShape, isText, isWhole, maybe, type OptionShape, refuse } from '@smm/x86-defs';
+
+/** Texts of one structure by the names of `-smbios`. */
+type Texts<K extends string> = { readonly [key in K]?: string };
+
+/** Type 0; left out: the firmware describes itself. */
+export interface SmbiosBios extends Texts<'vendor' | 'version' | 'date'> {
+  /** Major and minor release, a byte each. */
+  readonly release?: readonly [major: number, minor: number];
+  /** The firmware is UEFI. Default false. */
+  readonly uefi?: boolean;
+}
+
+/** Type 1. */
+export interface SmbiosSystem
+  extends Texts<'manufacturer' | 'product' | 'version' | 'serial' | 'sku' | 'family'> {
+  /** 32 hexadecimal digits in five groups. Default: all 0. */
+  readonly uuid?: string;
+}
+
+/** Type 4, the same for each socket. */
+export interface SmbiosProcessor
+  extends Texts<'sock_pfx' | 'manufacturer' | 'version' | 'serial' | 'asset' | 'part'> {
+  /** MHz, 16 bit. Default 2000. */
+  readonly maxSpeed?: number;
+  /** MHz, 16 bit. Default 2000. */
+  readonly currentSpeed?: number;
+}
+
+/** Type 17, the same for each module. */
+export interface SmbiosMemory
+  extends Texts<'loc_pfx' | 'bank' | 'manufacturer' | 'serial' | 'asset' | 'part'> {
+  /** MHz, 16 bit. Default: not known. */
+  readonly speed?: number;
+}
+
+/** All of it, by structure. */
+export interface SmbiosTexts {
+  readonly bios?: SmbiosBios;
+  readonly system?: SmbiosSystem;
+  /** Type 2, the baseboard; left out: there is none. */
+  readonly board?: Texts<'manufacturer' | 'product' | 'version' | 'serial' | 'asset' | 'location'>;
+  /** Type 3. */
+  readonly chassis?: Texts<'manufacturer' | 'version' | 'serial' | 'asset' | 'sku'>;
+  readonly processor?: SmbiosProcessor;
+  /** Type 11. Default: there is none. */
+  readonly oemStrings?: readonly string[];
+  readonly memory?: SmbiosMemory;
+}
+
+const text = maybe(isText);
+const speed = maybe(isWhole(0, 0xffff));
+const makers = { manufacturer: text, version: text, serial: text, asset: text };
+const release = isListOf(isWhole(0, 255));
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+const SHAPE: OptionShape<SmbiosTexts> = {
+  bios: maybe(
+    isShape<SmbiosBios>({
+      ...{ vendor: text, version: text, date: text, uefi: maybe(isFlag) },
+      release: (option, value) => {
+        if (value === undefined) return;
+        release(option, value);
+        if ((value as unknown[]).length !== 2) refuse(option, value, 'two numbers');
+      },
+    }),
+  ),
+  system: maybe(
+    isShape<SmbiosSystem>({
+      ...{ manufacturer: text, product: text, version: text, serial: text, sku: text, family: text },
+      uuid: (option, value) => {
+        text(option, value);
+        if (value !== undefined && !UUID.test(String(value))) refuse(option, value, 'a UUID');
+      },
+    }),
+  ),
+  board: maybe(isShape({ ...makers, product: text, location: text })),
+  chassis: maybe(isShape({ ...makers, sku: text })),
+  processor: maybe(
+    isShape<SmbiosProcessor>({
+      ...{ ...makers, sock_pfx: text, part: text, maxSpeed: speed, currentSpeed: speed },
+    }),
+  ),
+  oemStrings: maybe(isListOf(isText)),
+  memory: maybe(
+    isShape<SmbiosMemory>({
+      ...{ loc_pfx: text, bank: text, manufacturer: text, serial: text, asset: text, part: text, speed },
+    }),
+  ),
+};
+
+/** Refuses what is no such description. */
+export const isSmbiosTexts = isShape<SmbiosTexts>(SHAPE);
