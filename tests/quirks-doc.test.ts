@@ -5,8 +5,12 @@ import { DEFAULT_HOST, endingOf, HOSTS, QUIRKS, type Quirk } from '../packages/m
 const CONFIDENCE: Readonly<Record<Quirk['confidence'], string>> = {
   read: 'read in the source',
   measured: 'measured',
+  named: 'the change is known by its words, its code was not read',
   memory: 'from memory, not looked up',
 };
+
+/** Where the history was found again, or one word. */
+const lookedUp = ({ lookedUp: where = 'unchecked' }: Quirk): string => where;
 
 const cell = (text: string) => text.replaceAll('|', '\\|');
 const row = (...cells: string[]) => `| ${cells.map(cell).join(' | ')} |`;
@@ -18,6 +22,7 @@ function markdown(): string {
     '# Quirks',
     '',
     'Known faults and differences of KVM, QEMU, edk2 and OVMF around SMM. Written from `packages/machine/src/quirks.ts` and `hosts.ts` by a test; edit those.',
+    "'Looked up' is where the history was found again: words of the change, a bug or pull request of edk2; 'unchecked' where nothing was found, so that it rests on the confidence alone.",
     'Everything is fixed by default. `--quirk +Q1` adds one, `--quirk -Q1` takes one from the host, `smm explain` finds the one that a failure comes from.',
     '',
     '## Shown here, by mechanism',
@@ -25,7 +30,7 @@ function markdown(): string {
     ...shown.flatMap((quirk) => [
       `### ${quirk.id}: ${quirk.title}`,
       '',
-      `- **Where:** ${quirk.component}, ${endingOf(quirk)} (${CONFIDENCE[quirk.confidence]})`,
+      `- **Where:** ${quirk.component}, ${endingOf(quirk)} (${CONFIDENCE[quirk.confidence]}; looked up: ${lookedUp(quirk)})`,
       `- **Before:** ${quirk.before}`,
       `- **After:** ${quirk.after}`,
       `- **Symptom:** ${quirk.symptom}`,
@@ -35,10 +40,17 @@ function markdown(): string {
     '',
     'No mechanism of this machine or of its firmware can show them so far; asking for one is an error.',
     '',
-    row('id', 'component', 'fault', 'history', 'confidence'),
-    row('---', '---', '---', '---', '---'),
+    row('id', 'component', 'fault', 'history', 'confidence', 'looked up'),
+    row('---', '---', '---', '---', '---', '---'),
     ...others.map((quirk) =>
-      row(quirk.id, quirk.component, quirk.title, endingOf(quirk), CONFIDENCE[quirk.confidence]),
+      row(
+        quirk.id,
+        quirk.component,
+        quirk.title,
+        endingOf(quirk),
+        CONFIDENCE[quirk.confidence],
+        lookedUp(quirk),
+      ),
     ),
     '',
     '## Hosts',

@@ -25,8 +25,13 @@ export interface Quirk {
   readonly after: string;
   /** What a user sees. */
   readonly symptom: string;
-  /** How sure the history is: read in the source, measured, from memory. */
-  readonly confidence: 'read' | 'measured' | 'memory';
+  /** How sure the history is: read in the source, measured, the change known by its words, from memory. */
+  readonly confidence: 'read' | 'measured' | 'named' | 'memory';
+  /**
+   * Where its history was found again: words of the change, a bug, a pull request. Absent where it was looked for in
+   * vain, so that it rests on `confidence` alone.
+   */
+  readonly lookedUp?: string;
   /** Whether this machine and this firmware can show it. */
   readonly status: 'shown' | 'not shown yet';
   /** The switches it sets; none where it is not shown yet. */
@@ -38,8 +43,30 @@ const none: QuirkEffects = {};
 /** For entries that are in the catalogue by name alone. */
 const PLACEHOLDER = 'Placeholder.';
 
-/** All quirks, by id. */
-export const QUIRKS: readonly Quirk[] = [
+/** {@link Quirk.lookedUp} of those that were found. Bugs and pull requests are edk2's. */
+const LOOKED_UP: Readonly<Record<string, string>> = {
+  Q1: 'KVM: x86: map/unmap private slots in __x86_set_memory_region',
+  Q4: 'KVM: x86: avoid simultaneous queueing of both IRQ and SMI',
+  Q10: 'bug 230',
+  Q11: 'bug 216',
+  Q16: 'bug 2929',
+  Q17: 'PR 6138',
+  Q18: 'issue 10293',
+  Q19: 'bug 4368',
+  Q20: 'bug 4682',
+  Q21: 'bug 4338',
+  Q22: 'PR 11238',
+  Q23: 'PR 11024',
+  Q26: 'kvm: x86: fix RSM when PCID is non-zero',
+  Q27: 'KVM: x86: clear SMM flags before loading state while leaving SMM',
+  Q28: 'KVM: x86: Fix INIT signal handling in various CPU states',
+  Q29: 'KVM: x86: smm: preserve interrupt shadow in SMRAM',
+  Q30: 'hw/pci-host/q35.c, mch_update_smram',
+  Q32: 'PR 13164',
+  Q33: 'PR 12570',
+};
+
+const ROWS: readonly Quirk[] = [
   {
     id: 'Q1',
     title: 'Private memory slots have their own pages in the SMM address space',
@@ -189,11 +216,17 @@ export const QUIRKS: readonly Quirk[] = [
       ['Q21', 'Synchronisation data is initialised before it is allocated', 'edk2', 'cb4820b6c1', 'read'],
       ['Q22', 'An AP misses one of two releases', 'edk2', 'd49364779c', 'read'],
       ['Q23', 'SMRAM leaks with every S3 cycle', 'edk2', '28653a1c8a', 'read'],
-      ['Q26', 'RSM with a PCID other than 0 fails', 'KVM', 'fae1a3e775cc', 'memory'],
-      ['Q27', 'RSM loads state with the SMM flag still set', 'KVM', '9ec19493fb86', 'memory'],
-      ['Q28', 'INIT in VMX root mode, SMM or with GIF clear', 'KVM', '4b9852f4f389', 'memory'],
-      ['Q29', 'The interrupt shadow is lost over an SMI', 'KVM', 'fb28875fd7da', 'memory'],
-      ['Q30', 'D_LCK is not implemented on Q35', 'QEMU', 'a change before 2015', 'read'],
+      [
+        'Q26',
+        'RSM with a PCID other than 0 fails',
+        'KVM',
+        'fae1a3e775cc (by its words; the number is from memory)',
+        'named',
+      ],
+      ['Q27', 'RSM loads state with the SMM flag still set', 'KVM', '9ec19493fb86', 'named'],
+      ['Q28', 'INIT in VMX root mode, SMM or with GIF clear', 'KVM', '4b9852f4f389', 'named'],
+      ['Q29', 'The interrupt shadow is lost over an SMI', 'KVM', 'fb28875fd7da', 'named'],
+      ['Q30', 'D_LCK is not implemented on Q35', 'QEMU', 'a change of unknown date', 'named'],
     ] as const
   ).map(([id, title, component, commit, confidence]) => notShown(id, title, component, commit, confidence)),
   {
@@ -261,6 +294,12 @@ export const QUIRKS: readonly Quirk[] = [
   })),
 ];
 
+/** All quirks, by id. */
+export const QUIRKS: readonly Quirk[] = ROWS.map((quirk) => {
+  const lookedUp = LOOKED_UP[quirk.id];
+  return lookedUp === undefined ? quirk : { ...quirk, lookedUp };
+});
+
 /** How it ended, a clause: `ended by f0d648bdf0a5`, `open (edk2 PR 13164)`. */
 export function endingOf({
   commit,
@@ -277,7 +316,7 @@ function notShown(
   title: string,
   component: string,
   commit: string,
-  confidence: 'read' | 'memory',
+  confidence: 'read' | 'named' | 'memory',
 ): Quirk {
   return {
     id,

@@ -69,8 +69,27 @@ function renderAll(io: Io): string {
   ].join('\n');
 }
 
+const CONFIDENCE: Readonly<Record<Quirk['confidence'], string>> = {
+  read: 'read in the source',
+  measured: 'measured',
+  named: 'known by the words of the change',
+  memory: 'from memory',
+};
+
 function renderQuirk(
-  { id, title, component, commit, open, before, after, symptom, confidence, status }: Quirk,
+  {
+    id,
+    title,
+    component,
+    commit,
+    open,
+    before,
+    after,
+    symptom,
+    confidence,
+    lookedUp = 'unchecked',
+    status,
+  }: Quirk,
   io: Io,
 ): string {
   const hosts = HOSTS.filter(({ quirks }) => quirks.includes(id)).map(({ name }) => name);
@@ -81,7 +100,7 @@ function renderQuirk(
       `Before: ${before}`,
       `After: ${after}`,
       `Symptom: ${symptom}`,
-      `History: ${confidence === 'read' ? 'read in the source' : confidence === 'measured' ? 'measured' : 'from memory'}; status: ${status}.`,
+      `History: ${CONFIDENCE[confidence]}; looked up: ${lookedUp}; status: ${status}.`,
       `Hosts that have it: ${hosts.length === 0 ? 'none' : hosts.join(', ')}.`,
     ].map((line) => wrap(line, io, '  ')),
   ].join('\n');
