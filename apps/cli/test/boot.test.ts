@@ -255,7 +255,7 @@ describe('a session', () => {
     expect(outside.out()).toBe('hello, flash of ours');
     expect(result.left).toBe(true);
     expect(result.report.outcome).toBe('left');
-    expect(result.report.summary).toBe('left in phase reset');
+    expect(result.report.summary).toBe('left in phase BIOS');
     expect(isSuccess(asked, result)).toBe(true);
     expect(outside.input.closed).toBeGreaterThan(0);
     expect(outside.written.size).toBe(0);
@@ -334,6 +334,22 @@ describe('a session', () => {
     expect(result.report.outcome).toBe('shell');
     expect(good).toBe(true);
   });
+
+  it.each([
+    ['', '', 'prompt', /^the Boot Manager waits for a key; the input has ended$/],
+    ['\n', '\rShell> ', 'shell', /every line/],
+    ['ver\n', '\rShell> ', 'shell', /every line/],
+  ])(
+    "the Boot Manager's prompt is where a pipe that holds %j ends or goes on",
+    async (lines, rest, outcome, summary) => {
+      const text = 'Press any key to enter the Boot Manager Menu.';
+      const { out, result, good } = await fed(asks(text), lines);
+      expect(out.startsWith(`${text}${rest}`) && (rest !== '' || out === text)).toBe(true);
+      expect(result.report.outcome).toBe(outcome);
+      expect(result.report.summary).toMatch(summary);
+      expect(good).toBe(true);
+    },
+  );
 
   it('a pipe that fills faster than lines are run is paused, and what is cut is said once', async () => {
     const code = flash(`

@@ -22,8 +22,8 @@ export interface ApmPorts {
   readonly apmcEnabled: () => boolean;
   /** Sets PM1_CNT.SCI_EN. */
   readonly setSciEnable: (enabled: boolean) => void;
-  /** Raises an SMI at once. */
-  readonly smi: (target: SmiTarget) => void;
+  /** Raises an SMI at once; `command` is what was written to APM_CNT, for whoever counts. */
+  readonly smi: (target: SmiTarget, command: number) => void;
 }
 
 /** Architectural state of an {@link Apm}. */
@@ -72,7 +72,7 @@ export class Apm implements PioDevice, Snapshottable<ApmState> {
     this.#control = value;
     if (value === ICH9_APM_CNT_ACPI_ENABLE) this.#ports.setSciEnable(true);
     else if (value === ICH9_APM_CNT_ACPI_DISABLE) this.#ports.setSciEnable(false);
-    else if (this.#ports.apmcEnabled()) this.#ports.smi(this.#broadcast ? 'all' : txInitiator(attrs));
+    else if (this.#ports.apmcEnabled()) this.#ports.smi(this.#broadcast ? 'all' : txInitiator(attrs), value);
   }
 
   /** Switches broadcast, as the fw_cfg negotiation `etc/smi/requested-features` bit 0 does. Reset switches it off. */

@@ -25,8 +25,11 @@ export interface Q35Ports {
     registers: SmramRegisters,
     options: { topOfLowRam: number },
   ) => readonly SmramRange[];
-  /** Raises an SMI for one processor (by index) or for all. */
-  readonly smi: (target: SmiTarget) => void;
+  /**
+   * Raises an SMI for one processor (by index) or for all. `command` is the byte written to APM_CNT that asked for it;
+   * undefined: the watchdog did.
+   */
+  readonly smi: (target: SmiTarget, command?: number) => void;
   /**
    * The guest asked for a reset: of the whole system, or of the processors alone. The owner calls `Q35Chipset.reset`
    * for the former.

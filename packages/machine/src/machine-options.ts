@@ -186,6 +186,8 @@ export interface MachineSnapshot {
     readonly smmEntries: readonly number[];
     /** SMIs that the chipset raised. */
     readonly chipsetSmis: number;
+    /** Those of a write to APM_CNT: the byte written, and how many. */
+    readonly smiCommands: readonly (readonly [command: number, count: number])[];
     /** Device accesses so far. */
     readonly accesses: number;
   };

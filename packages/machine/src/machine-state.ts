@@ -19,6 +19,8 @@ export interface Counters {
   smmEntries: number[];
   /** SMIs that the chipset raised. */
   chipsetSmis: number;
+  /** Those of a write to APM_CNT, by the byte written. */
+  smiCommands: Map<number, number>;
   /** Device accesses so far. */
   accesses: number;
 }
@@ -173,14 +175,15 @@ function rowsOf(p: StatefulParts): StateRow[] {
       key: 'counters',
       powerOn: () => {
         const smmEntries = p.processors.map(() => 0);
-        Object.assign(p.counters, { smmEntries, chipsetSmis: 0, accesses: 0 });
+        Object.assign(p.counters, { smmEntries, chipsetSmis: 0, smiCommands: new Map(), accesses: 0 });
       },
       save: () => {
-        const { smmEntries, chipsetSmis, accesses } = p.counters;
-        return { smmEntries: [...smmEntries], chipsetSmis, accesses };
+        const { smmEntries, chipsetSmis, smiCommands, accesses } = p.counters;
+        return { smmEntries: [...smmEntries], chipsetSmis, smiCommands: [...smiCommands], accesses };
       },
       restore: ({ counters }) => {
-        Object.assign(p.counters, { ...counters, smmEntries: [...counters.smmEntries] });
+        const smiCommands = new Map(counters.smiCommands);
+        Object.assign(p.counters, { ...counters, smmEntries: [...counters.smmEntries], smiCommands });
       },
     },
     {

@@ -121,6 +121,11 @@ export class Machine {
     return this.#parts.counters.chipsetSmis;
   }
 
+  /** Those of a write to APM_CNT (port B2h), by the byte written: the command to the handler. */
+  get smiCommands(): ReadonlyMap<number, number> {
+    return this.#parts.counters.smiCommands;
+  }
+
   /** Device accesses of processors so far. */
   get deviceAccesses(): number {
     return this.#parts.counters.accesses;

@@ -161,6 +161,7 @@ export class Wiring {
     return {
       smmEntries: [],
       chipsetSmis: 0,
+      smiCommands: new Map(),
       get accesses() {
         return processors.reduce((sum, { shortcuts }) => sum + shortcuts.timeReads, bus.accesses);
       },
@@ -213,7 +214,7 @@ export class Wiring {
       },
       plan: this.plan,
       cpus,
-      smi: (processor) => this.#chipsetSmi(processor),
+      smi: (processor, command) => this.#chipsetSmi(processor, command),
       debugByte: (byte) => {
         this.console.write(byte);
         this.#options.debug?.(byte);
@@ -350,8 +351,10 @@ export class Wiring {
     for (const { shortcuts } of this.processors) shortcuts.counter = counter;
   }
 
-  #chipsetSmi(target: number | 'all'): void {
+  #chipsetSmi(target: number | 'all', command?: number): void {
     this.counters.chipsetSmis++;
+    const { smiCommands } = this.counters;
+    if (command !== undefined) smiCommands.set(command, (smiCommands.get(command) ?? 0) + 1);
     const raise = (index: number): void => {
       this.recorder.emit(index, { name: 'smm_smi', vcpu: index, source: -1 });
       this.driver.wake(index);

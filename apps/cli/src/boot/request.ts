@@ -158,6 +158,7 @@ function machineOf(flags: BootFlags, qemu: QemuSettings, io: Io): Omit<BootOptio
     sleepStates: { s3: noS3 !== true, s4: noS4 !== true },
     boot: bootPreferencesOf(qemu),
     ...(!qemu.acpi && { acpi: false }),
+    ...(isQemu && !qemu.nographic && { serialConsole: false }),
     secureFlash: globalSwitch(qemu, 'cfi.pflash01.secure') ?? !isQemu,
     fwCfgFiles: fwCfg.map(({ name, content }) => ({
       name,
@@ -311,9 +312,9 @@ function fileOf(
   return path === undefined ? found[0] : { unit, path, readonly: false };
 }
 
-/** `--until shell|relocated|TEXT`. */
+/** `--until shell|prompt|relocated|TEXT`. */
 function goalOf(until: string | undefined): BootGoal | undefined {
-  if (until === undefined || until === 'shell' || until === 'relocated') return until;
+  if (until === undefined || until === 'shell' || until === 'prompt' || until === 'relocated') return until;
   if (until === '')
     throw new UsageError("--until '' is met before anything runs", 'Give a text to wait for.');
   return { text: until };

@@ -31,11 +31,13 @@ Variables: --vars FILE and a -drive that is not read-only are written back; --fi
 $XDG_STATE_HOME/smm (~/.local/state/smm). --vars-out names another file, --no-save writes none, and a run with
 --until or --explain starts from the empty store of --firmware and keeps nothing unless told to.
 
-Exit code 1 when the guest ends in any other way than asked for: stuck, idle, suspended, lost, shutdown, budget.
+Exit code 1 when the guest ends in any other way than asked for: stuck, idle, suspended, lost, unbootable,
+shutdown, budget.
 The JSON is described by schema/boot.schema.json.
 
 Examples:
   smm boot --firmware x64                                      to the UEFI shell of the package ovmf
+  smm boot -bios /usr/share/seabios/bios-256k.bin              a BIOS, to 'No bootable device.'
   smm boot --firmware ia32 -smp 4 --until shell --json         measured: hashes, SMBASEs, SMM entries
   smm boot --firmware ia32 -smp 2 -accel kvm --host rhel7-3.10.0-323 --until shell
                                                                the mail's hang on real firmware
@@ -58,7 +60,7 @@ export function bootCommand(program: Command, context: Context, host: BootHost =
     .option('--vars <file>', 'flash image with variables', once('--vars'))
     .option('--vars-out <file>', 'write the variables to this file', once('--vars-out'))
     .option('--no-save', 'write the variables nowhere')
-    .option('--until <what>', 'shell, relocated, or a text of the serial port', once('--until'))
+    .option('--until <what>', 'shell, prompt, relocated, or a text of the serial port', once('--until'))
     .option('--timeout <seconds>', 'give up after this time', once('--timeout'))
     .option(
       '--budget <n>',

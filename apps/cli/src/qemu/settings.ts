@@ -73,6 +73,8 @@ export interface QemuSettings {
   readonly rtcBase: string | undefined;
   /** `-icount shift=`. */
   readonly shift: number | undefined;
+  /** `-nographic`: a BIOS shows its texts on COM1. */
+  readonly nographic: boolean;
   /** `-no-reboot`. */
   readonly noReboot: boolean;
   /** Options without effect here. */
@@ -164,6 +166,7 @@ class Reader {
       snapshot: false,
       rtcBase: undefined,
       shift: undefined,
+      nographic: false,
       noReboot: false,
       ...this.#rest,
       machine: this.#machine,
@@ -243,7 +246,10 @@ class Reader {
       case '-no-reboot':
         rest.noReboot = true;
         break;
-      default: // -nographic: the serial port is the terminal anyway
+      case '-nographic':
+        rest.nographic = true;
+        break;
+      default:
     }
   }
 

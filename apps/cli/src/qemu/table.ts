@@ -147,7 +147,7 @@ export const QEMU_OPTIONS: readonly QemuOption[] = [
   ...rows('done', 'output of the debug port 402h: file:PATH, stdio or null', '-debugcon ...'),
   ...rows('done', 'COM1: stdio, mon:stdio, none, null, file:PATH or chardev:ID', '-serial ...'),
   ...rows('done', 'where a device of ours prints: file, stdio or null', '-chardev ...'),
-  ...rows('done', 'COM1 is the terminal', '-nographic'),
+  ...rows('done', 'COM1 is the terminal, for the texts of a BIOS too', '-nographic'),
   ...rows('done', 'the debug port', '-device isa-debugcon'),
   ...rows('done', 'COM1', '-device isa-serial'),
   ...rows('unmodelled', NO_DEVICE, '-device ...'),

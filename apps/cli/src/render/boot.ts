@@ -14,7 +14,7 @@ import { describeHost } from './configuration.ts';
 import { configurationToJson } from './run-json.ts';
 import { colours, counted, hex, table, wrap } from './text.ts';
 
-const GOOD: ReadonlySet<BootOutcome> = new Set(['shell', 'relocated', 'text', 'powered-off']);
+const GOOD: ReadonlySet<BootOutcome> = new Set(['shell', 'prompt', 'relocated', 'text', 'powered-off']);
 
 /** Exit code 0: what was asked for came, or the user or the guest ended it. */
 export function isSuccess({ goal }: BootRequest, { report, left }: BootResult): boolean {
@@ -45,17 +45,41 @@ export function renderBoot(request: BootRequest, result: BootResult, io: Io): st
     ),
     colour.dim(
       `${counted(report.instructions, 'instruction')}, ${(report.virtualNs / 1e9).toFixed(1)} virtual seconds, ` +
-        `${result.cpuSeconds.toFixed(1)} s of processor time, ${mips.toFixed(0)} MIPS; ${counted(report.smis, 'SMI')}${phasesInWords(report)}.`,
+        `${result.cpuSeconds.toFixed(1)} s of processor time, ${mips.toFixed(0)} MIPS; ${counted(report.smis, 'SMI')}${smisInWords(report)}.`,
     ),
+    ...debugTail(request, result),
     ...report.sleeps.map((sleep) => colour.dim(sleepInWords(sleep))),
     ...(result.varsWritten === undefined ? [] : [colour.dim(`Variables written to ${result.varsWritten}.`)]),
     '',
   ].join('\n');
 }
 
-function phasesInWords({ smisByPhase }: BootReport): string {
-  const parts = [...smisByPhase].map(([phase, count]) => `${count} in ${phase}`);
-  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+/** ` (48 in DXE, 526 in BDS; command 00h)`; each command with its count where there are several. */
+function smisInWords({ smisByPhase, smisByCommand }: BootReport): string {
+  const phases = [...smisByPhase].map(([phase, count]) => `${count} in ${phase}`);
+  const commands = [...smisByCommand]
+    .sort(([a], [b]) => a - b)
+    .map(([command, count]) => {
+      const byte = `${command.toString(16).padStart(2, '0').toUpperCase()}h`;
+      return smisByCommand.size === 1 ? `command ${byte}` : `command ${byte} ${count} times`;
+    });
+  const parts = [phases, commands].filter((each) => each.length > 0).map((each) => each.join(', '));
+  return parts.length === 0 ? '' : ` (${parts.join('; ')})`;
+}
+
+/** Lines of the debug port that a report shows, and that JSON holds at most: the last ones. */
+const DEBUG_LINES = 8;
+const MOST_DEBUG_LINES = 1000;
+
+/** The last lines on the debug port, for who has not asked for it. */
+function debugTail({ machine }: BootRequest, { report }: BootResult): string[] {
+  const { debugLines } = report;
+  if (machine.debug !== undefined || debugLines.length === 0) return [];
+  const last = debugLines.filter((line) => line !== '').slice(-DEBUG_LINES);
+  return [
+    `On the debug port 402h (${counted(debugLines.length, 'line')}, -debugcon stdio shows them), last:`,
+    ...last.map((line) => `  ${line.replace(/\p{Cc}/gu, '.')}`),
+  ];
 }
 
 /** `In S3 from 12.3 to 16.0 virtual seconds, woken by the RTC; SMBASE relocated again: 0x7ffc1000 0x7ffc3000.` */
@@ -111,7 +135,12 @@ export function bootToJson(request: BootRequest, result: BootResult): Record<str
             reads: stuck.reads.map((address) => hex(BigInt.asUintN(64, BigInt(address)))),
             sinceVirtualSeconds: stuck.sinceNs / 1e9,
           },
-    smis: { total: report.smis, byPhase: Object.fromEntries(report.smisByPhase) },
+    smis: {
+      total: report.smis,
+      byPhase: Object.fromEntries(report.smisByPhase),
+      byCommand: Object.fromEntries([...report.smisByCommand].map(([command, n]) => [hex(command), n])),
+    },
+    debug: report.debugLines.slice(-MOST_DEBUG_LINES),
     delivered: Object.fromEntries(report.delivered),
     serial,
     nvram: { sha256: result.nvramSha256, writtenTo: result.varsWritten ?? null },

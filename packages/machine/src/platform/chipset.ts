@@ -26,7 +26,7 @@ export interface ChipsetParts {
   /** Processors. */
   readonly cpus: number;
   /** Raises an SMI for one processor or all. */
-  readonly smi: (target: number | 'all') => void;
+  readonly smi: (target: number | 'all', command?: number) => void;
   /** A byte written to the debug port. */
   readonly debugByte: (byte: number) => void;
   /** The guest asked for a reset; undefined: refused loudly. */

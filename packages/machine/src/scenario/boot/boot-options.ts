@@ -70,6 +70,8 @@ export interface BootOptions extends MachineConfig {
   readonly acpiTables?: readonly Uint8Array[];
   /** What SMBIOS says of the machine otherwise than in QEMU (`-smbios`). */
   readonly smbios?: SmbiosTexts;
+  /** A BIOS shows its texts on COM1 and takes keys there, as with QEMU's `-nographic`. Default true. */
+  readonly serialConsole?: boolean;
   /** Serial output of the guest. */
   readonly serial?: (byte: number) => void;
   /** The guest may take more serial input. */
@@ -117,6 +119,7 @@ const BOOT_SHAPE: OptionShape<Omit<BootOptions, keyof MachineConfig>> = {
   acpi: maybe(isFlag),
   acpiTables: maybe(isListOf(isBytes)),
   smbios: maybe(isSmbiosTexts),
+  serialConsole: maybe(isFlag),
   serial: maybe(isFunction),
   roomAgain: maybe(isFunction),
   varsWritten: maybe(isFunction),

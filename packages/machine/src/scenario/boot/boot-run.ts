@@ -15,11 +15,14 @@ import {
 } from '@smm/x86-defs';
 import { finish, isCut } from '../run.ts';
 import type { Boot, BootStop } from './boot.ts';
+import type { LastWord } from './last-words.ts';
 import { type BootOutcome, type BootReport, stuckSentence } from './report.ts';
 
 /** What ends a boot well. */
 export type BootGoal =
   | 'shell'
+  /** The boot manager waits for a key, or its menu is shown. */
+  | 'prompt'
   | 'relocated'
   | {
       /** Text on the serial port. */
@@ -57,7 +60,7 @@ export interface BootRunOptions {
 const RUN_SHAPE: OptionShape<BootRunOptions> = {
   goal: (option, value) => {
     if (typeof value === 'object') isShape<{ text: string }>({ text: isText })(option, value);
-    else maybe(isOneOf(['shell', 'relocated']))(option, value);
+    else maybe(isOneOf(['shell', 'prompt', 'relocated']))(option, value);
   },
   budget: maybe(isCount()),
   piece: maybe(isWhole(1)),
@@ -103,6 +106,8 @@ export function* bootInPieces(boot: Boot, options: BootRunOptions = {}): Generat
     // A turn that was cut must end before anything in it counts.
     if (!isCut(stop) && reached())
       return judge(typeof goal === 'object' ? 'text' : goal!, goalSentence(boot, goal!));
+    const final = isCut(stop) ? undefined : finalWord(boot, goal);
+    if (final !== undefined) return judge(...final);
     switch (stop) {
       case 'budget':
       case 'interrupted':
@@ -113,6 +118,7 @@ export function* bootInPieces(boot: Boot, options: BootRunOptions = {}): Generat
       case 'lost':
         return judge('lost', boot.lost!);
       case 'idle':
+        if (boot.lastWord === 'unbootable') return judge('unbootable', lastWordSentence('unbootable'));
         return judge('idle', 'every processor is halted and nothing is pending that could wake one');
       case 'suspended':
         if (options.waitSuspended !== true)
@@ -143,6 +149,31 @@ export function* bootInPieces(boot: Boot, options: BootRunOptions = {}): Generat
     yield;
   }
 }
+
+/** What the firmware says that leaves no hope for the goal; undefined: nothing yet, or no goal is hoped for. */
+function finalWord(boot: Boot, goal: BootGoal | undefined): [BootOutcome, string] | undefined {
+  const { lastWord } = boot;
+  if (lastWord === undefined || goal === undefined) return undefined;
+  if (lastWord === 'unbootable') return ['unbootable', lastWordSentence('unbootable')];
+  if (goal !== 'shell') return undefined;
+  const without = boot.hasFile(SHELL_FILE)
+    ? ', so no shell comes by itself'
+    : ', and this firmware has no shell';
+  return ['prompt', `${lastWordSentence(lastWord)}${without}`];
+}
+
+/** What a firmware does that says so. */
+export function lastWordSentence(word: LastWord): string {
+  return LAST_WORDS[word];
+}
+
+const LAST_WORDS: Readonly<Record<LastWord, string>> = {
+  prompt: 'the Boot Manager waits for a key',
+  menu: 'a menu of the firmware is shown and waits for keys',
+  unbootable: "the firmware found nothing to boot and stopped: 'No bootable device.'",
+};
+/** GUID of the UEFI shell as a file of a firmware volume, edk2's ShellPkg. */
+const SHELL_FILE = '7c04a583-9e3e-4f1c-ad65-e05268d0b4d1';
 
 /** Whether this is the shutdown of the last time at the same place, and nothing was printed in between. */
 function sameShutdown(): (boot: Boot) => boolean {
@@ -177,12 +208,14 @@ export function isRelocated(boot: Boot): boolean {
 function goalTest(boot: Boot, goal: BootGoal | undefined): () => boolean {
   if (goal === undefined) return () => false;
   if (goal === 'relocated') return () => isRelocated(boot);
+  if (goal === 'prompt') return () => boot.lastWord === 'prompt' || boot.lastWord === 'menu';
   const text = goal === 'shell' ? SHELL_PROMPT : goal.text;
   return boot.watchSerial(text);
 }
 
 function goalSentence(boot: Boot, goal: BootGoal): string {
   if (goal === 'shell') return 'the UEFI shell prompts';
+  if (goal === 'prompt') return lastWordSentence(boot.lastWord!);
   if (goal === 'relocated') {
     const bases = boot.machine.processors.map(({ state }) => `0x${state.smbase.toString(16)}`).join(', ');
     return `every CPU has its own SMBASE: ${bases}`;

@@ -6,7 +6,9 @@ import { countsOf, cpuCore } from '../report.ts';
 import { isCut, Looks } from '../run.ts';
 import { type BootOptions, reservedFor, resolveBoot, smbiosProcessors } from './boot-options.ts';
 import { type BusyWait, BusyWaitDetector } from './busy-wait.ts';
+import { isUefi } from './firmware-volumes.ts';
 import { FirmwareWatch } from './firmware-watch.ts';
+import { type LastWord, LastWords } from './last-words.ts';
 import { LostDetector } from './lost.ts';
 import type { ModuleLocation } from './module-map.ts';
 import { type PhaseTracker, SHELL_BANNER } from './phase.ts';
@@ -42,6 +44,8 @@ const LONGEST_TEXT = 4096;
 /** SLP_TYPs that turn the machine off. */
 const OFF: readonly number[] = [SLP_TYP_S4, SLP_TYP_S5];
 
+/** Tells SeaBIOS to show its texts on COM1 and to take keys there, as QEMU's -nographic does. */
+const SERIAL_CONSOLE = { name: 'etc/sercon-port', data: Uint8Array.of(0xf8, 0x03) };
 /** No chip for variables. */
 const NO_FLASH = new Uint8Array(0);
 
@@ -66,6 +70,8 @@ export class Boot {
   readonly #lostDetector: LostDetector;
   readonly #looks: Looks;
   #banner = new SerialWatcher(SHELL_BANNER);
+  readonly #onSerial = new LastWords();
+  readonly #onDebug = new LastWords();
   #idle = false;
   /** Instructions and virtual time when an instruction was last seen to retire. */
   #active = { retired: -1, ns: 0 };
@@ -81,6 +87,11 @@ export class Boot {
     const config = resolveBoot(options);
     this.#options = options;
     const { code, vars = NO_FLASH, kernel } = options;
+    const fwCfgFiles = options.fwCfgFiles ?? [];
+    const console =
+      !isUefi(code) &&
+      options.serialConsole !== false &&
+      !fwCfgFiles.some(({ name }) => name === SERIAL_CONSOLE.name);
     const flash = new Uint8Array(vars.length + code.length);
     flash.set(vars);
     flash.set(code, vars.length);
@@ -89,7 +100,7 @@ export class Boot {
       secureFlash: options.secureFlash ?? true,
       fwCfg: {
         ...(options.sleepStates && { sleepStates: options.sleepStates }),
-        ...(options.fwCfgFiles && { files: options.fwCfgFiles }),
+        files: [...(console ? [SERIAL_CONSOLE] : []), ...fwCfgFiles],
         ...(kernel && { kernel }),
         ...(options.boot && { boot: options.boot }),
         reserved: reservedFor(config.machine.model),
@@ -106,7 +117,11 @@ export class Boot {
         for (const watcher of this.#watchers) watcher.see(byte);
         this.printed++;
         this.#banner.see(byte);
-        if (this.#banner.found) this.phases.see('shell', this.machine.chipsetSmis);
+        this.#onSerial.see(byte);
+        if (this.#banner.found) {
+          this.phases.see('shell', this.machine.chipsetSmis);
+          this.#onSerial.forget();
+        }
         options.serial?.(byte);
       },
       roomAgain: () => options.roomAgain?.(),
@@ -120,7 +135,10 @@ export class Boot {
         ...(options.extTsegMb !== undefined && { extTsegMb: options.extTsegMb }),
         ...(options.startTime !== undefined && { startTime: options.startTime }),
       },
-      ...(options.debug && { debug: options.debug }),
+      debug: (byte) => {
+        this.#onDebug.see(byte);
+        options.debug?.(byte);
+      },
       comm: 'qemu-system-x86',
       yieldOnPause: true,
       onReset: () => {
@@ -169,7 +187,7 @@ export class Boot {
     do {
       const stop = this.#looks.run(end, {
         until: () => {
-          this.#watch.follow();
+          this.#watch.follow(this.printed > 0 || this.machine.log.length > 0);
           if (this.#resetAsked || this.#offAsked || this.#sleepsForEver()) return true;
           if (this.#doubleFaulted !== undefined && this.lost === undefined) return true;
           return until?.() === true;
@@ -215,6 +233,18 @@ export class Boot {
     this.#doubleFaulted = undefined;
     this.#watch.restart();
     this.#banner = new SerialWatcher(SHELL_BANNER);
+    this.#onSerial.forget();
+    this.#onDebug.forget();
+  }
+
+  /** What the firmware said last, if it goes no further by itself. */
+  get lastWord(): LastWord | undefined {
+    return this.#onSerial.word ?? this.#onDebug.word;
+  }
+
+  /** A file of this GUID is in a firmware volume in memory. */
+  hasFile(guid: string): boolean {
+    return this.#watch.hasFile(guid);
   }
 
   /**
@@ -282,8 +312,10 @@ export class Boot {
       cpus: this.cpus(),
       stuck: this.stuck(),
       smis: machine.chipsetSmis,
+      smisByCommand: new Map(machine.smiCommands),
       smisByPhase: new Map(phases.smis),
       delivered: new Map(this.#delivered),
+      debugLines: machine.log,
       resets,
       sleeps: this.sleeps.sleeps,
       ...countsOf(machine),

@@ -57,6 +57,13 @@ const SECTION_TE = 0x12;
 const SECTION_UI = 0x15;
 const FILE_LARGE = 0x01;
 
+/** A flash image holds firmware volumes: it is UEFI's, not a BIOS. */
+export function isUefi(code: Uint8Array): boolean {
+  for (const at of wordsEqual(code, SIGNATURE))
+    if (at >= SIGNATURE_AT && volumeLength(dataViewOf(code), at - SIGNATURE_AT) !== undefined) return true;
+  return false;
+}
+
 /** Bytes of a volume's header with the shortest block map. */
 const SHORTEST_HEADER = 0x48;
 

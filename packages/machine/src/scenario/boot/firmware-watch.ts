@@ -61,8 +61,11 @@ export class FirmwareWatch {
     return this.#modules.hasFile(guid);
   }
 
-  /** Looks at the phase, if it is time to. */
-  follow(): void {
+  /**
+   * Looks at the phase, if it is time to.
+   * @param printed - the firmware has printed something
+   */
+  follow(printed: boolean): void {
     const { phases } = this;
     const { retired, chipsetSmis } = this.#machine;
     if (retired < this.#lookedAt + PHASE_EVERY) return;
@@ -74,6 +77,7 @@ export class FirmwareWatch {
     let module = this.moduleNow();
     if (module === undefined && retired >= this.#learnedAt + this.#learnEvery && this.#learn())
       module = this.moduleNow();
+    if (module === undefined && printed && phases.phase === 'reset') phases.see('BIOS', chipsetSmis);
     if (module?.kind === 'DXE core') this.#dxeCore = this.#modules.imageAt(module.base);
     phases.see(module && phaseOf(module.kind), chipsetSmis);
     if (phases.phase === 'DXE' && this.#bdsBegun()) phases.see('BDS', chipsetSmis);

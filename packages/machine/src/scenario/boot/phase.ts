@@ -4,8 +4,11 @@
  */
 import type { FirmwareFileKind } from './firmware-volumes.ts';
 
-/** Phases in order; `reset` until the first module is recognised, `OS` when paging is an operating system's. */
-export const BOOT_PHASES = ['reset', 'SEC', 'PEI', 'DXE', 'BDS', 'shell', 'OS'] as const;
+/**
+ * Phases in order; `reset` until the first module is recognised, `BIOS` where firmware without modules prints, `OS` when
+ * paging is an operating system's.
+ */
+export const BOOT_PHASES = ['reset', 'BIOS', 'SEC', 'PEI', 'DXE', 'BDS', 'shell', 'OS'] as const;
 
 /** A phase of the boot. */
 export type BootPhase = (typeof BOOT_PHASES)[number];

@@ -5,7 +5,8 @@ import type { BootPhase } from './phase.ts';
 import type { BootSleep } from './sleep-log.ts';
 
 /**
- * One word for a boot. `shell`, `relocated`, `text`: what was asked for. `stuck`: one processor waits for ever
+ * One word for a boot. `shell`, `relocated`, `text`: what was asked for. `prompt`: the firmware's boot manager waits for a
+ * key; `unbootable`: the firmware says that it found nothing to boot. `stuck`: one processor waits for ever
  * ({@link BootStuck}); `idle`: every processor is halted and nothing is pending; `suspended`: in S3, and nothing will
  * wake it; `lost`: a processor executes memory
  * that holds no code; `shutdown`: a triple fault or its like; `powered-off`: the guest turned itself off; `reset`: it
@@ -14,6 +15,8 @@ import type { BootSleep } from './sleep-log.ts';
  */
 export type BootOutcome =
   | 'shell'
+  | 'prompt'
+  | 'unbootable'
   | 'relocated'
   | 'text'
   | 'stuck'
@@ -61,10 +64,14 @@ export interface BootReport extends RunReport<BootOutcome> {
   readonly stuck: BootStuck | undefined;
   /** SMIs that the chipset raised (writes to the APM port). */
   readonly smis: number;
-  /** The same by phase; the phase is sampled every 100,000 instructions. */
+  /** Those of a write to APM_CNT, by the byte written. */
+  readonly smisByCommand: ReadonlyMap<number, number>;
+  /** All by phase; the phase is sampled every 100,000 instructions. */
   readonly smisByPhase: ReadonlyMap<BootPhase, number>;
   /** Exceptions and interrupts delivered, `exception 14` or `interrupt 32` and how often. */
   readonly delivered: ReadonlyMap<string, number>;
+  /** Lines on the debug port 402h. */
+  readonly debugLines: readonly string[];
   /** Resets that the guest asked for and got. */
   readonly resets: number;
   /** The times that it spent in S3, in order. */

@@ -5,7 +5,7 @@
  */
 import { Boot } from '../boot/boot.ts';
 import type { BootOptions } from '../boot/boot-options.ts';
-import { type BootRunOptions, bootInPieces } from '../boot/boot-run.ts';
+import { type BootRunOptions, bootInPieces, lastWordSentence } from '../boot/boot-run.ts';
 import type { BootReport } from '../boot/report.ts';
 import { LineFeeder } from './line-feeder.ts';
 import { VarsKeeper } from './vars-keeper.ts';
@@ -210,7 +210,15 @@ export class BootSession {
     const silent = this.#silence();
     if (silent === undefined) return undefined;
     const { seconds, waits, feeder } = silent;
-    if (seconds >= SILENCE.asks && feeder.answer()) {
+    const { lastWord } = boot;
+    if (seconds >= SILENCE.asks && waits && lastWord !== undefined && feeder.ended && !feeder.waiting) {
+      const inputEnded = 'the input has ended';
+      return boot.report(
+        lastWord === 'unbootable' ? lastWord : 'prompt',
+        `${lastWordSentence(lastWord)}; ${inputEnded}`,
+      );
+    }
+    if (seconds >= SILENCE.asks && (lastWord === 'menu' ? feeder.typeKey() : feeder.answer())) {
       this.#listen();
       return undefined;
     }

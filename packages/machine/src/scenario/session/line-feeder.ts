@@ -11,6 +11,9 @@ const ASKS_FOR_KEY = /\b(?:press|hit|strike|enter)\b.*\b(?:key|enter|return|'?q'
 /** Lines of the input that are an answer to a pager, not a command. */
 const ANSWER = /^[qQ]?$/;
 
+/** Lines of the input that are keys for a menu. */
+const IS_KEY = /^(?:.?|\p{Cc}.*)$/u;
+
 /** Characters of one line at most: a shell takes fewer. */
 export const LONGEST_LINE = 4096;
 /** Characters that wait to be sent, above which no more should be read. */
@@ -74,6 +77,20 @@ export class LineFeeder {
     const answer = next !== undefined && ANSWER.test(next) ? this.#shift() : undefined;
     this.#tail = '';
     this.#send((answer || '\r').charCodeAt(0));
+    return true;
+  }
+
+  /**
+   * The guest shows a menu: types the next line, if it is one of keys: empty (ENTER), one character, or beginning with
+   * ESC, as arrows do. Commands wait for a prompt.
+   * @returns false if there is none
+   */
+  typeKey(): boolean {
+    const [next] = this.#lines;
+    if (next === undefined || !IS_KEY.test(next)) return false;
+    this.#shift();
+    this.#tail = '';
+    for (const char of next === '' ? '\r' : next) this.#send(char.charCodeAt(0) & 0xff);
     return true;
   }
 
