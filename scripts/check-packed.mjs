@@ -1,10 +1,11 @@
 // Packs every package and uses the tarballs alone: each README example must print what it says, in Node from an empty
-// project and in Chromium from a bundle.
+// project and in Chromium from a bundle; and the web page of docs/web-page.md boots OVMF in Chromium.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { chromium } from 'playwright';
+import { serve } from './serve-directory.mjs';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const root = resolve(import.meta.dirname, '..');
@@ -62,6 +63,43 @@ function installAlone(name, tarballs) {
   });
   writeFileSync(join(dir, 'example.ts'), source);
   return { dir, expected: [...source.matchAll(/\/\/ => (.*)$/gm)].map((match) => match[1]).join('\n') };
+}
+
+/** Debian's package ovmf, which the web page boots. */
+const OVMF = ['OVMF_CODE_4M.secboot.fd', 'OVMF_VARS_4M.fd'].map((file) => `/usr/share/OVMF/${file}`);
+
+/** The page of docs/web-page.md, made of the tarballs in `dir`, boots OVMF until all CPUs are relocated. */
+async function checkWebPage(dir) {
+  const missing = OVMF.filter((file) => !existsSync(file));
+  if (missing.length > 0) {
+    console.log(`@smm/machine: the web page is skipped, for want of ${missing.join(' and ')} (package ovmf)`);
+    return;
+  }
+  const source = join(root, 'packages', 'machine', 'examples', 'web');
+  for (const name of ['worker', 'page']) {
+    writeFileSync(join(dir, `${name}.ts`), readFileSync(join(source, `${name}.ts`)));
+    run(esbuild, [`${name}.ts`, '--bundle', '--format=esm', '--outdir=web', '--log-level=error'], {
+      cwd: dir,
+    });
+  }
+  const web = join(dir, 'web');
+  writeFileSync(join(web, 'page.html'), '<pre></pre><script type="module" src="page.js"></script>');
+  for (const file of OVMF) cpSync(file, join(web, basename(file)));
+  const server = await serve(web);
+  const page = await browser.newPage();
+  const errors = [];
+  page.on('pageerror', (error) => errors.push(error.message));
+  try {
+    await page.goto(`${server.url}/page.html?until=relocated`);
+    await page.waitForFunction('document.title !== ""', undefined, { timeout: 300_000 });
+    const title = await page.title();
+    if (errors.length > 0 || !title.startsWith('relocated: every CPU has its own SMBASE'))
+      throw new Error(`the web page ended with "${title}" ${errors.join('; ')}`);
+    console.log(`@smm/machine: the web page boots OVMF in Chromium (${title})`);
+  } finally {
+    await page.close();
+    await server.close();
+  }
 }
 
 const browser = existsSync(CHROMIUM)
@@ -127,6 +165,7 @@ try {
     await page.close();
     if (errors.length > 0) throw new Error(`@smm/${name} in Chromium: ${errors.join('; ')}`);
     check(name, 'in Chromium', lines.join('\n'), expected);
+    if (name === 'machine') await checkWebPage(dir);
   }
 } finally {
   await browser?.close();

@@ -24,6 +24,14 @@ describe.each(readdirSync(packages))('%s', (name) => {
   });
 });
 
+describe.each(['worker', 'page'])('the web page: %s.ts', (file) => {
+  it('is shown in docs/web-page.md, to the letter', () => {
+    const source = readFileSync(`${packages}machine/examples/web/${file}.ts`, 'utf8');
+    const page = readFileSync(fileURLToPath(new URL('../docs/web-page.md', import.meta.url)), 'utf8');
+    expect(page).toContain(`\`\`\`ts\n${source.trimEnd()}\n\`\`\``);
+  });
+});
+
 describe.each(examples)('$name: $file', ({ name, file }) => {
   const example = `${packages}${name}/examples/${file}`;
   const skipped = missing[file]?.();
