@@ -30,6 +30,7 @@ async function run(line: string): Promise<{ code: number; out: string }> {
     readPieces: refuse,
     openRandom: refuse,
     claim: refuse,
+    openStore: refuse,
     breathe: async () => undefined,
   };
   const code = await smm(line.split(' '), io);

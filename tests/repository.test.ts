@@ -53,6 +53,28 @@ function hits(pattern: RegExp, among = texts): string[] {
     );
 }
 
+describe('decisions', () => {
+  const decisions = files.filter((path) => /^docs\/adr\/\d/.test(path)).sort();
+
+  it('are numbered one by one, and the index of the docs has each', () => {
+    expect(decisions.map((path) => Number(path.slice('docs/adr/'.length, 13)))).toEqual(
+      decisions.map((_, n) => n + 1),
+    );
+    const index = read('docs/README.md');
+    const absent = decisions.filter((path) => !index.includes(`(${path.slice('docs/'.length)})`));
+    expect(absent).toEqual([]);
+  });
+
+  it('are cited by the number of the page that is linked', () => {
+    const cited = texts.flatMap(({ path, text }) =>
+      [...text.matchAll(/\[ADR (\d+)\]\([^)]*?(\d{4})-/g)].flatMap(([link, said, file]) =>
+        Number(said) === Number(file) ? [] : [`${path}: ${link}`],
+      ),
+    );
+    expect(cited).toEqual([]);
+  });
+});
+
 describe('tracked files', () => {
   it('name no folder of a particular machine', () => {
     expect(hits(/(?<![\w.])\/(work|root)\//)).toEqual([]);

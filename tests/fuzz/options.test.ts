@@ -1,10 +1,20 @@
 /** Any value for any option, alone and in pairs: a result, or an `SmmError` that names the option. */
 import { assemble } from '@smm/asm';
 import { PhysicalAddressSpace } from '@smm/bus';
-import { FwCfg, PciDevice, type PciDeviceOptions, Pflash } from '@smm/chipset-q35';
+import {
+  CpuHotplug,
+  FwCfg,
+  Msi,
+  Msix,
+  PciBridge,
+  PciDevice,
+  type PciDeviceOptions,
+  Pflash,
+} from '@smm/chipset-q35';
 import { cpuModel, createWindow, Engine } from '@smm/cpu-core';
-import { planTiles } from '@smm/edk2-relocation';
-import { Boot, bootInPieces, exploreRuns, Machine, prepareRelocation } from '@smm/machine';
+import { buildFirmware, planTiles } from '@smm/edk2-relocation';
+import { Boot, BootSession, bootInPieces, exploreRuns, Machine, prepareRelocation } from '@smm/machine';
+import { EptTables, FlatMemory } from '@smm/mmu-ept';
 import { checkTiles, SaveStateCodec } from '@smm/smram';
 import {
   firstDivergence,
@@ -92,7 +102,7 @@ const SUBJECTS: Record<string, Subject> = {
   bootInPieces: {
     slow: true,
     base: { budget: 10 },
-    options: 'goal budget piece pieceNs noReboot giveUp interrupt',
+    options: 'until budget piece pieceNs noReboot giveUp interrupt',
     use: (options) => bootInPieces(idleBoot, options).next(),
   },
   exploreRuns: {
@@ -133,6 +143,45 @@ const SUBJECTS: Record<string, Subject> = {
     options:
       'name place bars interruptPin capabilities vendorId deviceId revision classCode multifunction subsystem',
     use: (options) => new Card(options),
+  },
+  BootSession: {
+    slow: true,
+    base: {
+      machine: { code: flash, vars: new Uint8Array(0x1000), memoryMiB: 32, tier: 'interpreter' },
+      host: { now: () => 0, breathe: async () => {} },
+    },
+    options: 'until budget noReboot host show fed keepVars progress attended timeout',
+    use: (options) => new BootSession(options),
+  },
+  PciBridge: {
+    base: {
+      ...{ name: 'bridge', place: { device: 3, function: 0 }, behind: [] },
+      ...{ vendorId: 0x1b36, deviceId: 1, revision: 0, multifunction: false },
+    },
+    options: 'name place behind express interruptPin capabilities vendorId deviceId revision multifunction',
+    use: (options) => new PciBridge(options),
+  },
+  Msi: {
+    base: { offset: 0x40, vectors: 1, address64: false, maskable: false },
+    options: 'offset vectors address64 maskable',
+    use: (options) => new Msi(options),
+  },
+  Msix: {
+    base: { offset: 0x40, vectors: 1, bar: 0, tableOffset: 0, pbaOffset: 0x800 },
+    options: 'offset vectors bar tableOffset pbaOffset',
+    use: (options) => new Msix(options),
+  },
+  CpuHotplug: { base: {}, options: 'base apicIds', use: (options) => new CpuHotplug(1, options) },
+  buildFirmware: {
+    slow: true,
+    base: { bitness: 64, shape: '2024' },
+    options: 'bitness shape waitForRebased tsegMb quirks gatherPolls tolud',
+    use: (options) => buildFirmware(options),
+  },
+  EptTables: {
+    base: { accessedDirty: true, executeOnly: true, hostMaxPhyAddr: 40 },
+    options: 'accessedDirty executeOnly hostMaxPhyAddr',
+    use: (options) => new EptTables(new FlatMemory(0x1_0000, 0), options),
   },
   LocalApic: {
     base: { apicId: 0, bus: undefined, clock, processor },

@@ -101,7 +101,7 @@ function boot(request: Extract<ChildRequest, { do: 'boot' }>): ChildAnswers['boo
       if (tail === COUNTDOWN) press = skipCountdown;
     },
   });
-  const pieces = bootInPieces(firmware, { goal: 'shell', budget: 1e11, piece: 1_000_000 });
+  const pieces = bootInPieces(firmware, { until: 'shell', budget: 1e11, piece: 1_000_000 });
   let step = pieces.next();
   for (; step.done !== true; step = pieces.next()) {
     if (!press || firmware.serial.room === 0) continue;

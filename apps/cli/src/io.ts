@@ -1,5 +1,5 @@
 /** What the program touches of the outside world, so that tests can stand in for it. */
-import type { ClaimOptions, Output, RandomFile } from '@smm/files';
+import type { ClaimOptions, Output, RandomFile, StoreFile } from '@smm/files';
 
 /** The outside world of one invocation. */
 export interface Io {
@@ -23,6 +23,8 @@ export interface Io {
   readonly openRandom: (what: string, path: string) => RandomFile | undefined;
   /** Takes a file to write for this run, before it, `what` for messages. Throws `FileError`. */
   readonly claim: (what: string, path: string, options?: ClaimOptions) => Output;
+  /** Opens a file to be read or written in place, `what` for messages. Throws `FileError`. */
+  readonly openStore: (what: string, path: string, options: { readonly readonly: boolean }) => StoreFile;
   /** Lets signals and output through between two pieces of work. */
   readonly breathe: () => Promise<void>;
 }

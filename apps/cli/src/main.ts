@@ -1,7 +1,14 @@
 /** Process entry: connects the program to node. */
 import { setFlagsFromString } from 'node:v8';
 import { v8Flags } from '@smm/cpu-core';
-import { claimOutput, openRandom, readBounded, readPieces, watchStandardStreams } from '@smm/files';
+import {
+  claimOutput,
+  openRandom,
+  openStore,
+  readBounded,
+  readPieces,
+  watchStandardStreams,
+} from '@smm/files';
 import { EXIT, type Io } from './io.ts';
 import { smm } from './program.ts';
 
@@ -22,6 +29,7 @@ const io: Io = {
   readPieces,
   openRandom,
   claim: claimOutput,
+  openStore,
   breathe: () => new Promise((resolve) => setImmediate(resolve)),
 };
 

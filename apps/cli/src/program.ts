@@ -1,5 +1,5 @@
 /** The subcommands, put together. */
-import type { Output } from '@smm/files';
+import type { Output, StoreFile } from '@smm/files';
 import { Command, CommanderError } from 'commander';
 import { explainOfFirmware, normaliseArguments } from './arguments.ts';
 import { bootCommand } from './commands/boot.ts';
@@ -38,6 +38,7 @@ Each subcommand's help has more: smm help explain. The known faults: smm help qu
 /** Runs the program; returns the exit code. Files that it wrote are others' again at the end. */
 export async function smm(args: readonly string[], outside: Io): Promise<number> {
   const claimed: Output[] = [];
+  const stores: StoreFile[] = [];
   const apart = inputsApart();
   const io: Io = {
     ...outside,
@@ -58,6 +59,13 @@ export async function smm(args: readonly string[], outside: Io): Promise<number>
       const output = outside.claim(what, path, options);
       claimed.push(output);
       return output;
+    },
+    openStore: (what, path, options) => {
+      if (options.readonly) apart.reads(what, path);
+      else apart.writes(what, path);
+      const store = outside.openStore(what, path, options);
+      stores.push(store);
+      return store;
     },
   };
   let code: number = EXIT.OK;
@@ -82,6 +90,7 @@ export async function smm(args: readonly string[], outside: Io): Promise<number>
     return exitCode;
   } finally {
     for (const output of claimed) output.release();
+    for (const store of stores) store.close();
   }
 }
 

@@ -49,6 +49,7 @@ function world(files: Record<string, string | Uint8Array> = {}): {
       if (found === undefined) throw fileError(`cannot read ${what}`, String(path), { code: 'ENOENT' });
       return found;
     },
+    openStore: () => expect.unreachable(),
     claim: (what, path) => {
       if (path.startsWith('/ro/')) throw fileError(`cannot write ${what} to`, path, { code: 'EROFS' });
       return {
@@ -201,7 +202,7 @@ describe('where variables are kept', () => {
   });
 
   it.each([
-    'if=virtio,file=x',
+    'if=floppy,file=x',
     'if=pflash',
     'if=pflash,unit=2,file=x',
     'if=pflash,format=qcow2,file=x',

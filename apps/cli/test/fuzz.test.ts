@@ -1,5 +1,5 @@
 /** Any arguments give a result or one paragraph that says what is wrong: never an internal error. */
-import { type Output, readBounded } from '@smm/files';
+import { FileError, type Output, readBounded } from '@smm/files';
 import fc from 'fast-check';
 import { expect, it, vi } from 'vitest';
 import type { Io } from '../src/io.ts';
@@ -54,6 +54,9 @@ async function answer(args: readonly string[]): Promise<{ code: number; err: str
       readBounded(what, '/nowhere/at/all', limit),
     openRandom: () => undefined,
     claim: () => NOWHERE,
+    openStore: () => {
+      throw new FileError('cannot read the disk image', 'there are none here', 'Give none.');
+    },
     breathe: async () => undefined,
   };
   const code = await smm(args, io);

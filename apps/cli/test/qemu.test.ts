@@ -233,8 +233,8 @@ const REFUSED: readonly (readonly [string, RegExp])[] = [
   ],
   ['-machine pc', /one option matters and is not modelled: -machine pc \(use -machine q35/],
   ['-machine smm=off', /-machine smm=off/],
-  ['-hda disk.img', /-hda disk.img \(leave it out: there is no disk\)/],
-  ['-drive file=disk.img', /-drive file=disk.img \(leave it out: there is no disk\)/],
+  ['-fda disk.img', /-fda disk.img \(leave it out: there are SATA and virtio disks\)/],
+  ['-drive if=floppy,file=disk.img', /-drive if=floppy,file=disk.img \(use if=none, ide, virtio or pflash\)/],
   ['-global isa-debugcon.iobase=0xe9', /use iobase=0x402: OVMF writes there/],
   ['-global ICH9-LPC.foo=1', /-global ICH9-LPC.foo=1/],
   ['-global nonsense', /names no property.*/],
@@ -370,8 +370,8 @@ describe('the table', () => {
 });
 
 it('a line that cannot be run exits 2 with everything that is wrong', async () => {
-  const { err, code } = await cli(`qemu-system-x86_64 -machine q35 ${FLASH} -hda x -cdrom y`);
-  expect(err).toMatch(/^smm: 2 options matter .*-hda x.*-cdrom y.*\n$/);
+  const { err, code } = await cli(`qemu-system-x86_64 -machine q35 ${FLASH} -fda x -sd y`);
+  expect(err).toMatch(/^smm: 2 options matter .*-fda x.*-sd y.*\n$/);
   expect(code).toBe(2);
 });
 

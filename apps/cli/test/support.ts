@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { claimOutput, openRandom, readBounded, readPieces } from '@smm/files';
+import { claimOutput, openRandom, openStore, readBounded, readPieces } from '@smm/files';
 import { Ajv } from 'ajv';
 import { expect } from 'vitest';
 import type { Io } from '../src/io.ts';
@@ -38,6 +38,7 @@ export async function cli(
     readPieces: (what, path) => (path === 0 ? [new TextEncoder().encode(input)] : readPieces(what, path)),
     openRandom,
     claim: claimOutput,
+    openStore,
     breathe: async () => undefined,
   };
   result.code = await smm(typeof command === 'string' ? command.split(' ') : command, io);

@@ -6,7 +6,15 @@
  * docs/specs/acpi_cpu_hotplug.rst; QEMU 7.2 measured.
  */
 import type { AccessSize, IoPortSpace, PioDevice, PortHandle, Snapshottable, TxAttrs } from '@smm/bus';
-import { ICH9_CPU_HOTPLUG_BASE, wholeNumber } from '@smm/x86-defs';
+import {
+  checkOptions,
+  ICH9_CPU_HOTPLUG_BASE,
+  isListOf,
+  isWhole,
+  maybe,
+  type OptionShape,
+  wholeNumber,
+} from '@smm/x86-defs';
 import { processorObjects } from './acpi/cpu-objects.ts';
 import type { AcpiDescription } from './acpi/description.ts';
 import { requireVersion1 } from './snapshot.ts';
@@ -49,6 +57,11 @@ export interface CpuHotplugOptions {
   readonly apicIds?: readonly number[];
 }
 
+const HOTPLUG_SHAPE: OptionShape<CpuHotplugOptions> = {
+  base: maybe(isWhole(0, 0x1_0000 - CPU_HOTPLUG_LEGACY_PORTS)),
+  apicIds: maybe(isListOf(isWhole(0, 0xffff_ffff))),
+};
+
 /** The registers; ports count from the base. Bytes only while the bitmap is there. */
 export class CpuHotplug implements PioDevice, Snapshottable<CpuHotplugState> {
   /** Name in traces. */
@@ -64,8 +77,10 @@ export class CpuHotplug implements PioDevice, Snapshottable<CpuHotplugState> {
   #selector = 0;
   #command = CMD_NEXT_EVENT;
 
+  /** Throws `SmmError` `OPTION_VALUE` for a count or options that are none. */
   constructor(cpuCount: number, options: CpuHotplugOptions = {}) {
     wholeNumber('cpuCount', cpuCount, 1, MOST_PROCESSORS);
+    checkOptions('the options of CPU hot-plug', options, HOTPLUG_SHAPE);
     this.#base = options.base ?? ICH9_CPU_HOTPLUG_BASE;
     this.#cpuCount = cpuCount;
     this.#apicIds = options.apicIds ?? Array.from({ length: cpuCount }, (_, i) => i);

@@ -9,7 +9,20 @@
  */
 import type { InterruptLine, IoPortSpace, PhysicalAddressSpace, RegisterSpec, RegisterWrite } from '@smm/bus';
 import { physicalAddress } from '@smm/bus';
-import { SmmError } from '@smm/x86-defs';
+import {
+  checkOptions,
+  isFlag,
+  isListOf,
+  isNumber,
+  isObject,
+  isShape,
+  isText,
+  isWhole,
+  maybe,
+  type OptionShape,
+  refuse,
+  SmmError,
+} from '@smm/x86-defs';
 import type { PartState, ResetKind } from './part.ts';
 import { PCI_COMMAND_IO, PCI_COMMAND_MEMORY } from './pci-bars.ts';
 import { PciBus } from './pci-bus.ts';
@@ -47,8 +60,33 @@ export interface PciBridgeOptions extends Omit<PciIdentity, 'classCode' | 'subsy
   /** Interrupt pin that INTERRUPT_PIN names, 0 to 4; default 0, none. The bridge itself asks for no interrupts. */
   readonly interruptPin?: 0 | 1 | 2 | 3 | 4;
   /** Capabilities that are registers alone. */
-  readonly capabilities?: readonly Pick<PciCapability, 'id' | 'offset' | 'rows'>[];
+  readonly capabilities?: readonly BridgeCapability[];
 }
+
+/** A capability that is registers alone. */
+export type BridgeCapability = Pick<PciCapability, 'id' | 'offset' | 'rows'>;
+
+/** What a bridge has beside its identity. */
+const BRIDGE_SHAPE: OptionShape<
+  Omit<PciBridgeOptions, 'vendorId' | 'deviceId' | 'revision' | 'multifunction'>
+> = {
+  name: isText,
+  place: isShape<PciPlace>({ device: isNumber, function: isNumber }),
+  behind: isListOf((option, value) => {
+    if (!(value instanceof PciFunction)) refuse(option, value, 'a PCI function');
+  }),
+  express: maybe(isFlag),
+  interruptPin: maybe(isWhole(0, 4)),
+  capabilities: maybe(
+    isListOf(
+      isShape<BridgeCapability>({
+        id: isWhole(0, 0xff),
+        offset: isWhole(0x40, 0xfc),
+        rows: isListOf(isObject),
+      }),
+    ),
+  ),
+};
 
 /** Architectural state of a {@link PciBridge}. */
 export interface PciBridgeState extends PartState {
@@ -73,8 +111,9 @@ export class PciBridge extends PciFunction {
   /** BRIDGE_CONTROL was written so that reset begins: the whole access first, then the reset. */
   #resetAsked = false;
 
-  /** Throws `SmmError` `PCI_SLOT` when two functions behind have one place or one has none. */
+  /** Throws `SmmError` `OPTION_VALUE` for what no bridge can be, `PCI_SLOT` when two functions behind have one place or one has none. */
   constructor(options: PciBridgeOptions) {
+    checkOptions('the options of a PCI bridge', options, BRIDGE_SHAPE);
     super(options.name, options.place, registers(options));
     this.#behind = options.behind;
     this.#bus = new PciBus(options.name);

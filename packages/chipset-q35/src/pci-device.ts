@@ -59,6 +59,8 @@ export interface PciDeviceOptions extends PciIdentity {
   readonly interruptPin?: 1 | 2 | 3 | 4;
   /** Capabilities in the order of the list. */
   readonly capabilities?: readonly PciCapability[];
+  /** Registers of its own; one with the name of the header's takes that one's place. */
+  readonly registers?: readonly RegisterSpec[];
 }
 
 /** What a device has beside its identity. */
@@ -68,6 +70,7 @@ const DEVICE_SHAPE: OptionShape<Omit<PciDeviceOptions, keyof PciIdentity>> = {
   bars: maybe(isListOf(isObject)),
   interruptPin: maybe(isWhole(1, 4)),
   capabilities: maybe(isListOf(isObject)),
+  registers: maybe(isListOf(isObject)),
 };
 
 /** Architectural state of a {@link PciDevice}; derived devices add theirs. */
@@ -214,13 +217,14 @@ export abstract class PciDevice extends PciFunction {
 }
 
 function registers(options: PciDeviceOptions): RegisterSpec[] {
-  const { bars = [], capabilities = [], interruptPin = 0 } = options;
+  const { bars = [], capabilities = [], interruptPin = 0, registers: own = [] } = options;
   const list = capabilities.length > 0;
   const header = pciHeader(options).map((row) =>
     row.name === 'STATUS' && list ? { ...row, reset: STATUS_CAPABILITIES } : row,
   );
   return [
-    ...header,
+    ...header.filter(({ name }) => !own.some((row) => row.name === name)),
+    ...own,
     ...barRegisters(bars),
     ...(list ? capabilityRegisters(capabilities) : []),
     { name: 'INTERRUPT_PIN', offset: 0x3d, width: 1, reset: interruptPin },

@@ -2,7 +2,9 @@
  * Message-signalled interrupts: one address, up to 32 messages in the low bits of one datum.
  * Source: PCI Local Bus Specification, "MSI Capability Structure"; QEMU 7.2 measured.
  */
+
 import type { RegisterSpec } from '@smm/bus';
+import { checkOptions, isFlag, isOneOf, isWhole, type OptionShape } from '@smm/x86-defs';
 import type { CapabilityHost, PciCapability } from './pci-capabilities.ts';
 
 /** Capability id. */
@@ -27,6 +29,13 @@ export interface MsiOptions {
   readonly maskable: boolean;
 }
 
+const MSI_SHAPE: OptionShape<MsiOptions> = {
+  offset: isWhole(0x40, 0xfc),
+  vectors: isOneOf([1, 2, 4, 8, 16, 32]),
+  address64: isFlag,
+  maskable: isFlag,
+};
+
 /** The capability. All its state is registers. */
 export class Msi implements PciCapability {
   readonly id = PCI_CAP_ID_MSI;
@@ -35,7 +44,9 @@ export class Msi implements PciCapability {
   readonly #options: MsiOptions;
   #host: CapabilityHost | undefined;
 
+  /** Throws `SmmError` `OPTION_VALUE` for what no capability can be. */
   constructor(options: MsiOptions) {
+    checkOptions('the options of MSI', options, MSI_SHAPE);
     const { offset, vectors, address64, maskable } = options;
     this.#options = options;
     this.offset = offset;

@@ -3,7 +3,9 @@
  * The table takes aligned dwords; other accesses read 0 and write nothing. Source: PCI Local Bus Specification,
  * "MSI-X Capability and Table Structures"; QEMU 7.2 measured.
  */
+
 import type { AccessSize, MmioDevice, RegisterSpec } from '@smm/bus';
+import { checkOptions, isWhole, type OptionShape } from '@smm/x86-defs';
 import type { PartState } from './part.ts';
 import type { CapabilityHost, PciCapability } from './pci-capabilities.ts';
 import { requireVersion1 } from './snapshot.ts';
@@ -31,6 +33,14 @@ export interface MsixOptions {
   readonly pbaOffset: number;
 }
 
+const MSIX_SHAPE: OptionShape<MsixOptions> = {
+  offset: isWhole(0x40, 0xfc),
+  vectors: isWhole(1, 2048),
+  bar: isWhole(0, 5),
+  tableOffset: isWhole(0, 0xffff_fff8),
+  pbaOffset: isWhole(0, 0xffff_fff8),
+};
+
 /** Architectural state of an {@link Msix} outside configuration space. */
 export interface MsixState {
   /** Layout version of this object. */
@@ -54,7 +64,9 @@ export class Msix implements PciCapability, MmioDevice {
   readonly #table: Uint32Array;
   readonly #pending: Uint32Array;
 
+  /** Throws `SmmError` `OPTION_VALUE` for what no capability can be. */
   constructor(options: MsixOptions) {
+    checkOptions('the options of MSI-X', options, MSIX_SHAPE);
     const { offset, vectors, bar, tableOffset, pbaOffset } = options;
     this.#options = options;
     this.offset = offset;

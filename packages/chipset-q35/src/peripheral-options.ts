@@ -1,5 +1,6 @@
 /** Which devices stand around the chipset's core, and what each of them is given. */
 import type { InterruptLine } from '@smm/bus';
+import type { SataDrive } from './ahci/sata-drive.ts';
 import type { FwCfgFile } from './fw-cfg.ts';
 import type { BootPreferences, ReservedRange, SleepStates } from './fw-cfg-files.ts';
 import type { KernelFiles } from './fw-cfg-kernel.ts';
@@ -86,4 +87,9 @@ export interface PeripheralOptions {
   readonly cpuHotplug?: boolean;
   /** 8259 pair, I/O APIC, 8254 and HPET. Without them no device interrupts. */
   readonly interrupts?: InterruptOptions;
+  /** SATA controller, and what is plugged into its ports 0 to 5. Left out: none. */
+  readonly sata?: {
+    /** By port; ports without one have nothing plugged in. */
+    readonly drives: readonly (SataDrive | undefined)[];
+  };
 }

@@ -13,6 +13,8 @@ import type { AcpiBoard } from './acpi/board.ts';
 import type { AcpiDescription } from './acpi/description.ts';
 import { acpiFiles } from './acpi/fw-cfg-acpi.ts';
 import { wholeTable } from './acpi/loader.ts';
+import { Ahci } from './ahci/ahci.ts';
+import { sataDevice } from './ahci/sata-drive.ts';
 import { Apm } from './apm.ts';
 import { ChipsetConfig } from './chipset-config.ts';
 import { type CivilTime, isCivilTime } from './civil-time.ts';
@@ -61,6 +63,7 @@ export function q35Parts(ports: Q35Ports, options: Q35Options, described: () => 
     serial: com1,
     keyboard: keys,
     cpuHotplug: plug,
+    sata,
   } = options.peripherals ?? {};
   const resetProcessors = (): void => ports.reset('cpu');
 
@@ -190,6 +193,9 @@ export function q35Parts(ports: Q35Ports, options: Q35Options, described: () => 
   const keyboard = keys && new I8042({ ...keyLines, reset: resetProcessors, ...keys });
   const cpuHotplug = plug ? new CpuHotplug(options.cpuCount, { apicIds }) : undefined;
 
+  const ahci =
+    sata && new Ahci({ clock, devices: sata.drives.map((drive, port) => drive && sataDevice(drive, port)) });
+
   return {
     /** The list. Interrupt controllers come before those that drive their lines. */
     parts: {
@@ -219,6 +225,8 @@ export function q35Parts(ports: Q35Ports, options: Q35Options, described: () => 
       mch,
       /** LPC bridge 00:1F.0. */
       lpc,
+      /** SATA controller 00:1F.2. */
+      ahci,
       /** Chipset configuration registers. */
       chipsetConfig,
       /** RTC and CMOS RAM. */

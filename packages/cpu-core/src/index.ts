@@ -5,6 +5,12 @@
  */
 export { decode, ENCODING_FEATURES } from './decode/decode.ts';
 export {
+  type DisassembledInsn,
+  type DisassembleOptions,
+  disassemble,
+  disassembleOne,
+} from './disassemble.ts';
+export {
   type CreateProcessorOptions,
   Engine,
   type EngineOptions,

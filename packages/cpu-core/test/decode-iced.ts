@@ -138,15 +138,8 @@ const ACCEPTED: ReadonlySet<string>[] = OP_NAMES.map(
 );
 /** Every mnemonic that some named operation claims: an UNMODELLED answer for one of these is an error. */
 const CLAIMED: ReadonlySet<string> = new Set(ACCEPTED.flatMap((set) => [...set]));
-/** Mnemonics with modelled and unmodelled forms. */
-const PARTLY_MODELLED: ReadonlySet<string> = new Set([
-  'movq',
-  ...'punpcklbw punpcklwd punpckldq punpckhbw punpckhwd punpckhdq pcmpeqb pcmpeqw pcmpeqd'.split(' '),
-  ...'paddb paddw paddd paddq psubb psubw psubd psubq pand pandn por pmovmskb'.split(' '), // MMX forms
-  ...'pcmpgtb pcmpgtw pcmpgtd paddsb paddsw paddusb paddusw psubsb psubsw psubusb psubusw'.split(' '),
-  ...'pminub pminsw pmaxub pmaxsw pavgb pavgw pmullw pmulhw pmulhuw pmuludq pmaddwd psadbw'.split(' '),
-  ...'packsswb packssdw packuswb psllw pslld psllq psrlw psrld psrlq psraw psrad pinsrw pextrw'.split(' '),
-]);
+/** Mnemonics with modelled and unmodelled forms: PEXTRW's of SSE4.1. */
+const PARTLY_MODELLED: ReadonlySet<string> = new Set(['pextrw']);
 
 const UNMODELLED: ReadonlySet<number> = new Set(
   (
@@ -323,9 +316,9 @@ export function compareSlots(code: Uint8Array, codeSize: CodeSize, outcome: Outc
       return compareFacts(mnemonic);
     }
 
-    /** Operands that iced names before ours: (R/E)DI of MASKMOVDQU. */
+    /** Operands that iced names before ours: (R/E)DI of MASKMOVDQU and MASKMOVQ. */
     function impliedFirst(): number {
-      return ours.op === OP.MASKMOVDQU ? 1 : 0;
+      return ours.op === OP.MASKMOVDQU || ours.op === OP.MASKMOVQ ? 1 : 0;
     }
 
     function compareFacts(mnemonic: string): string {

@@ -73,7 +73,7 @@ describe('native floating point', () => {
               const text = `${shape.name} ${options.tier} of ${from}`;
               const { to: other, bits: otherBits } = theirs[lane]!;
               const exact = 1 / (shape.name.startsWith('rsqrt') ? Math.sqrt(from) : from);
-              // SDM, RCPPS: which results near the smallest normal number are flushed to zero is the processor's matter.
+              // SDM, RCPPS: which results near the smallest normal number become zero is the processor's matter.
               const border = Math.abs(exact * 2 ** 126 - Math.sign(exact)) < 2 ** -10;
               const close = Math.abs(to / exact - 1) <= 1.5 * 2 ** -12;
               const special =

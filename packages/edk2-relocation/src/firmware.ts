@@ -1,6 +1,16 @@
 /** Builds the flash image. */
 import { assemble } from '@smm/asm';
-import { SmmError } from '@smm/x86-defs';
+import {
+  checkOptions,
+  isFlag,
+  isListOf,
+  isOneOf,
+  isText,
+  isWhole,
+  maybe,
+  type OptionShape,
+  SmmError,
+} from '@smm/x86-defs';
 import {
   BACK_BUF_SIZE,
   COMMON_SYMBOLS,
@@ -45,6 +55,16 @@ export interface FirmwareOptions {
    */
   readonly tolud?: number;
 }
+
+const FIRMWARE_SHAPE: OptionShape<FirmwareOptions> = {
+  bitness: isOneOf([32, 64]),
+  shape: isOneOf(['2015', '2024']),
+  waitForRebased: maybe(isFlag),
+  tsegMb: maybe(isOneOf([1, 2, 8])),
+  quirks: maybe(isListOf(isText)), // checkQuirks knows them
+  gatherPolls: maybe(isWhole(1, 0xffff_ffff)),
+  tolud: maybe(isWhole(0, 0xffff_ffff)),
+};
 
 /** What {@link buildFirmware} returns. */
 export interface Firmware {
@@ -110,9 +130,11 @@ class FlashWriter {
 /**
  * Builds a flash image that relocates SMBASE as edk2 does, on QEMU's q35 or a machine like it.
  *
- * Throws SmmError `FIRMWARE_QUIRK` when the quirks do not fit the shape or width.
+ * Throws `SmmError` `OPTION_VALUE` for options that are none, `FIRMWARE_QUIRK` when the quirks do not fit the shape or
+ * width.
  */
 export function buildFirmware(options: FirmwareOptions): Firmware {
+  checkOptions('the options of the firmware', options, FIRMWARE_SHAPE);
   const variant = variantOf(options);
   const common = { ...COMMON_SYMBOLS, TILE_SIZE: TILE_SIZE_2024 };
   const smm = link('SMM image', smmImage(variant), common, SMM_IMAGE_CODE_LIMIT);

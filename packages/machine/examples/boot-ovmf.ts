@@ -13,7 +13,7 @@ const session = new BootSession({
     vars: readFileSync('/usr/share/OVMF/OVMF_VARS_4M.fd'),
     cpus: 2,
   },
-  goal: 'relocated', // or 'shell', { text: 'Press' }; none: until the guest ends, or session.leave()
+  until: 'relocated', // or 'shell', { text: 'Press' }; none: until the guest ends, or session.leave()
   budget: 2_000_000_000,
   host: {
     now: () => performance.now(),

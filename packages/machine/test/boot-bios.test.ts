@@ -23,7 +23,7 @@ describe.skipIf(missing !== undefined)(missing === undefined ? 'BIOS' : `(skippe
         serial += String.fromCharCode(byte);
       },
     });
-    const report = runBoot(boot, { goal: 'shell', budget: 100_000_000 });
+    const report = runBoot(boot, { until: 'shell', budget: 100_000_000 });
     expect(report).toMatchObject({ outcome: 'unbootable', phase: 'BIOS' });
     expect(report.summary).toContain('No bootable device.');
     expect(serial).toContain('No bootable device.');
@@ -49,7 +49,7 @@ describe.skipIf(missing !== undefined)(missing === undefined ? 'BIOS' : `(skippe
   it('SeaBIOS keeps silent on COM1 where a window would show its texts', () => {
     let bytes = 0;
     const boot = new Boot({ code: readFileSync(SEABIOS[0]!), serialConsole: false, serial: () => bytes++ });
-    const report = runBoot(boot, { goal: 'prompt', budget: 100_000_000 });
+    const report = runBoot(boot, { until: 'prompt', budget: 100_000_000 });
     expect(report.outcome).toBe('unbootable'); // from the debug port
     expect(bytes).toBe(0);
   });

@@ -34,7 +34,7 @@ describe.skipIf(missing !== undefined)(`OVMF on the mail's host ${missing ?? ''}
 
   it('also as X64, and with shadow paging', () => {
     const boot = new Boot({ ...readOvmf('x64'), cpus: 2, accelerator: 'kvm', host, kvm: { ept: false } });
-    const report = runBoot(boot, { goal: 'relocated', budget: 3_000_000_000 });
+    const report = runBoot(boot, { until: 'relocated', budget: 3_000_000_000 });
     expect(report.outcome).toBe('stuck');
     expect(report.stuck!.module?.name).toBe('PiSmmCpuDxeSmm');
     expect(report.cpus.map(({ smbase }) => smbase)).toEqual([0x3_0000, 0xffc_1000]);
@@ -46,7 +46,7 @@ describe.skipIf(missing !== undefined)(`OVMF on the mail's host ${missing ?? ''}
       [2, 'linux-4.4'],
     ] as const) {
       const boot = new Boot({ ...readOvmf('ia32'), cpus, accelerator: 'kvm', host: name });
-      expect(runBoot(boot, { goal: 'relocated', budget: 3_000_000_000 }).outcome, name).toBe('relocated');
+      expect(runBoot(boot, { until: 'relocated', budget: 3_000_000_000 }).outcome, name).toBe('relocated');
     }
   });
 });

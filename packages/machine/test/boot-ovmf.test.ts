@@ -33,7 +33,7 @@ interface Done {
 function bootToShell(architecture: Architecture, options: Partial<BootOptions>): Done {
   const serial: number[] = [];
   const boot = new Boot({ ...readOvmf(architecture), ...options, serial: (byte) => serial.push(byte) });
-  const report = runBoot(boot, { goal: 'shell', budget: 3_000_000_000 });
+  const report = runBoot(boot, { until: 'shell', budget: 3_000_000_000 });
   const end = Buffer.from(serial).indexOf('Shell> ') + 'Shell> '.length;
   return { boot, report, serial: Uint8Array.from(serial.slice(0, end)) };
 }

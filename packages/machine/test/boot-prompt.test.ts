@@ -46,7 +46,7 @@ describe('a run to', () => {
     ['shell', `${PROMPT}UEFI Interactive Shell v2.2\r\nShell> `, {}, 'shell', /^the UEFI shell prompts$/],
     ['prompt', 'Press any key to go on.\r\n', {}, 'idle', /nothing is pending/],
   ] as const)("'%s' with %j %j ends as %s", (goal, text, options, outcome, summary) => {
-    const report = runBoot(firmware(text, options), { goal, budget: 100_000 });
+    const report = runBoot(firmware(text, options), { until: goal, budget: 100_000 });
     expect(report.outcome).toBe(outcome);
     expect(report.summary).toMatch(summary);
   });

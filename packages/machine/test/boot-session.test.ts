@@ -204,7 +204,7 @@ describe('a session', () => {
   it('ends when it reaches its goal, its budget or its time', async () => {
     const run = async (more: object) =>
       (await new BootSession({ machine: machine(WRITES), host: host(), ...more }).run()).report;
-    expect((await run({ goal: { text: 'V' } })).outcome).toBe('text');
+    expect((await run({ until: { text: 'V' } })).outcome).toBe('text');
     expect((await run({ budget: 10_000 })).summary).toContain('gave up after 10000 instructions');
     expect((await run({ timeout: 2 })).summary).toContain('gave up after the time given');
   });

@@ -213,7 +213,7 @@ describe('a guest that ends', () => {
       mov al, 0x20
       out 0x20, al
       iretd`);
-    const report = runBoot(boot(tick), { goal: { text: 'TTTTT' }, budget: BUDGET });
+    const report = runBoot(boot(tick), { until: { text: 'TTTTT' }, budget: BUDGET });
     expect(report.outcome, report.summary).toBe('text');
     expect([...report.delivered]).toEqual([['interrupt 32', 5]]);
     // 4096 periods of 1.193182 MHz each
@@ -228,7 +228,7 @@ describe('a guest that ends', () => {
         text += String.fromCharCode(byte);
       },
     });
-    expect(runBoot(machine, { goal: { text: 'there' }, budget: BUDGET }).outcome).toBe('text');
+    expect(runBoot(machine, { until: { text: 'there' }, budget: BUDGET }).outcome).toBe('text');
     expect(text).toBe('Hi> there');
   });
 });

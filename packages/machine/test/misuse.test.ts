@@ -118,7 +118,7 @@ it('relocations and boots', () => {
   expect(refusal(() => new Boot({ ...flash, smiFeatures: 8 }))).toContain('smiFeatures');
   expect(refusal(() => new Boot({ ...flash, lookEvery: 0 }))).toContain('lookEvery');
   const boot = new Boot({ ...flash, memoryMiB: 32 });
-  for (const limits of [{ budget: Number.NaN }, { piece: 0 }, { pieceNs: -1 }, { goal: { text: '' } }])
+  for (const limits of [{ budget: Number.NaN }, { piece: 0 }, { pieceNs: -1 }, { until: { text: '' } }])
     expect(refusal(() => bootInPieces(boot, limits).next())).not.toBe('nothing was refused');
 });
 

@@ -43,7 +43,7 @@ function course(architecture: Architecture, options: Partial<BootOptions>, goal:
       `${machine.retired} ${machine.clock.now()} ${cpus} serial ${serial} trace ${hasher.hex}${all}${end ?? ''}`,
     );
   };
-  const pieces = bootInPieces(boot, { goal, budget: 3_000_000_000, piece: EVERY });
+  const pieces = bootInPieces(boot, { until: goal, budget: 3_000_000_000, piece: EVERY });
   for (;;) {
     const piece = pieces.next();
     look(piece.done === true ? ` ${piece.value.outcome}: ${piece.value.summary}` : undefined);

@@ -5,6 +5,7 @@
  * Not modelled: mode-based execute control, sub-page permissions, virtualization exceptions, paging-structure caches.
  * Sources: Intel SDM Vol. 3, "EPT Translation Mechanism", "EPT Misconfigurations", "EPT Violations".
  */
+import { checkOptions, isFlag, isWhole, type OptionShape } from '@smm/x86-defs';
 import { EPT_A, EPT_D, EPT_MEMTYPE_WB, EPT_PS, EPT_QUAL_RIGHTS_SHIFT, EPT_RIGHTS_MMIO } from './ept-bits.ts';
 import { PAGE_SIZE, RIGHT_READ, RIGHT_WRITE, RIGHTS_ALL, TWO_POW_32 } from './paging-bits.ts';
 import type { HostTablePort } from './table-memory.ts';
@@ -49,6 +50,12 @@ export interface EptOptions {
   readonly hostMaxPhyAddr: number;
 }
 
+const EPT_SHAPE: OptionShape<EptOptions> = {
+  accessedDirty: isFlag,
+  executeOnly: isFlag,
+  hostMaxPhyAddr: isWhole(32, 52),
+};
+
 /** Plain state of an EPT hierarchy, for snapshots; the entries themselves lie in host memory. */
 export interface EptTablesState {
   /** Format of this object. */
@@ -68,8 +75,12 @@ export class EptTables {
   readonly #tree: TableTree;
   readonly #entryAddress = new Float64Array(4);
 
-  /** Makes an empty hierarchy, which takes one table page for its root. */
+  /**
+   * Makes an empty hierarchy, which takes one table page for its root. Throws `SmmError` `OPTION_VALUE` for options that
+   * no host has.
+   */
   constructor(host: HostTablePort, options: EptOptions) {
+    checkOptions('the options of EPT', options, EPT_SHAPE);
     this.#host = host;
     this.options = options;
     this.#reservedHigh = 0xf_ffff & ~((1 << (options.hostMaxPhyAddr - 32)) - 1);

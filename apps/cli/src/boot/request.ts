@@ -13,6 +13,7 @@ import { acceleratorWords, globalSwitch, type QemuSettings, qemuSettings } from 
 import { apicIds, smpTopology } from '../qemu/topology.ts';
 import { oneOf, parseMemory, wholeNumber } from '../qemu-values.ts';
 import { UsageError } from '../usage-error.ts';
+import { openDisks } from './disks.ts';
 import { firmwareFor, isTemplate, readImage, stateFile } from './firmware.ts';
 import type { BootHost } from './host.ts';
 import { bootPreferencesOf, kernelOf } from './kernel.ts';
@@ -99,6 +100,7 @@ export function bootRequest(flags: BootFlags, io: Io, host: BootHost): BootReque
   const kernel = kernelOf(qemu, io);
   const smbios = smbiosOf(qemu, io);
   const acpiTables = acpiTablesOf(qemu, io);
+  const disks = openDisks(qemu, io);
   return {
     machine: {
       ...machine,
@@ -107,6 +109,7 @@ export function bootRequest(flags: BootFlags, io: Io, host: BootHost): BootReque
       ...(kernel !== undefined && { kernel }),
       ...(smbios !== undefined && { smbios }),
       ...(acpiTables.length > 0 && { acpiTables }),
+      ...(disks.length > 0 && { disks }),
       ...(debug !== undefined && { debug }),
     },
     files: { code, vars },

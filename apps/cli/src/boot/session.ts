@@ -77,7 +77,7 @@ class Session {
     const takesInput = serial === 'stdio' && goal !== 'shell' && goal !== 'relocated';
     const session = new BootSession({
       machine,
-      goal,
+      until: goal,
       budget,
       timeout,
       noReboot,
@@ -191,6 +191,7 @@ class Session {
     this.#input?.close();
     this.#progress.clear();
     this.#session.stop();
+    for (const { disk } of this.#request.machine.disks ?? []) disk.flush();
   }
 
   #show(bytes: Uint8Array): void {

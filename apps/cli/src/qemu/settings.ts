@@ -2,6 +2,7 @@
 import { wholeNumber } from '../qemu-values.ts';
 import { UsageError } from '../usage-error.ts';
 import { PROGRAM } from './command-line.ts';
+import { DISK_DRIVERS, type DiskSetting, diskSettings, drivesUsed } from './disks.ts';
 import { flashDrives, type PflashDrive } from './flash.ts';
 import { isOn, joined, type KeyValues, keyValues } from './keyval.ts';
 import { type QemuOption, rowOf } from './table.ts';
@@ -40,6 +41,8 @@ export interface QemuSettings {
   readonly memory: string | undefined;
   /** Flash chips. */
   readonly drives: readonly PflashDrive[];
+  /** Disks. */
+  readonly disks: readonly DiskSetting[];
   /** `-bios`, and folders to look for it. */
   readonly bios: string | undefined;
   readonly folders: readonly string[];
@@ -128,6 +131,7 @@ class Reader {
   readonly #chardevs = new Map<string, KeyValues>();
   readonly #drives: string[] = [];
   readonly #blockdevs: string[] = [];
+  readonly #diskDevices: string[] = [];
   readonly #serials: string[] = [];
   readonly #debugcons: string[] = [];
   readonly #fwCfg: FwCfgSetting[] = [];
@@ -177,6 +181,7 @@ class Reader {
       smbios: this.#smbios,
       globals: this.#globals,
       drives: this.#flash(),
+      disks: diskSettings({ drives: this.#drives, blockdevs: this.#blockdevs, devices: this.#diskDevices }),
       folders: this.#folders,
       serial: serials[0],
       debugcon: this.#debugcons.map((back) => this.#backEnd('-debugcon', back)).at(-1),
@@ -206,6 +211,15 @@ class Reader {
     switch (name) {
       case '-enable-kvm':
         this.#accel.set('accel', 'kvm');
+        break;
+      case '-hda':
+      case '-hdb':
+      case '-hdc':
+      case '-hdd':
+        this.#drives.push(`if=ide,index=${'abcd'.indexOf(name.at(-1)!)},file=${value.replaceAll(',', ',,')}`);
+        break;
+      case '-cdrom':
+        this.#drives.push(`if=ide,index=2,media=cdrom,file=${value.replaceAll(',', ',,')}`);
         break;
       case '-pflash':
         this.#drives.push(`if=pflash,file=${value.replaceAll(',', ',,')}`);
@@ -358,6 +372,10 @@ class Reader {
     const members = keyValues('-device', value, 'driver');
     const driver = members.get('driver') ?? '';
     if (!this.#acts(rowOf('-device', driver), text)) return;
+    if (DISK_DRIVERS.includes(driver)) {
+      this.#diskDevices.push(value);
+      return;
+    }
     const back = `chardev:${members.get('chardev') ?? ''}`;
     if (driver === 'isa-serial') this.#serials.push(back);
     else {
@@ -401,7 +419,7 @@ class Reader {
       const id = this.#machine.get(`pflash${unit}`);
       if (id !== undefined) machine.set(unit, id);
     }
-    const named = new Set(machine.values());
+    const named = new Set([...machine.values(), ...drivesUsed({ devices: this.#diskDevices })]);
     for (const text of this.#drives) {
       const values = keyValues('-drive', text, 'file');
       if (values.get('if') === 'none' && !named.has(values.get('id') ?? '')) {

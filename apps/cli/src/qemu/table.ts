@@ -22,7 +22,7 @@ export interface QemuOption {
 const rows = (kind: OptionClass, note: string, ...words: string[]): QemuOption[] =>
   words.map((each) => ({ words: each, class: kind, note }));
 
-const NO_DISK = 'leave it out: there is no disk';
+const NO_DISK = 'leave it out: there are SATA and virtio disks';
 const NO_NETWORK = 'leave it out, or write -nic none: there is no network';
 const NO_DISPLAY = 'leave it out, or write -display none: there is no display';
 const NO_DEVICE = 'leave it out: there is no such device';
@@ -115,12 +115,27 @@ export const QEMU_OPTIONS: readonly QemuOption[] = [
   ...rows('done', '+FEATURE, -FEATURE, FEATURE=on|off, level=, phys-bits= and the like', '-cpu *'),
   // Flash and variables.
   ...rows('done', 'flash; unit 0 is the code, 1 the variables', '-drive if=pflash', '-pflash ...'),
-  ...rows('done', 'an image without -machine pflash0=, pflash1= is used by nobody', '-drive if=none'),
-  ...rows('unmodelled', NO_DISK, '-drive ...'),
-  ...rows('done', 'files that -machine pflash0=, pflash1= name', '-blockdev ...'),
+  ...rows(
+    'done',
+    'an image for -machine pflash0=, pflash1= or -device; else nobody uses it',
+    '-drive if=none',
+  ),
+  ...rows('done', 'a SATA disk, or with media=cdrom a CD drive', '-drive if=ide'),
+  ...rows('done', 'a virtio disk', '-drive if=virtio'),
+  ...rows('unmodelled', 'use if=none, ide, virtio or pflash', '-drive ...'),
+  ...rows(
+    'done',
+    'a SATA disk on port 0 to 3, a CD drive on port 2',
+    '-hda ...',
+    '-hdb ...',
+    '-hdc ...',
+    '-hdd ...',
+    '-cdrom ...',
+  ),
+  ...rows('done', 'files that -machine pflash0=, pflash1= or -device name', '-blockdev ...'),
   ...rows('done', 'a whole flash image as ROM: variables are not kept', '-bios ...'),
   ...rows('done', 'folder in which -bios is looked for too', '-L ...'),
-  ...rows('done', 'the variables are written nowhere', '-snapshot'),
+  ...rows('done', 'variables and disks are written nowhere', '-snapshot'),
   ...rows('done', 'flash can be written in SMM alone', '-global cfi.pflash01.secure'),
   ...rows('done', 'no suspend to memory, no suspend to disk', '-global ICH9-LPC.disable_s[34]'),
   ...rows('done', 'size of the extended TSEG in MiB; 0: none', '-global mch.extended-tseg-mbytes'),
@@ -150,6 +165,8 @@ export const QEMU_OPTIONS: readonly QemuOption[] = [
   ...rows('done', 'COM1 is the terminal, for the texts of a BIOS too', '-nographic'),
   ...rows('done', 'the debug port', '-device isa-debugcon'),
   ...rows('done', 'COM1', '-device isa-serial'),
+  ...rows('done', 'a SATA disk or CD drive', '-device ide-hd', '-device ide-cd'),
+  ...rows('done', 'a virtio disk', '-device virtio-blk-pci', '-device virtio-blk'),
   ...rows('unmodelled', NO_DEVICE, '-device ...'),
   ...rows('done', 'a file for the firmware', '-fw_cfg name', '-fw_cfg string', '-fw_cfg file'),
   ...rows('unmodelled', 'use string= or file=', '-fw_cfg *'),
@@ -279,17 +296,7 @@ export const QEMU_OPTIONS: readonly QemuOption[] = [
   // Refused.
   ...rows('unmodelled', 'leave it out', '-object ...', '-set ...', '-plugin ...', '-cpu-list ...'),
   ...rows('unmodelled', 'write its options on the command line', '-readconfig ...', '-writeconfig ...'),
-  ...rows(
-    'unmodelled',
-    NO_DISK,
-    '-hda ...',
-    '-hdb ...',
-    '-hdc ...',
-    '-hdd ...',
-    '-cdrom ...',
-    '-fda ...',
-    '-fdb ...',
-  ),
+  ...rows('unmodelled', NO_DISK, '-fda ...', '-fdb ...'),
   ...rows('unmodelled', NO_DISK, '-sd ...', '-mtdblock ...', '-fsdev ...', '-virtfs ...'),
   ...rows('unmodelled', NO_DEVICE_TREE, '-dtb ...'),
   ...rows('unmodelled', 'leave it out: there is no BIOS that would run it', '-option-rom ...'),

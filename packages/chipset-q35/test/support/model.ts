@@ -78,6 +78,7 @@ export function runOnModel(accesses: readonly Access[], model: ReturnType<typeof
         model.chipset.reset();
         break;
       case 'wait':
+      case 'until-clear':
         break;
     }
   }

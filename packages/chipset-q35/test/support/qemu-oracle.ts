@@ -15,9 +15,22 @@ export type Access =
   | { kind: 'write' | 'smm-write'; gpa: number; size: Size; value: number }
   | { kind: 'smi'; command: number }
   | { kind: 'reset' }
-  | { kind: 'wait'; loops: number };
+  | { kind: 'wait'; loops: number }
+  /** Until these bits of a dword are clear. */
+  | { kind: 'until-clear'; gpa: number; value: number };
 
-const KINDS = { in: 1, out: 2, read: 3, write: 4, 'smm-read': 5, 'smm-write': 6, smi: 7, reset: 8, wait: 9 };
+const KINDS = {
+  in: 1,
+  out: 2,
+  read: 3,
+  write: 4,
+  'smm-read': 5,
+  'smm-write': 6,
+  smi: 7,
+  reset: 8,
+  wait: 9,
+  'until-clear': 10,
+};
 const LIST_OFFSET = 0x1000;
 const LIST_ROOM = 0xfff0 - LIST_OFFSET;
 

@@ -33,17 +33,14 @@ export function addressingOf(mode: number): Addressing {
   return code === 1 && (mode & flat) === flat ? 'flat32' : 'general';
 }
 
-/**
- * A description of vectors holds for the instruction as generated code: it has no MMX register, and raises neither #UD
- * nor #NM.
- */
-export function hasVectorCode(insn: Insn, mode: number): boolean {
-  return (mode & L.MODE_SSE) !== 0 && insn.kind0 !== K_MM && insn.kind1 !== K_MM;
+/** Vector instructions hold as generated code: they raise neither #UD nor #NM. */
+export function hasVectorCode(mode: number): boolean {
+  return (mode & L.MODE_SSE) !== 0;
 }
 
-/** Byte of a register operand in a record: offset in the register file, or among the XMM registers. */
+/** Byte of a register operand in a record: offset in the register file, or among the XMM or x87 registers. */
 function registerByte(kind: number, value: number): number {
-  return kind === K_REG ? value : kind === K_XMM ? value * 16 : 0;
+  return kind === K_REG ? value : kind === K_XMM || kind === K_MM ? value * 16 : 0;
 }
 
 /** An instruction that TypeScript executes. */
@@ -393,7 +390,7 @@ export class BlockBuilder {
   ): boolean {
     const native = addressing === 'flat64' ? 8 : 4;
     const traits = TRAITS[i.op]!;
-    if (traits & T_VECTOR && !hasVectorCode(i, block.mode)) return false;
+    if (traits & T_VECTOR && !hasVectorCode(block.mode)) return false;
     if (memory) {
       if (i.addressSize !== native && addressing !== 'general') return false;
       if (i.op !== OP.LEA) {

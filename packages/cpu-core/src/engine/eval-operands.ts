@@ -34,7 +34,8 @@ export class EvalOperands implements Operands<bigint> {
     return (this.cpu.state.mode & L.MODE_USER) !== 0;
   }
 
-  #size(n: number): Width {
+  /** Bytes of operand `n`. */
+  size(n: number): Width {
     const i = this.insn;
     return (n === 0 ? i.size0 : n === 1 ? i.size1 : i.size2) as Width;
   }
@@ -94,7 +95,7 @@ export class EvalOperands implements Operands<bigint> {
   }
 
   read(n: number): bigint {
-    const w = this.#size(n);
+    const w = this.size(n);
     switch (this.kind(n)) {
       case K_REG:
         return this.#getRegister(this.value(n), w);
@@ -109,13 +110,13 @@ export class EvalOperands implements Operands<bigint> {
   }
   readForWrite(n: number): bigint {
     if (this.kind(n) !== K_MEM) return this.read(n);
-    const w = this.#size(n);
+    const w = this.size(n);
     this.#linear = this.address(w, true);
     this.cpu.memory.probeWrite(this.#linear, w, this.user);
     return this.load(this.#linear, w);
   }
   write(n: number, value: bigint): void {
-    const w = this.#size(n);
+    const w = this.size(n);
     if (this.kind(n) === K_REG) this.#setRegister(this.value(n), w, value);
     else this.store(this.#linear ?? this.address(w, true), w, value & MASK[w]!);
   }

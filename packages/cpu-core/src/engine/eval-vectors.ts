@@ -1,9 +1,10 @@
 /** The part of the evaluator that moves vectors; it computes with them by their lanes. */
 import { GP_VECTOR } from '@smm/x86-defs';
-import { K_XMM } from '../insn.ts';
+import { K_MM, K_XMM } from '../insn.ts';
 import * as L from '../layout.ts';
 import type { Vectors } from '../semantics/builder.ts';
-import { checkVector } from '../system/sse.ts';
+import { checkVector, readsMmx } from '../system/sse.ts';
+import { enterMmx, readMmx, writeMmx } from '../system/x87/mmx.ts';
 import type { EvalOperands } from './eval-operands.ts';
 import { VectorLanes } from './vector-lanes.ts';
 
@@ -37,12 +38,19 @@ export class EvalVectors extends VectorLanes implements Vectors<bigint> {
       const { state } = o.cpu;
       return state.get64(at) | (state.get64(at + 8) << 64n);
     }
+    if (o.kind(n) === K_MM) return readMmx(o.cpu, o.value(n));
+    const size = o.size(n);
+    if (size <= 8) return o.load(o.address(size, false), size);
     const [low, high] = this.#halves(false, aligned);
     if (!aligned) o.cpu.memory.probeRead(low, 16, o.user);
     return o.load(low, 8) | (o.load(high, 8) << 64n);
   }
   write(n: number, value: bigint, aligned = true): void {
     const o = this.#o;
+    if (o.kind(n) === K_MM) {
+      writeMmx(o.cpu, o.value(n), value & MASK64);
+      return;
+    }
     const halves = [value & MASK64, value >> 64n] as const;
     if (o.kind(n) === K_XMM) {
       const at = L.ST_XMM + o.value(n) * 16;
@@ -54,5 +62,9 @@ export class EvalVectors extends VectorLanes implements Vectors<bigint> {
     o.cpu.memory.probeWrite(low, 16, o.user);
     o.store(low, 8, halves[0]);
     o.store(high, 8, halves[1]);
+  }
+  enterMmx(): void {
+    const { cpu, insn } = this.#o;
+    if (readsMmx(cpu, insn)) enterMmx(cpu);
   }
 }

@@ -1,5 +1,5 @@
 /** What an instruction does with the status flags, for dropping flags that nobody sees. */
-import { type Insn, K_IMM } from '../insn.ts';
+import { type Insn, K_IMM, K_MM } from '../insn.ts';
 import { opsThat, opTable } from '../ops.ts';
 
 /** Neither reads nor writes them, cannot fault. */
@@ -21,6 +21,7 @@ const TRAITS = opTable(
 /** Class of a register-form instruction (memory operands may fault: the caller treats them as {@link FLAGS_NEEDS}). */
 export function flagUse(insn: Insn): number {
   const traits = TRAITS[insn.op]!;
+  if (insn.kind0 === K_MM || insn.kind1 === K_MM) return FLAGS_NEEDS; // #MF
   if (traits & T_SETS) return FLAGS_SETS;
   if (traits & T_KEEPS) return FLAGS_KEEPS;
   if (traits & T_SHIFT && insn.kind1 === K_IMM && (insn.imm & (insn.size0 === 8 ? 63 : 31)) !== 0) {

@@ -10,7 +10,7 @@ const MASK64 = (1n << 64n) - 1n;
 const MASK128 = (1n << 128n) - 1n;
 
 /** Lane `n` of `bits` bits. */
-export const lane = (value: bigint, n: number, bits: number): bigint =>
+const lane = (value: bigint, n: number, bits: number): bigint =>
   BigInt.asUintN(bits, value >> BigInt(n * bits));
 
 /** Lanes put together, lane 0 lowest. */

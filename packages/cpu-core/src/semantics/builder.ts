@@ -173,15 +173,23 @@ export interface Flags<V, C> {
 
 /** The part of a back end that moves and computes vectors of 128 bit. */
 export interface Vectors<V> {
-  /** #UD and #NM as an SSE instruction raises them. Before anything else. */
+  /** #UD, #NM and (with MMX registers) #MF as the instruction raises them. Before anything else. */
   check(): void;
   /**
-   * Operand `n`, an XMM register or 16 bytes of memory. `aligned` (the default): #GP unless its address is a multiple
-   * of 16.
+   * Operand `n`: an XMM register, an MMX register with zeros above it, memory with zeros above it. `aligned` (the
+   * default): #GP unless the address of 16 bytes is a multiple of 16.
    */
   read(n: number, aligned?: boolean): V;
-  /** Writes operand `n`, as {@link read}; nothing of the instruction comes after it. */
+  /**
+   * Writes operand `n`, an XMM register, 16 bytes of memory, or an MMX register, which gets the low half and does
+   * {@link enterMmx}; nothing of the instruction comes after it.
+   */
   write(n: number, value: V, aligned?: boolean): void;
+  /**
+   * Where operand 1 is an MMX register: the x87 registers become MMX's, all in use and none on top of another. Last,
+   * in a description that does not write an MMX register.
+   */
+  enterMmx(): void;
   /** Vector of an operation on two. */
   apply(op: VectorOp, a: V, b: V): V;
   /** All lanes shifted by a 64-bit count. */
@@ -203,8 +211,8 @@ export interface Vectors<V> {
 }
 
 /**
- * The part of a back end that computes in floating point as MXCSR says. What may raise an exception comes after all that
- * may fault otherwise, once in a description, and before the first change: #XM leaves nothing but MXCSR's flags.
+ * The part of a back end that computes in floating point as MXCSR says. What may raise an exception comes after all
+ * that may fault otherwise, once in a description, and before the first change: #XM leaves nothing but MXCSR's flags.
  */
 export interface Floats<V> {
   /** An operation in the lanes of two vectors. */

@@ -1,5 +1,5 @@
-/** SSE and SSE2 moves, logic, integer operations and shuffles. Intel SDM Vol. 2, the pages of each mnemonic. */
-import { type Insn, K_IMM, K_MEM, K_XMM } from '../insn.ts';
+/** MMX and SSE moves, logic, integer operations and shuffles. Intel SDM Vol. 2, the pages of each mnemonic. */
+import { type Insn, K_IMM, K_MEM, K_MM, K_REG, K_XMM } from '../insn.ts';
 import { OP, OP_NAMES, type OpName } from '../ops.ts';
 import type { Builder, Width } from './builder.ts';
 import type { VectorOp, VectorShift } from './vector-ops.ts';
@@ -11,13 +11,21 @@ export function move<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.vectors.write(0, b.vectors.read(1, aligned), aligned);
 }
 
-/** MOVD and MOVQ between XMM, general registers and memory. */
+/** MOVD, MOVQ, MOVNTQ, MOVDQ2Q and MOVQ2DQ between XMM, MMX and general registers and memory. */
 export function moveScalar<V, C>(b: Builder<V, C>, insn: Insn): void {
-  const { operands: o } = b;
-  b.vectors.check();
-  if (insn.kind0 !== K_XMM) o.write(0, b.vectors.lane(insn.size0 as Width, 0, b.vectors.read(1)));
-  else if (insn.kind1 !== K_XMM) b.vectors.write(0, b.vectors.of(o.read(1)));
-  else b.vectors.write(0, b.vectors.apply('PUNPCKLQDQ', b.vectors.read(1), b.vectors.of(b.values.const(0n))));
+  const { operands: o, vectors } = b;
+  const { kind0, kind1 } = insn;
+  vectors.check();
+  const source = kind1 === K_REG ? vectors.of(o.read(1)) : vectors.read(1);
+  if (kind0 === K_XMM) vectors.write(0, kind1 === K_XMM ? low(b, source) : source);
+  else if (kind0 === K_MM) vectors.write(0, source);
+  else o.write(0, vectors.lane(insn.size0 as Width, 0, source));
+  vectors.enterMmx();
+}
+
+/** The low half of a vector, zeros above it. */
+function low<V, C>(b: Builder<V, C>, a: V): V {
+  return b.vectors.apply('PUNPCKLQDQ', a, b.vectors.of(b.values.const(0n)));
 }
 
 /** Operations under other names. */
@@ -37,7 +45,24 @@ export function binary<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.vectors.check();
   const second = b.vectors.read(1);
   const name = OP_NAMES[insn.op]!;
-  b.vectors.write(0, b.vectors.apply(SAME[name] ?? (name as VectorOp), b.vectors.read(0), second));
+  const op = SAME[name] ?? (name as VectorOp);
+  const first = b.vectors.read(0);
+  b.vectors.write(
+    0,
+    insn.kind0 === K_MM ? applyHalf(b, op, first, second) : b.vectors.apply(op, first, second),
+  );
+}
+
+/** An operation on low halves that gives a low half: most do so by themselves. */
+function applyHalf<V, C>({ values: v, vectors }: Builder<V, C>, op: VectorOp, a: V, b: V): V {
+  if (op.startsWith('PACK')) {
+    const both = vectors.apply('PUNPCKLQDQ', a, b);
+    return vectors.apply(op, both, both);
+  }
+  if (!op.startsWith('PUNPCKH')) return vectors.apply(op, a, b);
+  // The upper lanes of low halves come last of the lower lanes.
+  const all = vectors.apply(op.replace('PUNPCKH', 'PUNPCKL') as VectorOp, a, b);
+  return vectors.shiftBytes(all, v.const(8n), false);
 }
 
 /** The operations of {@link VectorShift}: by an immediate, or by the low half of a register or memory. */
@@ -77,7 +102,7 @@ export function shuffle64<V, C>(b: Builder<V, C>, _insn: Insn): void {
   b.vectors.write(0, b.vectors.shuffle32(b.vectors.read(0), second, v.or(low, high)));
 }
 
-/** PSHUFLW and PSHUFHW. */
+/** PSHUFLW, PSHUFHW and PSHUFW. */
 export function shuffle16<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.vectors.check();
   b.vectors.write(
@@ -114,10 +139,10 @@ export function loadHalf<V, C>(b: Builder<V, C>, insn: Insn): void {
 }
 
 /** MOVDDUP. */
-export function duplicate<V, C>(b: Builder<V, C>, insn: Insn): void {
+export function duplicate<V, C>(b: Builder<V, C>, _insn: Insn): void {
   b.vectors.check();
-  const low = insn.kind1 === K_XMM ? b.vectors.read(1) : b.vectors.of(b.operands.read(1));
-  b.vectors.write(0, b.vectors.apply('PUNPCKLQDQ', low, low));
+  const source = b.vectors.read(1);
+  b.vectors.write(0, b.vectors.apply('PUNPCKLQDQ', source, source));
 }
 
 /** MOVSLDUP and MOVSHDUP: the even or the odd doublewords twice. */
@@ -134,7 +159,7 @@ export function moveLane<V, C>(b: Builder<V, C>, insn: Insn): void {
   vectors.check();
   const width = insn.op === OP.MOVSS ? 4 : 8;
   if (insn.kind0 === K_MEM) o.write(0, vectors.lane(width, 0, vectors.read(1)));
-  else if (insn.kind1 === K_MEM) vectors.write(0, vectors.of(o.read(1)));
+  else if (insn.kind1 === K_MEM) vectors.write(0, vectors.read(1));
   else vectors.write(0, vectors.withLow(width, vectors.read(0), vectors.read(1)));
 }
 
@@ -143,28 +168,32 @@ export function moveMask<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.vectors.check();
   const width = insn.op === OP.PMOVMSKB ? 1 : insn.op === OP.MOVMSKPS ? 4 : 8;
   b.operands.write(0, b.vectors.moveMask(width, b.vectors.read(1)));
+  b.vectors.enterMmx();
 }
 
-/** Bytes below the word that the immediate names. */
-function wordOffset<V, C>(b: Builder<V, C>): V {
+/** Bytes below the word of a register (operand of that kind) that the immediate names. */
+function wordOffset<V, C>(b: Builder<V, C>, kind: number): V {
   const { values: v } = b;
-  return v.shl(4, v.and(b.operands.immediateByte(), v.const(7n)), v.const(1n));
+  const words = kind === K_MM ? 4n : 8n;
+  return v.shl(4, v.and(b.operands.immediateByte(), v.const(words - 1n)), v.const(1n));
 }
 
 /** PINSRW. */
-export function insertWord<V, C>(b: Builder<V, C>, _insn: Insn): void {
+export function insertWord<V, C>(b: Builder<V, C>, insn: Insn): void {
   const { values: v } = b;
   b.vectors.check();
-  const low = v.const(0xffffn);
-  const word = b.vectors.of(v.and(b.operands.read(1), low));
-  const at = wordOffset(b);
-  const hole = b.vectors.shiftBytes(b.vectors.of(low), at, true);
+  const ones = v.const(0xffffn);
+  const word = b.vectors.of(v.and(b.operands.read(1), ones));
+  const at = wordOffset(b, insn.kind0);
+  const hole = b.vectors.shiftBytes(b.vectors.of(ones), at, true);
   const rest = b.vectors.apply('PANDN', hole, b.vectors.read(0));
   b.vectors.write(0, b.vectors.apply('POR', rest, b.vectors.shiftBytes(word, at, true)));
 }
 
 /** PEXTRW. */
-export function extractWord<V, C>(b: Builder<V, C>, _insn: Insn): void {
+export function extractWord<V, C>(b: Builder<V, C>, insn: Insn): void {
   b.vectors.check();
-  b.operands.write(0, b.vectors.lane(2, 0, b.vectors.shiftBytes(b.vectors.read(1), wordOffset(b), false)));
+  const at = wordOffset(b, insn.kind1);
+  b.operands.write(0, b.vectors.lane(2, 0, b.vectors.shiftBytes(b.vectors.read(1), at, false)));
+  b.vectors.enterMmx();
 }

@@ -3,13 +3,15 @@
  * Intel SDM Vol. 1, "FXSAVE and FXRSTOR Instructions"; Vol. 2.
  */
 import { CR0_EM, CR0_TS, CR4_OSFXSR, GP_VECTOR, NM_VECTOR } from '@smm/x86-defs';
-import { type Insn, K_MM } from '../insn.ts';
+import { type Insn, K_MM, K_XMM } from '../insn.ts';
 import * as L from '../layout.ts';
+import { OP, opsThat } from '../ops.ts';
 import type { Processor } from '../processor.ts';
 import { isUser, loadSized, operandAddress, segmentedAddress, storeSized } from './operands.ts';
-import { checkMmx, checkSse, unmodelled } from './unmodelled.ts';
+import { checkMmx, checkSse } from './unmodelled.ts';
 import { setControlWord } from './x87/environment.ts';
 import { checkPending, free, updateSummary, writeSt } from './x87/fpu.ts';
+import { enterMmx, leaveMmx, readMmx } from './x87/mmx.ts';
 
 /** MXCSR bits that exist. */
 export const MXCSR_BITS = 0xffff;
@@ -102,13 +104,15 @@ export function execFxrstor(cpu: Processor, insn: Insn): void {
   }
 }
 
-/** MASKMOVDQU: the bytes of the first operand whose masks are set, to (R/E)DI. */
+/** MASKMOVDQU and MASKMOVQ: the bytes of the first operand whose masks are set, to (R/E)DI. */
 export function execMaskMove(cpu: Processor, insn: Insn): void {
-  checkSse(cpu);
+  checkVector(cpu, insn);
+  const mmx = insn.op === OP.MASKMOVQ;
+  const half = (register: number, n: 0 | 1): bigint => (mmx ? readMmx(cpu, register) : xmm(cpu, register, n));
   const byte = (register: number, n: number): number =>
-    Number((xmm(cpu, register, n < 8 ? 0 : 1) >> BigInt((n & 7) * 8)) & 0xffn);
+    Number((half(register, n < 8 ? 0 : 1) >> BigInt((n & 7) * 8)) & 0xffn);
   const at: number[] = [];
-  for (let n = 0; n < 16; n++) {
+  for (let n = 0; n < (mmx ? 8 : 16); n++) {
     if (!(byte(insn.val1, n) & 0x80)) {
       at.push(Number.NaN);
       continue;
@@ -121,20 +125,33 @@ export function execMaskMove(cpu: Processor, insn: Insn): void {
   at.forEach((linear, n) => {
     if (!Number.isNaN(linear)) storeSized(cpu, linear, 1, BigInt(byte(insn.val0, n)));
   });
+  if (mmx) enterMmx(cpu);
 }
 
 /** EMMS. */
 export function execEmms(cpu: Processor): void {
   checkMmx(cpu);
   checkPending(cpu);
-  cpu.state.ftw = 0xffff;
+  leaveMmx(cpu);
 }
 
-/** #UD and #NM of an instruction on XMM registers; loud for one of its MMX forms. */
-export function checkVector(cpu: Processor, insn: Insn): void {
-  if (insn.kind0 === K_MM || insn.kind1 === K_MM) {
-    checkMmx(cpu);
-    unmodelled(cpu, insn);
-  }
-  checkSse(cpu);
+/**
+ * True if an instruction reads an MMX register or does as if: CVTPI2PS on Intel processors (SDM Vol. 2) even where its
+ * operand is memory.
+ */
+export function readsMmx(cpu: Processor, { op, kind1 }: Insn): boolean {
+  return kind1 === K_MM || (op === OP.CVTPI2PS && cpu.model.vendor === 'GenuineIntel');
 }
+
+/** #UD, #NM and #MF of an instruction on XMM or MMX registers. */
+export function checkVector(cpu: Processor, insn: Insn): void {
+  const mmx = insn.kind0 === K_MM || readsMmx(cpu, insn);
+  const xmm = insn.kind0 === K_XMM || insn.kind1 === K_XMM || FLOATS.has(insn.op);
+  if (xmm || !mmx) checkSse(cpu);
+  if (!mmx) return;
+  checkMmx(cpu);
+  checkPending(cpu);
+}
+
+/** Instructions that need the operating system's leave whatever their operands. */
+const FLOATS: ReadonlySet<number> = new Set(opsThat(({ does }) => does?.startsWith('float.')));

@@ -186,7 +186,7 @@ export class VectorLeaves extends PlainLeaves {
   #one(): string {
     const random = this.random;
     const any = (): Opcode => [0x66, random.pick(INTEGERS)];
-    switch (random.below(26)) {
+    switch (random.below(29)) {
       case 0:
       case 1:
         return this.#memory(random.pick(LOADS_ANY), this.#xmm(), this.#address(false));
@@ -248,8 +248,40 @@ export class VectorLeaves extends PlainLeaves {
       case 21:
         if (random.below(2)) return this.#registers(random.pick(LANE_MOVES), this.#xmm(), this.#xmm());
         return this.#memory(random.pick(LANE_MOVES), this.#xmm(), this.#address(true));
+      case 22:
+      case 23:
+        return this.#mmx();
       default:
         return this.#registers(any(), this.#xmm(), this.#xmm());
+    }
+  }
+
+  /** On MMX registers: integers, moves, conversions; sometimes x87 has the registers again. */
+  #mmx(): string {
+    const random = this.random;
+    const mm = (): number => random.below(8);
+    const any: Opcode = [0, random.pick(INTEGERS.filter((opcode) => opcode !== 0x6c && opcode !== 0x6d))];
+    switch (random.below(9)) {
+      case 0:
+        return random.pick(['db 0x0f, 0x77', 'db 0x0f, 0x77', 'db 0xd9, 0xe8', 'db 0xdb, 0xe3']);
+      case 1:
+        return this.#memory(any, mm(), this.#address(false));
+      case 2:
+        return this.#memory(
+          random.pick([[0, 0x6f] as const, [0, 0x7f] as const]),
+          mm(),
+          this.#address(false),
+        );
+      case 3:
+        return this.#registers(random.pick([[0, 0x2a] as const, [0x66, 0x2a] as const]), this.#xmm(), mm());
+      case 4:
+        return this.#registers([random.pick([0, 0x66]), random.pick([0x2c, 0x2d])], mm(), this.#xmm());
+      case 5:
+        return random.below(2)
+          ? this.#registers([0xf2, 0xd6], mm(), this.#xmm())
+          : this.#registers([0xf3, 0xd6], this.#xmm(), mm());
+      default:
+        return this.#registers(any, mm(), mm());
     }
   }
 

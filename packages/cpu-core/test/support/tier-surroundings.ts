@@ -215,6 +215,7 @@ export function launch(m: FlatMachine, cpu: Processor, test: Setting, rip: numbe
   state.smbase = M.SMBASE + cpu.index * 0x4000;
   state.cr4 = bits === 64 ? 0x620 : 0x600; // OSFXSR, OSXMMEXCPT: SSE; PAE
   if (bits === 64) state.cr0 = 0x8000_0011; // RSM checks that long mode has paging
+  state.cr0 |= 0x20; // NE: exceptions of the x87 are #MF
   state.rflags = user ? 0x3202 : 0x202; // IF; IOPL 3, for CPL 3 does port I/O too
   if (bits !== 16) {
     state.set64(L.ST_GDTR_BASE, BigInt(M.TABLES));

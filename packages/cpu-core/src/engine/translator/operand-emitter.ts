@@ -74,7 +74,7 @@ export class OperandEmitter implements Operands<Value> {
     this.#v.locals.release();
   }
 
-  #size(n: number): Width {
+  size(n: number): Width {
     const i = this.insn;
     return (n === 0 ? i.size0 : n === 1 ? i.size1 : i.size2) as Width;
   }
@@ -162,25 +162,25 @@ export class OperandEmitter implements Operands<Value> {
   read(n: number): Value {
     switch (this.kind(n)) {
       case K_REG:
-        return this.#getRegister(this.value(n), this.#size(n));
+        return this.#getRegister(this.value(n), this.size(n));
       case K_IMM: {
         const i = this.insn;
         return this.#v.const(BigInt.asUintN(i.size * 8, (BigInt(i.immHigh) << 32n) | BigInt(i.imm >>> 0)));
       }
       case K_MEM:
-        return this.#loadHost(this.translateOperand(this.#size(n), false), this.#size(n));
+        return this.#loadHost(this.translateOperand(this.size(n), false), this.size(n));
     }
     throw new RangeError(`translator: operand kind ${this.kind(n)}`);
   }
   readForWrite(n: number): Value {
     if (this.kind(n) !== K_MEM) return this.read(n);
-    this.#writeHost = this.translateOperand(this.#size(n), true);
-    return this.#loadHost(this.#writeHost, this.#size(n));
+    this.#writeHost = this.translateOperand(this.size(n), true);
+    return this.#loadHost(this.#writeHost, this.size(n));
   }
   write(n: number, value: Value): void {
-    const w = this.#size(n);
+    const w = this.size(n);
     if (this.kind(n) === K_REG) this.#setRegister(this.value(n), w, value);
-    else this.#storeHost(this.#writeHost ?? this.translateOperand(this.#size(n), true), w, value);
+    else this.#storeHost(this.#writeHost ?? this.translateOperand(this.size(n), true), w, value);
   }
   displace(bytes: Value): void {
     this.#displacement = bytes;

@@ -130,7 +130,7 @@ export class RegionFinder {
   }
 
   #translatable(block: Block, i: Insn, next: bigint): boolean {
-    if (!SEMANTICS.has(i.op) || (VECTOR_OPS.has(i.op) && !hasVectorCode(i, block.mode))) return false;
+    if (!SEMANTICS.has(i.op) || (VECTOR_OPS.has(i.op) && !hasVectorCode(block.mode))) return false;
     if (i.op === OP.POP && i.kind0 === K_MEM) return false;
     if (i.kind0 !== K_REL) return true;
     const target = relativeTarget(this.#core.cpu, i, next);

@@ -2,12 +2,15 @@
  * The part of the translator's back end that moves and computes vectors. XMM registers live in locals, as general ones
  * do.
  */
-import { K_XMM } from '../../insn.ts';
+import { K_MM, K_XMM } from '../../insn.ts';
+import * as L from '../../layout.ts';
+import { OP } from '../../ops.ts';
 import type { Vectors, Width } from '../../semantics/builder.ts';
 import type { FloatWidth } from '../../semantics/float-ops.ts';
 import type { VectorOp, VectorShift } from '../../semantics/vector-ops.ts';
-import { S } from '../wasm/emitter.ts';
+import { S, W } from '../wasm/emitter.ts';
 import * as code from '../wasm/vector-code.ts';
+import { STATE } from './locals.ts';
 import { type OperandEmitter, XMM_BIT } from './operand-emitter.ts';
 import { Value } from './value.ts';
 import type { ValueEmitter } from './value-emitter.ts';
@@ -38,6 +41,13 @@ export class VectorEmitter implements Vectors<Value> {
 
   check(): void {
     // Checked when the region was found: without MODE_SSE the instruction is executed by TypeScript.
+    const { kind0, kind1, op } = this.#o.insn;
+    if (kind0 !== K_MM && kind1 !== K_MM && op !== OP.CVTPI2PS) return;
+    code.pushNotMmx(this.#v.e, STATE);
+    this.#o.faultIf(this.#v.pop(32));
+  }
+  enterMmx(): void {
+    // They are MMX registers, or check() left.
   }
   /** A register's value is its own local: descriptions write to registers last. */
   read(n: number, aligned = true): Value {
@@ -46,7 +56,12 @@ export class VectorEmitter implements Vectors<Value> {
       this.#o.registers.used |= XMM_BIT << register;
       return new Value(128, this.#v.locals.vector(register), 128);
     }
-    this.#v.e.get(this.#o.translateOperand(16, false, aligned)).simdMem(S.v128_load, 0);
+    const { e } = this.#v;
+    if (this.#o.kind(n) === K_MM) e.get(STATE).simdMem(S.v128_load64_zero, L.ST_X87 + this.#o.value(n) * 16);
+    else {
+      const size: number = this.#o.size(n);
+      e.get(this.#o.translateOperand(size, false, size === 16 && aligned)).simdMem(code.LOADS_ZERO[size]!, 0);
+    }
     return this.#pop128();
   }
   write(n: number, value: Value, aligned = true): void {
@@ -57,6 +72,18 @@ export class VectorEmitter implements Vectors<Value> {
       this.#o.registers.written |= XMM_BIT << register;
       const local = this.#v.locals.vector(register);
       if (local !== value.local) e.get(value.local).set(local);
+      return;
+    }
+    if (this.#o.kind(n) === K_MM) {
+      const register = this.#o.value(n);
+      const offset = L.ST_X87 + register * 16;
+      e.get(STATE).get(value.local).simdLane(S.i64x2_extract_lane, 0).mem(W.i64_store, offset);
+      const address = (): void =>
+        void e
+          .get(STATE)
+          .i32(register * 16)
+          .op(W.i32_add);
+      code.setMmxExponent(e, STATE, address, () => void e.i32(register * 2));
       return;
     }
     e.get(this.#o.translateOperand(16, true, aligned))

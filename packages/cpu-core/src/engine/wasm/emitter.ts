@@ -174,6 +174,8 @@ export const S = {
   v128_or: 80,
   v128_xor: 81,
   v128_any_true: 83,
+  v128_load32_zero: 92,
+  v128_load64_zero: 93,
   f32x4_demote_f64x2_zero: 94,
   f64x2_promote_low_f32x4: 95,
   i8x16_bitmask: 100,

@@ -84,7 +84,7 @@ export class OperandBuilder implements Operands<number> {
     // A 32-bit write clears the upper half: the value is zero-extended already.
     this.#e.mem(w === 1 ? W.i64_store8 : w === 2 ? W.i64_store16 : W.i64_store, offset);
   }
-  #size(n: number): Width {
+  size(n: number): Width {
     const i = this.insn;
     return (n === 0 ? i.size0 : n === 1 ? i.size1 : i.size2) as Width;
   }
@@ -105,7 +105,7 @@ export class OperandBuilder implements Operands<number> {
     switch (this.kind(n)) {
       case K_REG:
         this.registerAddress(R.R_REG + n);
-        return this.#loadAt(this.#size(n), 0);
+        return this.#loadAt(this.size(n), 0);
       case K_IMM: {
         const w = this.insn.size as Width;
         if (w === 8)
@@ -117,24 +117,24 @@ export class OperandBuilder implements Operands<number> {
         return this.#v.new64();
       }
       case K_MEM:
-        return this.#loadHost(this.translateOperand(this.#size(n), false), this.#size(n));
+        return this.#loadHost(this.translateOperand(this.size(n), false), this.size(n));
     }
     throw new RangeError(`wasm: operand kind ${this.kind(n)}`);
   }
   readForWrite(n: number): number {
     if (this.kind(n) !== K_MEM) return this.read(n);
-    this.#writeHost = this.translateOperand(this.#size(n), true);
-    return this.#loadHost(this.#writeHost, this.#size(n));
+    this.#writeHost = this.translateOperand(this.size(n), true);
+    return this.#loadHost(this.#writeHost, this.size(n));
   }
   write(n: number, value: number): void {
-    const w = this.#size(n);
+    const w = this.size(n);
     if (this.kind(n) === K_REG) {
       this.registerAddress(R.R_REG + n);
       this.#v.put(value);
       this.#storeRegister(w, 0);
       return;
     }
-    this.#storeHost(this.#writeHost ?? this.translateOperand(this.#size(n), true), w, value);
+    this.#storeHost(this.#writeHost ?? this.translateOperand(this.size(n), true), w, value);
   }
   displace(): void {
     throw new RangeError('wasm: bit offsets in registers go to the evaluator');

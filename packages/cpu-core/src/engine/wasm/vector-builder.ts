@@ -1,10 +1,11 @@
 /** The part of the WebAssembly back end that moves and computes vectors. A vector is a local of type v128. */
-import { K_XMM } from '../../insn.ts';
+import { K_MM, K_XMM } from '../../insn.ts';
 import * as L from '../../layout.ts';
+import { OP } from '../../ops.ts';
 import type { Vectors, Width } from '../../semantics/builder.ts';
 import type { FloatWidth } from '../../semantics/float-ops.ts';
 import type { VectorOp, VectorShift } from '../../semantics/vector-ops.ts';
-import { LOCAL_POOL128, POOL128 } from './convention.ts';
+import { LOCAL_POOL128, LOCAL_STATE, POOL128 } from './convention.ts';
 import { S, W } from './emitter.ts';
 import type { OperandBuilder } from './operand-builder.ts';
 import * as R from './record.ts';
@@ -46,17 +47,40 @@ export class VectorBuilder implements Vectors<number> {
   check(): void {
     // Checked when the block was decoded: without MODE_SSE the instruction goes to the evaluator.
     this.#next128 = 0;
+    const { kind0, kind1, op } = this.#o.insn;
+    if (kind0 !== K_MM && kind1 !== K_MM && op !== OP.CVTPI2PS) return;
+    code.pushNotMmx(this.#v.e, LOCAL_STATE);
+    this.#o.faultIf(this.#v.new32());
+  }
+  enterMmx(): void {
+    // They are MMX registers, or check() left.
   }
   read(n: number, aligned = true): number {
     const { e } = this.#v;
     if (this.#o.kind(n) === K_XMM) {
       this.#o.registerAddress(R.R_REG + n);
       e.simdMem(S.v128_load, L.ST_XMM);
-    } else e.get(this.#o.translateOperand(16, false, aligned)).simdMem(S.v128_load, 0);
+    } else if (this.#o.kind(n) === K_MM) {
+      this.#o.registerAddress(R.R_REG + n);
+      e.simdMem(S.v128_load64_zero, L.ST_X87);
+    } else {
+      const size: number = this.#o.size(n);
+      e.get(this.#o.translateOperand(size, false, size === 16 && aligned)).simdMem(code.LOADS_ZERO[size]!, 0);
+    }
     return this.new128();
   }
   write(n: number, value: number, aligned = true): void {
     const { e } = this.#v;
+    if (this.#o.kind(n) === K_MM) {
+      const address = (): void => this.#o.registerAddress(R.R_REG + n);
+      address();
+      e.get(value).simdLane(S.i64x2_extract_lane, 0).mem(W.i64_store, L.ST_X87);
+      code.setMmxExponent(e, LOCAL_STATE, address, () => {
+        this.#o.field(W.i32_load8_u, R.R_REG + n);
+        e.i32(3).op(W.i32_shr_u);
+      });
+      return;
+    }
     const register = this.#o.kind(n) === K_XMM;
     if (register) this.#o.registerAddress(R.R_REG + n);
     else e.get(this.#o.translateOperand(16, true, aligned));

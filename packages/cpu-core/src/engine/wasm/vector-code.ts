@@ -1,11 +1,51 @@
 /** Vector operations as WebAssembly: what the interpreter and translated code have in common. */
+import * as L from '../../layout.ts';
 import type { Width } from '../../semantics/builder.ts';
 import type { FloatWidth } from '../../semantics/float-ops.ts';
 import { unpackLanes, type VectorOp, type VectorShift } from '../../semantics/vector-ops.ts';
+import { FSW_ES, FSW_TOP } from '../../system/x87/fpu.ts';
 import { type Emitter, S, W } from './emitter.ts';
 
 /** Pushes an operand; where an operation needs it twice, it is pushed twice. */
 type Push = () => void;
+
+/** Loads of less than a vector, zeros above. */
+export const LOADS_ZERO: Readonly<Record<number, number>> = {
+  4: S.v128_load32_zero,
+  8: S.v128_load64_zero,
+  16: S.v128_load,
+};
+
+/**
+ * Pushes not zero unless the x87 registers are MMX's: none empty, TOP 0, no exception pending. The evaluator makes it
+ * so, or raises #MF.
+ */
+export function pushNotMmx(e: Emitter, state: number): void {
+  e.get(state)
+    .mem(W.i32_load, L.ST_FSW)
+    .i32(FSW_TOP | FSW_ES)
+    .op(W.i32_and);
+  e.get(state).mem(W.i32_load, L.ST_FTW).get(state).mem(W.i32_load, L.ST_FTW);
+  e.i32(1).op(W.i32_shr_u, W.i32_and).i32(0x5555).op(W.i32_and, W.i32_or);
+}
+
+/**
+ * Emits what a write to an MMX register does beside its significand: sign and exponent are ones, which is a special
+ * value. `address` pushes the state page's address plus 16 for each register, `tag` twice the register's number.
+ */
+export function setMmxExponent(e: Emitter, state: number, address: Push, tag: Push): void {
+  address();
+  e.i64(0xffffn)
+    .mem(W.i64_store, L.ST_X87 + 8)
+    .get(state)
+    .get(state)
+    .mem(W.i32_load, L.ST_FTW);
+  e.i32(3);
+  tag();
+  e.op(W.i32_shl, W.i32_or).i32(1);
+  tag();
+  e.op(W.i32_shl).op(W.i32_xor).mem(W.i32_store, L.ST_FTW);
+}
 
 /** Operations that are one of WebAssembly's. */
 const SINGLE: Partial<Record<VectorOp, number>> = {

@@ -1,5 +1,5 @@
 /** Operands of the vector instructions, by their encodings: each form that the decoder gives gets a function. */
-import { K_IMM, K_MEM, K_REG, K_XMM } from '../../insn.ts';
+import { K_IMM, K_MEM, K_MM, K_REG, K_XMM } from '../../insn.ts';
 import type { Encoding } from '../../operations/operation.ts';
 import { OP_NAMES, OPERATIONS, type OpName, VECTOR_OPS } from '../../ops.ts';
 import type { Addressing } from './convention.ts';
@@ -17,7 +17,7 @@ interface VectorForm {
 
 const WIDTHS: Readonly<Record<string, number>> = { b: 1, w: 2, d: 4, q: 8, x: 16 };
 
-/** What an operand code may be; nothing where it names an MMX register, whose forms are not modelled. */
+/** What an operand code may be. */
 function choices(code: string, natives: readonly number[], where: string): readonly Operand[] {
   const sized = (kind: number, sizes: readonly number[]): Operand[] => sizes.map((size) => ({ kind, size }));
   const width = code.charAt(1);
@@ -41,8 +41,9 @@ function choices(code: string, natives: readonly number[], where: string): reado
     case 'U':
       return sized(K_IMM, [1]);
     case 'P':
+      return sized(K_MM, sizes);
     case 'Q':
-      return [];
+      return both(K_MM);
   }
   throw new Error(`operand code ${code} of a vector instruction has no form`);
 }

@@ -104,7 +104,8 @@ export class FloatLane {
   round({ sign, magnitude, scale }: Unrounded, flags = 0): Lane {
     const rounded = roundToShort({ kind: 'normal', sign, magnitude, scale }, this.#format, this.#controlWord);
     const flushes = (this.#mxcsr & (MXCSR_FTZ | MXCSR_UM)) === (MXCSR_FTZ | MXCSR_UM);
-    const tiny = (rounded.flags & MXCSR_UE) !== 0 || (rounded.bits & this.#special) === 0n;
+    const denormal = (rounded.bits & this.#special) === 0n && !(rounded.flags & MXCSR_OE);
+    const tiny = denormal || (rounded.flags & MXCSR_UE) !== 0;
     if (flushes && tiny) return { bits: this.#zero(sign), flags: flags | MXCSR_UE | MXCSR_PE };
     return { bits: rounded.bits, flags: flags | rounded.flags };
   }

@@ -13,6 +13,8 @@ import { type Float80, kindOf, X87_IE } from './number.ts';
 export const FSW_SF = 0x40;
 /** Status word: exception summary, an unmasked exception is pending. */
 export const FSW_ES = 0x80;
+/** Status word: top of stack. */
+export const FSW_TOP = 0x3800;
 /** Status word: condition code 0. */
 export const FSW_C0 = 0x100;
 /** Status word: condition code 1. */
@@ -30,9 +32,10 @@ const TAG_EMPTY = 3;
 /** Top of stack: the physical register that is ST(0). */
 const topOf = (cpu: Processor): number => (cpu.state.fsw >> 11) & 7;
 
-function setTop(cpu: Processor, top: number): void {
+/** Sets the top of stack. */
+export function setTop(cpu: Processor, top: number): void {
   const s = cpu.state;
-  s.fsw = (s.fsw & ~0x3800) | ((top & 7) << 11);
+  s.fsw = (s.fsw & ~FSW_TOP) | ((top & 7) << 11);
 }
 
 /** Turns the stack without touching tags: by 1 for FINCSTP, by -1 for FDECSTP. */

@@ -30,6 +30,7 @@ import {
 } from '@smm/x86-defs';
 import { NS_PER_INSTRUCTION, type ProcessorTopology } from '../../machine-options.ts';
 import { type ConfigDefaults, type MachineConfig, type ResolvedConfig, resolveConfig } from '../config.ts';
+import { type BootDisk, isBootDisk } from './disks.ts';
 
 /** What to boot and on what. */
 export interface BootOptions extends MachineConfig {
@@ -50,11 +51,13 @@ export interface BootOptions extends MachineConfig {
   /** Sleep states that the firmware is told of. Default S3 and S4. */
   readonly sleepStates?: SleepStates;
   /**
-   * A kernel that the firmware starts (`-kernel`, `-initrd`, `-append`). With it an instruction takes 8 ns unless the
-   * options say otherwise.
+   * A kernel that the firmware starts (`-kernel`, `-initrd`, `-append`). With it, or with disks, an instruction takes
+   * 8 ns unless the options say otherwise.
    */
   readonly kernel?: KernelFiles;
-  /** What the firmware is to boot, and whether it asks (`-boot`). */
+  /** Disks and CD drives (`-drive`). With them there is a SATA controller. Default none. */
+  readonly disks?: readonly BootDisk[];
+  /** What the firmware is to boot, and whether it asks (`-boot`); disks with a `bootIndex` come before `order`. */
   readonly boot?: BootPreferences;
   /** Further files for the firmware (`-fw_cfg`). */
   readonly fwCfgFiles?: readonly FwCfgFile[];
@@ -103,6 +106,7 @@ const BOOT_SHAPE: OptionShape<Omit<BootOptions, keyof MachineConfig>> = {
   secureFlash: maybe(isFlag),
   sleepStates: maybe(isShape<SleepStates>({ s3: isFlag, s4: isFlag })),
   kernel: maybe(isKernelFiles),
+  disks: maybe(isListOf(isBootDisk)),
   boot: maybe(
     isShape<BootPreferences>({
       order: maybe(isListOf(isText)),
@@ -136,7 +140,7 @@ export function resolveBoot(options: BootOptions): ResolvedConfig {
   return resolveConfig(options, {
     ...DEFAULTS,
     bitness: options.bitness ?? 64,
-    ...(options.kernel && { nsPerInstruction: NS_PER_INSTRUCTION }),
+    ...(mayRunSystem(options) && { nsPerInstruction: NS_PER_INSTRUCTION }),
   });
 }
 
@@ -153,6 +157,11 @@ export function smbiosProcessors(
     threads: perPackage,
     ...processorId(model),
   };
+}
+
+/** Whether an operating system may come: a kernel is given, or something to boot from. */
+function mayRunSystem({ kernel, disks = [] }: BootOptions): boolean {
+  return kernel !== undefined || disks.length > 0;
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   isText,
   isWhole,
   maybe,
+  type OptionCheck,
   type OptionShape,
   UnmodelledError,
 } from '@smm/x86-defs';
@@ -18,7 +19,7 @@ import type { Boot, BootStop } from './boot.ts';
 import type { LastWord } from './last-words.ts';
 import { type BootOutcome, type BootReport, stuckSentence } from './report.ts';
 
-/** What ends a boot well. */
+/** What ends a boot well: what `smm boot --until` names. */
 export type BootGoal =
   | 'shell'
   /** The boot manager waits for a key, or its menu is shown. */
@@ -32,7 +33,7 @@ export type BootGoal =
 /** Limits of a run. */
 export interface BootRunOptions {
   /** What to wait for; undefined: run until the guest ends. */
-  readonly goal?: BootGoal | undefined;
+  readonly until?: BootGoal | undefined;
   /** Instructions of all processors after which it is given up. Default: none. */
   readonly budget?: number | undefined;
   /** Instructions per piece. Default 4,000,000. */
@@ -57,11 +58,14 @@ export interface BootRunOptions {
   readonly interrupt?: () => boolean;
 }
 
+/** Checks what `until` names. */
+export const isGoal: OptionCheck = (option, value) => {
+  if (typeof value === 'object') isShape<{ text: string }>({ text: isText })(option, value);
+  else maybe(isOneOf(['shell', 'prompt', 'relocated']))(option, value);
+};
+
 const RUN_SHAPE: OptionShape<BootRunOptions> = {
-  goal: (option, value) => {
-    if (typeof value === 'object') isShape<{ text: string }>({ text: isText })(option, value);
-    else maybe(isOneOf(['shell', 'prompt', 'relocated']))(option, value);
-  },
+  until: isGoal,
   budget: maybe(isCount()),
   piece: maybe(isWhole(1)),
   pieceNs: maybe(isPositive),
@@ -83,7 +87,7 @@ const DEFAULT_SMBASE = 0x3_0000;
  */
 export function* bootInPieces(boot: Boot, options: BootRunOptions = {}): Generator<void, BootReport> {
   checkOptions('the options of a run', options, RUN_SHAPE);
-  const { goal, budget = Number.POSITIVE_INFINITY, piece = 4_000_000, pieceNs, interrupt } = options;
+  const { until: goal, budget = Number.POSITIVE_INFINITY, piece = 4_000_000, pieceNs, interrupt } = options;
   const reached = goalTest(boot, goal);
   const { machine } = boot;
   let resets = 0;

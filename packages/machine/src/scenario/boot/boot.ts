@@ -6,6 +6,7 @@ import { countsOf, cpuCore } from '../report.ts';
 import { isCut, Looks } from '../run.ts';
 import { type BootOptions, reservedFor, resolveBoot, smbiosProcessors } from './boot-options.ts';
 import { type BusyWait, BusyWaitDetector } from './busy-wait.ts';
+import { placeDisks } from './disks.ts';
 import { isUefi } from './firmware-volumes.ts';
 import { FirmwareWatch } from './firmware-watch.ts';
 import { type LastWord, LastWords } from './last-words.ts';
@@ -95,14 +96,16 @@ export class Boot {
     const flash = new Uint8Array(vars.length + code.length);
     flash.set(vars);
     flash.set(code, vars.length);
+    const { sata, order } = placeDisks(options.disks ?? []);
     const platform: BootPlatformOptions = {
+      sata,
       varsSize: vars.length,
       secureFlash: options.secureFlash ?? true,
       fwCfg: {
         ...(options.sleepStates && { sleepStates: options.sleepStates }),
         files: [...(console ? [SERIAL_CONSOLE] : []), ...fwCfgFiles],
         ...(kernel && { kernel }),
-        ...(options.boot && { boot: options.boot }),
+        boot: { ...options.boot, order: [...order, ...(options.boot?.order ?? [])] },
         reserved: reservedFor(config.machine.model),
         acpi: options.acpi ?? true,
         ...(options.acpiTables && { acpiTables: options.acpiTables }),

@@ -97,7 +97,7 @@ function* traced(
   const buffer = new TraceBuffer();
   const trace = filterSink(buffer.sink, ({ name }) => name.startsWith('smm_') && name !== 'smm_unclaimed');
   const boot = new Boot({ ...options, trace });
-  const pieces = bootInPieces(boot, { ...limits, goal: 'relocated', shutdownEnds: true });
+  const pieces = bootInPieces(boot, { ...limits, until: 'relocated', shutdownEnds: true });
   const report = yield* relabelled(pieces, () => ({ label, boot }));
   return { label, options, report, events: buffer.events };
 }

@@ -2,7 +2,7 @@
  * The devices of a booting machine: two flash chips, fw_cfg with SMI features, serial port, keyboard, hot-plug
  * registers, interrupt controllers and timers.
  */
-import type { FwCfgOptions, PeripheralOptions } from '@smm/chipset-q35';
+import type { FwCfgOptions, PeripheralOptions, SataDrive } from '@smm/chipset-q35';
 import type { PeripheralParts } from '../../machine-options.ts';
 
 /** What the devices are given. */
@@ -17,6 +17,8 @@ export interface BootPlatformOptions {
   readonly smiFeatures: number;
   /** A keyboard is there. */
   readonly keyboard: boolean;
+  /** Drives by SATA port; undefined: there is no controller. */
+  readonly sata?: readonly (SataDrive | undefined)[] | undefined;
   /** The guest's serial output. */
   readonly transmit: (byte: number) => void;
   /** The guest took a byte of serial input. */
@@ -28,7 +30,7 @@ export interface BootPlatformOptions {
 /** Options of the chipset for a machine whose flash image is variables and code, one behind the other. */
 export function bootPlatform(options: BootPlatformOptions, parts: PeripheralParts): PeripheralOptions {
   const { varsSize, secureFlash, smiFeatures, keyboard } = options;
-  const { transmit, roomAgain, varsWritten } = options;
+  const { transmit, roomAgain, varsWritten, sata } = options;
   return {
     // The code cannot be programmed, so whatever is written is the variable store.
     ...(varsSize > 0 && {
@@ -46,6 +48,7 @@ export function bootPlatform(options: BootPlatformOptions, parts: PeripheralPart
     serial: { transmit, roomAgain },
     ...(keyboard && { keyboard: {} }),
     cpuHotplug: true,
+    ...(sata && { sata: { drives: sata } }),
     interrupts: parts.interrupts,
   };
 }

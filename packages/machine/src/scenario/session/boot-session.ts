@@ -3,9 +3,20 @@
  * work while the guest is idle. What it needs of the outside world it is given, so that it runs in a web page as in a
  * terminal.
  */
+import {
+  checkOptions,
+  isCount,
+  isFlag,
+  isFunction,
+  isObject,
+  isPositive,
+  isShape,
+  maybe,
+  type OptionShape,
+} from '@smm/x86-defs';
 import { Boot } from '../boot/boot.ts';
 import type { BootOptions } from '../boot/boot-options.ts';
-import { type BootRunOptions, bootInPieces, lastWordSentence } from '../boot/boot-run.ts';
+import { type BootRunOptions, bootInPieces, isGoal, lastWordSentence } from '../boot/boot-run.ts';
 import type { BootReport } from '../boot/report.ts';
 import { LineFeeder } from './line-feeder.ts';
 import { VarsKeeper } from './vars-keeper.ts';
@@ -21,7 +32,7 @@ export interface SessionHost {
 }
 
 /** What to boot, and where its text and its variables go. */
-export interface SessionOptions extends Pick<BootRunOptions, 'goal' | 'budget' | 'noReboot'> {
+export interface SessionOptions extends Pick<BootRunOptions, 'until' | 'budget' | 'noReboot'> {
   /** The machine and its images. */
   readonly machine: Omit<BootOptions, 'serial' | 'roomAgain' | 'varsWritten'>;
   /** The outside world. */
@@ -54,6 +65,20 @@ export interface SessionResult {
   readonly seconds: number;
 }
 
+const SESSION_SHAPE: OptionShape<SessionOptions> = {
+  machine: isObject, // Boot checks it
+  until: isGoal,
+  budget: maybe(isCount()),
+  noReboot: maybe(isFlag),
+  host: isShape<SessionHost>({ now: isFunction, breathe: isFunction, rest: maybe(isFunction) }),
+  show: maybe(isFunction),
+  fed: maybe(isFlag),
+  keepVars: maybe(isFunction),
+  progress: maybe(isFunction),
+  attended: maybe(isFlag),
+  timeout: maybe(isPositive),
+};
+
 /** Keys that wait for the guest, at most. */
 const MOST_TO_GUEST = 65_536;
 /** Virtual nanoseconds per piece where somebody may press a key. */
@@ -75,7 +100,7 @@ const SILENCE = {
 /** Part of the time in which a guest that waits executes at most. */
 const WAITING = 0.5;
 
-/** One boot with its surroundings. Throws what `Boot` throws. */
+/** One boot with its surroundings. Throws `SmmError` `OPTION_VALUE` for options that are none, and what `Boot` throws. */
 export class BootSession {
   /** The machine with its firmware. */
   readonly boot: Boot;
@@ -95,6 +120,7 @@ export class BootSession {
   #startedAt: number | undefined;
 
   constructor(options: SessionOptions) {
+    checkOptions('the options of a session', options, SESSION_SHAPE);
     this.#options = options;
     const { keepVars, host } = options;
     this.boot = new Boot({
@@ -147,13 +173,13 @@ export class BootSession {
 
   /** Runs to its end. Ask for it once. */
   async run(): Promise<SessionResult> {
-    const { goal, budget, noReboot, attended, timeout, host, progress } = this.#options;
+    const { until, budget, noReboot, attended, timeout, host, progress } = this.#options;
     const { machine } = this.boot;
-    const interactive = goal === undefined;
+    const interactive = until === undefined;
     let pieceBegan = host.now();
     this.#startedAt = pieceBegan;
     const pieces = bootInPieces(this.boot, {
-      goal,
+      until,
       budget,
       ...(noReboot !== undefined && { noReboot }),
       ...(attended !== undefined && { waitSuspended: attended }),
