@@ -363,7 +363,7 @@ export class Processor {
 
   /** Everything that {@link restore} needs: registers, latches, counters. */
   save(): ProcessorSnapshot {
-    return saveProcessor(this.state);
+    return saveProcessor(this.state, this.memory.save());
   }
 
   /**
@@ -374,11 +374,15 @@ export class Processor {
     return repeatingState(this.state);
   }
 
-  /** Puts a snapshot back. Throws `SmmError` `SNAPSHOT_VERSION` for one of another version. */
+  /**
+   * Puts a snapshot back. Throws `SmmError` `SNAPSHOT_VERSION` for one of another version, `SNAPSHOT_MEMORY` for
+   * translations to memory that there is not.
+   */
   restore(snapshot: ProcessorSnapshot): void {
     restoreProcessor(this.state, snapshot);
     this.modeChanged();
     this.flushAll();
+    this.memory.restore(snapshot.translations);
     this.hooks.forget();
   }
 

@@ -35,6 +35,10 @@ export interface LinearMemory {
   written(hostOffset: number, length: number): void;
   /** Drops cached translations of one page (INVLPG) or all (`undefined`); global pages too when `global`. */
   flush(linear?: number, global?: boolean): void;
+  /** The cached translations, as bytes: what they hold is part of the processor's state. */
+  save(): Uint8Array;
+  /** Puts them back. Throws `SmmError` `SNAPSHOT_MEMORY` for other bytes. */
+  restore(translations: Uint8Array): void;
   /**
    * Where `linear` lies for a debugger's eye in SMM or not: by the page tables in force, whatever they permit, without
    * any effect on guest, TLB or traces.

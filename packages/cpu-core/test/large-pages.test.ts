@@ -65,4 +65,17 @@ describe('large pages', () => {
       expect(pages.take(life * 1000 * 2 * MIB)).toBe(0x1000);
     }
   });
+
+  it.each([3, 10_000])('of %i pages a copy answers as the original does', (many) => {
+    const [pages, copy] = [new LargePages(), new LargePages()];
+    copy.add(-4 * MIB, 4 * MIB);
+    pages.add(7 * GIB, GIB);
+    pages.clear();
+    for (let i = many; i > 0; i--) pages.add(i * 2 * MIB, 2 * MIB);
+    pages.take(6 * MIB);
+    copy.clear();
+    copy.restore(pages.save());
+    expect(copy.save()).toEqual(pages.save());
+    for (const at of [-MIB, 3 * MIB, 7 * MIB, 7 * MIB, 7 * GIB]) expect(copy.take(at)).toBe(pages.take(at));
+  });
 });

@@ -20,6 +20,13 @@ import type { CodePages } from './code-pages.ts';
 import type { Core } from './core.ts';
 import { LargePages, pageStart } from './large-pages.ts';
 import {
+  type CachedPage,
+  cachedPage,
+  NO_RIGHTS,
+  readTranslations,
+  TranslationWriter,
+} from './saved-translations.ts';
+import {
   high32,
   low32,
   TLB_ADDEND,
@@ -88,7 +95,8 @@ export class GuestMemory implements LinearMemory {
     const at = (entry + (guarded ? TLB_READ_TAG : access * 8)) >>> 2;
     if (i32[at] === (low32(linear) & ~0xfff) && i32[at + 1] === high32(linear)) {
       const host = (low32(linear) + i32[(entry + TLB_ADDEND) >>> 2]!) >>> 0;
-      if (!guarded || this.#code.isCode(host)) return host;
+      if (guarded && !this.#code.isCode(host)) this.#unguard(entry, host);
+      return host;
     }
     return this.#miss(linear, access, user, entry);
   }
@@ -180,7 +188,18 @@ export class GuestMemory implements LinearMemory {
     const tag = (low32(linear) & ~0xfff) | TLB_WATCHED;
     if (i32[at] !== tag || i32[at + 1] !== high32(linear)) return -1;
     const host = (low32(linear) + i32[(entry + TLB_ADDEND) >>> 2]!) >>> 0;
-    return !guarded || this.#code.isCode(host) ? host : -1;
+    if (guarded && !this.#code.isCode(host)) this.#unguard(entry, host);
+    return host;
+  }
+
+  /** The guarded page of this entry holds no code any more: it gets its write tag. */
+  #unguard(entry: number, host: number): void {
+    const { i32 } = this.#core.views;
+    const at = entry >>> 2;
+    i32[at + (TLB_WRITE_TAG >>> 2)] = i32[at]!;
+    i32[at + (TLB_WRITE_TAG >>> 2) + 1] = i32[at + 1]!;
+    i32[at + (TLB_GUARDED >>> 2)] = 0;
+    this.#code.noteWritable(host, entry);
   }
 
   #miss(linear: number, access: number, user: boolean, entry: number): number {
@@ -190,7 +209,7 @@ export class GuestMemory implements LinearMemory {
       if (host >= 0) return host;
     }
     if (this.#deviceKnown && this.#sameDevice(linear, access)) return -1;
-    const { cpu, views } = this.#core;
+    const { cpu } = this.#core;
     const request = this.#request;
     const result = this.#result;
     this.#describe(request, linear, access, user);
@@ -214,26 +233,32 @@ export class GuestMemory implements LinearMemory {
       this.#deviceRoutes[access] = result.route;
       return -1;
     }
+    if (result.pageSize !== 0x1000) this.#large.add(linear, result.pageSize);
+    this.#fill(entry, linear, result);
+    return (result.hostPage + (linear & 0xfff)) >>> 0;
+  }
+
+  /**
+   * Puts a page into an entry. What the entry permits does not depend on whether the page holds decoded code, so that
+   * no walk does.
+   */
+  #fill(entry: number, linear: number, { hostPage, readable, writable, executable }: CachedPage): void {
+    const { i32 } = this.#core.views;
     const page = low32(linear) & ~0xfff;
     const high = high32(linear);
-    const hostPage = result.hostPage;
-    const i32 = views.i32;
     const at = entry >>> 2;
     this.#core.tlbFilled.add(entry);
-    if (result.pageSize !== 0x1000) this.#large.add(linear, result.pageSize);
-    const write = result.writable && !this.#code.isCode(hostPage);
-    const mark = watch?.hasPage(linear - (linear & 0xfff)) ? TLB_WATCHED : 0;
-    i32[at] = result.readable ? page | mark : -1;
-    i32[at + 1] = result.readable ? high : -1;
+    const write = writable && !this.#code.isCode(hostPage);
+    const mark = this.#watch?.hasPage(linear - (linear & 0xfff)) ? TLB_WATCHED : 0;
+    i32[at] = readable ? page | mark : -1;
+    i32[at + 1] = readable ? high : -1;
     i32[at + (TLB_WRITE_TAG >>> 2)] = write ? page | mark : -1;
     i32[at + (TLB_WRITE_TAG >>> 2) + 1] = write ? high : -1;
-    i32[at + (TLB_EXEC_TAG >>> 2)] = result.executable ? page : -1;
-    i32[at + (TLB_EXEC_TAG >>> 2) + 1] = result.executable ? high : -1;
+    i32[at + (TLB_EXEC_TAG >>> 2)] = executable ? page : -1;
+    i32[at + (TLB_EXEC_TAG >>> 2) + 1] = executable ? high : -1;
     i32[at + (TLB_ADDEND >>> 2)] = (hostPage - page) | 0;
-    i32[at + (TLB_GUARDED >>> 2)] = !write && access === ACCESS_WRITE ? 1 : 0;
-    if (result.writable && (write || access === ACCESS_WRITE))
-      this.#code.noteWritable(hostPage, write ? entry : 0);
-    return (hostPage + (linear & 0xfff)) >>> 0;
+    i32[at + (TLB_GUARDED >>> 2)] = writable && !write ? 1 : 0;
+    if (writable) this.#code.noteWritable(hostPage, write ? entry : 0);
   }
 
   /** Linear address `bytes` further on: wraps at 4 GiB outside 64-bit code. */
@@ -405,6 +430,34 @@ export class GuestMemory implements LinearMemory {
     this.#core.tlbFilled.clear();
     this.#fetched.clear();
     this.#large.clear();
+  }
+
+  save(): Uint8Array {
+    const list = new TranslationWriter();
+    const { views, tlb } = this.#core;
+    for (let index = 0; index < 2 * TLB_ENTRIES; index++) {
+      const at = (tlb + index * TLB_ENTRY_SIZE) >>> 2;
+      const cached = cachedPage(views.i32, at);
+      if (cached !== undefined) list.add(index < TLB_ENTRIES ? 'supervisor' : 'user', cached);
+    }
+    const fetched = [...this.#fetched].sort(([a], [b]) => a - b);
+    for (const [key, hostPage] of fetched) list.add('fetched', { ...NO_RIGHTS, linear: key, hostPage });
+    for (const [linear, size] of this.#large.save())
+      list.add('large', { ...NO_RIGHTS, linear, hostPage: size });
+    return list.bytes();
+  }
+
+  restore(translations: Uint8Array): void {
+    const { tlb, views } = this.#core;
+    this.flush();
+    const large: [number, number][] = [];
+    for (const [kind, cached] of readTranslations(translations, views.u8.length)) {
+      const { linear, hostPage } = cached;
+      if (kind === 'fetched') this.#fetched.set(linear, hostPage);
+      else if (kind === 'large') large.push([linear, hostPage]);
+      else this.#fill(tlbEntry(kind === 'user' ? tlb + TLB_SIZE : tlb, linear), linear, cached);
+    }
+    this.#large.restore(large);
   }
 
   /** Drops the page of `linear` as the guest's tables had it, in both TLBs. */

@@ -61,6 +61,29 @@ export class LargePages {
     return largest;
   }
 
+  /** The pages by address and size, ascending; where no list is kept, address -1 and each size that was seen. */
+  save(): [linear: number, size: number][] {
+    if (this.#overflowed) return SIZES.filter((size) => (this.#sizes & size) !== 0).map((size) => [-1, size]);
+    const list: [number, number][] = [];
+    for (const [page, life] of this.#pages) {
+      if (life !== this.#life) continue;
+      const index = page & 3;
+      list.push([page - index, SIZES[index]!]);
+    }
+    return list.sort(([a, small], [b, large]) => a - b || small - large);
+  }
+
+  /** Puts back what {@link save} gave, after {@link clear}. */
+  restore(pages: readonly (readonly [linear: number, size: number])[]): void {
+    for (const [linear, size] of pages) {
+      this.add(linear, size);
+      if (linear !== -1) continue;
+      this.#overflowed = true;
+      this.#pages.clear();
+    }
+    this.#last = Number.NaN;
+  }
+
   /** Nothing is in the TLBs. */
   clear(): void {
     if (this.#sizes === 0) return;

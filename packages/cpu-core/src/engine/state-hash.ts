@@ -1,5 +1,6 @@
 /** A number for a machine's state: to compare runs, tiers and restored snapshots. */
 import type { Processor } from '../processor.ts';
+import { savedFields } from '../system/snapshot.ts';
 
 /** Part of the window: host offset and length, bytes; both multiples of 4. */
 export type HostRange = readonly [offset: number, length: number];
@@ -9,7 +10,7 @@ export type HostRange = readonly [offset: number, length: number];
  * parts of the window, as 16 hexadecimal digits. Equal states give equal hashes in every tier. Not cryptographic.
  */
 export function stateHash(cpu: Processor, ranges: readonly HostRange[] = []): string {
-  const { fields } = cpu.save();
+  const fields = savedFields(cpu.state);
   let hash = mix([0x811c9dc5, 0x01000193], new Int32Array(fields.buffer));
   for (const [offset, length] of ranges) {
     hash = mix(hash, cpu.state.views.i32.subarray(offset >>> 2, (offset + length) >>> 2));

@@ -7,14 +7,16 @@ import { type FieldClass, stretches } from '../state-page.ts';
 /** A processor at rest between two calls of `run`. Plain data: it may be hashed, compared, posted or stored. */
 export interface ProcessorSnapshot {
   /** Changes with the fields and their order. */
-  version: 2;
+  version: 3;
   /**
    * The architectural fields of the state page and its counters, in its order, little-endian; status flags in RFLAGS.
    */
   fields: Uint8Array;
+  /** What it remembers of translations: `engine/saved-translations.ts`. */
+  translations: Uint8Array;
 }
 
-const VERSION = 2;
+const VERSION = 3;
 const WHOLE: readonly FieldClass[] = ['architectural', 'counter'];
 const SAVED = stretches(L.STATE_FIELDS, WHOLE);
 const REPEATING = stretches(L.STATE_FIELDS, ['architectural']);
@@ -32,18 +34,23 @@ function copyOut(s: CpuState, from: typeof SAVED): Uint8Array {
   return bytes;
 }
 
-/** Copies a processor's state out. */
-export function saveProcessor(s: CpuState): ProcessorSnapshot {
-  return { version: VERSION, fields: copyOut(s, SAVED) };
+/** The architectural fields and counters. */
+export function savedFields(s: CpuState): Uint8Array {
+  return copyOut(s, SAVED);
 }
 
-/** What {@link saveProcessor} copies, but for counters: what a loop comes back to. */
+/** Copies a processor's state out. */
+export function saveProcessor(s: CpuState, translations: Uint8Array): ProcessorSnapshot {
+  return { version: VERSION, fields: savedFields(s), translations };
+}
+
+/** The architectural fields without counters: what a loop comes back to. */
 export function repeatingState(s: CpuState): Uint8Array {
   return copyOut(s, REPEATING);
 }
 
 /**
- * Copies a snapshot in. The caller recomputes the mode word and flushes translations.
+ * Copies a snapshot in. The caller recomputes the mode word and puts translations back.
  * @throws SmmError `SNAPSHOT_VERSION` for one of another version or length.
  */
 export function restoreProcessor(s: CpuState, snapshot: ProcessorSnapshot): void {
