@@ -34,6 +34,7 @@ import type { CpuState } from './state.ts';
 import { deliverEvent } from './system/exceptions.ts';
 import { computeMode } from './system/mode.ts';
 import type { CpuModel, CpuTopology } from './system/models.ts';
+import { eferBits } from './system/msr-table.ts';
 import { resetRegisters, startAt } from './system/reset.ts';
 import { enterSmm, SaveRoom } from './system/smm.ts';
 import {
@@ -129,6 +130,8 @@ export class Processor {
   readonly available: Readonly<Uint8Array>;
   /** Bits of CR4 that the model has. */
   readonly cr4Bits: number;
+  /** Bits of EFER that the model has. */
+  readonly eferBits: number;
   /** What CPUID says about this processor's place. Set before the first instruction; APIC id = index by default. */
   topology: CpuTopology;
   /** Memory by linear address. Set by the engine. */
@@ -164,6 +167,7 @@ export class Processor {
     this.ownPorts = options.ports;
     this.model = options.model;
     this.cr4Bits = validCr4Bits(options.model);
+    this.eferBits = eferBits(options.model);
     this.available = options.available;
     this.#setBits = options.instructionSet << L.MODE_SET_SHIFT;
     this.shortcuts = new Shortcuts(options.state, options.model.features.has('tsc'));

@@ -111,14 +111,14 @@ function beyondPhys(model: CpuModel): bigint {
 }
 
 /** EFER bits that a model has. */
-export function eferBits(model: CpuModel): bigint {
+export function eferBits(model: CpuModel): number {
   let bits = 0;
   if (model.features.has('syscall')) bits |= EFER_SCE;
   if (model.features.has('lm')) bits |= EFER_LME | EFER_LMA;
   if (model.features.has('nx')) bits |= EFER_NXE;
   if (model.features.has('svm')) bits |= 1 << 12;
   if (model.features.has('fxsr-opt')) bits |= 1 << 14;
-  return BigInt(bits);
+  return bits;
 }
 
 /** Throws `UnmodelledError` `CPU_SVM_UNMODELLED` if a value for EFER has SVME. */
@@ -271,7 +271,7 @@ const SPECS: readonly Spec[] = [
     number: IA32_EFER,
     name: 'IA32_EFER',
     slot: -1,
-    reservedFor: (model) => ALL & ~eferBits(model),
+    reservedFor: (model) => ALL & ~BigInt(eferBits(model)),
     read: (cpu) => BigInt(cpu.state.efer),
     write: writeEfer,
   },

@@ -32,7 +32,8 @@ import {
 } from '@smm/x86-defs';
 import * as L from '../layout.ts';
 import type { Processor } from '../processor.ts';
-import { eferBits, refuseSvme } from './msr-table.ts';
+import type { CpuState } from '../state.ts';
+import { refuseSvme } from './msr-table.ts';
 import { setSegment } from './segments.ts';
 import { CR0_BITS, loadDr7, loadPdptes } from './system-registers.ts';
 
@@ -154,7 +155,7 @@ function invalidState(cpu: Processor, words: Uint32Array): string | undefined {
   if (cr0 & CR0_PG && !(cr0 & CR0_PE)) return 'RSM: CR0.PG without CR0.PE';
   if (cr0 & CR0_NW && !(cr0 & CR0_CD)) return 'RSM: CR0.NW without CR0.CD';
   const eferHigh = words[SAVE_WORD.efer + 1]!;
-  if (eferHigh !== 0 || efer & ~Number(eferBits(cpu.model)))
+  if (eferHigh !== 0 || efer & ~cpu.eferBits)
     return `RSM: reserved bit set in EFER ${(eferHigh * 0x1_0000_0000 + efer).toString(16)}h`;
   const long = efer & EFER_LME && cr0 & CR0_PG;
   if (long && !(cr4 & CR4_PAE)) return 'RSM: long mode without CR4.PAE';
@@ -174,12 +175,16 @@ function applyWords(words: Uint32Array, from: number, cpu: Processor, offset: nu
  * for the registers whose bases count in 64-bit mode. The manuals leave open what RSM does with others.
  */
 function cutBases(cpu: Processor): void {
-  const s = cpu.state;
-  const cut = (at: number, wide: boolean): void => s.set32(at + 4, wide ? (s.get32(at + 4) << 16) >> 16 : 0);
+  const { longMode } = cpu;
   for (let segment = 0; segment < SEGMENTS; segment++)
-    cut(L.ST_SEG_BASE + segment * 8, cpu.longMode && segment >= SEG_FS);
-  cut(L.ST_GDTR_BASE, cpu.longMode);
-  cut(L.ST_IDTR_BASE, cpu.longMode);
+    cutBase(cpu.state, L.ST_SEG_BASE + segment * 8, longMode && segment >= SEG_FS);
+  cutBase(cpu.state, L.ST_GDTR_BASE, longMode);
+  cutBase(cpu.state, L.ST_IDTR_BASE, longMode);
+}
+
+function cutBase({ views: { u32 }, base }: CpuState, offset: number, canonical: boolean): void {
+  const high = (base + offset + 4) >>> 2;
+  u32[high] = canonical ? (u32[high]! << 16) >> 16 : 0;
 }
 
 function applyState(cpu: Processor, words: Uint32Array): void {
