@@ -137,7 +137,9 @@ export class Driver {
 
   /** Brings the clock up to the current instruction. */
   syncTime(): void {
-    const now = this.now();
+    const p = this.#current;
+    if (p === undefined) return;
+    const now = this.#startNs + (p.retiredNow() - this.#startRetired) * this.#nsPerInstruction;
     if (now > this.#clock.now()) this.#clock.advanceTo(now);
   }
 
