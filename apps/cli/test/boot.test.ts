@@ -205,7 +205,7 @@ describe('where variables are kept', () => {
     'if=floppy,file=x',
     'if=pflash',
     'if=pflash,unit=2,file=x',
-    'if=pflash,format=qcow2,file=x',
+    'if=pflash,format=vmdk,file=x',
     'if=pflash,=x',
   ])('-drive %s is refused', (drive) => {
     expect(() => request({ qemu: [`-drive=${drive}`], vars: '/my/VARS.fd' })).toThrow(/-drive /);

@@ -252,7 +252,7 @@ const REFUSED: readonly (readonly [string, RegExp])[] = [
   ['-serial stdio -serial file:x', /-serial file:x \(.*only COM1/],
   ['-machine pflash0=x', /no such node/],
   [`-blockdev '{"driver":'`, /-blockdev \{"driver":: .*JSON/],
-  ['-drive if=pflash,format=qcow2,unit=1,file=x', /qcow2 images are not known here|given twice/],
+  ['-drive if=pflash,format=vmdk,unit=1,file=x', /vmdk images are not known here/],
   ['-smbios type=3,colour=red', /type 3 has no colour/],
   ['-smbios type=9', /-smbios type=9 \(use types 0, 1, 2/],
   ['-smbios file=x', /-smbios file=x \(use types/],

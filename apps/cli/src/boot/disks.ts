@@ -37,21 +37,31 @@ function openDisk({ where, kind, image }: DiskSetting, snapshotAll: boolean, io:
   return overlay ? new OverlayDisk(store) : new DirectDisk(store);
 }
 
-interface Link {
+/** An image of a chain. */
+export interface Link {
+  /** Its file. */
   readonly path: string;
+  /** Undefined: by its first bytes. */
   readonly format: 'raw' | 'qcow2' | undefined;
+  /** It is only read. */
   readonly readonly: boolean;
+  /** Images above it. */
   readonly depth: number;
 }
 
 /** An image and those below it, which are only read; their names count from the image that names them. */
-function openChain({ path, format, readonly, depth }: Link, io: Io): ByteStore {
+function openChain(link: Link, io: Io): ByteStore {
+  return openOver(io.openStore('the disk image', link.path, { readonly: link.readonly }), link, io);
+}
+
+/** The same of a file that is open. */
+export function openOver(file: ByteStore, { path, format, readonly, depth }: Link, io: Io): ByteStore {
   if (depth > DEEPEST_CHAIN)
     throw new UsageError(
       `${path}: more than ${DEEPEST_CHAIN} images lie over each other`,
       'Merge some: qemu-img rebase.',
     );
-  return openImage(io.openStore('the disk image', path, { readonly }), {
+  return openImage(file, {
     readonly,
     ...(format !== undefined && { format }),
     inflateRaw: (packed, sizeBytes) => inflateRawSync(packed, { maxOutputLength: sizeBytes }),

@@ -1,5 +1,6 @@
 /** Which flash images to boot, and where the variables are kept. */
 import { basename, join } from 'node:path';
+import type { ImageFormat } from '@smm/block';
 import type { Io } from '../io.ts';
 import { UsageError } from '../usage-error.ts';
 import type { BootHost } from './host.ts';
@@ -13,8 +14,6 @@ const ARCHITECTURES = {
   ia32: { target: 'i386', package: 'ovmf-ia32' },
 } as const;
 
-/** Bytes of flash that Q35 decodes below 4 GiB. */
-const LARGEST_IMAGE = 0x100_0000;
 /** Bytes; real ones have a thousand. */
 const LARGEST_DESCRIPTOR = 0x10_0000;
 
@@ -24,6 +23,8 @@ export interface FirmwareFiles {
   readonly code: string;
   /** Path of the empty variable store. */
   readonly template: string;
+  /** Formats of the two. */
+  readonly formats: { readonly code: ImageFormat | undefined; readonly template: ImageFormat | undefined };
   /** The descriptor. */
   readonly descriptor: string;
 }
@@ -59,7 +60,16 @@ function findFirmware(architecture: FirmwareArchitecture, io: Io, host: BootHost
     );
     if (mapping?.device !== 'flash' || code === undefined || template === undefined) continue;
     if (!fits || !features.includes('requires-smm')) continue;
-    (features.includes('enrolled-keys') ? enrolled : plain).push({ code, template, descriptor: path });
+    const formats = {
+      code: formatOf(mapping.executable?.format),
+      template: formatOf(mapping['nvram-template']?.format),
+    };
+    (features.includes('enrolled-keys') ? enrolled : plain).push({
+      code,
+      template,
+      formats,
+      descriptor: path,
+    });
   }
   return [...plain, ...enrolled];
 }
@@ -94,9 +104,8 @@ export function isTemplate(path: string, io: Io, host: BootHost): boolean {
   });
 }
 
-/** Reads a flash image; its size is checked by the machine. */
-export function readImage(what: string, path: string, io: Io): Uint8Array {
-  return io.readFile(what, path, LARGEST_IMAGE);
+function formatOf(text: string | undefined): ImageFormat | undefined {
+  return text === 'raw' || text === 'qcow2' ? text : undefined;
 }
 
 /** Where `--firmware` keeps variables between runs. */

@@ -14,7 +14,8 @@ import { apicIds, smpTopology } from '../qemu/topology.ts';
 import { oneOf, parseMemory, wholeNumber } from '../qemu-values.ts';
 import { UsageError } from '../usage-error.ts';
 import { openDisks } from './disks.ts';
-import { firmwareFor, isTemplate, readImage, stateFile } from './firmware.ts';
+import { firmwareFor, isTemplate, stateFile } from './firmware.ts';
+import { newFlashFile, readFlashImage } from './flash-image.ts';
 import type { BootHost } from './host.ts';
 import { bootPreferencesOf, kernelOf } from './kernel.ts';
 import { dateOf } from './rtc-base.ts';
@@ -48,6 +49,8 @@ interface VarsTarget {
   readonly path: string;
   /** Claimed for this run. */
   readonly output: Output;
+  /** What the file holds where the variables are these: in its format. */
+  readonly contents: (image: Uint8Array) => Uint8Array;
 }
 
 /** Everything that is asked for. */
@@ -101,19 +104,26 @@ export function bootRequest(flags: BootFlags, io: Io, host: BootHost): BootReque
   const smbios = smbiosOf(qemu, io);
   const acpiTables = acpiTablesOf(qemu, io);
   const disks = openDisks(qemu, io);
+  const store = vars && readFlashImage('the variable store', vars.path, vars.format, io);
   return {
     machine: {
       ...machine,
-      code: readImage('the firmware', code, io),
-      ...(vars !== undefined && { vars: readImage('the variable store', vars, io) }),
+      code: readFlashImage('the firmware', code.path, code.format, io).bytes,
+      ...(store !== undefined && { vars: store.bytes }),
       ...(kernel !== undefined && { kernel }),
       ...(smbios !== undefined && { smbios }),
       ...(acpiTables.length > 0 && { acpiTables }),
       ...(disks.length > 0 && { disks }),
       ...(debug !== undefined && { debug }),
     },
-    files: { code, vars },
-    varsOut,
+    files: { code: code.path, vars: vars?.path },
+    varsOut: varsOut && {
+      ...varsOut,
+      contents: (image) =>
+        store !== undefined && varsOut.path === vars?.path
+          ? store.fileOf(image)
+          : newFlashFile(varsOut.path, image),
+    },
     goal,
     serial,
     timeout,
@@ -200,11 +210,13 @@ function socketsFirst(type: string | undefined): boolean {
   return major !== '' && (Number(major) < 6 || (Number(major) === 6 && Number(minor) < 2));
 }
 
+type ImageFile = Pick<PflashDrive, 'path' | 'format'>;
+
 interface Images {
-  readonly code: string;
+  readonly code: ImageFile;
   /** Undefined: the code is a ROM, and there is no flash. */
-  readonly vars: string | undefined;
-  readonly varsOut: VarsTarget | undefined;
+  readonly vars: ImageFile | undefined;
+  readonly varsOut: Omit<VarsTarget, 'contents'> | undefined;
 }
 
 /**
@@ -228,6 +240,7 @@ function imagesOf(flags: BootFlags, qemu: QemuSettings, io: Io, host: BootHost):
         'Give --firmware, or --code and --vars.',
       );
     const found = firmwareFor(oneOf('--firmware', firmware, ['x64', 'ia32']), io, host);
+    const ownCode = { path: found.code, format: found.formats.code };
     if (vars === undefined) {
       // A run with a goal is a measurement: it starts from the empty store and leaves nothing behind.
       const kept =
@@ -236,10 +249,11 @@ function imagesOf(flags: BootFlags, qemu: QemuSettings, io: Io, host: BootHost):
           : undefined;
       const claimed = mayWrite ? claimVars(varsOut ?? kept, kept !== undefined, io) : undefined;
       const start = kept !== undefined && host.exists(kept) ? kept : found.template;
-      return { code: found.code, vars: start, varsOut: claimed };
+      const format = start === kept ? undefined : found.formats.template;
+      return { code: ownCode, vars: { path: start, format }, varsOut: claimed };
     }
     const place = placeOf(vars, flags, mayWrite, io, host);
-    return { code: found.code, vars: vars.path, varsOut: claimVars(place, false, io) };
+    return { code: ownCode, vars, varsOut: claimVars(place, false, io) };
   }
   if (code === undefined || vars === undefined) {
     throw new UsageError(
@@ -250,7 +264,7 @@ function imagesOf(flags: BootFlags, qemu: QemuSettings, io: Io, host: BootHost):
     );
   }
   const place = placeOf(vars, flags, mayWrite, io, host);
-  return { code: code.path, vars: vars.path, varsOut: claimVars(place, false, io) };
+  return { code, vars, varsOut: claimVars(place, false, io) };
 }
 
 /** `-bios`: looked for where the command line is run, then in the folders of `-L`, then in QEMU's, as QEMU does. */
@@ -271,7 +285,7 @@ function romOf(
   const found = ['', ...folders, QEMU_FOLDER].map((folder) => join(folder, bios)).find(host.exists);
   const path = found ?? bios;
   if (found === undefined) io.readFile('the firmware', path, 0);
-  return { code: path, vars: undefined, varsOut: undefined };
+  return { code: { path, format: 'raw' }, vars: undefined, varsOut: undefined };
 }
 
 const QEMU_FOLDER = '/usr/share/qemu';
@@ -279,7 +293,7 @@ const QEMU_FOLDER = '/usr/share/qemu';
 const VARS_ADVICE =
   'Copy it and name the copy with --vars, name another file with --vars-out, or give --no-save, which writes nothing.';
 
-function claimVars(path: string | undefined, makeFolders: boolean, io: Io): VarsTarget | undefined {
+function claimVars(path: string | undefined, makeFolders: boolean, io: Io): Images['varsOut'] {
   if (path === undefined) return undefined;
   return { path, output: io.claim('the variables', path, { makeFolders, advice: VARS_ADVICE }) };
 }

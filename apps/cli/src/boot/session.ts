@@ -93,7 +93,7 @@ class Session {
       attended: takesInput && host.inputIsTerminal,
       show: (bytes) => this.#show(bytes),
       progress: ({ seconds }) => this.#showProgress(seconds),
-      ...(varsOut && { keepVars: (image) => varsOut.output.replace(image) }),
+      ...(varsOut && { keepVars: (image) => varsOut.output.replace(varsOut.contents(image)) }),
     });
     this.#session = session;
     this.#file = typeof serial === 'object' ? serial : undefined;

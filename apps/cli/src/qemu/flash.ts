@@ -1,5 +1,6 @@
 /** Which files are the two flash chips, by `-drive`, `-pflash`, `-blockdev` and `-machine pflash0=`. */
 
+import type { ImageFormat } from '@smm/block';
 import { wholeNumber } from '../qemu-values.ts';
 import { UsageError } from '../usage-error.ts';
 import { type KeyValues, keyValues } from './keyval.ts';
@@ -11,6 +12,8 @@ export interface PflashDrive {
   readonly unit: number;
   /** The file. */
   readonly path: string;
+  /** Format of the file; undefined: found out by looking. */
+  readonly format?: ImageFormat | undefined;
   /** What the guest writes does not reach the file. */
   readonly readonly: boolean;
 }
@@ -63,12 +66,20 @@ function freeUnit(drives: readonly PflashDrive[]): number {
   return unit;
 }
 
-/** The file of a chip: its bytes as they are. */
+const FORMATS: readonly string[] = ['raw', 'qcow2'] satisfies readonly ImageFormat[];
+
+/**
+ * The file of a chip, and its format: undefined where `-drive` says nothing, for it is found out then; what `-blockdev`
+ * names without a format is a file's bytes as they are.
+ */
 function imageOf(where: string, node: KeyValues, nodes: Nodes): Omit<PflashDrive, 'unit'> {
-  const { path, format = 'raw', readonly } = imageNode(where, node, nodes, ADVICE);
-  if (format === 'raw') return { path, readonly };
-  throw new UsageError(
-    `${where}: ${format} images are not known here`,
-    'Convert the image: qemu-img convert -O raw.',
-  );
+  const { path, format, readonly } = imageNode(where, node, nodes, ADVICE);
+  if (format !== undefined && !FORMATS.includes(format)) {
+    throw new UsageError(
+      `${where}: ${format} images are not known here`,
+      'Convert the image: qemu-img convert -O raw.',
+    );
+  }
+  const bare = node.has('node-name') ? 'raw' : undefined;
+  return { path, readonly, format: (format as ImageFormat | undefined) ?? bare };
 }
