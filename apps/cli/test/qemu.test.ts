@@ -133,6 +133,10 @@ const MACHINES: readonly (readonly [string, Partial<BootRequest['machine']>])[] 
   ['-machine smp.cpus=3', { cpus: 3 }],
   ['-machine pc-q35-6.1 -smp 2', { topology: { apicIds: [0, 1], perPackage: 1, perCore: 1 } }],
   [
+    '-smp 8,dies=2,cores=2,threads=2',
+    { cpus: 8, topology: { apicIds: [0, 1, 2, 3, 4, 5, 6, 7], perPackage: 8, perCore: 2, dies: 2 } },
+  ],
+  [
     '-smp sockets=2,cores=3',
     { cpus: 6, topology: { apicIds: [0, 1, 2, 4, 5, 6], perPackage: 3, perCore: 1 } },
   ],

@@ -71,6 +71,8 @@ export interface ProcessorTopology {
   readonly perPackage: number;
   /** Logical processors of a core. */
   readonly perCore: number;
+  /** Dies of a package; 1 if absent. */
+  readonly dies?: number;
 }
 
 /** What a machine is built from. */
@@ -258,6 +260,7 @@ const MACHINE_SHAPE: OptionShape<MachineOptions> = {
       apicIds: isListOf(isWhole(0, 0xffff_ffff)),
       perPackage: isWhole(1),
       perCore: isWhole(1),
+      dies: maybe(isWhole(1)),
     }),
   ),
   board: maybe(isObject),

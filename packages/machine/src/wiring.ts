@@ -338,8 +338,13 @@ export class Wiring {
         }),
       },
     });
-    const { perPackage = cpus, perCore = 1 } = topology ?? {};
-    processor.topology = { apicId: apic.initialId, logicalProcessors: perPackage, threadsPerCore: perCore };
+    const { perPackage = cpus, perCore = 1, dies = 1 } = topology ?? {};
+    processor.topology = {
+      apicId: apic.initialId,
+      logicalProcessors: perPackage,
+      threadsPerCore: perCore,
+      diesPerPackage: dies,
+    };
     this.processors.push(processor);
     processor.shortcuts.tsc = observer?.instruction === undefined;
     this.counters.smmEntries.push(0);

@@ -155,6 +155,7 @@ function machineOf(flags: BootFlags, qemu: QemuSettings, io: Io): Omit<BootOptio
       apicIds: apicIds(topology, topology.maxCpus),
       perPackage: topology.dies * topology.cores * topology.threads,
       perCore: topology.threads,
+      ...(topology.dies > 1 && { dies: topology.dies }),
     },
     memoryMiB: memory === undefined ? (isQemu ? QEMU_MEMORY_MIB : DEFAULT_MEMORY_MIB) : parseMemory(memory),
     accelerator,

@@ -9,21 +9,31 @@ import {
   isShape,
   isText,
   isWhole,
+  maybe,
   type OptionCheck,
   refuse,
   SmmError,
 } from '@smm/x86-defs';
 import { FEATURES, featureName } from './features.ts';
-import { QEMU_ALIASES, QEMU_MODELS, QEMU_VERSIONS } from './qemu-models.ts';
+import {
+  type CacheFamily,
+  QEMU_ALIASES,
+  QEMU_CACHES,
+  QEMU_MODELS,
+  QEMU_VERSION_IDS,
+  QEMU_VERSIONS,
+} from './qemu-models.ts';
 
 /** Where a processor sits, as CPUID reports it. */
 export interface CpuTopology {
   /** Initial APIC id (8 bits shown in leaf 1; 32 bits in leaf 0Bh). */
   apicId: number;
-  /** Logical processors per package, shown in leaf 1 EBX 23:16 and leaf 0Bh. 1: no multi-threading. */
+  /** Logical processors of the package. Leaves 1 and 0Bh show those of a die. */
   logicalProcessors: number;
-  /** Logical processors per core, shown in leaves 4 and 0Bh. Default 1. */
+  /** Logical processors of a core, shown in leaves 4 and 0Bh. Default 1. */
   threadsPerCore?: number;
+  /** Dies of the package, shown in leaf 1Fh. Default 1. */
+  diesPerPackage?: number;
 }
 
 /** A CPU model: identity and features. */
@@ -50,6 +60,8 @@ export interface CpuModel {
   readonly lacking: readonly string[];
   /** Physical address bits. */
   readonly physBits: number;
+  /** Whose caches leaves 2, 4, 80000005h and 80000006h show; `QEMU` if absent. */
+  readonly caches?: CacheFamily;
   /** Leaf 0Bh: as QEMU (`level` >= 0Bh), or there but all zero, as on some processors before Nehalem. */
   readonly leaf0b: 'present' | 'zero';
 }
@@ -69,6 +81,7 @@ export const isCpuModel: OptionCheck = isShape<CpuModel>({
   },
   lacking: isListOf(isText),
   physBits: isWhole(32, 52),
+  caches: maybe(isOneOf(['QEMU', 'EPYC', 'EPYC-Rome', 'EPYC-Milan'])),
   leaf0b: isOneOf(['present', 'zero']),
 });
 
@@ -277,13 +290,16 @@ const EXECUTED = new Set(ROWS.find((row) => row.name === 'max')!.features.split(
 /** The row of a name with what its version changes, and the features that are left out of it. */
 function findRow(
   name: string,
-): { row: Row; changes: readonly string[]; lacking: readonly string[] } | undefined {
-  const [, first = '', version = '1'] = /^(.*?)(?:-v(\d+))?$/.exec(QEMU_ALIASES.get(name) ?? name) ?? [];
+): { row: Row; changes: readonly string[]; lacking: readonly string[]; caches?: CacheFamily } | undefined {
+  const versioned = QEMU_ALIASES.get(name) ?? name;
+  const [, first = '', version = '1'] = /^(.*?)(?:-v(\d+))?$/.exec(versioned) ?? [];
   const shown = ROWS.find((row) => row.name === first);
   const defined = QEMU_MODELS.find((row) => row.name === first);
   const changes = version === '1' ? '' : QEMU_VERSIONS.get(first)?.[Number(version) - 2];
-  const row = shown ?? defined;
-  if (row === undefined || changes === undefined) return undefined;
+  const ofFirst = shown ?? defined;
+  if (ofFirst === undefined || changes === undefined) return undefined;
+  const row = { ...ofFirst, modelId: QEMU_VERSION_IDS.get(versioned) ?? ofFirst.modelId };
+  const caches = QEMU_CACHES.get(first);
   const all = changes.split(' ').filter((change) => change !== '');
   if (shown !== undefined) {
     const lacking = all.filter((change) => change.startsWith('+') && !EXECUTED.has(change.slice(1)));
@@ -303,6 +319,7 @@ function findRow(
     row: { ...row, features: kept.join(' ') },
     changes: all.filter((change) => !/^[+-]/.test(change)),
     lacking: [...features].filter((feature) => !EXECUTED.has(feature)),
+    ...(caches && { caches }),
   };
 }
 
@@ -341,6 +358,7 @@ export function cpuModel(spec: string): CpuModel {
     lacking: found.lacking,
     physBits: defaultPhysBits(features),
     leaf0b: row.level >= 0xb ? ('present' as const) : ('zero' as const),
+    ...(found.caches && { caches: found.caches }),
   };
   const changed: Draft = model;
   for (const option of [...changes, ...options]) applyOption(changed, features, option);

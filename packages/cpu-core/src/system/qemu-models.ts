@@ -432,6 +432,42 @@ export const QEMU_VERSIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['Westmere', ['+spec-ctrl']],
 ]);
 
+/** Brand strings of versions that have one of their own. */
+export const QEMU_VERSION_IDS: ReadonlyMap<string, string> = new Map([
+  ['Broadwell-v2', 'Intel Core Processor (Broadwell, no TSX)'],
+  ['Broadwell-v3', 'Intel Core Processor (Broadwell, IBRS)'],
+  ['Broadwell-v4', 'Intel Core Processor (Broadwell, no TSX, IBRS)'],
+  ['EPYC-v2', 'AMD EPYC Processor (with IBPB)'],
+  ['Haswell-v2', 'Intel Core Processor (Haswell, no TSX)'],
+  ['Haswell-v3', 'Intel Core Processor (Haswell, IBRS)'],
+  ['Haswell-v4', 'Intel Core Processor (Haswell, no TSX, IBRS)'],
+  ['IvyBridge-v2', 'Intel Xeon E3-12xx v2 (Ivy Bridge, IBRS)'],
+  ['Nehalem-v2', 'Intel Core i7 9xx (Nehalem Core i7, IBRS update)'],
+  ['SandyBridge-v2', 'Intel Xeon E312xx (Sandy Bridge, IBRS update)'],
+  ['Skylake-Client-v2', 'Intel Core Processor (Skylake, IBRS)'],
+  ['Skylake-Client-v3', 'Intel Core Processor (Skylake, IBRS, no TSX)'],
+  ['Skylake-Client-v4', 'Intel Core Processor (Skylake, IBRS, no TSX)'],
+  ['Skylake-Server-v2', 'Intel Xeon Processor (Skylake, IBRS)'],
+  ['Skylake-Server-v3', 'Intel Xeon Processor (Skylake, IBRS, no TSX)'],
+  ['Skylake-Server-v4', 'Intel Xeon Processor (Skylake, IBRS, no TSX)'],
+  ['Skylake-Server-v5', 'Intel Xeon Processor (Skylake, IBRS, no TSX)'],
+  ['Snowridge-v2', 'Intel Atom Processor (Snowridge, no MPX)'],
+  ['Snowridge-v3', 'Intel Atom Processor (Snowridge, no MPX)'],
+  ['Snowridge-v4', 'Intel Atom Processor (Snowridge, no MPX)'],
+  ['Westmere-v2', 'Westmere E56xx/L56xx/X56xx (IBRS update)'],
+]);
+
+/** Whose caches a model shows: those that QEMU gives every other model, or a processor's own. */
+export type CacheFamily = 'QEMU' | 'EPYC' | 'EPYC-Rome' | 'EPYC-Milan';
+
+/** Models with caches of their own. */
+export const QEMU_CACHES: ReadonlyMap<string, CacheFamily> = new Map([
+  ['EPYC', 'EPYC'],
+  ['EPYC-Rome', 'EPYC-Rome'],
+  ['EPYC-Milan', 'EPYC-Milan'],
+  ['Dhyana', 'EPYC'],
+]);
+
 /** Names of versions. */
 export const QEMU_ALIASES: ReadonlyMap<string, string> = new Map([
   ['Broadwell-IBRS', 'Broadwell-v3'],
