@@ -47,7 +47,7 @@ export {
   SHELL_PROMPT,
 } from './scenario/boot/boot-run.ts';
 export { BUSY_WAIT_NS, type BusyWait } from './scenario/boot/busy-wait.ts';
-export type { BootDisk } from './scenario/boot/disks.ts';
+export type { BootDisk, BootRng } from './scenario/boot/disks.ts';
 export {
   type BootExplanation,
   type ExplainStep,

@@ -15,11 +15,10 @@ const DEEPEST_CHAIN = 32;
 /** The disks. Throws `UsageError`, and what opening an image throws. */
 export function openDisks({ disks, snapshot }: QemuSettings, io: Io): BootDisk[] {
   return disks.map((setting) => {
-    const { bus, port, kind, serial, model, bootIndex } = setting;
-    if (bus !== 'sata')
-      throw new UsageError(`${setting.where}: there are no virtio disks yet`, 'Use if=ide.');
+    const { bus, port, kind, serial, model, bootIndex, slot } = setting;
     return {
-      ...{ bus, port, kind, disk: openDisk(setting, snapshot, io) },
+      ...(bus === 'sata' ? { bus, port, kind } : { bus, ...(slot !== undefined && { slot }) }),
+      disk: openDisk(setting, snapshot, io),
       ...(serial !== undefined && { serial }),
       ...(model !== undefined && { model }),
       ...(bootIndex !== undefined && { bootIndex }),

@@ -114,6 +114,7 @@ export function bootRequest(flags: BootFlags, io: Io, host: BootHost): BootReque
       ...(smbios !== undefined && { smbios }),
       ...(acpiTables.length > 0 && { acpiTables }),
       ...(disks.length > 0 && { disks }),
+      ...(qemu.rng !== undefined && { rng: qemu.rng }),
       ...(debug !== undefined && { debug }),
     },
     files: { code: code.path, vars: vars?.path },

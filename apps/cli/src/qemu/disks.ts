@@ -38,6 +38,9 @@ export interface DiskOptions {
 /** Drivers of `-device` that are disks. */
 export const DISK_DRIVERS: readonly string[] = ['ide-hd', 'ide-cd', 'virtio-blk-pci', 'virtio-blk'];
 
+/** Drivers of `-device` that are entropy sources. */
+export const RNG_DRIVERS: readonly string[] = ['virtio-rng-pci', 'virtio-rng'];
+
 const PORTS = 6;
 const ADVICE = 'Write -drive if=none,id=d,format=raw,file=IMAGE -device ide-hd,drive=d.';
 /** Members of `-device` that act or do not matter. */
@@ -144,7 +147,7 @@ function busOf(where: string, bus: string | undefined): string | undefined {
 }
 
 /** `addr=` of a PCI device: its number, hexadecimal as in QEMU. */
-function slotOf(where: string, addr: string | undefined): number | undefined {
+export function slotOf(where: string, addr: string | undefined): number | undefined {
   if (addr === undefined) return undefined;
   const [, device = ''] = /^(?:0x)?([0-9a-f]{1,2})(?:\.0)?$/i.exec(addr) ?? [];
   const slot = Number.parseInt(device, 16);

@@ -2,7 +2,7 @@
 import { wholeNumber } from '../qemu-values.ts';
 import { UsageError } from '../usage-error.ts';
 import { PROGRAM } from './command-line.ts';
-import { DISK_DRIVERS, type DiskSetting, diskSettings, drivesUsed } from './disks.ts';
+import { DISK_DRIVERS, type DiskSetting, diskSettings, drivesUsed, RNG_DRIVERS, slotOf } from './disks.ts';
 import { flashDrives, type PflashDrive } from './flash.ts';
 import { isOn, joined, type KeyValues, keyValues } from './keyval.ts';
 import { type QemuOption, rowOf } from './table.ts';
@@ -43,6 +43,8 @@ export interface QemuSettings {
   readonly drives: readonly PflashDrive[];
   /** Disks. */
   readonly disks: readonly DiskSetting[];
+  /** There is an entropy source, on this PCI device number if one is given. */
+  readonly rng: { readonly slot?: number } | undefined;
   /** `-bios`, and folders to look for it. */
   readonly bios: string | undefined;
   readonly folders: readonly string[];
@@ -172,6 +174,7 @@ class Reader {
       shift: undefined,
       nographic: false,
       noReboot: false,
+      rng: undefined,
       ...this.#rest,
       machine: this.#machine,
       accel: this.#accel,
@@ -372,6 +375,13 @@ class Reader {
     const members = keyValues('-device', value, 'driver');
     const driver = members.get('driver') ?? '';
     if (!this.#acts(rowOf('-device', driver), text)) return;
+    if (RNG_DRIVERS.includes(driver)) {
+      if (this.#rest.rng !== undefined)
+        throw new UsageError(`${text}: there is one already`, 'Leave one out.');
+      const slot = slotOf(text, members.get('addr'));
+      this.#rest.rng = slot === undefined ? {} : { slot };
+      return;
+    }
     if (DISK_DRIVERS.includes(driver)) {
       this.#diskDevices.push(value);
       return;

@@ -167,6 +167,7 @@ export const QEMU_OPTIONS: readonly QemuOption[] = [
   ...rows('done', 'COM1', '-device isa-serial'),
   ...rows('done', 'a SATA disk or CD drive', '-device ide-hd', '-device ide-cd'),
   ...rows('done', 'a virtio disk', '-device virtio-blk-pci', '-device virtio-blk'),
+  ...rows('done', 'entropy, the same in every run', '-device virtio-rng-pci', '-device virtio-rng'),
   ...rows('unmodelled', NO_DEVICE, '-device ...'),
   ...rows('done', 'a file for the firmware', '-fw_cfg name', '-fw_cfg string', '-fw_cfg file'),
   ...rows('unmodelled', 'use string= or file=', '-fw_cfg *'),

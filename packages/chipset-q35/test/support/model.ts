@@ -79,6 +79,7 @@ export function runOnModel(accesses: readonly Access[], model: ReturnType<typeof
         break;
       case 'wait':
       case 'until-clear':
+      case 'until-set':
         break;
     }
   }

@@ -3,7 +3,8 @@
 ; control may change.
 ; Entry: u8 kind, u8 size, u16 -, u32 address, u32 value, u32 -.
 ; Kinds: 0 end, 1 in, 2 out, 3 read, 4 write, 5 read in SMM, 6 write in SMM, 7 did an SMI come (value to B2h), 8 reset
-; through CF9h, 9 wait, 10 wait until the bits `value` of the dword at the address are clear.
+; through CF9h, 9 wait, 10 and 11 wait until the bits `value` of the dword at the address
+; are clear, or any is set.
 bits 16
 org 0
 RAM_SEG   equ 0x5000
@@ -59,12 +60,12 @@ next:   mov esi, [dword STATE + 4]
         mov bl, [esi + 1]
         mov edi, [esi + 4]
         mov ecx, [esi + 8]
-        cmp al, 10
+        cmp al, 11
         ja finish
         mov bp, ax
         shl bp, 1
         jmp [cs:bp + table]
-table:  dw finish, op_in, op_out, op_read, op_write, op_smm, op_smm, op_smi, op_reset, op_wait, op_clear
+table:  dw finish, op_in, op_out, op_read, op_write, op_smm, op_smm, op_smi, op_reset, op_wait, op_clear, op_set
 
 finish: mov dx, 0xf4
         xor al, al
@@ -171,6 +172,10 @@ op_wait:
 op_clear:
         test [edi], ecx
         jnz op_clear
+        jmp next
+
+op_set: test [edi], ecx
+        jz op_set
         jmp next
 
 ; SMI handler, copied to 38000h. Flat 4 GiB data segments.

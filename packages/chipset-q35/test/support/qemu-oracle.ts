@@ -16,8 +16,8 @@ export type Access =
   | { kind: 'smi'; command: number }
   | { kind: 'reset' }
   | { kind: 'wait'; loops: number }
-  /** Until these bits of a dword are clear. */
-  | { kind: 'until-clear'; gpa: number; value: number };
+  /** Until these bits of a dword are clear, or any of them is set. */
+  | { kind: 'until-clear' | 'until-set'; gpa: number; value: number };
 
 const KINDS = {
   in: 1,
@@ -30,6 +30,7 @@ const KINDS = {
   reset: 8,
   wait: 9,
   'until-clear': 10,
+  'until-set': 11,
 };
 const LIST_OFFSET = 0x1000;
 const LIST_ROOM = 0xfff0 - LIST_OFFSET;

@@ -30,7 +30,7 @@ import {
 } from '@smm/x86-defs';
 import { NS_PER_INSTRUCTION, type ProcessorTopology } from '../../machine-options.ts';
 import { type ConfigDefaults, type MachineConfig, type ResolvedConfig, resolveConfig } from '../config.ts';
-import { type BootDisk, isBootDisk } from './disks.ts';
+import { type BootDisk, type BootRng, isBootDisk, isBootRng } from './disks.ts';
 
 /** What to boot and on what. */
 export interface BootOptions extends MachineConfig {
@@ -57,6 +57,8 @@ export interface BootOptions extends MachineConfig {
   readonly kernel?: KernelFiles;
   /** Disks and CD drives (`-drive`). With them there is a SATA controller. Default none. */
   readonly disks?: readonly BootDisk[];
+  /** A virtio entropy source (`-device virtio-rng-pci`). Default none. */
+  readonly rng?: BootRng;
   /** What the firmware is to boot, and whether it asks (`-boot`); disks with a `bootIndex` come before `order`. */
   readonly boot?: BootPreferences;
   /** Further files for the firmware (`-fw_cfg`). */
@@ -107,6 +109,7 @@ const BOOT_SHAPE: OptionShape<Omit<BootOptions, keyof MachineConfig>> = {
   sleepStates: maybe(isShape<SleepStates>({ s3: isFlag, s4: isFlag })),
   kernel: maybe(isKernelFiles),
   disks: maybe(isListOf(isBootDisk)),
+  rng: maybe(isBootRng),
   boot: maybe(
     isShape<BootPreferences>({
       order: maybe(isListOf(isText)),

@@ -96,7 +96,7 @@ export class Boot {
     const flash = new Uint8Array(vars.length + code.length);
     flash.set(vars);
     flash.set(code, vars.length);
-    const { sata, order } = placeDisks(options.disks ?? []);
+    const { sata, parts, order } = placeDisks(options.disks ?? [], options.rng);
     const platform: BootPlatformOptions = {
       sata,
       varsSize: vars.length,
@@ -164,7 +164,8 @@ export class Boot {
         },
         smmLeft: (processor, from, to) => this.sleeps.leftSmm(processor, from, to),
       },
-      peripherals: (parts) => bootPlatform(platform, parts),
+      peripherals: (offered) => bootPlatform(platform, offered),
+      ...(parts && { parts }),
     });
     this.#watch = new FirmwareWatch(this.machine);
     this.#detector = new BusyWaitDetector(this.machine);
