@@ -1,5 +1,5 @@
 /** Runs an attack on this machine. */
-import type { Part } from '@smm/chipset-q35';
+import type { Board, Part } from '@smm/chipset-q35';
 import { cpuModel, stateHash } from '@smm/cpu-core';
 import { SAVE_STATE_AMD64 } from '@smm/x86-defs';
 import {
@@ -43,7 +43,7 @@ export interface Outcome {
 export function machineFor(
   attack: Attack,
   { accelerator, tier }: Configuration,
-  added: readonly Part[] = [],
+  added: readonly Part[] | ((board: Board) => readonly Part[]) = [],
 ): Machine {
   const kvm = accelerator !== 'tcg';
   const switches = resolveSwitches({ accelerator: kvm ? 'kvm' : 'tcg', quirks: [] });
@@ -58,7 +58,7 @@ export function machineFor(
     behaviour: switches.behaviour,
     schedule: { ...DEFAULT_SCHEDULE, slice: 1_000 },
     comm: 'attack',
-    parts: () => added,
+    parts: (board) => (typeof added === 'function' ? added(board) : added),
     interpreter: parts.interpreter,
     tier,
     translator: { threshold: 1 },
