@@ -1,4 +1,4 @@
-/** Whole programs of gcc and the C library, full of floating point: what they print here and on the CPU of the tests. */
+/** Whole programs of gcc and the C library, full of floating point: they print here what the CPU of the tests does. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -109,7 +109,8 @@ static void library(void) {
   double sum = 0;
   for (int i = 1; i < 200; i++) {
     double x = i * 0.37 - 20;
-    sum += sin(x) + cos(x) * exp(x / 9) + log(i) - atan(x) + pow(i, 0.3) + fmod(x, 1.7) + cbrt(x) + tanh(x) + hypot(x, i);
+    sum += sin(x) + cos(x) * exp(x / 9) + log(i) - atan(x) + pow(i, 0.3) + fmod(x, 1.7) + cbrt(x);
+    sum += tanh(x) + hypot(x, i);
     sum += floor(x) * 0.5 - ceil(x) + rint(x * 1.5) + (double)(float)x + (long long)(x * 1e9) * 1e-9 + (unsigned)i;
   }
   printf("library %.17g %016llx\n", sum, bits(sum));

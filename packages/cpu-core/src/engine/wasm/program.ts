@@ -1,5 +1,7 @@
 /** Generates the interpreter: one module, with one loop per Addressing. */
+import { K_MEM } from '../../insn.ts';
 import * as L from '../../layout.ts';
+import { VECTOR_OPS } from '../../ops.ts';
 import { SEMANTICS } from '../../semantics/semantics.ts';
 import {
   type Addressing,
@@ -169,13 +171,19 @@ export function generate(shared: boolean, translator: boolean): Program {
     flat64: new Map(),
     general: new Map(),
   };
+  const inRegisters = new Map<number, number>(); // the same for every addressing
   for (const addressing of ADDRESSINGS) {
     for (const form of coldFormsOf(addressing)) {
       const key = formKey(form.insn, false);
       if (table[addressing].has(key)) continue; // several encodings have it
-      const index = m.reserve();
-      m.define(index, formFunction(addressing, form, functions));
-      table[addressing].set(key, m.inTable(index));
+      let entry = inRegisters.get(key);
+      if (entry === undefined) {
+        const index = m.reserve();
+        m.define(index, formFunction(addressing, form, functions));
+        entry = m.inTable(index);
+        if (isVectorInRegisters(form)) inRegisters.set(key, entry);
+      }
+      table[addressing].set(key, entry);
     }
   }
   const shortcuts = addShortcuts(m, { execute, follow: functions.follow });
@@ -324,6 +332,12 @@ function closeLabels(e: Emitter, { follow, abort }: Functions): void {
   e.op(W.end).get(entry).mem(W.i32_load, 12).set(LOCAL_BLOCK).br(1);
   // abort
   e.op(W.end).get(LOCAL_STATE).get(LOCAL_RECORD).call(abort).br(1);
+}
+
+/** Vector instructions without memory, jumps or the stack: no addressing makes a difference. */
+function isVectorInRegisters({ insn }: Form): boolean {
+  const { op, kind0, kind1, kind2 } = insn;
+  return VECTOR_OPS.has(op) && kind0 !== K_MEM && kind1 !== K_MEM && kind2 !== K_MEM;
 }
 
 /** A form as a function (state, record) -> 0 to go on, 1 to leave, or the next block. */
