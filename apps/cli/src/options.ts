@@ -27,6 +27,7 @@ export interface ConfigurationFlags {
   readonly tseg?: string;
   readonly rom?: string;
   readonly wait?: boolean;
+  readonly s3?: boolean;
   readonly seed?: string;
   readonly slice?: string;
 }
@@ -55,6 +56,7 @@ export function guestOptions(command: Command): Command {
       once('--edk2'),
     )
     .option('--tseg <MiB>', 'size of TSEG: 1, 2 or 8 (default: 8)', once('--tseg'))
+    .option('--s3', 'firmware that sleeps in S3 once and relocates again (shape 2015)')
     .option('--no-wait', 'firmware whose BSP does not wait for mRebased: a race on purpose')
     .option('--rom <file>', 'a flash image instead of our firmware (also -bios)', once('--rom'));
 }
@@ -180,10 +182,10 @@ export function scheduleOf({ seed, slice }: ConfigurationFlags): Schedule | unde
   return { seed: seed === undefined ? 0 : wholeNumber('--seed', seed), slice: length };
 }
 
-type FirmwareChoice = Pick<RelocationOptions, 'rom' | 'edk2' | 'tsegMb' | 'waitForRebased'>;
+type FirmwareChoice = Pick<RelocationOptions, 'rom' | 'edk2' | 'tsegMb' | 'waitForRebased' | 's3'>;
 
 function firmwareOf(flags: ConfigurationFlags, io: Io): FirmwareChoice {
-  const { rom, edk2, tseg, wait } = flags;
+  const { rom, edk2, tseg, wait, s3 } = flags;
   if (rom !== undefined) {
     const clash =
       edk2 !== undefined
@@ -192,7 +194,9 @@ function firmwareOf(flags: ConfigurationFlags, io: Io): FirmwareChoice {
           ? '--tseg'
           : wait === false
             ? '--no-wait'
-            : undefined;
+            : s3 === true
+              ? '--s3'
+              : undefined;
     if (clash !== undefined) {
       throw new UsageError(
         `${clash} chooses our firmware, and --rom ${rom} replaces it`,
@@ -205,6 +209,7 @@ function firmwareOf(flags: ConfigurationFlags, io: Io): FirmwareChoice {
     edk2: edk2 === undefined ? '2015' : oneOf('--edk2', edk2, ['2015', '2024']),
     tsegMb: tseg === undefined ? 8 : tsegOf(tseg),
     ...(wait === false && { waitForRebased: false }),
+    ...(s3 === true && { s3 }),
   };
 }
 

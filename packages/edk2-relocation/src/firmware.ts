@@ -45,6 +45,11 @@ export interface FirmwareOptions {
   readonly waitForRebased?: boolean;
   /** Size of TSEG in MiB; 8 if absent. */
   readonly tsegMb?: 1 | 2 | 8;
+  /**
+   * A firmware that sleeps in S3 after its first normal SMI, is woken by the RTC within a second and relocates again;
+   * of the 2015 shape alone. False if absent; Q11 brings it.
+   */
+  readonly s3?: boolean;
   /** Historical defects to build in. */
   readonly quirks?: readonly FirmwareQuirk[];
   /** Polls without a new arrival after which the first normal SMI gives up on the missing CPUs; 100000h if absent. */
@@ -60,6 +65,7 @@ const FIRMWARE_SHAPE: OptionShape<FirmwareOptions> = {
   bitness: isOneOf([32, 64]),
   shape: isOneOf(['2015', '2024']),
   waitForRebased: maybe(isFlag),
+  s3: maybe(isFlag),
   tsegMb: maybe(isOneOf([1, 2, 8])),
   quirks: maybe(isListOf(isText)), // checkQuirks knows them
   gatherPolls: maybe(isWhole(1, 0xffff_ffff)),
@@ -94,8 +100,22 @@ function variantOf(options: FirmwareOptions): FirmwareVariant {
     waitForRebased: options.waitForRebased ?? true,
     tsegMb: options.tsegMb ?? 8,
     gatherPolls: options.gatherPolls ?? 0x10_0000,
+    s3: sleeps(options),
     has: (quirk) => chosen.has(quirk),
   };
+}
+
+/** Throws SmmError `FIRMWARE_S3` for a shape that has no resume path. */
+function sleeps({ s3 = false, quirks = [], shape }: FirmwareOptions): boolean {
+  if (s3 && shape !== '2015') {
+    throw new SmmError(
+      'FIRMWARE_S3',
+      `firmware of ${shape} has no resume from S3 here`,
+      'Use the 2015 shape, or leave S3 out.',
+      { shape },
+    );
+  }
+  return s3 || quirks.includes('Q11');
 }
 
 function sizeBetween(image: RelocatableImage, start: string, end: string): number {

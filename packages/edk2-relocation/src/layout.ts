@@ -22,7 +22,12 @@ import {
   ICH9_APM_STS,
   ICH9_GEN_PMCON_1,
   ICH9_GEN_PMCON_1_SMI_LOCK,
+  ICH9_PM1_CNT_SLP_EN,
+  ICH9_PM1_CNT_SLP_TYP_SHIFT,
+  ICH9_PM1_STS_RTC,
   ICH9_PMBASE,
+  ICH9_PMBASE_OFS_PM1_CNT,
+  ICH9_PMBASE_OFS_PM1_EN,
   ICH9_PMBASE_OFS_SMI_EN,
   ICH9_SMI_EN_APMC_EN,
   ICH9_SMI_EN_GBL_SMI_EN,
@@ -92,6 +97,8 @@ export const PLATFORM_FIELDS = {
   gFirstSmiDone: PLATFORM_BASE + 0x20,
   /** Processors that checked in, 32 bit. */
   gCheckInCount: PLATFORM_BASE + 0x24,
+  /** 1 from a resume from S3 on, 32 bit. */
+  gS3Resume: PLATFORM_BASE + 0x28,
   /** APIC ids, ascending, 32 bit each. */
   gProcessorId: PLATFORM_BASE + 0x400,
   /** Planned SMBASEs by index, 32 bit each. */
@@ -150,6 +157,11 @@ const REGISTER_SYMBOLS: Readonly<Record<string, number>> = {
   ICH9_ACPI_CNTL_ACPI_EN,
   ICH9_GEN_PMCON_1,
   ICH9_GEN_PMCON_1_SMI_LOCK,
+  ICH9_PM1_CNT_SLP_EN,
+  ICH9_PM1_CNT_SLP_TYP_SHIFT,
+  ICH9_PM1_STS_RTC,
+  ICH9_PMBASE_OFS_PM1_CNT,
+  ICH9_PMBASE_OFS_PM1_EN,
   ICH9_PMBASE_OFS_SMI_EN,
   ICH9_SMI_EN_APMC_EN,
   ICH9_SMI_EN_GBL_SMI_EN,

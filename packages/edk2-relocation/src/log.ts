@@ -45,6 +45,8 @@ export const logLines = {
   /** Ours: the sum. */
   firstSmiCount: (checkedIn: number, cpus: number): string =>
     `First SMI: ${checkedIn} of ${cpus} CPUs checked in`,
+  /** Ours: before S3. */
+  suspending: (): string => 'Suspending to RAM',
   /** Ours: the last line of the log. */
   end: (): string => 'Firmware done',
 } as const;
@@ -55,17 +57,22 @@ export interface ExpectedLogRequest extends TileRequest {
   readonly apicIds?: readonly number[];
   /** Address of the relocation stack, only for the 2024 shape: symbol `SmmStacks`. */
   readonly smmStacks?: number;
+  /** The firmware sleeps in S3 once: of the 2015 shape. */
+  readonly s3?: boolean;
   /** Size of the relocation stack in bytes, only for the 2024 shape: symbol `SMM_STACK_SIZE`. */
   readonly smmStackSize?: number;
 }
+
+/** What SmmRelocateBases of 2015 prints. */
+const relocating = (ids: readonly number[]): string[] =>
+  ids.slice(1).flatMap((id) => [logLines.sending(id), logLines.processed(id)]);
 
 function lines2015(plan: TilePlan, ids: readonly number[]): string[] {
   const lines = [logLines.tileSize2015(plan.tileSize)];
   plan.smbase.forEach((smbase, index) => {
     lines.push(logLines.cpu(index, ids[index] ?? 0, smbase, plan.saveState[index] ?? 0));
   });
-  for (const id of ids.slice(1)) lines.push(logLines.sending(id), logLines.processed(id));
-  return lines;
+  return [...lines, ...relocating(ids)];
 }
 
 function lines2024(plan: TilePlan, ids: readonly number[], request: ExpectedLogRequest): string[] {
@@ -94,10 +101,12 @@ export function expectedLog(request: ExpectedLogRequest): string {
   const { cpus } = request;
   const ids = request.apicIds ?? plan.smbase.map((_, index) => index);
   const lines = request.shape === '2015' ? lines2015(plan, ids) : lines2024(plan, ids, request);
-  lines.push(logLines.moduleExit());
-  plan.smbase.forEach((smbase, index) => {
-    lines.push(logLines.firstSmi(index, ids[index] ?? 0, smbase, true));
-  });
-  lines.push(logLines.firstSmiCount(cpus, cpus), logLines.end());
+  const firstSmi = [
+    ...plan.smbase.map((smbase, index) => logLines.firstSmi(index, ids[index] ?? 0, smbase, true)),
+    logLines.firstSmiCount(cpus, cpus),
+  ];
+  lines.push(logLines.moduleExit(), ...firstSmi);
+  if (request.s3 === true) lines.push(logLines.suspending(), ...relocating(ids), ...firstSmi);
+  lines.push(logLines.end());
   return `${lines.join('\n')}\n`;
 }

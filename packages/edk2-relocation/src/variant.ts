@@ -3,7 +3,7 @@ import { SmmError } from '@smm/x86-defs';
 import type { FirmwareShape } from './tiles.ts';
 
 /** Defects of real firmware that can be built in; numbers as in the quirks catalogue. */
-export type FirmwareQuirk = 'Q5' | 'Q6' | 'Q7' | 'Q8' | 'Q9' | 'Q10' | 'Q24' | 'Q25';
+export type FirmwareQuirk = 'Q5' | 'Q6' | 'Q7' | 'Q8' | 'Q9' | 'Q10' | 'Q11' | 'Q24' | 'Q25';
 
 /** One row of {@link FIRMWARE_QUIRKS}. */
 export interface FirmwareQuirkInfo {
@@ -65,6 +65,13 @@ export const FIRMWARE_QUIRKS: Readonly<Record<FirmwareQuirk, FirmwareQuirkInfo>>
     bitness: [32, 64],
     shapes: ['2015', '2024'],
   },
+  Q11: {
+    commit: '4a0f88dd64',
+    before: 'on the S3 path APs are left in HLT in the start-up page below 1 MiB, which the OS gets back',
+    symptom: 'an SMI wakes the AP, RSM returns behind HLT, and it runs what the OS has there',
+    bitness: [32, 64],
+    shapes: ['2015'],
+  },
   Q24: {
     commit: '9001b750df',
     before: 'waiting processors spin without PAUSE in SMM',
@@ -91,6 +98,8 @@ export interface FirmwareVariant {
   readonly waitForRebased: boolean;
   /** TSEG size in MiB. */
   readonly tsegMb: 1 | 2 | 8;
+  /** It sleeps in S3 once, and resumes. */
+  readonly s3: boolean;
   /** Polls without a new arrival after which the first SMI gives up waiting. */
   readonly gatherPolls: number;
   /** True if `quirk` is built in. */

@@ -65,6 +65,7 @@ const ROWS: readonly LoopRow[] = [
     polls: 'mAllCpusInSync',
   },
   { name: 'ApIdle', kind: 'halt', waitsFor: 'an SMI (AP idle)' },
+  { name: 'Suspended', kind: 'halt', waitsFor: 'the machine to fall asleep in S3' },
   { name: 'BspIdle', kind: 'halt', waitsFor: 'nothing: the firmware is done' },
 ];
 

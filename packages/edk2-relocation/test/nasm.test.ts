@@ -35,6 +35,7 @@ function variant(
     waitForRebased: true,
     tsegMb: 8,
     gatherPolls: 0x1000,
+    s3: quirks.includes('Q11'),
     has: (quirk) => quirks.includes(quirk),
   };
 }
@@ -47,7 +48,8 @@ describe.skipIf(!haveNasm)(`the firmware sources through real nasm${reason}`, ()
     [64, '2015', []],
     [32, '2024', []],
     [64, '2024', []],
-    [32, '2015', ['Q5', 'Q6', 'Q7', 'Q8', 'Q9', 'Q24']],
+    [32, '2015', ['Q5', 'Q6', 'Q7', 'Q8', 'Q9', 'Q11', 'Q24']],
+    [64, '2015', ['Q11']],
     [64, '2024', ['Q5', 'Q6', 'Q7', 'Q8', 'Q24', 'Q25']],
   ] as const)('give the same bytes: %d-bit, %s, quirks %j', (bitness, shape, quirks) => {
     const chosen = variant(bitness, shape, quirks);

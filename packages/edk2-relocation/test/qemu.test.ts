@@ -81,6 +81,14 @@ describe.skipIf(missing !== undefined)(`in real QEMU ${missing ?? ''}`, () => {
     120_000,
   );
 
+  it.each([32, 64] as const)('sleeps in S3 and relocates again, %i-bit', async (bitness) => {
+    const { image, handlerSize } = buildFirmware({ bitness, shape: '2015', s3: true });
+    const program = bitness === 32 ? 'qemu-system-i386' : 'qemu-system-x86_64';
+    const run = await runQemu({ program, image, cpus: 3, memoryMiB: 2048, until: END });
+    run.dispose();
+    expect(run.log).toBe(expectedLog({ tolud: 0x8000_0000, cpus: 3, shape: '2015', handlerSize, s3: true }));
+  });
+
   it('runs with gaps in the APIC ids', async () => {
     const { image, handlerSize } = buildFirmware({ bitness: 64, shape: '2015' });
     const cpus = '6,sockets=2,cores=3';

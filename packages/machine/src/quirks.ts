@@ -190,15 +190,21 @@ const ROWS: readonly Quirk[] = [
     status: 'shown',
     effects: { firmware: 'Q10' },
   },
+  {
+    id: 'Q11',
+    title: 'An AP leaves HLT after an SMI during S3 and runs overwritten code',
+    component: 'edk2',
+    commit: '4a0f88dd64, 45e3440ac2, ec8a387700',
+    before:
+      'On resume from S3 APs are left in HLT in the start-up page below 1 MiB, which belongs to the OS. An SMI wakes them, and where RSM does not restart HLT (KVM, QEMU 7.2) they go on with what the OS has there.',
+    after: 'They are left in a HLT loop in memory that the OS does not use.',
+    symptom: 'After S3 an AP dies at the first SMI that the OS causes.',
+    confidence: 'read',
+    status: 'shown',
+    effects: { firmware: 'Q11' },
+  },
   ...(
     [
-      [
-        'Q11',
-        'An AP leaves HLT after an SMI during S3 and runs overwritten code',
-        'edk2',
-        '4a0f88dd64, 45e3440ac2, ec8a387700',
-        'read',
-      ],
       ['Q12', 'Stale Present and Run flags on S3', 'edk2', '56e4a7d726, e78a2a49ee', 'read'],
       ['Q13', 'Stale SMST fields or a wrong BSP index on S3', 'edk2', '6011381199, f6b0cb17b1', 'read'],
       ['Q14', 'S3 waits for absent hot-plug processors', 'edk2', '90e11edd16', 'read'],

@@ -110,6 +110,14 @@ const ROWS: readonly Row[] = [
     says: /only 1 of them entered the first normal SMI/,
     diagnoses: [['smi-taken-by-one', 'Q10']],
   },
+  ...([64, 32] as const).map((bitness) => ({
+    id: 'Q11',
+    options: two({ accelerator: 'kvm', bitness, s3: true }),
+    outcome: 'shutdown' as const,
+    smbases: [A, B],
+    says: /processor 1: triple fault/,
+    diagnoses: [['hlt-left-after-smi', 'Q11']] as const,
+  })),
   {
     id: 'Q25',
     options: two(),
@@ -143,6 +151,11 @@ describe.each(ROWS)('$id, $options', ({ id, options, outcome, smbases, says, dia
 });
 
 describe('faults that need company', () => {
+  it('Q11 does no harm where RSM restarts HLT, and does it on QEMU 7.2', () => {
+    expect(run(two({ s3: true, quirks: ['+Q11'] })).report.outcome).toBe('relocated');
+    expect(run(two({ s3: true, quirks: ['+Q11', '+Q31'] })).report.outcome).toBe('shutdown');
+  });
+
   it('Q5 registers all CPUs as APIC id 0, and the 2024 shape then sends one CPU the SMBASE of another', () => {
     const { report } = run(two({ quirks: ['+Q5'] }));
     expect(report.log[2]).toBe('CPU[001]  APIC ID=0000  SMBASE=7FFC1800  SaveState=7FFD1400  Size=00000400');

@@ -1,9 +1,11 @@
 /** S3 as a state of the machine: who wakes it, what it keeps, and what it looks like from outside. */
 import { TIER_NAMES } from '@smm/cpu-core';
+import { expectedLog } from '@smm/edk2-relocation';
 import type { TraceEvent } from '@smm/trace';
 import { describe, expect, it } from 'vitest';
 import { decodeSnapshot, encodeSnapshot, type Machine } from '../src/index.ts';
 import { type FlatOptions, flat } from './flat-rom.ts';
+import { parts, run } from './runs.ts';
 import { LEFT, type SleepRom, sleepRom } from './sleep-rom.ts';
 
 const ENOUGH = { instructions: 1_000_000 };
@@ -98,6 +100,25 @@ describe.each([{ kvm: false }, { kvm: true }])('a machine in S3 (kvm $kvm)', (op
       ...['suspended', ['asleep']],
     ]);
   });
+});
+
+it.each([
+  { bitness: 32 as const },
+  { bitness: 64 as const },
+  { bitness: 32 as const, accelerator: 'kvm' as const, kvm: { ept: false } },
+  { bitness: 64 as const, accelerator: 'kvm' as const },
+])('resumes in our firmware, which sets SMBASE of every processor again: %j', (options) => {
+  const { report, events } = run({ cpus: 3, s3: true, ...options });
+  const { handlerSize } = parts.firmware({ bitness: options.bitness, shape: '2015', s3: true });
+  const expected = expectedLog({ tolud: 0x8000_0000, cpus: 3, shape: '2015', handlerSize, s3: true });
+  expect([report.outcome, `${report.log.join('\n')}\n`]).toEqual(['relocated', expected]);
+  const names = events.map(({ name }) => name);
+  const resumed = names.indexOf('smm_resume');
+  const relocations = events.map((event) => event.name === 'smm_rsm' && event.oldSmbase !== event.newSmbase);
+  expect([relocations.indexOf(true) < resumed, relocations.slice(resumed).filter(Boolean).length]).toEqual([
+    true,
+    3,
+  ]);
 });
 
 it('wakes to the same state in every tier', () => {

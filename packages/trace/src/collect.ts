@@ -34,6 +34,7 @@ export const COLLECT: Readonly<Record<DiagnosisId, string>> = {
   'wrong-smbase': SMBASE,
   'smm-never-left': DEATH,
   'cpu-died': DEATH,
+  'hlt-left-after-smi': DEATH,
   'emulation-failed': DEATH,
   'sipi-in-smm': DELIVERY,
   'ap-never-starts': DELIVERY,

@@ -26,7 +26,8 @@ interface Death {
   readonly rip?: bigint | undefined;
 }
 
-function deathOf(event: TraceEvent): Death | undefined {
+/** How an event ends its VCPU, if it does. */
+export function deathOf(event: TraceEvent): Death | undefined {
   if (event.name === 'smm_shutdown') return { kind: 'shutdown', rip: event.rip };
   if (event.name === 'kvm_exit') {
     if (isFailedEntry(event)) return { kind: 'entry', isa: event.isa, rip: event.guestRip };

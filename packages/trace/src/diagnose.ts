@@ -6,6 +6,7 @@ import { smiNeverTaken, smiTakenByOne, smmNeverLeft } from './diagnose-delivery.
 import { exceptionInSmm, relocationNotAwaited } from './diagnose-firmware.ts';
 import { diagnoseNotes } from './diagnose-notes.ts';
 import { rsmIntoNestedGuest, rsmOutsideSmm, smiStorm } from './diagnose-rsm.ts';
+import { hltLeftAfterSmi } from './diagnose-sleep.ts';
 import {
   duplicateApicId,
   sharedSmbase,
@@ -85,6 +86,7 @@ function symptoms(facts: TraceFacts): Finding[] {
     exceptionInSmm,
     entryFailedInSmm,
     shutdownInSmm,
+    hltLeftAfterSmi,
     wrongSmbase,
     cpuDied,
     emulationFailed,

@@ -25,6 +25,7 @@ export type DiagnosisId =
   | 'smm-never-left'
   | 'vm-entry-failed'
   | 'cpu-died'
+  | 'hlt-left-after-smi'
   | 'emulation-failed'
   | 'sipi-in-smm'
   | 'ap-never-starts'

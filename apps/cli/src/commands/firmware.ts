@@ -13,6 +13,7 @@ interface Flags {
   readonly edk2?: string;
   readonly tseg?: string;
   readonly wait: boolean;
+  readonly s3?: boolean;
   readonly quirk?: string;
 }
 
@@ -44,6 +45,7 @@ export function firmwareCommand(program: Command, { io }: Context): void {
       `defects to build in: ${Object.keys(FIRMWARE_QUIRKS).join(', ')}`,
       once('--quirk'),
     )
+    .option('--s3', 'a firmware that sleeps in S3 once and relocates again (shape 2015)')
     .option('--no-wait', 'a BSP that does not wait for mRebased: a race on purpose')
     .addHelpText('after', HELP)
     .action((flags: Flags) => {
@@ -56,6 +58,7 @@ export function firmwareCommand(program: Command, { io }: Context): void {
         shape,
         tsegMb,
         waitForRebased: flags.wait,
+        s3: flags.s3 ?? false,
         quirks: flags.quirk === undefined ? [] : flags.quirk.split(',').map(firmwareQuirk),
       });
       output.replace(image);

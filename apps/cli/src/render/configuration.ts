@@ -31,7 +31,7 @@ export function describeHost(options: RelocationOptions): string {
   return [`kvm on ${host ?? DEFAULT_HOST}${list}`, ...switches].join(', ');
 }
 
-function describeFirmware({ rom, edk2 = '2015', tsegMb = 8, waitForRebased }: RelocationOptions): string {
+function describeFirmware({ rom, edk2 = '2015', tsegMb = 8, waitForRebased, s3 }: RelocationOptions): string {
   if (rom !== undefined) return `a ROM of ${rom.length} bytes`;
-  return `edk2 ${edk2}${waitForRebased === false ? ' without the wait for mRebased' : ''}, TSEG ${tsegMb} MiB`;
+  return `edk2 ${edk2}${waitForRebased === false ? ' without the wait for mRebased' : ''}, TSEG ${tsegMb} MiB${s3 === true ? ', S3' : ''}`;
 }

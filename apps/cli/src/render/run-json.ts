@@ -56,6 +56,7 @@ export function configurationToJson(options: RelocationOptions): Record<string, 
     firmware: options.rom === undefined ? `edk2 ${options.edk2 ?? '2015'}` : 'rom',
     tsegMb: options.tsegMb ?? null,
     waitForRebased: options.waitForRebased ?? true,
+    s3: options.s3 ?? false,
     seed: schedule?.seed ?? 0,
     slice: schedule?.slice ?? 10_000,
   };

@@ -1,5 +1,6 @@
 /** INIT-SIPI-SIPI, the AP's way up, and where it sleeps. */
 import type { FirmwareVariant } from '../variant.ts';
+import { apHltLoop, toApHltLoop } from './suspend.ts';
 import { type Width, widthOf } from './width.ts';
 
 /** BSP side: wakes all APs, waits until each has registered, sorts the APIC ids as MpInitLib does. */
@@ -71,7 +72,8 @@ ${idle('.afterSipi', '20')}
 
 /** AP side. The trampoline is copied below 1 MiB; the rest runs where the image is. */
 export function apCode(variant: FirmwareVariant): string {
-  const { bits, bx } = widthOf(variant.bitness);
+  const width = widthOf(variant.bitness);
+  const { bits, bx } = width;
   const toLongMode = `        mov     eax, PageTables
         call    EnterLongModePaging
         jmp     CODE64:ApLong
@@ -94,7 +96,7 @@ ApTrampoline:
 ApGdtr:
         dw      DxeGdtEnd - DxeGdt - 1
         dd      DxeGdt
-ApTrampolineEnd:
+${apHltLoop(variant)}ApTrampolineEnd:
 
 bits 32
 ApProtected:
@@ -114,7 +116,7 @@ ${bits === 64 ? toLongMode : ''}        call    GetInitialApicId
         mov     ecx, gProcessorId
         mov     [${bits === 64 ? 'rcx + rbx*4' : 'ecx + ebx*4'}], eax
         lock inc dword [abs gApsFinished]
-; Sleep. Only an SMI (or NMI) ends HLT here; RSM comes back behind it. Then ask who this is, and sleep again.
+${toApHltLoop(width, variant)}; Sleep. Only an SMI (or NMI) ends HLT here; RSM comes back behind it. Then ask who this is, and sleep again.
 ApIdle:
         cli
 .sleep:

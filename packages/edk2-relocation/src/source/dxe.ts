@@ -8,6 +8,7 @@ import { apicLibrary } from './apic.ts';
 import { debugPrintLibrary, decimal, hex, print } from './debug-print.ts';
 import { identityMap } from './identity-map.ts';
 import { smmRelocationLib } from './smm-relocation-lib.ts';
+import { restoreCpu, suspend } from './suspend.ts';
 import { type Width, widthOf } from './width.ts';
 
 /** First byte behind code and constants; checked at build time. */
@@ -107,7 +108,7 @@ ${print('\n')}
         jb      ReportCpu
         mov     edi, [abs gCheckInCount]
 ${print('First SMI: ', decimal('edi'), ' of ', decimal('dword [abs gNumberOfProcessors]'), ' CPUs checked in\n')}
-${print('Firmware done\n')}
+${suspend(variant)}${print('Firmware done\n')}
 BspIdle:
         cli
         hlt
@@ -140,8 +141,9 @@ DxeMain:
         mov     ecx, LOCAL_APIC_BASE + APIC_SPIV
         mov     [${width.cx}], eax
         call    WakeUpAps
-${variant.shape === '2024' ? '        call    SmmRelocationInit\n' : ''}        mov     eax, [abs gSmmImageBase]
+${restoreCpu(width, variant)}${variant.shape === '2024' ? '        call    SmmRelocationInit\n' : ''}        mov     eax, [abs gSmmImageBase]
         call    ${width.ax}                     ; PiCpuSmmEntry
+BootDone:
 ${firstSmi(width, variant)}
 ${wakeAps(width)}
 ${variant.shape === '2024' ? smmRelocationLib(width, variant) : ''}

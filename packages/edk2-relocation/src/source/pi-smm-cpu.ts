@@ -9,6 +9,7 @@ import { smmDescriptors, smmRelocateBases } from './relocate-bases.ts';
 import { smiEntry, smiRendezvous } from './smi-handler.ts';
 import { smmInitHandler } from './smm-init-handler.ts';
 import { smmStartup } from './smm-startup.ts';
+import { restoreCpuJump, smmRestoreCpu } from './suspend.ts';
 import { type Width, widthOf } from './width.ts';
 
 /** First byte behind code and constants; checked at build time. */
@@ -162,7 +163,7 @@ bits ${variant.bitness}
 default rel
 ImageBase:
         jmp     near PiCpuSmmEntry
-${VARIABLES}
+${restoreCpuJump(variant)}${VARIABLES}
 ; ---------------------------------------------------------------------------
 ; PiCpuSmmEntry
 ; ---------------------------------------------------------------------------
@@ -192,7 +193,7 @@ ${install(width)}
 ${identityMap(width, { kind: variant.bitness === 64 ? 'long' : 'pae', reservedBits: variant.has('Q9') })}
 ${relocates ? `${smmRelocateBases(width, variant)}${smmInitHandler(width, variant)}` : ''}
 ${smiRendezvous(width, variant)}
-${apicLibrary(width, variant)}
+${smmRestoreCpu(width, variant)}${apicLibrary(width, variant)}
 ${debugPrintLibrary(width)}
 ${smmDescriptors(width)}
 ${relocates ? smmStartup(variant) : ''}

@@ -1,6 +1,7 @@
 /** Code executed in place from flash: reset vector, platform set-up, loading of the two images. */
 import { ESMRAMC_TSEG_SIZE } from '../layout.ts';
 import type { FirmwareVariant } from '../variant.ts';
+import { resumeFromRam, skipColdSetup } from './suspend.ts';
 
 /** The last bytes of the flash. `org` is the address of the first of them; the last 16 are the reset vector. */
 export function flashCode(variant: FirmwareVariant): string {
@@ -56,7 +57,7 @@ FlashPark:
 FlashParkEnd:
 Bsp:
         mov     esp, FLASH_STACK_TOP
-        xor     eax, eax
+${skipColdSetup(variant, 'PmOn')}        xor     eax, eax
         mov     edi, PLATFORM_BASE
         mov     ecx, PLATFORM_SIZE / 4
         rep stosd
@@ -83,6 +84,7 @@ Bsp:
         movzx   eax, al
         mov     [gExpectedAps], eax
 ; Power management I/O at 600h.
+PmOn:
         mov     eax, PCI_LPC + ICH9_PMBASE
         mov     ecx, PM_IO_BASE
         call    WritePci32
@@ -118,7 +120,7 @@ HaveSmm:
         mov     dx, PCI_CONFIG_DATA + (MCH_ESMRAMC & 3)
         mov     al, MCH_ESMRAMC_CACHE | ${ESMRAMC_TSEG_SIZE[variant.tsegMb]}
         out     dx, al
-; Load both images and go.
+${resumeFromRam(variant, 'LoadImages')}; Load both images and go.
         mov     esi, SmmBlob
         mov     ecx, SmmBlobSize
         mov     edi, [gSmmImageBase]

@@ -157,7 +157,8 @@ function verdict(
         : `${of} of ${of} CPUs relocated, but only ${entered} of them entered the first normal SMI`;
     return { outcome: 'relocated', summary };
   }
-  const halted = stop === 'idle' || stop === 'asleep';
+  const halted = stop === 'idle' || stop === 'asleep' || stop === 'suspended';
+  const rest = stop === 'suspended' ? 'the machine sleeps in S3' : 'every processor is halted';
   if (firmware === undefined && halted) {
     const ran = 'the ROM ran until every processor halted';
     if (cpus.every(isPlaced))
@@ -168,9 +169,10 @@ function verdict(
   if (halted || proof !== undefined) {
     const waits = cpus.filter((cpu) => cpu.waitingOn !== undefined && cpu.state === 'spinning');
     const what = waits.map((cpu) => `CPU ${cpu.id} ${cpu.waitingOn}`).join('; ');
-    const parts = [what || 'every processor is halted and nothing will wake one', wrongText].filter(
-      (text) => text !== '',
-    );
+    const parts = [
+      what || `${rest} and nothing will wake ${stop === 'suspended' ? 'it' : 'one'}`,
+      wrongText,
+    ].filter((text) => text !== '');
     const where = cpus.some((cpu) => cpu.planned !== undefined) ? 'stuck in SMBASE relocation' : 'stuck';
     return { outcome: 'stuck', summary: `${where}: ${parts.join('; ')}` };
   }

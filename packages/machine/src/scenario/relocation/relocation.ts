@@ -29,6 +29,8 @@ export interface RelocationOptions extends MachineConfig {
   readonly edk2?: FirmwareShape;
   /** TSEG size in MiB. Default 8. */
   readonly tsegMb?: 1 | 2 | 8;
+  /** The firmware sleeps in S3 once and relocates again, of the 2015 shape alone. Default false. */
+  readonly s3?: boolean;
   /** False: a firmware whose BSP does not wait for mRebased, positive control of a race. */
   readonly waitForRebased?: boolean;
   /** A ROM instead of our firmware. */
@@ -79,6 +81,7 @@ export function prepareRelocation(options: RelocationOptions): Relocation {
           shape: edk2,
           tsegMb,
           waitForRebased: options.waitForRebased ?? true,
+          s3: options.s3 ?? false,
           quirks: config.switches.firmware,
         })
       : undefined;
@@ -95,6 +98,7 @@ const RELOCATION_SHAPE: OptionShape<Omit<RelocationOptions, keyof MachineConfig>
   edk2: maybe(isOneOf(['2015', '2024'])),
   tsegMb: maybe(isOneOf([1, 2, 8])),
   waitForRebased: maybe(isFlag),
+  s3: maybe(isFlag),
   rom: maybe(isBytes),
   budget: maybe((option, value) => {
     isCount()(option, typeof value === 'number' ? Math.ceil(value) : value);
