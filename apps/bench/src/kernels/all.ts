@@ -3,6 +3,7 @@ import { aluKernels, flagsKernels, mulKernels } from './alu.ts';
 import { coldKernels } from './cold.ts';
 import { callKernels, dispatchKernels } from './control.ts';
 import { exit32 } from './exit.ts';
+import { doubleKernels, floatKernels } from './float.ts';
 import { pairIpi, selfIpiKernels } from './ipi.ts';
 import type { Kernel } from './kernel.ts';
 import { chaseKernels, sseKernels, streamKernels } from './memory.ts';
@@ -24,6 +25,8 @@ export const HOT_KERNELS: readonly Kernel[] = [
   ...streamKernels,
   ...chaseKernels,
   ...sseKernels,
+  ...doubleKernels,
+  ...floatKernels,
   ...callKernels,
   ...dispatchKernels,
   ...stringKernels,

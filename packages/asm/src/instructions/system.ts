@@ -116,4 +116,18 @@ movq Vdq,Mq : 0f 7e /r pf3
 movq Mq,Vdq : 0f d6 /r p66
 xorps Vdq,Wdq : 0f 57 /r
 pxor Vdq,Wdq : 0f ef /r p66
+addps Vdq,Wdq : 0f 58 /r
+mulps Vdq,Wdq : 0f 59 /r
+subps Vdq,Wdq : 0f 5c /r
+divps Vdq,Wdq : 0f 5e /r
+sqrtps Vdq,Wdq : 0f 51 /r
+addsd Vdq,Wq : 0f 58 /r pf2 any
+mulsd Vdq,Wq : 0f 59 /r pf2 any
+subsd Vdq,Wq : 0f 5c /r pf2 any
+divsd Vdq,Wq : 0f 5e /r pf2 any
+sqrtsd Vdq,Wq : 0f 51 /r pf2 any
+ucomisd Vdq,Wq : 0f 2e /r p66 any
+cvtsi2sd Vdq,Rd : 0f 2a /r pf2
+cvttsd2si Gd,Wq : 0f 2c /r pf2 any
+cvtdq2ps Vdq,Wdq : 0f 5b /r
 `;
