@@ -12,7 +12,7 @@ const BEFORE = 0x8000;
 const AFTER = 0x9000;
 const [OLD, NEW] = [111, 222];
 
-/** Reads DATA into EBX, writes beside its own code, spins; then reads DATA again into ECX, drops it, reads it into EDX. */
+/** Reads DATA into EBX, writes beside its own code, reads DATA into ECX, drops the page, reads DATA into EDX. */
 const SOURCE = `
   mov ebx, [${DATA}]
   mov [${PROGRAM + 0x800}], ebx
