@@ -7,7 +7,7 @@ import {
   TRANSLATED_DEVICE,
   TRANSLATED_RAM,
 } from './ports.ts';
-import type { ProcessorPorts } from './processor.ts';
+import type { ProcessorPorts } from './processor-options.ts';
 
 /**
  * Ports for programs without a machine: linear = guest-physical = host offset for `ramSize` bytes from the start of

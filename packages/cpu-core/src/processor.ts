@@ -2,9 +2,7 @@
 import {
   CR0_PE,
   countOrInfinity,
-  DB_VECTOR,
   EFER_LMA,
-  NMI_VECTOR,
   RFLAGS_IF,
   RFLAGS_RF,
   RFLAGS_TF,
@@ -17,26 +15,18 @@ import { GuestFault, VECTOR_SHUTDOWN } from './fault.ts';
 import type { Hooks } from './hooks.ts';
 import { Insn } from './insn.ts';
 import * as L from './layout.ts';
-import {
-  type IoPort,
-  type LocalApicPort,
-  type MemoryPort,
-  type PageWalker,
-  type ProcessorBehaviour,
-  type ProcessorObserver,
-  type SaveStateCodec,
-  SDM_BEHAVIOUR,
-  type TimePort,
-} from './ports.ts';
+import { type ProcessorBehaviour, SDM_BEHAVIOUR } from './ports.ts';
+import type { ProcessorOptions, ProcessorPorts, RunExit } from './processor-options.ts';
 import { type Registers, registersOf } from './registers.ts';
 import { Shortcuts } from './shortcuts.ts';
 import type { CpuState } from './state.ts';
+import { initBlocked, takeEvent } from './system/events.ts';
 import { deliverEvent } from './system/exceptions.ts';
 import { computeMode } from './system/mode.ts';
 import type { CpuModel, CpuTopology } from './system/models.ts';
 import { eferBits } from './system/msr-table.ts';
-import { resetRegisters, startAt } from './system/reset.ts';
-import { enterSmm, SaveRoom } from './system/smm.ts';
+import { resetRegisters } from './system/reset.ts';
+import { SaveRoom } from './system/smm.ts';
 import {
   type ProcessorSnapshot,
   repeatingState,
@@ -45,53 +35,6 @@ import {
 } from './system/snapshot.ts';
 import { validCr4Bits } from './system/system-registers.ts';
 import type { LinearMemory, Tier } from './tier.ts';
-
-/** Everything a processor reaches outside itself. */
-export interface ProcessorPorts {
-  /** Linear to host translation. */
-  pageWalker: PageWalker;
-  /** Guest-physical devices, and blocks for save states. */
-  memory: MemoryPort;
-  /** I/O ports. */
-  io: IoPort;
-  /** The local APIC. */
-  apic: LocalApicPort;
-  /** SMM save-state layout. */
-  saveState: SaveStateCodec;
-  /** Time-stamp counter. */
-  time: TimePort;
-  /** Watches events. */
-  observer?: ProcessorObserver;
-}
-
-/** What the engine gives to {@link Processor}. */
-export interface ProcessorOptions {
-  /** Processor index, 0-based; the initiator in {@link Processor.attrs}. */
-  index: number;
-  /** Its state page. */
-  state: CpuState;
-  /** Its surroundings. */
-  ports: ProcessorPorts;
-  /** CPUID model. */
-  model: CpuModel;
-  /** `availability` of the model. */
-  available: Readonly<Uint8Array>;
-  /** Its number among the engine's, below 256: see MODE_SET_SHIFT. */
-  instructionSet: number;
-  /** Switches; the SDM's behaviour by default. */
-  behaviour?: Partial<ProcessorBehaviour>;
-}
-
-/** Why {@link Processor.run} returned, and how far it got. */
-export interface RunExit {
-  /**
-   * `budget`: used up. `halted`, `shutdown`, `wait-for-sipi`: nothing to do until an event line is raised.
-   * `event`: {@link Processor.requestExit} was called. `stopped`: a hook asked for it.
-   */
-  reason: 'budget' | 'halted' | 'shutdown' | 'wait-for-sipi' | 'event' | 'stopped';
-  /** Instructions retired (a REP iteration is one). */
-  retired: number;
-}
 
 /**
  * Events taken in a row that cost no time: what is pending at once at most. More come from gates that leave
@@ -319,7 +262,7 @@ export class Processor {
    */
   raiseSipi(vector: number): void {
     const s = this.state;
-    const initOnItsWay = s.activity & L.ACT_INIT_PENDING && !this.#initBlocked() && !(s.activity & L.ACT_BSP);
+    const initOnItsWay = s.activity & L.ACT_INIT_PENDING && !initBlocked(this) && !(s.activity & L.ACT_BSP);
     if (!(s.activity & L.ACT_WAIT_SIPI) && !initOnItsWay) return;
     s.sipiVector = vector & 0xff;
     s.activity |= L.ACT_SIPI_PENDING;
@@ -511,10 +454,6 @@ export class Processor {
     else deliverEvent(this, vector, 'exception', errorCode, cr2);
   }
 
-  #initBlocked(): boolean {
-    return this.state.smm && this.behaviour.initBlockedInSmm;
-  }
-
   /**
    * Takes what is pending. Returns the time that it took, in instructions: 0, or 1 if there were so many that the run
    * must get on.
@@ -522,64 +461,9 @@ export class Processor {
   #takeEvents(): 0 | 1 {
     for (let taken = 0; taken < EVENTS_AT_ONCE; taken++) {
       this.insnRip = this.state.rip;
-      if (!this.#takeEvent()) return 0;
+      if (!takeEvent(this)) return 0;
     }
     this.#count(1);
     return 1;
-  }
-
-  /** Takes the most urgent event. Intel SDM Vol. 3, "Priority Among Concurrent Events". */
-  #takeEvent(): boolean {
-    const s = this.state;
-    const act = s.activity;
-    if (act & L.ACT_SMI_PENDING && !(act & (L.ACT_SMM | L.ACT_SHADOW_MOVSS)) && this.#smiAccepted(act)) {
-      this.#wake('smi');
-      s.activity &= ~L.ACT_SMI_PENDING;
-      enterSmm(this, (act & L.ACT_HALTED) !== 0);
-      return true;
-    }
-    if (act & L.ACT_INIT_PENDING && !this.#initBlocked()) {
-      this.#wake('init');
-      this.reset('init', (act & L.ACT_BSP) !== 0);
-      this.ports.observer?.initTaken?.(this.index);
-      return true;
-    }
-    if (act & L.ACT_WAIT_SIPI) {
-      if (!(act & L.ACT_SIPI_PENDING)) return false;
-      const vector = s.sipiVector;
-      s.activity &= ~(L.ACT_SIPI_PENDING | L.ACT_WAIT_SIPI);
-      startAt(this, vector);
-      this.ports.observer?.sipiTaken?.(this.index, vector);
-      return true;
-    }
-    if (act & L.ACT_DEBUG_TRAP && !(act & L.ACT_SHUTDOWN)) {
-      s.activity &= ~(L.ACT_DEBUG_TRAP | L.ACT_HALTED);
-      s.dr6 |= 0x4000;
-      deliverEvent(this, DB_VECTOR, 'trap');
-      return true;
-    }
-    if (act & SHADOWS) return false;
-    if (act & L.ACT_NMI_PENDING && !(act & L.ACT_NMI_BLOCKED)) {
-      this.#wake('nmi');
-      s.activity = (s.activity & ~(L.ACT_NMI_PENDING | L.ACT_SHUTDOWN)) | L.ACT_NMI_BLOCKED;
-      deliverEvent(this, NMI_VECTOR, 'nmi');
-      return true;
-    }
-    if (act & L.ACT_SHUTDOWN || !(s.eflags & RFLAGS_IF)) return false;
-    if (this.ports.apic.pendingVector() < 0) return false;
-    this.#wake('interrupt');
-    deliverEvent(this, this.ports.apic.acknowledge(), 'interrupt');
-    return true;
-  }
-
-  #smiAccepted(act: number): boolean {
-    if (act & L.ACT_WAIT_SIPI) return this.behaviour.smiInWaitForSipi === 'wakes';
-    return !(act & L.ACT_HALTED) || this.behaviour.smiWakesHalted;
-  }
-
-  #wake(cause: 'smi' | 'nmi' | 'interrupt' | 'init'): void {
-    if (!(this.state.activity & L.ACT_HALTED)) return;
-    this.state.activity &= ~L.ACT_HALTED;
-    this.ports.observer?.woken?.(this.index, cause);
   }
 }

@@ -14,7 +14,8 @@ import {
   type TranslateRequest,
   type TranslateResult,
 } from '../../src/ports.ts';
-import type { Processor, ProcessorPorts } from '../../src/processor.ts';
+import type { Processor } from '../../src/processor.ts';
+import type { ProcessorPorts } from '../../src/processor-options.ts';
 import { type CpuModel, cpuModel } from '../../src/system/models.ts';
 
 export type Bits = 16 | 32 | 64;

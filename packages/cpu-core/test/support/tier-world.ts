@@ -5,7 +5,8 @@
 import type { TierName, TranslatorOptions } from '../../src/engine/engine.ts';
 import { type HostRange, stateHash } from '../../src/engine/state-hash.ts';
 import type { Interpreter } from '../../src/engine/wasm/interpreter.ts';
-import type { Processor, RunExit } from '../../src/processor.ts';
+import type { Processor } from '../../src/processor.ts';
+import type { RunExit } from '../../src/processor-options.ts';
 import { amd64Codec } from './amd64-codec.ts';
 import { ALL_RIGHTS, DEVICE, FlatMachine } from './flat-machine.ts';
 import { Random } from './random.ts';
