@@ -5,7 +5,7 @@
  */
 export type { Aml } from './acpi/aml.ts';
 export * as aml from './acpi/aml.ts';
-export type { AcpiBoard } from './acpi/board.ts';
+export type { AcpiBoard, AcpiProcessor } from './acpi/board.ts';
 export type { AcpiDescription } from './acpi/description.ts';
 export type { AcpiPointer, AcpiTable } from './acpi/loader.ts';
 export * as acpiResources from './acpi/resources.ts';

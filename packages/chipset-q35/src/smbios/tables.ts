@@ -24,7 +24,7 @@ export interface SmbiosProcessors {
 }
 
 /** Refuses what is none. */
-export const isSmbiosProcessors = isShape<SmbiosProcessors>({
+const isSmbiosProcessors = isShape<SmbiosProcessors>({
   sockets: isWhole(1, 0xff),
   cores: isWhole(1),
   threads: isWhole(1),
