@@ -1,7 +1,7 @@
 /** What a boot says of guests that wait: which waits are hangs, and which are not. */
 import { assemble } from '@smm/asm';
 import { describe, expect, it } from 'vitest';
-import { Boot, BUSY_WAIT_NS, bootInPieces, runBoot } from '../src/index.ts';
+import { activityOf, Boot, BUSY_WAIT_NS, bootInPieces, runBoot } from '../src/index.ts';
 import { sleepRom } from './sleep-rom.ts';
 
 const CODE_SIZE = 0x1_0000;
@@ -55,6 +55,20 @@ describe('a processor that waits alone', () => {
     expect(report.virtualNs - report.stuck!.sinceNs).toBeGreaterThanOrEqual(BUSY_WAIT_NS);
     expect(report.stuck!.sinceNs).toBeLessThan(1e9);
     expect(report.summary).toContain('reading 0x5123');
+  });
+
+  it('is named by where its loop begins, whenever it is looked at', () => {
+    const places = [0, 1, 2].map((nops) => {
+      const report = runBoot(
+        boot(
+          `${'nop\n'.repeat(nops)}xor ax, ax\nmov ds, ax\nagain:\nmov al, [0x5123]\ntest al, al\njz again`,
+        ),
+        { budget: BUDGET },
+      );
+      expect(activityOf(report.cpus[0]!, report.stuck)).toBe(`spins at 0x${report.stuck!.rip.toString(16)}`);
+      return report.stuck!.rip - nops;
+    });
+    expect(places).toEqual([4, 4, 4]);
   });
 
   it.each([

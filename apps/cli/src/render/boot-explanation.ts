@@ -25,7 +25,7 @@ export function renderBootExplanation(request: BootRequest, explanation: BootExp
         String(cpu.id),
         hex(cpu.smbase),
         ...(reference ? [hex(reference.report.cpus[cpu.id]!.smbase)] : []),
-        activityOf(cpu),
+        activityOf(cpu, report.stuck),
       ]),
       io,
     ),

@@ -40,7 +40,12 @@ export function renderBoot(request: BootRequest, result: BootResult, io: Io): st
     wrap(`${good ? colour.green(text) : colour.red(text)}.`, io),
     table(
       ['CPU', 'SMBASE', 'SMM entries', 'what it does'],
-      report.cpus.map((cpu) => [String(cpu.id), hex(cpu.smbase), String(cpu.smmEntries), activityOf(cpu)]),
+      report.cpus.map((cpu) => [
+        String(cpu.id),
+        hex(cpu.smbase),
+        String(cpu.smmEntries),
+        activityOf(cpu, report.stuck),
+      ]),
       io,
     ),
     colour.dim(

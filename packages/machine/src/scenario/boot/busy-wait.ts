@@ -12,7 +12,7 @@ export interface BusyWait {
   readonly processor: number;
   /** Instructions in one turn of the loop. */
   readonly period: number;
-  /** An address in the loop, linear. */
+  /** The lowest address in the loop, linear: the same wherever it was looked at. */
   readonly rip: number;
   /** What it reads, linear. */
   readonly reads: readonly number[];
@@ -64,7 +64,7 @@ export class BusyWaitDetector {
     const addresses = [...new Set(reads.get(processor) ?? [])];
     const contents = addresses.map((address) => contentsAt(machine, processor, address)).join();
     const known = this.#candidate;
-    const rip = loop.rips.values().next().value!;
+    const rip = Math.min(...loop.rips);
     const same =
       known !== undefined &&
       known.processor === processor &&

@@ -5,11 +5,11 @@ import type { BootPhase } from './phase.ts';
 import type { BootSleep } from './sleep-log.ts';
 
 /**
- * One word for a boot. `shell`, `relocated`, `text`: what was asked for. `prompt`: the firmware's boot manager waits for a
- * key; `unbootable`: the firmware says that it found nothing to boot. `stuck`: one processor waits for ever
+ * One word for a boot. `shell`, `relocated`, `text`: what was asked for. `prompt`: the firmware's boot manager or a menu
+ * waits for a key; `unbootable`: the firmware says that it found nothing to boot. `stuck`: one processor waits for ever
  * ({@link BootStuck}); `idle`: every processor is halted and nothing is pending; `suspended`: in S3, and nothing will
- * wake it; `lost`: a processor executes memory
- * that holds no code; `shutdown`: a triple fault or its like; `powered-off`: the guest turned itself off; `reset`: it
+ * wake it; `lost`: a processor executes memory that holds no code; `shutdown`: a triple fault or its like;
+ * `powered-off`: the guest turned itself off; `reset`: it
  * asked for a reset that was not wanted; `unmodelled`: it did what is not modelled; `budget`: neither within the
  * instructions or the time given; `left`: whoever ran it had enough.
  */
@@ -42,7 +42,7 @@ export interface BootCpuReport extends CpuCore {
 export interface BootStuck {
   /** The processor that spins. */
   readonly processor: number;
-  /** An instruction of the loop, linear address. */
+  /** The lowest instruction of the loop, linear address. */
   readonly rip: number;
   /** Its module. */
   readonly module: ModuleLocation | undefined;
@@ -90,8 +90,9 @@ export function stuckSentence({ processor, rip, module, reads, sinceNs }: BootSt
   return `CPU ${processor} spins in ${placeOf(rip, module)}, ${what}, where nothing changes, since virtual second ${since} (for ${lasting} s)`;
 }
 
-/** What a processor does, in a few words. */
-export function activityOf({ idle, smm, rip, module }: BootCpuReport): string {
+/** What a processor does, in a few words; the one that is stuck is where its loop is. */
+export function activityOf({ id, idle, smm, rip, module }: BootCpuReport, stuck?: BootStuck): string {
+  if (stuck?.processor === id) return `spins${smm ? ' in SMM' : ''} at ${placeOf(stuck.rip, stuck.module)}`;
   const where = placeOf(Number(BigInt.asUintN(64, rip)), module);
   if (idle === 'wait-for-sipi') return 'waits for a start-up IPI';
   if (idle === 'shutdown') return `shut down at ${where}`;
