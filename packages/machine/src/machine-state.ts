@@ -225,7 +225,7 @@ export class MachineState {
   /**
    * Puts a snapshot back, or refuses it before anything is changed. Throws `SmmError`: `SNAPSHOT_VERSION` for another
    * layout, `SNAPSHOT_MACHINE` for the snapshot of another machine, `SNAPSHOT_MEMORY` for memory that this one does
-   * not have.
+   * not have; what a disk throws that was written otherwise.
    */
   restore(snapshot: MachineSnapshot): void {
     const own = { version: 2, machine: this.#identity(), ...this.#states('memory'), memory: [] };
@@ -250,7 +250,13 @@ export class MachineState {
       );
     }
     this.#parts.touched.check(snapshot.memory);
-    for (const row of this.#rows) row.restore(snapshot);
+    try {
+      for (const row of this.#rows) row.restore(snapshot);
+    } catch (error) {
+      // Only a disk refuses so late, for it alone cannot be put back: the chipset has undone what it did.
+      this.#parts.clock.restore((own as unknown as MachineSnapshot).clock);
+      throw error;
+    }
   }
 
   #states(without?: Key): Partial<Record<Key, unknown>> {
