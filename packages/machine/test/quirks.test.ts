@@ -1,4 +1,5 @@
 /** Every quirk that the catalogue says can be shown: with it the run differs as documented, without it all is well. */
+import { diagnose } from '@smm/trace';
 import { describe, expect, it } from 'vitest';
 import { diagnoseRun, QUIRKS, type RelocationOptions, type RelocationReport } from '../src/index.ts';
 import { run } from './runs.ts';
@@ -162,6 +163,14 @@ describe('faults that need company', () => {
     const modern = run(two({ quirks: ['+Q5'], edk2: '2024' })).report;
     expect(modern.outcome).toBe('wrong-smbase');
     expect(modern.cpus[1]).toMatchObject({ smbase: START });
+  });
+
+  it("Q11 shows in KVM's tracepoints alone, which do not tell of S3", () => {
+    const { events } = run(two({ accelerator: 'kvm', s3: true, quirks: ['+Q11'] }));
+    const [found, ...more] = diagnose(events.filter(({ name }) => name.startsWith('kvm_')));
+    expect([found?.id, found?.quirk, found?.causes?.map(({ quirk }) => quirk), found?.vcpu, more]).toEqual([
+      ...['hlt-left-after-smi', undefined, ['Q11'], 1, []],
+    ]);
   });
 
   it('Q7 does no harm to the 32-bit layout, where SMBASE is at 7EF8h', () => {

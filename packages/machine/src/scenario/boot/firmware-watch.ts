@@ -27,7 +27,8 @@ export class FirmwareWatch {
   #dxeCore: LoadedImage | undefined;
   #learnedAt = Number.NEGATIVE_INFINITY;
   #learnEvery: number = LEARN_EVERY[0];
-  #lookedAt = 0;
+  /** Looks come at fixed instruction counts, so that a boot continued from a snapshot takes the same course. */
+  #lookedIn = 0;
 
   constructor(machine: Machine) {
     this.#machine = machine;
@@ -68,8 +69,9 @@ export class FirmwareWatch {
   follow(printed: boolean): void {
     const { phases } = this;
     const { retired, chipsetSmis } = this.#machine;
-    if (retired < this.#lookedAt + PHASE_EVERY) return;
-    this.#lookedAt = retired;
+    const period = Math.floor(retired / PHASE_EVERY);
+    if (period === this.#lookedIn) return;
+    this.#lookedIn = period;
     if (phases.phase === 'OS' || isBeyondFirmware(this.#machine, 0)) {
       phases.see('OS', chipsetSmis);
       return;
