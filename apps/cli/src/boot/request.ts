@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { cpuModel } from '@smm/cpu-core';
 import type { Output } from '@smm/files';
 import { type BootGoal, type BootOptions, DEFAULT_HOST, findHost } from '@smm/machine';
+import { SmmError } from '@smm/x86-defs';
 import type { Io } from '../io.ts';
 import { acceleratorOf, type ConfigurationFlags, scheduleOf } from '../options.ts';
 import type { PflashDrive } from '../qemu/flash.ts';
@@ -87,6 +88,7 @@ const LARGEST_FW_CFG = 0x100_0000;
 /** Makes sense of the options and reads the images. Throws `UsageError`s. */
 export function bootRequest(flags: BootFlags, io: Io, host: BootHost): BootRequest {
   const qemu = qemuSettings(flags.qemu ?? []);
+  refuseUnmodelled(withUnknownCpu(qemu));
   const goal = goalOf(flags.until);
   const machine = machineOf(flags, qemu, io);
   const timeout = flags.timeout === undefined ? undefined : secondsOf(flags.timeout);
@@ -96,7 +98,6 @@ export function bootRequest(flags: BootFlags, io: Io, host: BootHost): BootReque
         ? undefined
         : DEFAULT_BUDGET
       : wholeNumber('--budget', flags.budget);
-  refuseUnmodelled(qemu);
   const serial = serialOf(qemu, flags, io);
   const debug = debugOf(qemu, flags, io);
   const { code, vars, varsOut } = imagesOf(flags, qemu, io, host);
@@ -186,6 +187,20 @@ function machineOf(flags: BootFlags, qemu: QemuSettings, io: Io): Omit<BootOptio
 }
 
 /** `-cpu`; `host` is the processor of the modelled host. Throws `UsageError` for one without what `enforce` demands. */
+/** A CPU model that nobody knows joins the options that are refused, if there are others. */
+function withUnknownCpu(qemu: QemuSettings): QemuSettings {
+  const { cpu, unmodelled } = qemu;
+  if (cpu === undefined || unmodelled.length === 0 || /^host(,|$)/.test(cpu)) return qemu;
+  try {
+    cpuModel(cpu);
+    return qemu;
+  } catch (error) {
+    if (!SmmError.isInstance(error)) throw error;
+    const note = `${error.message}. ${error.fix.replace(/\.$/, '')}`;
+    return { ...qemu, unmodelled: [...unmodelled, { text: `-cpu ${cpu}`, note }] };
+  }
+}
+
 function cpuOf(
   { cpu, enforce, program }: QemuSettings,
   accelerator: 'tcg' | 'kvm',

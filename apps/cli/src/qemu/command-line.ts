@@ -1,7 +1,9 @@
 /** Takes QEMU's options out of a command line, in any order with ours and as pasted with the name of the program. */
 import { namesTrace } from '../trace-file.ts';
 import { UsageError } from '../usage-error.ts';
-import { OPTION_ALIASES, optionNames, takesValue } from './table.ts';
+import { unmodelledInWords } from './listing.ts';
+import { qemuSettings } from './settings.ts';
+import { OPTION_ALIASES, optionNames, PROGRAM, takesValue } from './table.ts';
 
 /** A command line of `smm boot`, sorted. */
 export interface SortedArguments {
@@ -13,14 +15,15 @@ export interface SortedArguments {
 
 /** Option of our parser that carries {@link SortedArguments.qemu}. */
 export const QEMU_OPTION = '--qemu';
-/** What stands among them for the name of the program. */
-export const PROGRAM = '-program';
-
-const PROGRAM_NAME = /^(?:.*\/)?qemu-system-(x86_64|i386)$/;
+/** QEMU's program: of a distribution, of Windows, and as RHEL and Proxmox call it. */
+const PROGRAM_NAME = /^(?:.*[\\/])?(?:qemu-system-(x86_64|i386)(?:\.exe)?|(?:qemu-)?(kvm))$/;
+/** What stands before a program in logs of libvirt and in shells: variables, and `sudo`. */
+const BEFORE_PROGRAM = /^(?:[A-Za-z_]\w*=.*|sudo)$/s;
 
 /** A command line that begins with QEMU's program is one of `boot`. */
 export function bootIfQemu(args: readonly string[]): readonly string[] {
-  return PROGRAM_NAME.test(args[0] ?? '') ? ['boot', ...args] : args;
+  const first = args.findIndex((arg) => !BEFORE_PROGRAM.test(arg));
+  return PROGRAM_NAME.test(args[first] ?? '') ? ['boot', ...args.slice(first)] : args;
 }
 
 /**
@@ -31,9 +34,11 @@ export function bootIfQemu(args: readonly string[]): readonly string[] {
  */
 export function sortArguments(args: readonly string[], own: ReadonlyMap<string, boolean>): SortedArguments {
   const sorted: { own: string[]; qemu: string[] } = { own: [], qemu: [] };
+  const unknown: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
-    const program = PROGRAM_NAME.exec(arg)?.[1];
+    const [, system, kvm] = PROGRAM_NAME.exec(arg) ?? [];
+    const program = system ?? kvm;
     if (program !== undefined && sorted.own.length === 0 && sorted.qemu.length === 0) {
       sorted.qemu.push(`${PROGRAM}=${program}`);
       continue;
@@ -51,8 +56,10 @@ export function sortArguments(args: readonly string[], own: ReadonlyMap<string, 
     if (mine !== undefined && (theirs === undefined || namesTrace(value ?? ''))) {
       sorted.own.push(name.length === 2 ? arg : `-${name}${attached === undefined ? '' : `=${attached}`}`);
       if (mine && attached === undefined && value !== undefined) sorted.own.push(args[++i]!);
-    } else if (theirs === undefined) throw unknown(arg, own);
-    else if (!theirs) sorted.qemu.push(name);
+    } else if (theirs === undefined) {
+      unknown.push(arg);
+      if (attached === undefined && value !== undefined && !value.startsWith('-')) i++;
+    } else if (!theirs) sorted.qemu.push(name);
     else if (value === undefined) {
       throw new UsageError(`${arg} wants a value, and the command line ends`, 'See smm boot --options.');
     } else {
@@ -60,19 +67,43 @@ export function sortArguments(args: readonly string[], own: ReadonlyMap<string, 
       if (attached === undefined) i++;
     }
   }
+  if (unknown.length > 0) throw unknownOptions(unknown, own, sorted.qemu);
   return sorted;
 }
 
-function unknown(arg: string, own: ReadonlyMap<string, boolean>): UsageError {
+/** All that is wrong with a line at once: what nobody knows, and what is known and not modelled. */
+function unknownOptions(
+  args: readonly string[],
+  own: ReadonlyMap<string, boolean>,
+  qemu: readonly string[],
+): UsageError {
+  const names = args.map((arg) => `'${arg}'`).join(', ');
+  const hints = args.flatMap((arg) => meant(arg, own) ?? []);
+  const hint = args.length === 1 ? hints.map((name) => `Did you mean ${name}? `) : [];
+  const like = args.length > 1 && hints.length > 0 ? [`Alike are ${hints.join(', ')}. `] : [];
+  const refused = unmodelledWords(qemu);
+  return new UsageError(
+    `unknown option${args.length === 1 ? '' : 's'} ${names}${refused === undefined ? '' : `; ${refused}`}`,
+    `${[...hint, ...like].join('')}smm boot --options lists QEMU's, smm boot --help ours.`,
+  );
+}
+
+function unmodelledWords(qemu: readonly string[]): string | undefined {
+  try {
+    return unmodelledInWords(qemuSettings(qemu));
+  } catch (error) {
+    if (error instanceof UsageError) return undefined; // it is said once the options are known
+    throw error;
+  }
+}
+
+/** The option that a misspelt one is like. */
+function meant(arg: string, own: ReadonlyMap<string, boolean>): string | undefined {
   const name = arg.replace(/^--?/, '').replace(/=.*/s, '');
   const known = [...own.keys(), ...optionNames()].map((each) => each.replace(/^--?/, ''));
   const distance = (each: string): number => editDistance(name.toLowerCase(), each.toLowerCase());
   const near = [...new Set(known)].sort((a, b) => distance(a) - distance(b))[0]!;
-  const alike = distance(near) <= Math.max(1, Math.floor(name.length / 3));
-  return new UsageError(
-    `unknown option '${arg}'`,
-    `${alike ? `Did you mean -${near}? ` : ''}smm boot --options lists QEMU's, smm boot --help ours.`,
-  );
+  return distance(near) <= Math.max(1, Math.floor(name.length / 3)) ? `-${near}` : undefined;
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours from one word to another. */

@@ -34,12 +34,17 @@ export function ignoredLine({ ignored }: QemuSettings): string | undefined {
   return `Ignored, since nothing here depends on it: ${ignored.map(({ text }) => text).join('; ')}.`;
 }
 
-/** Throws a `UsageError` that names every option that matters and is not modelled. */
-export function refuseUnmodelled({ unmodelled }: QemuSettings): void {
-  if (unmodelled.length === 0) return;
+/** Every option that matters and is not modelled, in words; undefined if there is none. */
+export function unmodelledInWords({ unmodelled }: QemuSettings): string | undefined {
+  if (unmodelled.length === 0) return undefined;
   const each = ({ text, note }: LeftOut): string => `${text} (${note})`;
-  throw new UsageError(
-    `${unmodelled.length === 1 ? 'one option matters and is' : `${unmodelled.length} options matter and are`} not modelled: ${unmodelled.map(each).join('; ')}`,
-    'smm boot --options lists what is.',
-  );
+  const many =
+    unmodelled.length === 1 ? 'one option matters and is' : `${unmodelled.length} options matter and are`;
+  return `${many} not modelled: ${unmodelled.map(each).join('; ')}`;
+}
+
+/** Throws a `UsageError` that names every option that matters and is not modelled. */
+export function refuseUnmodelled(settings: QemuSettings): void {
+  const words = unmodelledInWords(settings);
+  if (words !== undefined) throw new UsageError(words, 'smm boot --options lists what is.');
 }

@@ -1,11 +1,10 @@
 /** What QEMU's options on a command line ask for, sorted by the table. */
 import { wholeNumber } from '../qemu-values.ts';
 import { UsageError } from '../usage-error.ts';
-import { PROGRAM } from './command-line.ts';
 import { DISK_DRIVERS, type DiskSetting, diskSettings, drivesUsed, RNG_DRIVERS, slotOf } from './disks.ts';
 import { flashDrives, type PflashDrive } from './flash.ts';
 import { isOn, joined, type KeyValues, keyValues } from './keyval.ts';
-import { type QemuOption, rowOf } from './table.ts';
+import { PROGRAM, type QemuOption, rowOf } from './table.ts';
 
 /** A file for the firmware by `-fw_cfg`. */
 interface FwCfgSetting {
@@ -139,6 +138,8 @@ class Reader {
   readonly #fwCfg: FwCfgSetting[] = [];
   readonly #folders: string[] = [];
   readonly #rest: Partial<Draft> = {};
+  /** A QEMU whose name ends in `kvm` takes that accelerator where none is named. */
+  #defaultAccel: 'kvm' | undefined;
 
   read(options: readonly string[]): QemuSettings {
     for (const option of options) {
@@ -151,6 +152,9 @@ class Reader {
     for (const [key, value] of this.#machine) {
       if (!key.startsWith('smp.') || this.#smp.has(key.slice(4))) continue;
       this.#smp.set(key.slice(4), value);
+    }
+    if (this.#defaultAccel && !this.#accel.has('accel') && !this.#machine.has('accel')) {
+      this.#accel.set('accel', this.#defaultAccel);
     }
     const size = this.#machine.get('memory') ?? this.#machine.get('memory.size');
     const serials = this.#serials.map((back) => this.#backEnd('-serial', back));
@@ -196,8 +200,10 @@ class Reader {
 
   /** Takes one option; `text` is how the user would write it. */
   #take(name: string, value: string, text: string): void {
-    if (name === PROGRAM) this.#rest.program = value === 'i386' ? 'i386' : 'x86_64';
-    else if (BY_MEMBER.has(name)) this.#takeMembers(name, value);
+    if (name === PROGRAM) {
+      this.#rest.program = value === 'i386' ? 'i386' : 'x86_64';
+      this.#defaultAccel = value === 'kvm' ? 'kvm' : undefined;
+    } else if (BY_MEMBER.has(name)) this.#takeMembers(name, value);
     else if (name === '-global') this.#takeGlobal(value);
     else if (name === '-cpu') this.#takeCpu(value);
     else if (name === '-device') this.#takeDevice(value, text);
@@ -420,7 +426,11 @@ class Reader {
       throw new UsageError(`${option} chardev:${id}: there is no -chardev with id=${id}`, 'Give one.');
     }
     if (kind === 'null') return 'none';
-    return kind === 'file' ? `file:${values?.get('path') ?? ''}` : kind;
+    if (kind === 'file') return `file:${values?.get('path') ?? ''}`;
+    if (kind === 'stdio') return kind;
+    const note = 'use stdio, null or file,path=FILE';
+    this.#unmodelled.push({ text: `-chardev ${kind},id=${id} for ${option}`, note });
+    return 'none';
   }
 
   #flash(): PflashDrive[] {

@@ -42,6 +42,12 @@ export const QEMU_OPTIONS: readonly QemuOption[] = [
   ...rows('done', 'there is SMM always', '-machine smm=on|auto|yes|true|1'),
   ...rows('unmodelled', 'leave it out: there is SMM always', '-machine smm'),
   ...rows(
+    'unmodelled',
+    'use kernel_irqchip=on or off',
+    '-machine kernel[_-]irqchip=split',
+    '-accel kernel[_-]irqchip=split',
+  ),
+  ...rows(
     'done',
     'of KVM: where the interrupt controllers are',
     '-machine kernel_irqchip',
@@ -207,7 +213,7 @@ export const QEMU_OPTIONS: readonly QemuOption[] = [
   ...rows('ignored', WINDOW, '-boot splash'),
   ...rows('unmodelled', 'use menu, splash-time, reboot-timeout or strict', '-boot *'),
   // Left out.
-  ...rows('ignored', 'firmware is not told', '-name ...', '-numa ...'),
+  ...rows('ignored', 'firmware is not told', '-name ...', '-numa ...', '-id ...'),
   ...rows(
     'ignored',
     'there are none by default',
@@ -322,6 +328,9 @@ export const QEMU_OPTIONS: readonly QemuOption[] = [
     '-win2k-hack',
   ),
 ];
+
+/** What stands among the options for the name of the program. */
+export const PROGRAM = '-program';
 
 /** Other names of QEMU's options, and of ours before QEMU's were read here. */
 export const OPTION_ALIASES: ReadonlyMap<string, string> = new Map([

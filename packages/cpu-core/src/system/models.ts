@@ -323,12 +323,23 @@ function findRow(
   };
 }
 
+/** Models that QEMU 7.2 does not have, and its own that is the nearest: levels of the x86-64 ABI, as Proxmox has them. */
+const NEAREST: ReadonlyMap<string, string> = new Map([
+  ['x86-64-v1', 'qemu64'],
+  ['x86-64-v2', 'Nehalem'],
+  ['x86-64-v2-AES', 'Westmere'],
+  ['x86-64-v3', 'Haswell'],
+  ['x86-64-v4', 'Skylake-Server'],
+]);
+
 /** Names closest to a mistyped one: same start or contained. */
 function candidates(name: string, names: Iterable<string>): string[] {
+  const nearest = NEAREST.get(name);
+  if (nearest !== undefined) return [nearest];
   const wanted = name.toLowerCase();
-  const all = [...names];
-  const near = all.filter((n) => n.includes(wanted.slice(0, 3)) || wanted.includes(n));
-  return near.length > 0 ? near : all;
+  const all = [...names].map((n) => ({ name: n, lower: n.toLowerCase() }));
+  const near = all.filter(({ lower }) => lower.includes(wanted.slice(0, 3)) || wanted.includes(lower));
+  return (near.length > 0 ? near : all).map((each) => each.name);
 }
 
 /**
@@ -341,11 +352,12 @@ export function cpuModel(spec: string): CpuModel {
   const [name = '', ...options] = spec.split(',');
   const found = findRow(name);
   if (found === undefined) {
-    const names = candidates(name, CPU_MODELS);
+    const unversioned = CPU_MODELS.filter((model) => !/-v\d+$/.test(model));
+    const names = candidates(name, unversioned);
     throw new SmmError(
       'CPU_MODEL_UNKNOWN',
       `no CPU model named '${name}'`,
-      `Use one of: ${names.join(', ')}.`,
+      `${names.length === 1 ? 'The nearest is' : 'Use one of:'} ${names.join(', ')}.`,
       { name, candidates: names },
     );
   }
