@@ -19,6 +19,7 @@ const LONGEST_FUNCTION = 0x1000;
 /** Watches one machine's RAM; ask it now and then. */
 export class BdsWatch {
   readonly #ram: MemoryRegion;
+  readonly #words: Uint32Array;
   readonly #imageAt: (address: number) => LoadedImage | undefined;
   /** Address of the list of protocols in the DXE core's data. */
   #list: number | undefined;
@@ -30,6 +31,7 @@ export class BdsWatch {
    */
   constructor(ram: MemoryRegion, imageAt: (address: number) => LoadedImage | undefined) {
     this.#ram = ram;
+    this.#words = new Uint32Array(ram.bytes.buffer, ram.bytes.byteOffset, ram.bytes.length >>> 2);
     this.#imageAt = imageAt;
   }
 
@@ -45,10 +47,9 @@ export class BdsWatch {
     this.#function ??= this.#findFunction(fields, this.#list);
     if (this.#function === undefined) return false;
     const [from, to] = this.#function;
-    for (let at = rsp - (rsp % 4); at < rsp + STACK_BYTES; at += 4) {
-      const word = fields.u32(at);
+    const first = (rsp - this.#ram.start) >>> 2;
+    for (const word of this.#words.subarray(first, first + STACK_BYTES / 4))
       if (word > from && word < to && isBehindCall(fields, word)) return true;
-    }
     return false;
   }
 
