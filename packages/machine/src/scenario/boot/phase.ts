@@ -5,8 +5,8 @@
 import type { FirmwareFileKind } from './firmware-volumes.ts';
 
 /**
- * Phases in order; `reset` until the first module is recognised, `BIOS` where firmware without modules prints, `OS` when
- * paging is an operating system's.
+ * Phases in order; `reset` until the first module is recognised, `BIOS` where firmware without modules prints, `OS`
+ * when paging is an operating system's.
  */
 export const BOOT_PHASES = ['reset', 'BIOS', 'SEC', 'PEI', 'DXE', 'BDS', 'shell', 'OS'] as const;
 

@@ -100,7 +100,9 @@ const SILENCE = {
 /** Part of the time in which a guest that waits executes at most. */
 const WAITING = 0.5;
 
-/** One boot with its surroundings. Throws `SmmError` `OPTION_VALUE` for options that are none, and what `Boot` throws. */
+/**
+ * One boot with its surroundings. Throws `SmmError` `OPTION_VALUE` for options that are none, and what `Boot` throws.
+ */
 export class BootSession {
   /** The machine with its firmware. */
   readonly boot: Boot;
