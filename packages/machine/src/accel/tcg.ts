@@ -24,7 +24,7 @@ import {
   WALK_PAGE_FAULT,
 } from '@smm/mmu-ept';
 import type { GuestBus } from '../platform/guest-bus.ts';
-import { type PagingFeatures, pagingStateOf } from '../platform/paging.ts';
+import { type PagingFeatures, pagingStateOf, takeRegisters } from '../platform/paging.ts';
 import type { Accelerator } from './accelerator.ts';
 
 /** What the accelerator works on. */
@@ -124,12 +124,7 @@ export class TcgAccelerator implements Accelerator, PageWalker {
 
   translate(request: TranslateRequest, out: TranslateResult): void {
     const paging = this.#paging;
-    paging.cr0 = request.cr0;
-    paging.cr3 = request.cr3;
-    paging.cr4 = request.cr4;
-    paging.efer = request.efer;
-    paging.rflagsAc = request.rflagsAc;
-    paging.pdptes = request.pdptes;
+    takeRegisters(paging, request);
     const tables = this.#tables;
     tables.smm = request.smm;
     tables.attrs = request.processor | (request.smm ? TX_SMM : 0) | (request.debug ? TX_DEBUG : 0);

@@ -4,15 +4,11 @@ import {
   AS_NORMAL,
   AS_SMM,
   GuestWalker,
-  type HostMemory,
   identityMapState,
   NestedWalker,
   type PagingState,
   pageFaultErrorCode,
   QEMU_IDENTITY_MAP_GPA,
-  RIGHT_EXEC,
-  RIGHT_READ,
-  RIGHT_WRITE,
   SlotTableMemory,
   TdpMmu,
   type TdpMmuState,
@@ -24,9 +20,10 @@ import {
   WALK_PAGE_FAULT,
 } from '@smm/mmu-ept';
 import { CR0_PG } from '@smm/x86-defs';
-import { pagingStateOf } from '../../platform/paging.ts';
+import { pagingStateOf, takeRegisters } from '../../platform/paging.ts';
 import { VMX_EXIT } from './exits.ts';
 import {
+  hostMemoryOf,
   KVM_APIC_ACCESS,
   KVM_FAULT,
   KVM_MMIO,
@@ -52,19 +49,13 @@ export class EptStrategy implements KvmMmu {
 
   constructor(parts: KvmMmuParts) {
     this.#parts = parts;
-    const { pages, features, written } = parts.ports;
+    const { pages, features } = parts.ports;
     this.#tdp = new TdpMmu(parts.slots, pages, {
       accessedDirty: false,
       executeOnly: false,
       hostMaxPhyAddr: 46,
     });
-    const host: HostMemory = {
-      read32: (address) => pages.read32(address),
-      write32: (address, value) => {
-        pages.write32(address, value);
-        written(address, 4);
-      },
-    };
+    const host = hostMemoryOf(parts.ports);
     this.#walker = new NestedWalker(host);
     this.#softwareTables = new SlotTableMemory(parts.slots, host, AS_NORMAL);
     this.#softwareWalker = new GuestWalker(this.#softwareTables);
@@ -77,14 +68,7 @@ export class EptStrategy implements KvmMmu {
     const { smm, processor } = request;
     const identity = !ports.options.unrestrictedGuest && (request.cr0 & CR0_PG) === 0;
     const paging = identity ? this.#identity : this.#paging;
-    if (!identity) {
-      paging.cr0 = request.cr0;
-      paging.cr3 = request.cr3;
-      paging.cr4 = request.cr4;
-      paging.efer = request.efer;
-      paging.rflagsAc = request.rflagsAc;
-      paging.pdptes = request.pdptes;
-    }
+    if (!identity) takeRegisters(paging, request);
     for (let tries = 0; tries < MAX_EXITS; tries++) {
       const t = this.#walker.walk(
         this.#tdp.tables(smm),
@@ -96,13 +80,7 @@ export class EptStrategy implements KvmMmu {
       );
       answer.gpaPage = t.gpa - (t.gpa & 0xfff);
       if (t.outcome === TRANSLATE_OK) {
-        const apicAccess = t.hostPage === this.#parts.apicAccessHostPage; // a debug walk looks through it
-        answer.kind = apicAccess ? KVM_APIC_ACCESS : KVM_RAM;
-        answer.hostPage = t.hostPage;
-        answer.pageSize = t.pageSizeBytes;
-        answer.readable = (t.tlbRights & RIGHT_READ) !== 0;
-        answer.writable = (t.tlbRights & RIGHT_WRITE) !== 0;
-        answer.executable = (t.tlbRights & RIGHT_EXEC) !== 0;
+        answer.found(t, this.#parts.apicAccessHostPage);
         return;
       }
       if (t.outcome === TRANSLATE_PAGE_FAULT) {

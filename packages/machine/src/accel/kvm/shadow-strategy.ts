@@ -3,9 +3,6 @@
  */
 import type { TranslateRequest } from '@smm/cpu-core';
 import {
-  RIGHT_EXEC,
-  RIGHT_READ,
-  RIGHT_WRITE,
   ShadowMmu,
   type ShadowMmuState,
   TRANSLATE_APIC_ACCESS,
@@ -13,13 +10,13 @@ import {
   TRANSLATE_PAGE_FAULT,
 } from '@smm/mmu-ept';
 import { CR0_PG, PF_VECTOR } from '@smm/x86-defs';
-import { pagingStateOf } from '../../platform/paging.ts';
+import { pagingStateOf, takeRegisters } from '../../platform/paging.ts';
 import { INTR_INFO_PAGE_FAULT, VMX_EXIT } from './exits.ts';
 import {
+  hostMemoryOf,
   KVM_APIC_ACCESS,
   KVM_FAULT,
   KVM_MMIO,
-  KVM_RAM,
   KVM_SHUTDOWN,
   type KvmAnswer,
   type KvmMmu,
@@ -37,13 +34,9 @@ export class ShadowStrategy implements KvmMmu {
 
   constructor(parts: KvmMmuParts) {
     this.#parts = parts;
-    const { pages, features, written } = parts.ports;
+    const { pages, features } = parts.ports;
     this.#shadow = new ShadowMmu(parts.slots, {
-      read32: (address) => pages.read32(address),
-      write32: (address, value) => {
-        pages.write32(address, value);
-        written(address, 4);
-      },
+      ...hostMemoryOf(parts.ports),
       allocateTablePage: () => pages.allocateTablePage(),
       freeTablePage: (address) => pages.freeTablePage(address),
     });
@@ -56,23 +49,12 @@ export class ShadowStrategy implements KvmMmu {
     const { smm, processor, linear, user } = request;
     const access = request.access as 0 | 1 | 2;
     const paging = this.#paging;
-    paging.cr0 = request.cr0;
-    paging.cr3 = request.cr3;
-    paging.cr4 = request.cr4;
-    paging.efer = request.efer;
-    paging.rflagsAc = request.rflagsAc;
-    paging.pdptes = request.pdptes;
+    takeRegisters(paging, request);
     for (let tries = 0; tries < MAX_FAULTS; tries++) {
       const t = this.#shadow.translate(paging, smm, linear, access, user, request.debug);
       if (t.outcome === TRANSLATE_OK) {
-        const apicAccess = t.hostPage === this.#parts.apicAccessHostPage; // a debug walk looks through it
-        answer.kind = apicAccess ? KVM_APIC_ACCESS : KVM_RAM;
+        answer.found(t, this.#parts.apicAccessHostPage);
         answer.gpaPage = t.gpa;
-        answer.hostPage = t.hostPage;
-        answer.pageSize = t.pageSizeBytes;
-        answer.readable = (t.tlbRights & RIGHT_READ) !== 0;
-        answer.writable = (t.tlbRights & RIGHT_WRITE) !== 0;
-        answer.executable = (t.tlbRights & RIGHT_EXEC) !== 0;
         return;
       }
       if (t.outcome === TRANSLATE_APIC_ACCESS) {

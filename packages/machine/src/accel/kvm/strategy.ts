@@ -1,6 +1,13 @@
 /** How the KVM model translates: the contract of its two MMUs. */
 import type { TranslateRequest } from '@smm/cpu-core';
-import type { MemorySlots } from '@smm/mmu-ept';
+import {
+  type HostMemory,
+  type MemorySlots,
+  RIGHT_EXEC,
+  RIGHT_READ,
+  RIGHT_WRITE,
+  type Translation,
+} from '@smm/mmu-ept';
 import type { ExitTrace } from './exits.ts';
 import type { KvmPorts } from './kvm.ts';
 
@@ -35,6 +42,27 @@ export class KvmAnswer {
   errorCode = 0;
   /** `KVM_SHUTDOWN`: why. */
   reason = '';
+
+  /** A walk ended well. A debugger's goes through the APIC-access page, whose host page is given, and says so. */
+  found(t: Translation, apicAccessHostPage: number): void {
+    this.kind = t.hostPage === apicAccessHostPage ? KVM_APIC_ACCESS : KVM_RAM;
+    this.hostPage = t.hostPage;
+    this.pageSize = t.pageSizeBytes;
+    this.readable = (t.tlbRights & RIGHT_READ) !== 0;
+    this.writable = (t.tlbRights & RIGHT_WRITE) !== 0;
+    this.executable = (t.tlbRights & RIGHT_EXEC) !== 0;
+  }
+}
+
+/** The machine's memory for what KVM writes there on the guest's behalf, and tables of its own. */
+export function hostMemoryOf({ pages, written }: KvmPorts): HostMemory {
+  return {
+    read32: (address) => pages.read32(address),
+    write32: (address, value) => {
+      pages.write32(address, value);
+      written(address, 4);
+    },
+  };
 }
 
 /** What both MMUs are built from. */
