@@ -1,7 +1,7 @@
 /**
  * What a processor remembers of translations, as bytes of a snapshot. The guest can notice it: an entry outlives the
- * tables it was made from until it is dropped, and without it a walk sets flags, or exits. 16 bytes each: linear address
- * (64-bit float), host page (32 bit), kind and rights (32 bit), little-endian.
+ * tables it was made from until it is dropped, and without it a walk sets flags, or exits. 16 bytes each: linear
+ * address (64-bit float), host page (32 bit), kind and rights (32 bit), little-endian.
  */
 import { SmmError } from '@smm/x86-defs';
 import { TLB_ADDEND, TLB_EXEC_TAG, TLB_GUARDED, TLB_WATCHED, TLB_WRITE_TAG } from './tlb.ts';
