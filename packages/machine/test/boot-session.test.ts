@@ -9,6 +9,7 @@ import {
   type SessionHost,
   VarsKeeper,
 } from '../src/index.ts';
+import { sleepRom } from './sleep-rom.ts';
 
 describe('keys', () => {
   it('reach the guest, except behind Ctrl-A', () => {
@@ -199,6 +200,26 @@ describe('a session', () => {
     session.stop();
     session.stop();
     expect(kept).toBe(1);
+  });
+
+  it('waits in S3 where somebody may press the power button, without work, and keeps his keys', async () => {
+    const sleeper = { ...machine(flash(sleepRom())), cpus: 2 };
+    const alone = await new BootSession({ machine: sleeper, host: host() }).run();
+    expect(alone.report.outcome).toBe('suspended');
+    let rests = 0;
+    const session: BootSession = new BootSession({
+      ...{ machine: sleeper, attended: true },
+      host: {
+        ...host(),
+        rest: async () => {
+          session.send(0x61);
+          if (++rests === 3) session.pressPowerButton();
+        },
+      },
+    });
+    const { report } = await session.run();
+    expect([report.outcome, report.sleeps[0]?.wokenBy, rests >= 3]).toEqual(['idle', 'power button', true]);
+    expect(session.boot.serial.room).toBe(0); // the first key reached the port when it had power again
   });
 
   it('ends when it reaches its goal, its budget or its time', async () => {
