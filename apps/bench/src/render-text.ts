@@ -3,6 +3,7 @@ import CliTable from 'cli-table3';
 import { peersOf, type Report } from './report.ts';
 import {
   curveTable,
+  ENOUGH_FOR_RANGE,
   enduranceTable,
   figureTables,
   growthTable,
@@ -27,6 +28,9 @@ function renderTable({ title, head, rows }: Table): string {
   return [title, ...lines.map((line) => line.trimEnd())].join('\n');
 }
 
+/** Load that the benchmark does not make by itself: it runs one thing at a time. */
+const BUSY = 1.5;
+
 /** One paragraph: where, when, with what. */
 export function describeRun({ host, effort, measuredAt, measurements }: Report): string {
   const peers = peersOf(measurements)
@@ -34,7 +38,10 @@ export function describeRun({ host, effort, measuredAt, measurements }: Report):
     .map(({ name, version }) => `${name} ${version}`);
   return (
     `${host.processor}, ${host.processors} processors, Node ${host.node}, load ${host.load}, ${measuredAt}; ` +
-    `medians of ${effort.samples} rounds of about ${effort.seconds} CPU seconds each, ± half the range. ` +
+    `medians of ${effort.samples} rounds of about ${effort.seconds} CPU seconds each${effort.samples < ENOUGH_FOR_RANGE ? '' : ', ± half the range'}. ` +
+    (host.load > BUSY
+      ? `The host was busy with other work too (load ${host.load}): figures may be off. `
+      : '') +
     'CPU time is user and system time of all threads; a REP counts as one instruction.' +
     (peers.length > 0 ? ` ${peers.join(', ')}.` : '')
   );

@@ -128,10 +128,9 @@ export interface KernelRuns {
   readonly failure?: Pick<Measurement, 'status' | 'note'>;
 }
 
-/** Whether an emulator has what a kernel needs. */
-function canRun(peer: Peer, kernel: Kernel): boolean {
-  const needs = kernel.needs ?? [];
-  return peer.bits.includes(kernel.bits) && needs.every((need) => peer.offers.includes(need));
+/** Whether an emulator has what a kernel needs, but for the width of its code. */
+function hasNeeds(peer: Peer, { needs = [] }: Kernel): boolean {
+  return needs.every((need) => peer.offers.includes(need));
 }
 
 interface Run extends KernelRuns {
@@ -154,11 +153,13 @@ export async function runKernels(
   for (const peer of peers) versions.set(peer, await peer.version());
   const runs = kernels.flatMap((kernel) =>
     peers
-      .filter((peer) => canRun(peer, kernel))
+      .filter((peer) => hasNeeds(peer, kernel))
       .map((peer): Run => {
         const version = versions.get(peer);
-        const missing = { failure: { status: 'missing', note: 'not installed' } } as const;
-        return { peer, kernel, version, costs: [], ...(version === undefined && missing) };
+        const note = peer.bits.includes(kernel.bits)
+          ? version === undefined && 'not installed'
+          : `runs ${peer.bits.join(' and ')}-bit code only`;
+        return { peer, kernel, version, costs: [], ...(note && { failure: { status: 'missing', note } }) };
       }),
   );
   const known: References = new Map();

@@ -19,9 +19,12 @@ function figure(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }
 
+/** Samples of which a range says something. */
+export const ENOUGH_FOR_RANGE = 3;
+
 /** Half of the range relative to the middle, in percent. */
-function spreadText({ median, min, max }: Spread): string {
-  if (min === max) return '';
+function spreadText({ median, min, max }: Spread, rounds: number): string {
+  if (min === max || rounds < ENOUGH_FOR_RANGE) return '';
   const percent = ((max - min) / 2 / median) * 100;
   return ` ±${percent < 10 ? percent.toFixed(1) : percent.toFixed(0)}%`;
 }
@@ -53,7 +56,7 @@ const cell = (row: Measurement | undefined): string => {
   if (row === undefined) return '';
   return row.value === undefined
     ? MISSING[row.status]
-    : `${figure(row.value.median)}${spreadText(row.value)}`;
+    : `${figure(row.value.median)}${spreadText(row.value, row.samples.length)}`;
 };
 
 function pivot(title: string, rows: readonly Measurement[]): Table {
@@ -101,7 +104,7 @@ function unitText(unit: Unit): string {
 }
 
 /** Ratios of one emulator against the others, kernel by kernel. */
-export function ratioTables({ ratios }: Report): Table[] {
+export function ratioTables({ ratios, effort }: Report): Table[] {
   return ['smm-tier1', 'smm-tier0'].flatMap((peer) => {
     const mine = ratios.filter((ratio) => ratio.peer === peer);
     if (mine.length === 0) return [];
@@ -115,7 +118,9 @@ export function ratioTables({ ratios }: Report): Table[] {
         name,
         ...against.map((other) => {
           const found = mine.find((r) => r.suite === suite && r.name === name && r.against === other);
-          return found === undefined ? '' : `${figure(found.ratio.median)}${spreadText(found.ratio)}`;
+          return found === undefined
+            ? ''
+            : `${figure(found.ratio.median)}${spreadText(found.ratio, effort.samples)}`;
         }),
       ]),
     };

@@ -11,12 +11,12 @@ const row = (peer: string, name: string, figures: number[]) =>
   measured({ suite: 'hot', name, peer, unit: 'MIPS', version: '9.9' }, figures);
 
 const report = reportOf(
-  { samples: 2, seconds: 1 },
+  { samples: 3, seconds: 1 },
   [
-    row('smm-tier1', 'alu32', [1200, 1000]),
-    row('smm-tier1', 'alu64', [600, 600]),
-    row('qemu-tcg', 'alu32', [600, 500]),
-    row('qemu-tcg', 'alu64', [300, 200]),
+    row('smm-tier1', 'alu32', [1200, 1100, 1000]),
+    row('smm-tier1', 'alu64', [600, 600, 600]),
+    row('qemu-tcg', 'alu32', [600, 550, 500]),
+    row('qemu-tcg', 'alu64', [300, 240, 200]),
     {
       suite: 'hot',
       name: 'alu32',
@@ -46,6 +46,14 @@ describe('the text', () => {
     expect(text).toContain('qemu-tcg 9.9');
     expect(text).toMatch(/bochs +missing +not installed/);
   });
+});
+
+it('two rounds have no spread, and a busy host is told', () => {
+  const short = reportOf({ samples: 2, seconds: 1 }, [row('smm-tier1', 'alu32', [1200, 1000])]);
+  const text = renderReport({ ...short, host: { ...short.host, load: 21 } });
+  expect(text).not.toContain('±');
+  expect(text).toContain('busy with other work too (load 21)');
+  expect(renderReport({ ...short, host: { ...short.host, load: 1.1 } })).not.toContain('busy');
 });
 
 describe('Markdown', () => {

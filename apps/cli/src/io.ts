@@ -13,6 +13,8 @@ export interface Io {
   readonly errIsTerminal: boolean;
   /** Columns of the terminal; undefined if there is none. */
   readonly columns: number | undefined;
+  /** Characters in a row of a table, if not as many as the terminal has. */
+  readonly tableColumns?: number;
   /** Environment variables. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Reads a whole file of at most `limit` bytes, `what` for messages; 0 is standard input. Throws `FileError`. */

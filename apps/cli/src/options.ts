@@ -35,6 +35,11 @@ export interface ConfigurationFlags {
 /** Collects a value once; a second time is a mistake, for the options would overlap. */
 export function once(option: string): (value: string, previous: string | undefined) => string {
   return (value, previous) => {
+    if (value === '' && option !== '--until')
+      throw new UsageError(
+        `${option} '' is empty: it names nothing`,
+        `Give ${option} a value, or leave it out.`,
+      );
     if (previous === undefined) return value;
     throw new UsageError(`${option} is given twice, as ${previous} and as ${value}`, `Give ${option} once.`);
   };

@@ -22,6 +22,7 @@ import { VERSION } from './version.ts';
 
 const HELP = `
 Long options may be written with one dash, as QEMU does: -smp 2 is --smp 2.
+--wide, anywhere: tables as wide as they need be, not as the terminal is.
 Exit codes: 0 as asked, 1 the guest failed, 2 the command line or a file makes no sense.
 
 Examples:
@@ -35,13 +36,18 @@ Examples:
 Each subcommand's help has more: smm help explain. The known faults: smm help quirks, smm quirks.
 `;
 
+/** Taken by every subcommand. */
+const WIDE = '--wide';
+
 /** Runs the program; returns the exit code. Files that it wrote are others' again at the end. */
 export async function smm(args: readonly string[], outside: Io): Promise<number> {
   const claimed: Output[] = [];
   const stores: StoreFile[] = [];
   const apart = inputsApart();
+  const wide = args.includes(WIDE);
   const io: Io = {
     ...outside,
+    ...(wide && { tableColumns: Number.POSITIVE_INFINITY }),
     readFile: (what, path, limit) => {
       if (path !== 0) apart.reads(what, path);
       return outside.readFile(what, path, limit);
@@ -76,7 +82,7 @@ export async function smm(args: readonly string[], outside: Io): Promise<number>
     },
   });
   try {
-    const normal = normalised(bootIfQemu(explainOfFirmware(args)), program);
+    const normal = normalised(bootIfQemu(explainOfFirmware(args.filter((arg) => arg !== WIDE))), program);
     const page = helpAsked(normal, program);
     if (page === undefined) await program.parseAsync(normal, { from: 'user' });
     else io.out(page);
@@ -84,7 +90,7 @@ export async function smm(args: readonly string[], outside: Io): Promise<number>
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE;
     const { text, exitCode } = paragraphOf(error);
-    io.err(`${io.errIsTerminal ? '\r\x1b[K' : ''}smm: ${text}\n`);
+    io.err(`${io.errIsTerminal && io.env['TERM'] !== 'dumb' ? '\r\x1b[K' : ''}smm: ${text}\n`);
     const { SMM_DEBUG: debug } = io.env;
     if (debug && error instanceof Error) io.err(`${error.stack}\n`);
     return exitCode;

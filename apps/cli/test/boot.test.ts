@@ -262,6 +262,29 @@ describe('a session', () => {
     expect(outside.written.size).toBe(0);
   });
 
+  it.each([
+    [true, '\x1b[?1049l\x1b[?25h\x1b[0m'],
+    [false, ''],
+  ])(
+    'puts a terminal back in order that the guest left in disorder (a terminal: %s)',
+    async (outIsTerminal, end) => {
+      const outside = world(files);
+      const asked = bootRequest({ code: '/code', vars: '/vars', qemu: ['-m=64'] }, outside.io, outside.host);
+      const printed = '\x1b[?1049h\x1b[?25l\x1b[1;31mred';
+      let step = 0;
+      const io: Io = {
+        ...outside.io,
+        outIsTerminal,
+        breathe: async () => {
+          if (step++ === 0) outside.input.bytes(printed);
+          else if (outside.out().endsWith('red')) outside.input.bytes('\x01x');
+        },
+      };
+      await runSession(asked, io, outside.host);
+      expect(outside.out()).toBe(printed + end);
+    },
+  );
+
   /** Prints a text, then halts until a byte is there, prints it and a prompt, and so on. */
   const asks = (text: string): Uint8Array => {
     const code = flash(`

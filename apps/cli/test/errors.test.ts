@@ -20,6 +20,8 @@ mkdirSync(directory);
 /** Each with a pattern that the paragraph must hold: what is wrong, or what to do. */
 const BAD: readonly (readonly [string, RegExp])[] = [
   // Unknown names, with what is known.
+  ['boot --firmware x64 --vars-out=', /--vars-out '' is empty: it names nothing/],
+  ['relocate --trace=', /--trace '' is empty/],
   ['relocate -cpu pentium9', /pentium9.*Use one of: .*pentium/],
   ['relocate -cpu qemu64,+frobnicate', /frobnicate/],
   ['relocate --quirk +Q99', /no quirk Q99.*smm quirks/],

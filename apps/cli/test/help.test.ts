@@ -149,6 +149,22 @@ describe('on a terminal', () => {
     },
   );
 
+  it('--wide makes tables as wide as they need be', async () => {
+    const narrow = await cli('quirks', { terminal: true, columns: 60, env: { NO_COLOR: '1' } });
+    const wide = await cli('quirks --wide', { terminal: true, columns: 60, env: { NO_COLOR: '1' } });
+    const rows = (text: string): number => text.split('\n').filter((line) => /^│ Q\d/.test(line)).length;
+    expect(rows(wide.out)).toBe(rows(narrow.out));
+    expect(wide.out.split('\n').length).toBeLessThan(narrow.out.split('\n').length);
+    expect(Math.max(...wide.out.split('\n').map(({ length }) => length))).toBeGreaterThan(100);
+  });
+
+  it('progress on a dumb terminal is erased without escape sequences', async () => {
+    const { err } = await cli('relocate -smp 2', { terminal: true, env: { TERM: 'dumb' } });
+    expect(err).toContain('relocating...');
+    expect(err).not.toContain(ESCAPE);
+    expect(err).toMatch(/\r +\r$/);
+  });
+
   it('NO_COLOR is honoured', async () => {
     const { out } = await cli('relocate -smp 2', { terminal: true, env: { NO_COLOR: '1' } });
     expect(out).toContain('┌');

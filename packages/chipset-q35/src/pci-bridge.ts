@@ -60,11 +60,11 @@ export interface PciBridgeOptions extends Omit<PciIdentity, 'classCode' | 'subsy
   /** Interrupt pin that INTERRUPT_PIN names, 0 to 4; default 0, none. The bridge itself asks for no interrupts. */
   readonly interruptPin?: 0 | 1 | 2 | 3 | 4;
   /** Capabilities that are registers alone. */
-  readonly capabilities?: readonly BridgeCapability[];
+  readonly capabilities?: readonly Pick<PciCapability, 'id' | 'offset' | 'rows'>[];
 }
 
 /** A capability that is registers alone. */
-export type BridgeCapability = Pick<PciCapability, 'id' | 'offset' | 'rows'>;
+type BridgeCapability = Pick<PciCapability, 'id' | 'offset' | 'rows'>;
 
 /** What a bridge has beside its identity. */
 const BRIDGE_SHAPE: OptionShape<
@@ -111,7 +111,10 @@ export class PciBridge extends PciFunction {
   /** BRIDGE_CONTROL was written so that reset begins: the whole access first, then the reset. */
   #resetAsked = false;
 
-  /** Throws `SmmError` `OPTION_VALUE` for what no bridge can be, `PCI_SLOT` when two functions behind have one place or one has none. */
+  /**
+   * Throws `SmmError` `OPTION_VALUE` for what no bridge can be, `PCI_SLOT` when two functions behind have one place or
+   * one has none.
+   */
   constructor(options: PciBridgeOptions) {
     checkOptions('the options of a PCI bridge', options, BRIDGE_SHAPE);
     super(options.name, options.place, registers(options));

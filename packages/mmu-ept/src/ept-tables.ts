@@ -76,8 +76,8 @@ export class EptTables {
   readonly #entryAddress = new Float64Array(4);
 
   /**
-   * Makes an empty hierarchy, which takes one table page for its root. Throws `SmmError` `OPTION_VALUE` for options that
-   * no host has.
+   * Makes an empty hierarchy, which takes one table page for its root. Throws `SmmError` `OPTION_VALUE` for options
+   * that no host has.
    */
   constructor(host: HostTablePort, options: EptOptions) {
     checkOptions('the options of EPT', options, EPT_SHAPE);

@@ -150,7 +150,7 @@ export function duplicateApicId(facts: TraceFacts): Finding[] {
     return [
       {
         ...base,
-        sentence: `VCPU ${vcpu} left SMM with SMBASE ${hexOf(left)}, which is CPU ${owner}'s, ${how}: it took the id from elsewhere, as from a CPUID leaf 0Bh that is reported but empty.`,
+        sentence: `VCPU ${vcpu} left SMM with SMBASE ${hexOf(left)}, which is CPU ${owner}'s, ${how}: it took its id from something other than its local APIC, such as a CPUID leaf 0Bh that is reported but empty.`,
         vcpu,
         evidence: facts.evidence([episode.enter, ...reads.own, ...cpuidZero.slice(0, 2), episode.leave]),
         confidence: cpuidZero.length > 0 ? 'proved' : 'likely',

@@ -8,6 +8,7 @@ import { paragraphOf } from '../usage-error.ts';
 import type { BootHost, InputHandle } from './host.ts';
 import { KEYS_HELP } from './keys.ts';
 import type { BootRequest } from './request.ts';
+import { TerminalModes } from './terminal-modes.ts';
 
 /** A finished boot. */
 export interface BootResult {
@@ -52,6 +53,8 @@ class Session {
   readonly #session: BootSession;
   readonly #progress: Progress;
   readonly #file: Output | undefined;
+  /** What the guest has done to the terminal that it prints to. */
+  readonly #modes: TerminalModes | undefined;
   readonly #input: InputHandle | undefined;
   /** Input is paused until its lines have been sent. */
   #held = false;
@@ -96,6 +99,7 @@ class Session {
       ...(varsOut && { keepVars: (image) => varsOut.output.replace(varsOut.contents(image)) }),
     });
     this.#session = session;
+    this.#modes = serial === 'stdio' && io.outIsTerminal ? new TerminalModes() : undefined;
     this.#file = typeof serial === 'object' ? serial : undefined;
     this.#file?.append(new Uint8Array()); // what an earlier run left goes, even if this guest never says a word
     const { lines } = session;
@@ -190,6 +194,8 @@ class Session {
     this.#stopped = true;
     this.#input?.close();
     this.#progress.clear();
+    const restoring = this.#modes?.restoring ?? '';
+    if (restoring !== '') this.#io.out(restoring);
     this.#session.stop();
     for (const { disk } of this.#request.machine.disks ?? []) disk.flush();
   }
@@ -199,6 +205,7 @@ class Session {
     this.#hashUpToPrompt(bytes);
     if (this.#request.serial === 'stdio') {
       this.#progress.clear();
+      this.#modes?.take(bytes);
       this.#io.out(bytes);
     } else this.#file?.append(bytes);
   }

@@ -74,7 +74,7 @@ function causeInWords(causes: BootExplanation['causes'], quirks: BootExplanation
   return causes
     .map(
       ({ id, component, title, before, commit, open }) =>
-        `${id}, ${component}: ${title}. ${before} Without ${id} alone the same configuration relocates. It ${open === true ? 'is' : 'was'} ${endingOf({ commit, open })}.`,
+        `${id}, ${component}: ${title}. ${before} Without ${id} alone the same configuration relocates. It ${open === true ? `is ${endingOf({ commit, open })}` : `was fixed by ${commit}`}.`,
     )
     .join(' ');
 }

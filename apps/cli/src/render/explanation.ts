@@ -166,8 +166,9 @@ function causeSentences(causes: readonly Quirk[]): string {
 
 function fixSentence({ id, component, commit, open, after }: Quirk): string {
   const fixed = HOSTS.filter(({ quirks }) => !quirks.includes(id)).map(({ name }) => name);
-  const where = component === 'KVM' ? ` Hosts without it: ${fixed.join(', ')}.` : '';
-  return `${id} ${open === true ? 'is' : 'was'} ${endingOf({ commit, open })} (${component}): ${lowerFirst(after)}${where}`;
+  const where = component === 'KVM' ? ` Hosts that have the fix: ${fixed.join(', ')}.` : '';
+  const ended = open === true ? `is ${endingOf({ commit, open })}` : `was fixed by ${commit}`;
+  return `${id} ${ended} (${component}): ${lowerFirst(after)}${where}`;
 }
 
 function lowerFirst(text: string): string {

@@ -14,16 +14,19 @@ export interface Progress {
 /** The progress line of one invocation. */
 export function progressLine(io: Io): Progress {
   if (!io.errIsTerminal) return { show: () => undefined, clear: () => undefined };
-  let shown = false;
+  // A dumb terminal erases nothing: spaces do.
+  const dumb = io.env['TERM'] === 'dumb';
+  let shown = 0;
   const width = Math.max(20, (io.columns ?? 80) - 1);
   return {
     show: (text) => {
-      io.err(`${CLEAR_LINE}${text.slice(0, width)}`);
-      shown = true;
+      const cut = text.slice(0, width);
+      io.err(dumb ? `\r${cut.padEnd(shown)}` : `${CLEAR_LINE}${cut}`);
+      shown = Math.max(1, cut.length);
     },
     clear: () => {
-      if (shown) io.err(CLEAR_LINE);
-      shown = false;
+      if (shown > 0) io.err(dumb ? `\r${' '.repeat(shown)}\r` : CLEAR_LINE);
+      shown = 0;
     },
   };
 }

@@ -49,7 +49,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   const box = new Table({
     head: head.map((text) => colour.bold(text)),
     style: { head: [], border: [] },
-    colWidths: columnWidths(head, rows, io.columns ?? 100),
+    colWidths: columnWidths(head, rows, io.tableColumns ?? io.columns ?? 100),
     wordWrap: true,
     ...(asciiOnly(io) && { chars: ASCII_BOX }),
   });
