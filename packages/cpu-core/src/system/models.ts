@@ -323,7 +323,9 @@ function findRow(
   };
 }
 
-/** Models that QEMU 7.2 does not have, and its own that is the nearest: levels of the x86-64 ABI, as Proxmox has them. */
+/**
+ * Models that QEMU 7.2 does not have, and its own that is the nearest: levels of the x86-64 ABI, as Proxmox has them.
+ */
 const NEAREST: ReadonlyMap<string, string> = new Map([
   ['x86-64-v1', 'qemu64'],
   ['x86-64-v2', 'Nehalem'],

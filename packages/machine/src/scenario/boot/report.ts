@@ -6,12 +6,11 @@ import type { BootSleep } from './sleep-log.ts';
 
 /**
  * One word for a boot. `shell`, `relocated`, `text`: what was asked for. `prompt`: the firmware's boot manager or a
- * menu waits for a key; `unbootable`: the firmware says that it found nothing to boot. `stuck`: one processor waits for ever
- * ({@link BootStuck}); `idle`: every processor is halted and nothing is pending; `suspended`: in S3, and nothing will
- * wake it; `lost`: a processor executes memory that holds no code; `shutdown`: a triple fault or its like;
- * `powered-off`: the guest turned itself off; `reset`: it
- * asked for a reset that was not wanted; `unmodelled`: it did what is not modelled; `budget`: neither within the
- * instructions or the time given; `left`: whoever ran it had enough.
+ * menu waits for a key; `unbootable`: the firmware says that it found nothing to boot. `stuck`: one processor waits for
+ * ever ({@link BootStuck}); `idle`: every processor is halted and nothing is pending; `suspended`: in S3, and nothing
+ * will wake it; `lost`: a processor executes memory that holds no code; `shutdown`: a triple fault or its like;
+ * `powered-off`: the guest turned itself off; `reset`: it asked for a reset that was not wanted; `unmodelled`: it did
+ * what is not modelled; `budget`: neither within the instructions or the time given; `left`: whoever ran it had enough.
  */
 export type BootOutcome =
   | 'shell'
