@@ -135,6 +135,15 @@ describe('which firmware', () => {
     });
   });
 
+  it("is QEMU's own BIOS behind its program, where nothing else is named", () => {
+    const bios = '/usr/share/seabios/bios-256k.bin';
+    const files = { ...DISTRIBUTION, [bios]: new Uint8Array(0x4_0000) };
+    expect(request({ qemu: ['-program=x86_64'] }, files).files).toEqual({ code: bios, vars: undefined });
+    expect(request({ qemu: ['-program=x86_64', '-bios=bios-256k.bin'] }, files).files.code).toBe(bios);
+    expect(() => request({}, files)).toThrow(/there is no firmware to boot/);
+    expect(() => request({ qemu: ['-program=x86_64', '-kernel=/k'] }, files)).toThrow(/no firmware to boot/);
+  });
+
   it("can be overridden by the user's own descriptor of the same name, and hidden by an empty one", () => {
     const mine = { ...DISTRIBUTION, '/home/u/.config/qemu/firmware/50-secure.json': '' };
     expect(() => request({ firmware: 'x64' }, mine)).toThrow(/MS_CODE.fd, which is not there/);

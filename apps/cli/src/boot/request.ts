@@ -249,6 +249,9 @@ function imagesOf(flags: BootFlags, qemu: QemuSettings, io: Io, host: BootHost):
   if (bios !== undefined) return romOf(bios, flags, qemu, io, host);
   const code = fileOf('code', flags.code, drives, 0);
   const vars = fileOf('vars', flags.vars, drives, 1);
+  // SeaBIOS takes a kernel from an option ROM of QEMU's, which is not here.
+  const nothing = [firmware, code, vars, qemu.kernel].every((each) => each === undefined);
+  if (nothing && qemu.program !== undefined) return romOf(DEFAULT_BIOS, flags, qemu, io, host);
   const mayWrite = save !== false && explain !== true;
   if (firmware !== undefined) {
     if (code !== undefined)
@@ -299,13 +302,16 @@ function romOf(
       'Leave out one of them.',
     );
   }
-  const found = ['', ...folders, QEMU_FOLDER].map((folder) => join(folder, bios)).find(host.exists);
+  const found = ['', ...folders, ...QEMU_FOLDERS].map((folder) => join(folder, bios)).find(host.exists);
   const path = found ?? bios;
   if (found === undefined) io.readFile('the firmware', path, 0);
   return { code: { path, format: 'raw' }, vars: undefined, varsOut: undefined };
 }
 
-const QEMU_FOLDER = '/usr/share/qemu';
+/** Where QEMU looks as Debian builds it. */
+const QEMU_FOLDERS = ['/usr/share/qemu', '/usr/share/seabios'];
+/** What QEMU boots where nothing else is named. */
+const DEFAULT_BIOS = 'bios-256k.bin';
 
 const VARS_ADVICE =
   'Copy it and name the copy with --vars, name another file with --vars-out, or give --no-save, which writes nothing.';

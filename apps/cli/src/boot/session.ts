@@ -77,7 +77,7 @@ class Session {
     this.#progress = progressLine(io);
     const { machine, serial, varsOut, goal, budget, timeout, noReboot } = request;
     // A goal other than the prompt may need input; a measured boot to the prompt must not depend on what stdin is.
-    const takesInput = serial === 'stdio' && goal !== 'shell' && goal !== 'relocated';
+    const takesInput = serial === 'stdio' && goal !== 'shell' && goal !== 'prompt' && goal !== 'relocated';
     const session = new BootSession({
       machine,
       until: goal,
