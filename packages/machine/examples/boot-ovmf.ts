@@ -36,5 +36,5 @@ console.log(`${report.outcome} in phase ${report.phase}; ${seen}`);
 for (const { id, smbase, rip, module } of report.cpus)
   console.log(`CPU ${id}: SMBASE 0x${smbase.toString(16)}, at ${placeOf(Number(rip), module)}`);
 // => relocated in phase DXE; 0 characters seen, 0 bytes kept
-// => CPU 0: SMBASE 0xffc1000, at PiSmmCpuDxeSmm+0x899e
+// => CPU 0: SMBASE 0xffc1000, at PiSmmCpuDxeSmm+0x899b
 // => CPU 1: SMBASE 0xffc3000, at CpuDxe+0x8731
