@@ -2,8 +2,9 @@
 import { isObject, isOneOf, isShape, type OptionCheck } from '@smm/x86-defs';
 import type { KvmSwitches } from '../switches.ts';
 import type { Accelerator } from './accelerator.ts';
-import { KvmAccelerator, type KvmPorts } from './kvm/kvm.ts';
+import { KvmAccelerator } from './kvm/kvm.ts';
 import type { KvmOptions } from './kvm/options.ts';
+import type { KvmPorts } from './kvm/ports.ts';
 import { TcgAccelerator } from './tcg.ts';
 
 /** An accelerator as a machine is built with it; with options for `kvm`. */

@@ -2,12 +2,11 @@
  * The `kvm` accelerator: memory slots in two address spaces, EPT or shadow paging filled lazily, the APIC-access page,
  * exits and trace events. The guest, the processors and the chipset are the same objects as under `tcg`.
  */
-import { type PhysicalAddressSpace, TX_DEBUG, TX_DMA } from '@smm/bus';
+import { TX_DEBUG, TX_DMA } from '@smm/bus';
 import {
   type IoPort,
   type MemoryPort,
   type PageWalker,
-  type Processor,
   type ProcessorObserver,
   TRANSLATED_DEVICE,
   TRANSLATED_FAULT,
@@ -18,49 +17,14 @@ import {
 } from '@smm/cpu-core';
 import { installPrivateSlots, MemorySlots, QEMU_IDENTITY_MAP_GPA, QEMU_TSS_GPA } from '@smm/mmu-ept';
 import { APIC_PAGE } from '../../platform/apic-page.ts';
-import type { GuestBus } from '../../platform/guest-bus.ts';
-import type { HostPages } from '../../platform/host-pages.ts';
-import type { PagingFeatures } from '../../platform/paging.ts';
-import type { Recorder } from '../../recorder.ts';
-import type { KvmSwitches } from '../../switches.ts';
 import type { Accelerator } from '../accelerator.ts';
 import { EptStrategy } from './ept-strategy.ts';
 import { ExitTrace, INTR_INFO_HOST_TIMER, KVM_EXIT, VMX_EXIT } from './exits.ts';
 import { kvmObserver } from './observer.ts';
-import type { KvmOptions } from './options.ts';
+import type { KvmPorts } from './ports.ts';
 import { ShadowStrategy } from './shadow-strategy.ts';
 import { synchronizeSlots } from './slots.ts';
 import { KVM_APIC_ACCESS, KVM_FAULT, KVM_MMIO, KVM_RAM, KvmAnswer, type KvmMmu } from './strategy.ts';
-
-/** What the accelerator works on. */
-export interface KvmPorts {
-  /** Guest-physical decoding, the source of the slots. */
-  readonly space: PhysicalAddressSpace;
-  /** Devices and ports. */
-  readonly bus: GuestBus;
-  /** The machine's memory. */
-  readonly buffer: ArrayBufferLike;
-  /** Host pages for private slots and tables. */
-  readonly pages: HostPages;
-  /** Receiver of events. */
-  readonly recorder: Recorder;
-  /** A processor by index. */
-  readonly processor: (index: number) => Processor;
-  /**
-   * Guest-physical page of a processor's local APIC registers as IA32_APIC_BASE has it, or -1 while none is decoded.
-   */
-  readonly apicPage: (index: number) => number;
-  /** RIP of the instruction that a processor executes. */
-  readonly rip: (index: number) => bigint;
-  /** What CPUID says about paging. */
-  readonly features: PagingFeatures;
-  /** Module parameters. */
-  readonly options: KvmOptions;
-  /** History. */
-  readonly switches: KvmSwitches;
-  /** Told of host memory that KVM wrote for the guest (accessed and dirty bits). */
-  readonly written: (hostOffset: number, sizeBytes: number) => void;
-}
 
 // Routes of device accesses: the low 12 bits say how, the rest is the host page where there is one.
 /** Memory that the machine watches: straight to the bus, no exit. */

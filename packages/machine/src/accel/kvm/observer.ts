@@ -6,7 +6,7 @@ import type { ProcessorObserver } from '@smm/cpu-core';
 import { IA32_EFER } from '@smm/x86-defs';
 import type { ExitTrace } from './exits.ts';
 import { INTR_INFO_INVALID_OPCODE, VMX_EXIT } from './exits.ts';
-import type { KvmPorts } from './kvm.ts';
+import type { KvmPorts } from './ports.ts';
 
 /** What shadow paging must be told. */
 export interface TableEvents {

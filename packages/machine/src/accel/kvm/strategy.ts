@@ -9,7 +9,7 @@ import {
   type Translation,
 } from '@smm/mmu-ept';
 import type { ExitTrace } from './exits.ts';
-import type { KvmPorts } from './kvm.ts';
+import type { KvmPorts } from './ports.ts';
 
 /** The page is memory of a slot. */
 export const KVM_RAM = 0;
