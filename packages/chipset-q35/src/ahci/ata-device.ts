@@ -9,9 +9,9 @@ export const ATA_STATUS_ERR = 0x01;
 /** STATUS: the device wants to move data. */
 export const ATA_STATUS_DRQ = 0x08;
 /** STATUS: the heads have settled; always set here, as in QEMU. */
-export const ATA_STATUS_DSC = 0x10;
+const ATA_STATUS_DSC = 0x10;
 /** STATUS: ready. */
-export const ATA_STATUS_DRDY = 0x40;
+const ATA_STATUS_DRDY = 0x40;
 /** STATUS: at work. */
 export const ATA_STATUS_BSY = 0x80;
 /** ERROR: aborted. */

@@ -29,7 +29,7 @@ export interface DiskSettings {
 /** Sectors per block of READ MULTIPLE at most. */
 export const MOST_MULTIPLE = 16;
 /** Commands that may be queued. */
-export const QUEUE_DEPTH = 32;
+const QUEUE_DEPTH = 32;
 
 /** Cylinders, heads and sectors of a disk of that many sectors. */
 export function geometryOf(sectors: number): { cylinders: number; heads: number; sectors: number } {

@@ -27,9 +27,9 @@ export const PORT_CMD = {
 } as const;
 
 /** TFD of a port without a word from its device. */
-export const TFD_NOTHING = 0x7f;
+const TFD_NOTHING = 0x7f;
 /** SSTS of a device that is there: present, first generation, active. */
-export const SSTS_PRESENT = 0x113;
+const SSTS_PRESENT = 0x113;
 
 const ROWS = {
   CLB: { offset: 0x00, writable: 0xffff_ffff },
@@ -64,7 +64,7 @@ export function portRows(port: number, present: boolean): RegisterSpec[] {
 }
 
 /** Name of a register in the table. */
-export function nameOf(port: number, register: PortRegister): string {
+function nameOf(port: number, register: PortRegister): string {
   return `P${port}${register}`;
 }
 

@@ -53,7 +53,7 @@ export interface BootRng {
 const LAST_SLOT = 0x1e;
 
 /** What a {@link BootDisk} is, for `checkOptions`. */
-export const DISK_SHAPE: OptionShape<BootDisk> = {
+const DISK_SHAPE: OptionShape<BootDisk> = {
   disk: isObject as OptionShape<{ disk: BlockDevice }>['disk'],
   failed: maybe(isFunction),
   bus: isOneOf(['sata', 'virtio']),
