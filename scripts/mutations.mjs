@@ -222,4 +222,23 @@ export const MUTATIONS = [
     '1 + (this.#next() % slice)',
     'packages/machine/test/scheduler.test.ts',
   ],
+  [
+    'packages/machine/src/scheduler.ts',
+    'this.#schedule = checked({ ...state.schedule });',
+    'checked({ ...state.schedule });',
+    'packages/machine/test/scheduler.test.ts',
+  ],
+  // Snapshots
+  [
+    `${CPU}/src/processor.ts`,
+    'this.memory.restore(snapshot.translations);',
+    '',
+    `${CPU}/test/saved-translations.test.ts`,
+  ],
+  [
+    `${CPU}/src/engine/guest-memory.ts`,
+    'writable && !write ? 1 : 0',
+    '0',
+    `${CPU}/test/engine-guarded.test.ts`,
+  ],
 ];
