@@ -52,7 +52,8 @@ function guests(): string {
   const folder = scratch();
   for (const name of ['amd64', 'i386']) {
     mkdirSync(join(folder, name));
-    for (const file of ['vmlinuz', 'initrd.gz', 'cmdline']) writeFileSync(join(folder, name, file), file);
+    for (const file of ['vmlinuz', 'initrd.gz', 'cmdline', 'disk.img'])
+      writeFileSync(join(folder, name, file), file);
   }
   return folder;
 }
@@ -69,8 +70,8 @@ describe('smm matrix --guest linux', () => {
     const asked: string[] = [];
     let [now, most] = [0, 0];
     const list = [1, 2, 4].flatMap((cpus) => [
-      { guest: 'amd64' as const, accelerator: 'tcg' as const, host: undefined, cpus },
-      { guest: 'i386' as const, accelerator: 'kvm' as const, host: 'rhel7-3.10.0-323', cpus },
+      { guest: 'amd64' as const, accelerator: 'tcg' as const, host: undefined, cpus, disk: true },
+      { guest: 'i386' as const, accelerator: 'kvm' as const, host: 'rhel7-3.10.0-323', cpus, disk: false },
     ]);
     const io = { env: { SMM_GUESTS: guests() }, err: () => undefined, errIsTerminal: false } as unknown as Io;
     const results = await runGuests(list, io, async (configuration, files) => {
@@ -98,7 +99,10 @@ describe('smm matrix --guest linux', () => {
     expect(most).toBeGreaterThanOrEqual(1);
     expect(asked[1]).toContain('boot --firmware ia32 --no-save --json');
     expect(asked[1]).toContain('-smp 1 -m 512 -serial file:S -accel kvm --host rhel7-3.10.0-323');
-    expect(asked[0]).toContain('-append cmdline s3cycles=1');
+    expect(asked[1]).toContain('-append cmdline s3cycles=1');
+    expect(asked[0]).toMatch(
+      /-drive if=none,id=d,format=raw,snapshot=on,file=.*amd64.disk.img -device ide-hd,drive=d/,
+    );
   });
 
   it('says how to make a guest that is not there, and what does not go together', async () => {

@@ -19,6 +19,7 @@ import { UsageError } from '../usage-error.ts';
 interface Flags {
   readonly guest?: string;
   readonly arch?: string;
+  readonly disk?: boolean;
   readonly memory?: string;
   readonly edk2?: string;
   readonly smp?: string;
@@ -64,6 +65,7 @@ export function matrixCommand(program: Command, context: Context): void {
     .option('--edk2 <shape>', 'firmware: 2015 or 2024 (default: 2015)', once('--edk2'))
     .option('--guest <what>', 'relocation or linux (default: relocation)', once('--guest'))
     .option('--arch <list>', 'of --guest linux: amd64, i386 (default: both)', once('--arch'))
+    .option('--disk', 'with --guest linux: the firmware boots from a disk, not a kernel that it is given')
     .option('--json', 'print JSON')
     .addHelpText('after', HELP)
     .action(async (flags: Flags) => {
@@ -71,8 +73,10 @@ export function matrixCommand(program: Command, context: Context): void {
         await linux(flags, context);
         return;
       }
-      if (flags.arch !== undefined)
-        throw new UsageError('--arch is for --guest linux', 'Add --guest linux, or leave it out.');
+      for (const name of ['arch', 'disk'] as const) {
+        if (flags[name] !== undefined)
+          throw new UsageError(`--${name} is for --guest linux`, 'Add --guest linux, or leave it out.');
+      }
       const rows = await runRows(configurations(flags), io);
       if (flags.json === true) {
         io.out(
@@ -112,13 +116,16 @@ function countsOf(smp = '1,2,4'): number[] {
 }
 
 /** `--guest linux`. Exit code 1 if a guest on a machine without faults does not pass. */
-async function linux({ arch, smp, json, memory, edk2 }: Flags, { io, exitWith }: Context): Promise<void> {
+async function linux(
+  { arch, disk = false, smp, json, memory, edk2 }: Flags,
+  { io, exitWith }: Context,
+): Promise<void> {
   if (memory !== undefined || edk2 !== undefined)
     throw new UsageError('-m and --edk2 are for the relocation', 'Leave them out with --guest linux.');
   const names = (arch ?? GUEST_NAMES.join(',')).split(',').map((name) => oneOf('--arch', name, GUEST_NAMES));
   const list = names.flatMap((guest) =>
     HOSTS.flatMap(({ accelerator, host }) =>
-      countsOf(smp).map((cpus) => ({ guest, accelerator, host, cpus })),
+      countsOf(smp).map((cpus) => ({ guest, accelerator, host, cpus, disk })),
     ),
   );
   const results = await runGuests(list, io);

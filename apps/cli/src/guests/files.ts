@@ -19,6 +19,8 @@ export interface GuestFiles {
   readonly initrd: string;
   /** Path of the text for `-append`. */
   readonly commandLine: string;
+  /** Path of a volume with the same, for the firmware to boot from. */
+  readonly disk: string;
 }
 
 /** The folder of all guests. */
@@ -29,7 +31,12 @@ export function guestsFolder(env: Readonly<Record<string, string | undefined>>, 
 /** The files of a guest. Throws `UsageError` where they are not made yet. */
 export function guestFiles(folder: string, name: GuestName): GuestFiles {
   const path = (file: string): string => join(folder, name, file);
-  const files = { kernel: path('vmlinuz'), initrd: path('initrd.gz'), commandLine: path('cmdline') };
+  const files = {
+    kernel: path('vmlinuz'),
+    initrd: path('initrd.gz'),
+    commandLine: path('cmdline'),
+    disk: path('disk.img'),
+  };
   for (const file of Object.values(files)) {
     if (!existsSync(file))
       throw new UsageError(

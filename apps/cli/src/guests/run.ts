@@ -12,6 +12,8 @@ export interface GuestConfiguration {
   /** Host profile of `kvm`. */
   readonly host: string | undefined;
   readonly cpus: number;
+  /** The firmware boots it from a disk; else it is given the kernel. */
+  readonly disk: boolean;
 }
 
 /** Of what `smm boot --json` prints, that which is looked at. */
@@ -39,17 +41,23 @@ const BUDGET = 30_000_000_000;
 
 /** The arguments of `smm` for a run. */
 export function guestArguments(
-  { guest, accelerator, host, cpus }: GuestConfiguration,
+  { guest, accelerator, host, cpus, disk }: GuestConfiguration,
   files: GuestFiles,
   serial: string,
 ): string[] {
   const append = `${readFileSync(files.commandLine, 'utf8')} s3cycles=1`;
+  const system = disk
+    ? [
+        ...['-drive', `if=none,id=d,format=raw,snapshot=on,file=${files.disk.replaceAll(',', ',,')}`],
+        ...['-device', 'ide-hd,drive=d,bus=ide.0,bootindex=1'],
+      ]
+    : ['-kernel', files.kernel, '-initrd', files.initrd, '-append', append];
   return [
     ...['boot', '--firmware', GUESTS[guest].firmware, '--no-save', '--json', '--budget', String(BUDGET)],
     ...['-smp', String(cpus), '-m', String(MEMORY_MIB), '-serial', `file:${serial}`, '-accel', accelerator],
     ...(host === undefined ? [] : ['--host', host]),
     ...['-rtc', 'base=2026-01-01T00:00:00'],
-    ...['-kernel', files.kernel, '-initrd', files.initrd, '-append', append],
+    ...system,
   ];
 }
 
