@@ -4,6 +4,9 @@ const CPU = 'packages/cpu-core';
 const NATIVE = `${CPU}/test/oracle-native.test.ts`;
 const FLOATS = `${CPU}/test/float-native.test.ts`;
 const TIERS = `${CPU}/test/tier-differential.test.ts`;
+const BOOT = 'packages/machine/src/scenario/boot';
+const MACHINE = 'packages/machine/test';
+const IMAGES = `${MACHINE}/boot-images.test.ts`;
 
 export const MUTATIONS = [
   // Instructions
@@ -241,4 +244,12 @@ export const MUTATIONS = [
     '0',
     `${CPU}/test/engine-guarded.test.ts`,
   ],
+  // Firmware of others
+  [`${BOOT}/firmware-volumes.ts`, '(sum & 0xffff) === 0 ? length : undefined', 'length', IMAGES],
+  [`${BOOT}/pe-image.ts`, 'rva - start + view', 'rva + view', IMAGES],
+  [`${BOOT}/image-handles.ts`, 'at + 24 + width * 10', 'at + 24 + width * 9', IMAGES],
+  [`${BOOT}/bds.ts`, ' && isBehindCall(fields, word)', '', IMAGES],
+  [`${BOOT}/busy-wait.ts`, 'Math.min(...loop.rips)', '[...loop.rips][1]', `${MACHINE}/boot-verdicts.test.ts`],
+  [`${BOOT}/last-words.ts`, "this.#word !== 'menu'", 'true', `${MACHINE}/boot-prompt.test.ts`],
+  ['apps/cli/src/boot/flash-image.ts', 'piece.some', '!piece.some', 'apps/cli/test/flash-image.test.ts'],
 ];
