@@ -1,12 +1,14 @@
 /** What of floating point runs in generated code: an evaluator that is asked is right but a hundred times slower. */
 import { describe, expect, test, vi } from 'vitest';
 import { GeneratedTier } from '../src/engine/generated-tier.ts';
+import { Interpreter } from '../src/engine/wasm/interpreter.ts';
 import * as L from '../src/layout.ts';
 import { FLOAT_SHAPES, floatLoop, RECORD, runHere } from './native/float-records.ts';
 import { FlatMachine } from './support/flat-machine.ts';
 import { Random } from './support/random.ts';
 
 const COUNT = 40;
+const interpreter = new Interpreter();
 /** Shapes whose operands are integers. */
 const INTEGER_OPERANDS = /^(cvt\w*dq2|cvtsi2)/;
 
@@ -53,7 +55,7 @@ describe.each(['interpreter', 'translator'] as const)('%s', (tier) => {
   ];
   test.each(kinds)('%s: the evaluator is not asked', (_name, mxcsr, value) => {
     const asked: string[] = [];
-    const m = new FlatMachine({ tier, translator: { threshold: 1 } });
+    const m = new FlatMachine({ tier, translator: { threshold: 1 }, interpreter });
     for (const shape of FLOAT_SHAPES) {
       const lane = INTEGER_OPERANDS.test(shape.name) ? 0 : shape.lane;
       const records = recordsOf(lane, mxcsr, value);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { FULL } from '../../../tests/support/form.ts';
+import { Interpreter } from '../src/engine/wasm/interpreter.ts';
 import { cpuModel } from '../src/system/models.ts';
 import { nativeSkip } from './native/x87-harness.ts';
 import type { FlatMachineOptions } from './support/flat-machine.ts';
@@ -29,6 +30,7 @@ function build(flags: readonly string[]): string | undefined {
 }
 
 const skip = nativeSkip() ?? (build(['-O2']) ? undefined : 'needs a static C library');
+const interpreter = new Interpreter();
 const TIERS: readonly FlatMachineOptions[] = [{ tier: 'interpreter' }, { tier: 'translator' }];
 
 describe('programs', () => {
@@ -42,7 +44,7 @@ describe('programs', () => {
       expect(there).toContain('denormals');
       const image = readFileSync(file);
       for (const options of TIERS) {
-        const here = new LinuxProcess(image, { ...options, model: cpuModel('qemu64') }).run();
+        const here = new LinuxProcess(image, { ...options, interpreter, model: cpuModel('qemu64') }).run();
         expect(Buffer.concat(here.output).toString(), options.tier).toBe(there);
         expect(here.status).toBe(0);
       }
