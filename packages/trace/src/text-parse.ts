@@ -9,6 +9,7 @@ import type { TraceEvent, TraceForm } from './events.ts';
 import { TRACE_FORMS } from './events.ts';
 import { plannedCpu } from './planned.ts';
 import type { ReadCounts } from './read-counts.ts';
+import { cutWidth } from './text-cut.ts';
 import { TextReader } from './text-reader.ts';
 import { inferVcpus } from './vcpus.ts';
 
@@ -100,7 +101,7 @@ export function parseTraceText(text: string, options: ParseOptions = {}): Parsed
   const lines = text.split(/\r?\n/);
   const unterminated = lines[lines.length - 1] !== '';
   if (!unterminated) lines.pop();
-  const reader = new TextReader(form);
+  const reader = new TextReader(form, Number.POSITIVE_INFINITY, cutWidth(text));
   for (const line of lines) reader.push(line);
   reader.end();
   const { events, unread, counts, notes } = reader;

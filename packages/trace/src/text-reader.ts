@@ -3,6 +3,7 @@ import type { TraceEvent, TraceEventName, TraceForm } from './events.ts';
 import { isNote } from './notes.ts';
 import { NameCounter, type ReadCounts } from './read-counts.ts';
 import { eventNameOf } from './table.ts';
+import { isCutLine } from './text-cut.ts';
 import type { Members } from './text-groups.ts';
 import { type Header, isUnfinishedHeader, parseHeader, withoutPrefixes } from './text-header.ts';
 import { HeaderScanner } from './text-header-scan.ts';
@@ -64,6 +65,9 @@ export class TextReader {
 
   readonly #read: MessageReader;
   readonly #mostKept: number;
+  readonly #width: number | undefined;
+  /** The line at hand is cut. */
+  #cut = false;
   readonly #scanner = new HeaderScanner();
   readonly #comms = new Map<string, string>();
   #eventCount = 0;
@@ -81,10 +85,14 @@ export class TextReader {
   /** Lines that end in `=`, as quoted-printable breaks them. */
   #soft: { line: number; text: string }[] = [];
 
-  /** `mostKept`: lines not understood, and notes, that are kept; of the others only the number. */
-  constructor(form: TraceForm, mostKept: number = Number.POSITIVE_INFINITY) {
+  /**
+   * `mostKept`: lines not understood, and notes, that are kept; of the others only the number. `width`: where lines are
+   * cut; events whose last number may lack digits are not understood.
+   */
+  constructor(form: TraceForm, mostKept: number = Number.POSITIVE_INFINITY, width?: number) {
     this.#read = messageReader(form);
     this.#mostKept = mostKept;
+    this.#width = width;
   }
 
   /** Takes the events so far out of the reader, which then holds none. */
@@ -113,6 +121,7 @@ export class TextReader {
   /** The next line, without its end. */
   push(original: string): void {
     this.#lineCount++;
+    this.#cut = isCutLine(original, this.#width);
     const soft = isSoftBroken(original);
     if (!soft && this.#soft.length === 0) {
       const header = this.#scanner.scan(original);
@@ -214,7 +223,7 @@ export class TextReader {
       return;
     }
     this.#pending = { header, name, line, text: header.text, members: undefined, taken: 0, tried: 0 };
-    this.#pending.members = this.#understand(this.#pending, header.text);
+    if (!this.#cut) this.#pending.members = this.#understand(this.#pending, header.text);
   }
 
   #understand({ name }: Pending, words: string): Members | undefined {

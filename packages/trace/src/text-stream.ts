@@ -2,6 +2,7 @@
 import { checkOptions, isCount, isOneOf, maybe, type OptionShape, SmmError } from '@smm/x86-defs';
 import { TRACE_FORMS, type TraceEvent, type TraceForm } from './events.ts';
 import type { ReadCounts } from './read-counts.ts';
+import { cutWidth } from './text-cut.ts';
 import { CURRENT_WORDS, type Note, type ParseOptions, plannedIn } from './text-parse.ts';
 import { TextReader } from './text-reader.ts';
 import { VcpuInference } from './vcpus.ts';
@@ -103,7 +104,7 @@ export class TraceTextStream {
 
   #started(): TextReader {
     this.#form ??= CURRENT_WORDS.test(this.#rest) ? 'current' : '2015';
-    this.#reader ??= new TextReader(this.#form, this.#options.mostNotes ?? 100_000);
+    this.#reader ??= new TextReader(this.#form, this.#options.mostNotes ?? 100_000, cutWidth(this.#rest));
     return this.#reader;
   }
 
