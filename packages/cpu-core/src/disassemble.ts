@@ -144,6 +144,7 @@ const IMPLIED_DS: ReadonlySet<number> = new Set([
   OP.XLAT,
   OP.MONITOR,
   OP.MASKMOVDQU,
+  OP.MASKMOVQ,
 ]);
 const PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3];
 const COMPARING: ReadonlySet<number> = new Set([OP.CMPS, OP.SCAS]);
