@@ -38,7 +38,7 @@ function encoding(random: Random, code: Uint8Array): void {
 /**
  * What the two may say differently: hints that mean nothing to the processors here (BND, NOTRACK, branch hints,
  * XACQUIRE), NOPs of newer processors, names for one and the same, x87 operands that NASM may leave out, prefixes that
- * change nothing, the width of a register of which 16 bits are read, and of an absolute address.
+ * change nothing, the width of a register of which fewer bits count, and of an absolute address.
  */
 function alike(text: string): string {
   const plain = text
@@ -57,7 +57,7 @@ function alike(text: string): string {
     .replace(/^imul (\w+),\1,/, 'imul $1,')
     .replace(/^(o16|o32|o64) (?=(lldt|ltr|verr|verw|lmsw|str|sldt|smsw|mov) )/, '')
     .replace(/^(prefetch\w*) byte /, '$1 ');
-  if (/^(lar|lsl|pinsrw|lldt|ltr|verr|verw|lmsw|arpl) |^mov [c-gs]s,/.test(plain))
+  if (/^(lar|lsl|pinsrw|pextrw|pmovmskb|movmskp[sd]|lldt|ltr|verr|verw|lmsw|arpl) |^mov [c-gs]s,/.test(plain))
     return plain.replaceAll(/\b[er](ax|cx|dx|bx|sp|bp|si|di)\b/g, '$1').replaceAll(/\b(r\d+)[wd]\b/g, '$1');
   if (/^f[a-z0-9]+ .*\bst\d/.test(plain))
     return plain.replace(/\bto /, '').replace(/ st0,/, ' ').replace(/,st0$/, '').replace(/ st1$/, '');
