@@ -260,6 +260,10 @@ export class FlagEmitter {
 
   /** All six flags from the state page. */
   status(): Value {
+    if (this.known?.kind === L.CC_EAGER) {
+      this.v.e.get(STATE).mem(W.i32_load, L.ST_EFLAGS).i32(STATUS_FLAGS).op(W.i32_and);
+      return this.v.pop(32, 12);
+    }
     this.settle();
     this.store();
     this.v.e.get(STATE).call(this.v.functions.flags);
@@ -298,12 +302,14 @@ export class FlagEmitter {
       this.#override(mask, bits);
       return;
     }
-    const status = this.status();
+    const old = (mask & STATUS_FLAGS) === STATUS_FLAGS ? undefined : this.status();
     store(~(STATUS_FLAGS | mask), () => {
-      this.v.put(status, 32);
-      e.i32(~mask).op(W.i32_and);
+      if (old) {
+        this.v.put(old, 32);
+        e.i32(~mask).op(W.i32_and);
+      }
       this.v.put(bits, 32);
-      e.op(W.i32_or);
+      if (old) e.op(W.i32_or);
     });
     this.known = { kind: L.CC_EAGER, w: 1 };
   }
