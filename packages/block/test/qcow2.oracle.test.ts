@@ -135,26 +135,34 @@ describe.skipIf(missingQemuImg !== undefined)(`qcow2 as qemu-img has it ${missin
       kind: fc.constantFrom(...kinds),
       steps: fc.array(step, { minLength: 5, maxLength: 40 }),
       kept: fc.array(fc.boolean(), { minLength: 32, maxLength: 32 }),
+      moment: fc.nat({ max: 1e6 }),
     });
     fc.assert(
-      fc.property(course, ({ kind, steps, kept }) => {
+      fc.property(course, ({ kind, steps, kept, moment }) => {
         const file = new PowerStore(originals.get(kind)!);
         const disk = openImage(file, { inflateRaw });
         const safe = new Uint8Array(SIZE);
         disk.read(0, safe);
-        /** What each byte may be after the loss, besides what is safe. */
-        const since: { at: number; bytes: Uint8Array }[] = [];
+        const done: { at: number; bytes: Uint8Array; begun: number; flushed: number }[] = [];
         for (const each of steps) {
+          const begun = file.log.length;
           if (typeof each === 'string') {
             disk.flush();
-            for (const { at, bytes } of since.splice(0)) safe.set(bytes, at);
+            for (const write of done) write.flushed = Math.min(write.flushed, file.log.length);
           } else {
             const bytes = new Uint8Array(Math.min(each.length, SIZE - each.at)).fill(each.value);
             disk.write(each.at, bytes);
-            since.push({ at: each.at, bytes });
+            done.push({ at: each.at, bytes, begun, flushed: Number.POSITIVE_INFINITY });
           }
         }
-        const left = file.afterLoss((i) => kept[i % kept.length]!);
+        // Right before a flush most can be lost; half of the losses are there.
+        disk.flush();
+        const flushes = file.log.flatMap((each, i) => (each === 'flush' ? [i] : []));
+        const count =
+          moment % 2 === 0 ? flushes[(moment / 2) % flushes.length]! : moment % (file.log.length + 1);
+        for (const { at, bytes, flushed } of done) if (flushed <= count) safe.set(bytes, at);
+        const since = done.filter(({ begun, flushed }) => begun < count && flushed > count);
+        const left = file.afterLoss(count, (i) => kept[i % kept.length]!);
         expect(checked(left).corruptions).toBe(0);
         const found = new Uint8Array(SIZE);
         openImage(new MemoryStore(left), { inflateRaw, readonly: true }).read(0, found);
@@ -163,7 +171,7 @@ describe.skipIf(missingQemuImg !== undefined)(`qcow2 as qemu-img has it ${missin
           since.some(({ at, bytes }) => i >= at && i < at + bytes.length && bytes[i - at] === byte);
         expect(found.findIndex((byte, i) => !may(i, byte))).toBe(-1);
       }),
-      { numRuns: sized(10, 200) },
+      { numRuns: sized(80, 600) },
     );
   });
 });

@@ -53,13 +53,14 @@ export function madeByQemu(
 /** A store that a loss of power hits: what was written after the last flush is on the disk, or not, write by write. */
 export class PowerStore implements ByteStore {
   readonly readonly = false;
+  /** Every write and flush, in order. */
+  readonly log: ({ readonly at: number; readonly bytes: Uint8Array } | 'flush')[] = [];
+  readonly #begun: Uint8Array;
   readonly #live: MemoryStore;
-  #safe: MemoryStore;
-  #pending: { at: number; bytes: Uint8Array }[] = [];
 
   constructor(bytes: Uint8Array) {
+    this.#begun = bytes;
     this.#live = new MemoryStore(bytes);
-    this.#safe = new MemoryStore(bytes);
   }
 
   get sizeBytes(): number {
@@ -72,19 +73,19 @@ export class PowerStore implements ByteStore {
 
   write(at: number, bytes: Uint8Array): void {
     this.#live.write(at, bytes);
-    this.#pending.push({ at, bytes: bytes.slice() });
+    this.log.push({ at, bytes: bytes.slice() });
   }
 
   flush(): void {
-    for (const { at, bytes } of this.#pending) this.#safe.write(at, bytes);
-    this.#pending = [];
+    this.log.push('flush');
   }
 
-  /** What is on the disk if power goes now; `kept` says of each write since the last flush whether it got there. */
-  afterLoss(kept: (index: number) => boolean): Uint8Array {
-    const disk = new MemoryStore(this.#safe.bytes);
-    this.#pending.forEach(({ at, bytes }, i) => {
-      if (kept(i)) disk.write(at, bytes);
+  /** What is on the disk if power goes after `count` of the log; `kept`: which writes since the last flush got there. */
+  afterLoss(count: number, kept: (index: number) => boolean): Uint8Array {
+    const disk = new MemoryStore(this.#begun);
+    const flushed = this.log.lastIndexOf('flush', count - 1);
+    this.log.slice(0, count).forEach((each, i) => {
+      if (each !== 'flush' && (i < flushed || kept(i))) disk.write(each.at, each.bytes);
     });
     return disk.bytes;
   }
