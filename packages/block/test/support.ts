@@ -80,7 +80,7 @@ export class PowerStore implements ByteStore {
     this.log.push('flush');
   }
 
-  /** What is on the disk if power goes after `count` of the log; `kept`: which writes since the last flush got there. */
+  /** What is on the disk if power goes after `count` of the log; `kept`: which writes since a flush got there. */
   afterLoss(count: number, kept: (index: number) => boolean): Uint8Array {
     const disk = new MemoryStore(this.#begun);
     const flushed = this.log.lastIndexOf('flush', count - 1);
