@@ -7,7 +7,9 @@ into=$PWD/.firmware/debian13
 state=$PWD/.firmware/apt
 mkdir -p "$into" "$state/lists/partial" "$state/cache/archives/partial"
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
-echo "deb [signed-by=$keys] http://deb.debian.org/debian trixie main" > "$state/sources.list"
+archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m 1 '/debian/$') ||
+  { echo "fetch-firmware.sh: none of apt's sources is a Debian archive" >&2; exit 1; }
+echo "deb [signed-by=$keys] $archive trixie main" > "$state/sources.list"
 options=(
   -o "Dir::Etc::sourcelist=$state/sources.list" -o Dir::Etc::sourceparts=/dev/null
   -o "Dir::State=$state" -o Dir::State::status=/dev/null -o "Dir::Cache=$state/cache"

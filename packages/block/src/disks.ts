@@ -50,6 +50,7 @@ export class DirectDisk implements ByteStore {
   /** Power-on changes nothing on a disk. */
   reset(): void {}
 
+  /** What a snapshot holds of it. */
   save(): DirectDiskState {
     return { version: 1, writes: this.#writes, hash: this.#hash };
   }
@@ -135,11 +136,13 @@ export class OverlayDisk implements ByteStore {
     this.#pieces.clear();
   }
 
+  /** The pieces that were written since it was made. */
   save(): OverlayDiskState {
     const pieces = [...this.#pieces].sort(([a], [b]) => a - b);
     return { version: 1, pieces: pieces.map(([at, bytes]) => ({ at, bytes: bytes.slice() })) };
   }
 
+  /** Puts those pieces in the place of what was written. */
   restore({ pieces }: OverlayDiskState): void {
     this.#pieces.clear();
     for (const { at, bytes } of pieces) this.#pieces.set(at, new Uint8Array(bytes));

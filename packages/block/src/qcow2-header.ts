@@ -46,7 +46,14 @@ export interface Qcow2Header {
   /** Refcounts are 2^this bits wide. */
   readonly refcountOrder: number;
   /** The image below, as the header names it. */
-  readonly backing: { readonly name: string; readonly format: string | undefined } | undefined;
+  readonly backing:
+    | {
+        /** As the image has it: a path, or `json:`. */
+        readonly name: string;
+        /** `raw` or `qcow2`; undefined where the image does not say. */
+        readonly format: string | undefined;
+      }
+    | undefined;
   /** Some feature is set that software which writes must clear. */
   readonly autoclear: boolean;
 }

@@ -123,6 +123,7 @@ export class CpuHotplug implements PioDevice, Snapshottable<CpuHotplugState> {
     }
   }
 
+  /** How ACPI describes it. */
   acpi(): AcpiDescription {
     return processorObjects(this.#apicIds);
   }

@@ -160,6 +160,7 @@ export class FwCfg implements PioDevice, Snapshottable<FwCfgState> {
     io.add({ name: 'fw-cfg-dma', first: FW_CFG_DMA_PORT, count: 8, device: this });
   }
 
+  /** How ACPI describes it. */
   acpi(): AcpiDescription {
     const found = resources(ports(FW_CFG_PORT, FW_CFG_DMA_PORT + 8 - FW_CFG_PORT));
     const state = name('_STA', integer(PRESENT_AND_HIDDEN));

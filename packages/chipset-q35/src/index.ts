@@ -120,6 +120,7 @@ export {
 export { SLP_TYP_S3, SLP_TYP_S4, SLP_TYP_S5 } from './sleep-types.ts';
 export type {
   SmbiosBios,
+  SmbiosFields,
   SmbiosMemory,
   SmbiosProcessor,
   SmbiosSystem,
@@ -144,4 +145,4 @@ export { VirtioBlk, virtioBlkPath } from './virtio/virtio-blk.ts';
 export type { VirtioOptions, VirtioState } from './virtio/virtio-pci.ts';
 export type { VirtioRngOptions, VirtioRngState } from './virtio/virtio-rng.ts';
 export { VirtioRng } from './virtio/virtio-rng.ts';
-export type { QueueState } from './virtio/virtqueue.ts';
+export type { Chain, QueueState } from './virtio/virtqueue.ts';

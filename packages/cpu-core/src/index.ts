@@ -81,5 +81,6 @@ export { StateAccess, Views } from './state-access.ts';
 export { StateFields } from './state-fields.ts';
 export { processorId } from './system/cpuid.ts';
 export { CPU_MODELS, type CpuModel, type CpuTopology, cpuModel, isCpuModel } from './system/models.ts';
+export type { CacheFamily } from './system/qemu-models.ts';
 export type { ProcessorSnapshot } from './system/snapshot.ts';
 export type { LinearMemory, Tier } from './tier.ts';

@@ -55,6 +55,7 @@ export {
   type TracedBoot,
 } from './scenario/boot/explain.ts';
 export type { FirmwareFileKind } from './scenario/boot/firmware-volumes.ts';
+export type { LastWord } from './scenario/boot/last-words.ts';
 export type { ModuleLocation } from './scenario/boot/module-map.ts';
 export { BOOT_PHASES, type BootPhase, type PhaseTracker } from './scenario/boot/phase.ts';
 export {
@@ -65,7 +66,7 @@ export {
   type BootStuck,
   placeOf,
 } from './scenario/boot/report.ts';
-export type { BootSleep } from './scenario/boot/sleep-log.ts';
+export type { BootSleep, SleepLog } from './scenario/boot/sleep-log.ts';
 export { type ExplanationCore, traceFormOf } from './scenario/causes.ts';
 export type { MachineConfig } from './scenario/config.ts';
 export { proveEndlessLoop, proveInPieces } from './scenario/relocation/endless-loop.ts';

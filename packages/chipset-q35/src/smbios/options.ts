@@ -2,10 +2,10 @@
 import { isFlag, isListOf, isShape, isText, isWhole, maybe, type OptionShape, refuse } from '@smm/x86-defs';
 
 /** Texts of one structure by the names of `-smbios`. */
-type Texts<K extends string> = { readonly [key in K]?: string };
+export type SmbiosFields<K extends string> = { readonly [key in K]?: string };
 
 /** Type 0; left out: the firmware describes itself. */
-export interface SmbiosBios extends Texts<'vendor' | 'version' | 'date'> {
+export interface SmbiosBios extends SmbiosFields<'vendor' | 'version' | 'date'> {
   /** Major and minor release, a byte each. */
   readonly release?: readonly [major: number, minor: number];
   /** The firmware is UEFI. Default false. */
@@ -14,14 +14,14 @@ export interface SmbiosBios extends Texts<'vendor' | 'version' | 'date'> {
 
 /** Type 1. */
 export interface SmbiosSystem
-  extends Texts<'manufacturer' | 'product' | 'version' | 'serial' | 'sku' | 'family'> {
+  extends SmbiosFields<'manufacturer' | 'product' | 'version' | 'serial' | 'sku' | 'family'> {
   /** 32 hexadecimal digits in five groups. Default: all 0. */
   readonly uuid?: string;
 }
 
 /** Type 4, the same for each socket. */
 export interface SmbiosProcessor
-  extends Texts<'sock_pfx' | 'manufacturer' | 'version' | 'serial' | 'asset' | 'part'> {
+  extends SmbiosFields<'sock_pfx' | 'manufacturer' | 'version' | 'serial' | 'asset' | 'part'> {
   /** MHz, 16 bit. Default 2000. */
   readonly maxSpeed?: number;
   /** MHz, 16 bit. Default 2000. */
@@ -30,22 +30,26 @@ export interface SmbiosProcessor
 
 /** Type 17, the same for each module. */
 export interface SmbiosMemory
-  extends Texts<'loc_pfx' | 'bank' | 'manufacturer' | 'serial' | 'asset' | 'part'> {
+  extends SmbiosFields<'loc_pfx' | 'bank' | 'manufacturer' | 'serial' | 'asset' | 'part'> {
   /** MHz, 16 bit. Default: not known. */
   readonly speed?: number;
 }
 
 /** All of it, by structure. */
 export interface SmbiosTexts {
+  /** Type 0. */
   readonly bios?: SmbiosBios;
+  /** Type 1. */
   readonly system?: SmbiosSystem;
   /** Type 2, the baseboard; left out: there is none. */
-  readonly board?: Texts<'manufacturer' | 'product' | 'version' | 'serial' | 'asset' | 'location'>;
+  readonly board?: SmbiosFields<'manufacturer' | 'product' | 'version' | 'serial' | 'asset' | 'location'>;
   /** Type 3. */
-  readonly chassis?: Texts<'manufacturer' | 'version' | 'serial' | 'asset' | 'sku'>;
+  readonly chassis?: SmbiosFields<'manufacturer' | 'version' | 'serial' | 'asset' | 'sku'>;
+  /** Type 4. */
   readonly processor?: SmbiosProcessor;
   /** Type 11. Default: there is none. */
   readonly oemStrings?: readonly string[];
+  /** Type 17. */
   readonly memory?: SmbiosMemory;
 }
 

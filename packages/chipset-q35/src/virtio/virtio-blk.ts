@@ -73,16 +73,19 @@ export class VirtioBlk extends VirtioPci {
     this.#sectors = Math.floor(disk.sizeBytes / SECTOR);
   }
 
+  /** At power-on its disk, too, is what it began as. */
   override reset(kind: ResetKind): void {
     super.reset(kind);
     this.#writeBack = true;
     if (kind === 'power-on') this.#medium.disk.reset();
   }
 
+  /** Device and disk. */
   override save(): VirtioBlkState {
     return { ...super.save(), writeBack: this.#writeBack, disk: this.#medium.disk.save() };
   }
 
+  /** Puts device and disk back. */
   override restore(state: VirtioBlkState): void {
     this.#medium.disk.restore(state.disk);
     this.#writeBack = state.writeBack;

@@ -62,8 +62,9 @@ export interface VirtioOptions {
   readonly classCode: number;
   /** Feature bits 31:0 of its own. */
   readonly features: number;
-  /** Queues, each with this many descriptors at most. */
+  /** Queues. */
   readonly queues: number;
+  /** Descriptors of each at most, a power of two. */
   readonly queueSize: number;
   /** Virtual time. */
   readonly clock: Clock;
@@ -141,7 +142,9 @@ export abstract class VirtioPci extends PciDevice {
 
   /** Reads and writes memory in the function's name. */
   protected readonly dma = {
+    /** Bytes of memory. False: the function may not master the bus. */
     read: (gpa: number, into: Uint8Array): boolean => this.dmaRead(gpa, into),
+    /** Bytes to memory. False: the function may not master the bus. */
     write: (gpa: number, bytes: Uint8Array): boolean => this.dmaWrite(gpa, bytes),
   };
 
@@ -150,11 +153,13 @@ export abstract class VirtioPci extends PciDevice {
     return ((this.#accepted[0]! >>> bit) & 1) !== 0;
   }
 
+  /** Device and queues as after power-on. */
   override reset(kind: ResetKind): void {
     this.#deviceReset();
     super.reset(kind);
   }
 
+  /** Registers and queues. */
   override save(): VirtioState {
     return {
       ...super.save(),
@@ -167,6 +172,7 @@ export abstract class VirtioPci extends PciDevice {
     };
   }
 
+  /** Puts registers and queues back. */
   override restore(state: VirtioState): void {
     requireVersion1(this.name, state);
     this.#common.restore(state.common);

@@ -41,15 +41,18 @@ export class VirtioRng extends VirtioPci {
     this.#words = seeded(seed);
   }
 
+  /** At power-on its numbers begin anew. */
   override reset(kind: ResetKind): void {
     super.reset(kind);
     if (kind === 'power-on') this.#words = seeded(this.#seed);
   }
 
+  /** Device and where its numbers are. */
   override save(): VirtioRngState {
     return { ...super.save(), words: [...this.#words] };
   }
 
+  /** Puts device and numbers back. */
   override restore(state: VirtioRngState): void {
     this.#words = Uint32Array.from(state.words);
     super.restore(state);
