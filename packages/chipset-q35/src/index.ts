@@ -145,4 +145,4 @@ export { VirtioBlk, virtioBlkPath } from './virtio/virtio-blk.ts';
 export type { VirtioOptions, VirtioState } from './virtio/virtio-pci.ts';
 export type { VirtioRngOptions, VirtioRngState } from './virtio/virtio-rng.ts';
 export { VirtioRng } from './virtio/virtio-rng.ts';
-export type { Chain, QueueState } from './virtio/virtqueue.ts';
+export type { Chain, Piece, QueueState } from './virtio/virtqueue.ts';

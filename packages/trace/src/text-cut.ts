@@ -1,4 +1,6 @@
-/** Tells that the lines of a text were cut at one width, as `cut -c` and terminals do, so that numbers may lack digits. */
+/**
+ * Tells that the lines of a text were cut at one width, as `cut -c` and terminals do, so that numbers may lack digits.
+ */
 
 /** The name of an event anywhere in a line. */
 const NAME = /\b(?:kvm|smm)_\w+(?=:)/;
