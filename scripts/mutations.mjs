@@ -19,6 +19,12 @@ export const MUTATIONS = [
     'const ring = v.const(bits);',
     NATIVE,
   ],
+  [
+    `${CPU}/src/engine/translator/region-finder.ts`,
+    'insn.kind0 === K_REL ? relativeTarget(this.#core.cpu, node.block.mode,',
+    'insn.kind0 === K_REL ? relativeTarget(this.#core.cpu, this.#core.cpu.state.mode,',
+    `${CPU}/test/tier-modes.test.ts`,
+  ],
   [`${CPU}/src/flags.ts`, '0x9669', '0x9668', `${CPU}/test/flags.test.ts`],
   [`${CPU}/src/semantics/vector.ts`, "ANDNPS: 'PANDN'", "ANDNPS: 'PAND'", `${CPU}/test/sse-native.test.ts`],
   [`${CPU}/src/system/float/lane.ts`, 'isNan(x) ? a : b', 'isNan(y) ? b : a', FLOATS],

@@ -18,10 +18,13 @@ export function advanceRip(state: CpuState, length: number): void {
   state.set32(L.ST_RIP + 4, state.get32(L.ST_RIP + 4) + 1);
 }
 
-/** Target of a near relative branch: cut to operand size. Intel SDM Vol. 2, "Jcc", operation section. */
-export function relativeTarget(cpu: Processor, insn: Insn, next: bigint): bigint {
+/**
+ * Target of a near relative branch in code of mode `mode`, which need not be the processor's now: cut to operand size.
+ * Intel SDM Vol. 2, "Jcc", operation section.
+ */
+export function relativeTarget(cpu: Processor, mode: number, insn: Insn, next: bigint): bigint {
   const target = next + BigInt(insn.imm);
-  if ((cpu.state.mode & L.MODE_CODE_MASK) === 2) return BigInt.asUintN(64, target);
+  if ((mode & L.MODE_CODE_MASK) === 2) return BigInt.asUintN(64, target);
   if (insn.size === 2 && cpu.behaviour.truncateNearBranchTo16) return BigInt.asUintN(16, target);
   return BigInt.asUintN(32, target);
 }

@@ -51,7 +51,8 @@ export class EvalBuilder implements Builder<bigint, boolean> {
     return this.#next;
   }
   checkRelative(when = true): void {
-    if (when) this.checkTarget(relativeTarget(this.#cpu, this.operands.insn, this.#next));
+    if (when)
+      this.checkTarget(relativeTarget(this.#cpu, this.#cpu.state.mode, this.operands.insn, this.#next));
   }
   checkTarget(rip: bigint): void {
     const { state } = this.#cpu;
@@ -60,7 +61,7 @@ export class EvalBuilder implements Builder<bigint, boolean> {
     if (outside) this.#cpu.fault(GP_VECTOR, 0);
   }
   jumpRelative(): void {
-    this.#cpu.state.rip = relativeTarget(this.#cpu, this.operands.insn, this.#next);
+    this.#cpu.state.rip = relativeTarget(this.#cpu, this.#cpu.state.mode, this.operands.insn, this.#next);
   }
   jumpRelativeIf(c: boolean): void {
     if (c) this.jumpRelative();

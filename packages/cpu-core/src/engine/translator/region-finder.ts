@@ -133,7 +133,7 @@ export class RegionFinder {
     if (!SEMANTICS.has(i.op) || (VECTOR_OPS.has(i.op) && !hasVectorCode(block.mode))) return false;
     if (i.op === OP.POP && i.kind0 === K_MEM) return false;
     if (i.kind0 !== K_REL) return true;
-    const target = relativeTarget(this.#core.cpu, i, next);
+    const target = relativeTarget(this.#core.cpu, block.mode, i, next);
     return (block.mode & L.MODE_CODE_MASK) === 2 ? isCanonical(target) : target <= BigInt(block.limit);
   }
 
@@ -157,7 +157,8 @@ export class RegionFinder {
       node.next = this.#edge(node.block, next, node.context, 0, true);
       return;
     }
-    const target = insn.kind0 === K_REL ? relativeTarget(this.#core.cpu, insn, next) : undefined;
+    const target =
+      insn.kind0 === K_REL ? relativeTarget(this.#core.cpu, node.block.mode, insn, next) : undefined;
     const [end, context] = this.#kindOfEnd(node, insn.op, next, target);
     node.end = end;
     const { block } = node;
