@@ -33,7 +33,7 @@ it('an endless pipe is refused when it is too much, a slow one is waited for', a
     [`yes`, `cannot read it ${pipe}: it has more than 5 bytes`],
   ] as const) {
     const line = firstLine(start(read, pipe));
-    spawnSync('sh', ['-c', `(${feed}) > "$0"`, pipe], { timeout: 10_000 });
+    spawnSync('sh', ['-c', `(${feed}) > "$0"`, pipe], { timeout: 300_000 });
     expect(await line).toBe(said);
   }
 });

@@ -120,7 +120,8 @@ export {
 export { SLP_TYP_S3, SLP_TYP_S4, SLP_TYP_S5 } from './sleep-types.ts';
 export type {
   SmbiosBios,
-  SmbiosFields,
+  SmbiosBoard,
+  SmbiosChassis,
   SmbiosMemory,
   SmbiosProcessor,
   SmbiosSystem,

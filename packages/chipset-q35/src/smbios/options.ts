@@ -1,11 +1,14 @@
 /** What can be said about the machine in SMBIOS structures; what is left out is as in QEMU. */
 import { isFlag, isListOf, isShape, isText, isWhole, maybe, type OptionShape, refuse } from '@smm/x86-defs';
 
-/** Texts of one structure by the names of `-smbios`. */
-export type SmbiosFields<K extends string> = { readonly [key in K]?: string };
-
 /** Type 0; left out: the firmware describes itself. */
-export interface SmbiosBios extends SmbiosFields<'vendor' | 'version' | 'date'> {
+export interface SmbiosBios {
+  /** Text of `vendor=`. */
+  readonly vendor?: string;
+  /** Text of `version=`. */
+  readonly version?: string;
+  /** Text of `date=`. */
+  readonly date?: string;
   /** Major and minor release, a byte each. */
   readonly release?: readonly [major: number, minor: number];
   /** The firmware is UEFI. Default false. */
@@ -13,15 +16,37 @@ export interface SmbiosBios extends SmbiosFields<'vendor' | 'version' | 'date'> 
 }
 
 /** Type 1. */
-export interface SmbiosSystem
-  extends SmbiosFields<'manufacturer' | 'product' | 'version' | 'serial' | 'sku' | 'family'> {
+export interface SmbiosSystem {
+  /** Text of `manufacturer=`. */
+  readonly manufacturer?: string;
+  /** Text of `product=`. */
+  readonly product?: string;
+  /** Text of `version=`. */
+  readonly version?: string;
+  /** Text of `serial=`. */
+  readonly serial?: string;
+  /** Text of `sku=`. */
+  readonly sku?: string;
+  /** Text of `family=`. */
+  readonly family?: string;
   /** 32 hexadecimal digits in five groups. Default: all 0. */
   readonly uuid?: string;
 }
 
 /** Type 4, the same for each socket. */
-export interface SmbiosProcessor
-  extends SmbiosFields<'sock_pfx' | 'manufacturer' | 'version' | 'serial' | 'asset' | 'part'> {
+export interface SmbiosProcessor {
+  /** Text of `sock_pfx=`. */
+  readonly sock_pfx?: string;
+  /** Text of `manufacturer=`. */
+  readonly manufacturer?: string;
+  /** Text of `version=`. */
+  readonly version?: string;
+  /** Text of `serial=`. */
+  readonly serial?: string;
+  /** Text of `asset=`. */
+  readonly asset?: string;
+  /** Text of `part=`. */
+  readonly part?: string;
   /** MHz, 16 bit. Default 2000. */
   readonly maxSpeed?: number;
   /** MHz, 16 bit. Default 2000. */
@@ -29,10 +54,51 @@ export interface SmbiosProcessor
 }
 
 /** Type 17, the same for each module. */
-export interface SmbiosMemory
-  extends SmbiosFields<'loc_pfx' | 'bank' | 'manufacturer' | 'serial' | 'asset' | 'part'> {
+export interface SmbiosMemory {
+  /** Text of `loc_pfx=`. */
+  readonly loc_pfx?: string;
+  /** Text of `bank=`. */
+  readonly bank?: string;
+  /** Text of `manufacturer=`. */
+  readonly manufacturer?: string;
+  /** Text of `serial=`. */
+  readonly serial?: string;
+  /** Text of `asset=`. */
+  readonly asset?: string;
+  /** Text of `part=`. */
+  readonly part?: string;
   /** MHz, 16 bit. Default: not known. */
   readonly speed?: number;
+}
+
+/** Type 2. Texts by the names of `-smbios`. */
+export interface SmbiosBoard {
+  /** Text of `manufacturer=`. */
+  readonly manufacturer?: string;
+  /** Text of `product=`. */
+  readonly product?: string;
+  /** Text of `version=`. */
+  readonly version?: string;
+  /** Text of `serial=`. */
+  readonly serial?: string;
+  /** Text of `asset=`. */
+  readonly asset?: string;
+  /** Text of `location=`. */
+  readonly location?: string;
+}
+
+/** Type 3. Texts by the names of `-smbios`. */
+export interface SmbiosChassis {
+  /** Text of `manufacturer=`. */
+  readonly manufacturer?: string;
+  /** Text of `version=`. */
+  readonly version?: string;
+  /** Text of `serial=`. */
+  readonly serial?: string;
+  /** Text of `asset=`. */
+  readonly asset?: string;
+  /** Text of `sku=`. */
+  readonly sku?: string;
 }
 
 /** All of it, by structure. */
@@ -42,9 +108,9 @@ export interface SmbiosTexts {
   /** Type 1. */
   readonly system?: SmbiosSystem;
   /** Type 2, the baseboard; left out: there is none. */
-  readonly board?: SmbiosFields<'manufacturer' | 'product' | 'version' | 'serial' | 'asset' | 'location'>;
+  readonly board?: SmbiosBoard;
   /** Type 3. */
-  readonly chassis?: SmbiosFields<'manufacturer' | 'version' | 'serial' | 'asset' | 'sku'>;
+  readonly chassis?: SmbiosChassis;
   /** Type 4. */
   readonly processor?: SmbiosProcessor;
   /** Type 11. Default: there is none. */

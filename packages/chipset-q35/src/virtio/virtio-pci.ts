@@ -50,7 +50,7 @@ const REQUEST_NS = 20_000;
 const NS_PER_BYTE = 2.5;
 const WINDOW_DATA = CONFIG_WINDOW + 16;
 
-/** What a {@link VirtioPci} is like. */
+/** What a `VirtioPci` is like. */
 export interface VirtioOptions {
   /** Name for traces, snapshots and alarms. */
   readonly name: string;
